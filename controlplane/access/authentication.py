@@ -1,0 +1,60 @@
+"""DRF's authentication: a bearer token or a session, both as a Principal."""
+
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+from rest_framework import authentication, exceptions
+from rest_framework.request import Request
+
+from controlplane.access import tokens
+from controlplane.access.principals import ADMINISTRATOR, GROUPS, Author, Principal
+
+EVERY_PERMISSION_OF_PEOPLE = frozenset().union(*GROUPS.values())
+REALM = 'Bearer realm="control plane"'
+
+
+def principal_of_user(user: Any) -> Principal:
+    """A person as a Principal. A superuser is an administrator, and no worker: people post no telemetry."""
+    if user.is_superuser:
+        return Principal(f"user:{user.get_username()}", ADMINISTRATOR)
+    permissions = frozenset(user.get_all_permissions()) & EVERY_PERMISSION_OF_PEOPLE
+    return Principal(f"user:{user.get_username()}", permissions)
+
+
+def bearer_of(header: str) -> str | None:
+    """The token of an Authorization header, or None where it is none of ours (RFC 6750, section 2.1)."""
+    scheme, _, secret = header.partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else None
+
+
+def author_of(request: Request | HttpRequest, door: str = "api") -> Author:
+    """Whom the change log names for what this request does."""
+    user: Any = request.user
+    principal = user if isinstance(user, Principal) else principal_of_user(user)
+    return principal.author(door, getattr(request, "request_id", ""))
+
+
+class TokenAuthentication(authentication.BaseAuthentication):
+    def authenticate(self, request: Request) -> tuple[Principal, None] | None:
+        header = request.headers.get("Authorization")
+        if header is None:
+            return None
+        secret = bearer_of(header)
+        principal = tokens.verify(secret, timezone.now()) if secret else None
+        if principal is None:
+            raise exceptions.AuthenticationFailed(
+                "The token is unknown, expired or revoked: send `Authorization: Bearer cpt_...`."
+            )
+        return principal, None
+
+    def authenticate_header(self, request: Request) -> str:
+        return REALM
+
+
+class SessionAuthentication(authentication.SessionAuthentication):
+    """A person who is signed in to the admin; unsafe methods need the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Principal, None] | None:
+        authenticated = super().authenticate(request)
+        return (principal_of_user(authenticated[0]), None) if authenticated else None

@@ -1,0 +1,26 @@
+"""The groups of people and their permissions, as the migration makes them."""
+
+from typing import Any
+
+from controlplane.access.principals import GROUPS
+
+
+def make_groups(apps: Any, alias: str) -> None:
+    """Make the groups, or bring their permissions up to date; what was added by hand is kept.
+
+    Permissions are made here, since Django makes its own only after the last migration. `apps` is the
+    registry of models to use, a migration's or Django's.
+    """
+    ContentType = apps.get_model("contenttypes", "ContentType")
+    Permission = apps.get_model("auth", "Permission")
+    Group = apps.get_model("auth", "Group")
+    for name, permissions in GROUPS.items():
+        group, _ = Group.objects.using(alias).get_or_create(name=name)
+        for permission in sorted(permissions):
+            app_label, codename = permission.split(".")
+            verb, model = codename.split("_")
+            kind, _ = ContentType.objects.using(alias).get_or_create(app_label=app_label, model=model)
+            row, _ = Permission.objects.using(alias).get_or_create(
+                content_type=kind, codename=codename, defaults={"name": f"Can {verb} {model}"}
+            )
+            group.permissions.add(row)

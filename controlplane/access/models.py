@@ -1,0 +1,72 @@
+"""Rows of access: tokens of machines, and the trail of what was done outside the cameras' change log."""
+
+import uuid
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Role(models.TextChoices):
+    VIEWER = "viewer", _("Viewer")
+    OPERATOR = "operator", _("Operator")
+    ADMINISTRATOR = "administrator", _("Administrator")
+    WORKER = "worker", _("Worker")
+    ORCHESTRATOR = "orchestrator", _("Orchestrator")
+
+
+class ApiToken(models.Model):
+    """A machine's credential. Only the SHA-256 digest of the secret is stored; the secret is shown once.
+
+    The binding is a plain id, not a foreign key: access knows nothing of cameras.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=100, help_text=_("Whose token this is, for the change log."))
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    hint = models.CharField(_("begins with"), max_length=12, editable=False)
+    role = models.CharField(_("role"), max_length=16, choices=Role)
+    camera_id = models.UUIDField(
+        _("camera"), null=True, blank=True, help_text=_("Sees and touches only this camera.")
+    )
+    site_id = models.UUIDField(
+        _("site"), null=True, blank=True, help_text=_("Sees and touches only the cameras of this site.")
+    )
+    created_at = models.DateTimeField(_("created"))
+    created_by = models.CharField(_("created by"), max_length=200)
+    expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
+    last_used_at = models.DateTimeField(
+        _("last used"), null=True, blank=True, help_text=_("Written about once a minute.")
+    )
+
+    class Meta:
+        verbose_name = _("token")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(camera_id=None) | models.Q(site_id=None), name="apitoken_one_binding"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class AuditEntry(models.Model):
+    """One act that is no change of a camera's intent: a credential revealed, a token made, a site edited."""
+
+    at = models.DateTimeField(_("at"), db_index=True)
+    by = models.CharField(_("by"), max_length=200)
+    door = models.CharField(_("door"), max_length=20)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    action = models.CharField(_("action"), max_length=64)
+    object_type = models.CharField(_("kind of object"), max_length=32)
+    object_id = models.CharField(_("object id"), max_length=64)
+    object_name = models.CharField(_("object"), max_length=200, blank=True)
+    fields = models.JSONField(_("fields"), default=list, blank=True, help_text=_("Names only, never values."))
+
+    class Meta:
+        verbose_name = _("audit entry")
+        verbose_name_plural = _("audit trail")
+
+    def __str__(self) -> str:
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by}: {self.action} {self.object_name or self.object_id}"

@@ -1,0 +1,36 @@
+"""DRF's permissions: deny by default. A view says by `required_permissions` what each action takes."""
+
+from typing import Any
+
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+
+MAY_READ_DOCS = "cameras.list_camera"
+
+
+class MayPerformAction(BasePermission):
+    """One of the permissions that the view names for its action; an action that it does not name is denied.
+
+    `required_permissions = {"list": "cameras.list_camera", "partial_update": (one, or_other)}`
+    """
+
+    message = "Your role may not do this."
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if request.user is None:
+            return False
+        action = getattr(view, "action", None)
+        if action is None:  # no such method on this view: let the 405 be told
+            return True
+        needed = view.required_permissions.get(action, ())
+        needed = (needed,) if isinstance(needed, str) else needed
+        return any(request.user.has_perm(permission) for permission in needed)
+
+
+class MayReadDocs(BasePermission):
+    """Whoever may look at the fleet may read the schema, the docs and the metrics."""
+
+    message = MayPerformAction.message
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        return request.user is not None and request.user.has_perm(MAY_READ_DOCS)

@@ -1,0 +1,190 @@
+"""Tokens of machines: made, revoked, and verified from a short-lived memory of this process.
+
+A revocation or an expiry takes effect everywhere within `REMEMBER_SECONDS`.
+"""
+
+import hashlib
+import secrets
+import threading
+import time
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import Q
+
+from controlplane.access import audit
+from controlplane.access.models import ApiToken, Role
+from controlplane.access.principals import ROLES, WORKER_OF_ONE_CAMERA, Author, Principal
+
+PREFIX = "cpt_"
+REMEMBER_SECONDS = 30.0
+REMEMBER_UNKNOWN_SECONDS = 5.0
+FLUSH_LAST_USED_SECONDS = 60.0
+# A flood of made-up tokens must not fill the memory; known ones come back with one query.
+REMEMBER_AT_MOST = 100_000
+
+
+def digest_of(secret: str) -> str:
+    """The stored form: SHA-256 in hex. The secret has 256 random bits, so a slow hash would add nothing."""
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def create_token(
+    *,
+    name: str,
+    role: str,
+    by: Author,
+    now: datetime,
+    camera_id: UUID | None = None,
+    site_id: UUID | None = None,
+    expires_at: datetime | None = None,
+) -> tuple[ApiToken, str]:
+    """The new token and its secret, which is stored nowhere and cannot be shown again.
+
+    Raises ValueError for an unknown role or for two bindings.
+    """
+    if role not in Role.values:
+        raise ValueError(f"A token's role is one of {', '.join(Role.values)}.")
+    if camera_id and site_id:
+        raise ValueError("A token is bound to one camera or to one site, not to both.")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    with transaction.atomic():
+        token = ApiToken.objects.create(
+            name=name,
+            digest=digest_of(secret),
+            hint=secret[: len(PREFIX) + 4],
+            role=role,
+            camera_id=camera_id,
+            site_id=site_id,
+            created_at=now,
+            created_by=by.label,
+            expires_at=expires_at,
+        )
+        audit.record(
+            by=by, now=now, action="token.created", object_type="token", object_id=token.pk, object_name=name
+        )
+    return token, secret
+
+
+def revoke_tokens(*, ids: Iterable[UUID], by: Author, now: datetime) -> int:
+    """Revoke the tokens that are not yet revoked; returns how many were."""
+    return _revoke(Q(pk__in=list(ids)), by, now)
+
+
+def revoke_tokens_of_camera(*, camera_id: UUID, by: Author, now: datetime) -> int:
+    """Revoke every token that is bound to a camera, because the camera goes."""
+    return _revoke(Q(camera_id=camera_id), by, now)
+
+
+def revoke_tokens_of_site(*, site_id: UUID, by: Author, now: datetime) -> int:
+    """Revoke every token that is bound to a site, because the site goes."""
+    return _revoke(Q(site_id=site_id), by, now)
+
+
+def _revoke(which: Q, by: Author, now: datetime) -> int:
+    with transaction.atomic():
+        tokens = list(
+            ApiToken.objects.select_for_update().filter(which, revoked_at=None).order_by("pk")
+        )
+        ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=now)
+        for token in tokens:
+            audit.record(
+                by=by,
+                now=now,
+                action="token.revoked",
+                object_type="token",
+                object_id=token.pk,
+                object_name=token.name,
+            )
+    memory.forget(token.digest for token in tokens)
+    return len(tokens)
+
+
+def principal_of(token: ApiToken) -> Principal:
+    permissions = ROLES[token.role]
+    if token.role == Role.WORKER and token.camera_id:
+        permissions = WORKER_OF_ONE_CAMERA
+    return Principal(f"token:{token.name}", permissions, token.camera_id, token.site_id)
+
+
+class _Remembered(NamedTuple):
+    principal: Principal | None
+    until: float  # monotonic seconds
+    expires_at: float  # Unix seconds; infinity where the token does not expire
+
+
+class TokenMemory:
+    """Digests verified lately, known and unknown, and which of them were used since the last flush."""
+
+    def __init__(self) -> None:
+        self._remembered: dict[str, _Remembered] = {}
+        self._used: set[str] = set()
+        self._flushed_at = time.monotonic()
+        self._lock = threading.Lock()
+
+    def recall(self, digest: str) -> tuple[bool, Principal | None]:
+        """(True, who it is or None for nobody), or (False, None) where the database must be asked."""
+        entry = self._remembered.get(digest)
+        if entry is None or entry.until <= time.monotonic():
+            return False, None
+        if entry.principal is None or entry.expires_at <= time.time():
+            return True, None
+        self._used.add(digest)
+        return True, entry.principal
+
+    def look_up(self, digests: Iterable[str], now: datetime) -> None:
+        """Ask the database for all of them in one query, and remember the answers.
+
+        Raises django.db.Error where the database is away: that is no verdict on a token.
+        """
+        wanted = set(digests)
+        valid = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+        found = {token.digest: token for token in valid.filter(digest__in=wanted)}
+        moment = time.monotonic()
+        if len(self._remembered) > REMEMBER_AT_MOST:
+            self._remembered.clear()
+        for digest in wanted:
+            token = found.get(digest)
+            if token is None:
+                self._remembered[digest] = _Remembered(None, moment + REMEMBER_UNKNOWN_SECONDS, 0)
+                continue
+            expires_at = token.expires_at.timestamp() if token.expires_at else float("inf")
+            self._remembered[digest] = _Remembered(
+                principal_of(token), moment + REMEMBER_SECONDS, expires_at
+            )
+        # Known tokens in use come by here twice a minute, so no timer is needed to write their use down.
+        if moment - self._flushed_at >= FLUSH_LAST_USED_SECONDS:
+            self._flushed_at = moment
+            self.flush_last_used(now)
+
+    def flush_last_used(self, now: datetime) -> None:
+        with self._lock:
+            used, self._used = self._used, set()
+        tokens = ApiToken.objects.filter(digest__in=used)
+        with transaction.atomic():
+            # In the order of the key, so that two processes that flush at once cannot deadlock.
+            ids = list(tokens.select_for_update().order_by("pk").values_list("pk", flat=True))
+            stale = Q(last_used_at=None) | Q(last_used_at__lt=now - timedelta(seconds=1))
+            ApiToken.objects.filter(stale, pk__in=ids).update(last_used_at=now)
+
+    def forget(self, digests: Iterable[str]) -> None:
+        for digest in digests:
+            self._remembered.pop(digest, None)
+
+
+memory = TokenMemory()
+
+
+def verify(secret: str, now: datetime) -> Principal | None:
+    """Who holds this secret, or None. Raises django.db.Error where the database is away."""
+    if not secret.startswith(PREFIX):
+        return None
+    digest = digest_of(secret)
+    known, principal = memory.recall(digest)
+    if not known:
+        memory.look_up([digest], now)
+        _, principal = memory.recall(digest)
+    return principal

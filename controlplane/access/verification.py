@@ -1,0 +1,60 @@
+"""Verifying tokens in an event loop: what is not remembered is looked up together, off the loop.
+
+For the doors that are bare ASGI callables. Must not import doors.
+"""
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from django.db import connection
+from django.utils import timezone
+
+from controlplane.access.principals import Principal
+from controlplane.access.tokens import PREFIX, digest_of, memory
+
+
+class _LookUps:
+    """The look-ups of one event loop: while one is under way, those that come form the next."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "tokens")
+        self._turn = asyncio.Lock()
+        self._digests: set[str] = set()
+        self._next: asyncio.Task[None] | None = None
+
+    async def join(self, digest: str) -> None:
+        self._digests.add(digest)
+        if self._next is None:
+            self._next = self.loop.create_task(self._look_up())
+        await asyncio.shield(self._next)
+
+    async def _look_up(self) -> None:
+        async with self._turn:
+            digests, self._digests, self._next = self._digests, set(), None
+            await self.loop.run_in_executor(self._thread, _look_up, digests)
+
+
+def _look_up(digests: set[str]) -> None:
+    try:
+        memory.look_up(digests, timezone.now())
+    finally:
+        connection.close()
+
+
+_look_ups: _LookUps | None = None
+
+
+async def verify(secret: str) -> Principal | None:
+    """Who holds this secret, or None. Raises django.db errors where the database is away."""
+    global _look_ups
+    if not secret.startswith(PREFIX):
+        return None
+    digest = digest_of(secret)
+    known, principal = memory.recall(digest)
+    if not known:
+        if _look_ups is None or _look_ups.loop is not asyncio.get_running_loop():
+            _look_ups = _LookUps()
+        await _look_ups.join(digest)
+        _, principal = memory.recall(digest)
+    return principal

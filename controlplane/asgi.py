@@ -1,0 +1,62 @@
+"""The whole service on one port: the fast door, the waiting door of the feed, static files, and Django.
+
+`gunicorn -k asgi -w 2 controlplane.asgi:application`
+"""
+
+import os
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.asgi import get_asgi_application
+from servestatic import ServeStaticASGI
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+django_application = get_asgi_application()
+
+# These use models, so they come after Django is set up.
+from cameras.api import watch  # noqa: E402
+from controlplane.admission import Admission  # noqa: E402
+from controlplane.bare_asgi import Receive, Scope, Send  # noqa: E402
+from controlplane.probes import answer_livez  # noqa: E402
+from telemetry import door  # noqa: E402
+
+
+def _with_static_files(inner: Any) -> Any:
+    """Static files as collected, or straight from the packages where `collectstatic` has not run."""
+    static = ServeStaticASGI(inner, max_age=31_536_000 if settings.HASHED_STATIC_FILES else 300)
+    if settings.HASHED_STATIC_FILES:
+        static.add_files(str(settings.STATIC_ROOT), prefix=settings.STATIC_URL)
+    else:
+        for finder in get_finders():
+            for storage in getattr(finder, "storages", {}).values():
+                static.add_files(storage.location, prefix=settings.STATIC_URL)
+    return static
+
+
+_rest = _with_static_files(Admission(django_application))
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """One request, by the door that it is for."""
+    if door.is_telemetry_post(scope):
+        await door.application(scope, receive, send)
+    elif watch.is_watch(scope):
+        await watch.application(scope, receive, send)
+    elif scope["type"] == "http" and scope["path"] in ("/livez", "/livez/"):
+        await answer_livez(send)
+    elif scope["type"] == "http":
+        await _rest(scope, receive, send)
+    elif scope["type"] == "lifespan":
+        await _lifespan(receive, send)
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        if message["type"] == "lifespan.startup":
+            await send({"type": "lifespan.startup.complete"})
+        elif message["type"] == "lifespan.shutdown":
+            await watch.end_all_waits()
+            await send({"type": "lifespan.shutdown.complete"})
+            return

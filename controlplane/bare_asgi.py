@@ -1,0 +1,77 @@
+"""Reading bodies and sending answers where there is no Django: for the doors that are bare ASGI callables.
+
+Must not import an app.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from controlplane import problems
+from controlplane.problems import Problem
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+BODY_DEADLINE_SECONDS = 10.0
+
+
+class Disconnected(Exception):
+    """The client hung up before its body was whole."""
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """The whole body. Raises Problem 413 over the limit, 408 for a slow sender, and Disconnected."""
+    declared = dict(scope["headers"]).get(b"content-length", b"0")
+    if declared.isdigit() and int(declared) > limit:
+        raise too_large(limit)
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_SECONDS):
+            return await _read_body(receive, limit)
+    except TimeoutError:
+        raise Problem(408, f"The body did not arrive within {BODY_DEADLINE_SECONDS:.0f} seconds.") from None
+
+
+async def _read_body(receive: Receive, limit: int) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Disconnected
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise too_large(limit)
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+def too_large(limit: int) -> Problem:
+    return Problem(413, f"The body is larger than {limit // 1024:,} KiB.")
+
+
+def busy() -> Problem:
+    """The 503 for more work than can be done now; the same request may be repeated."""
+    return Problem(
+        503,
+        "The service is busy; nothing was stored. Repeat the request.",
+        headers={"Retry-After": str(problems.RETRY_AFTER_SECONDS)},
+    )
+
+
+async def send_json(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
+    headers = [(b"content-type", content_type.encode())]
+    await _send(send, status, headers, body)
+
+
+async def send_problem(send: Send, problem: Problem) -> None:
+    headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
+    headers.append((b"content-type", problems.CONTENT_TYPE.encode()))
+    await _send(send, problem.status, headers, problems.encode(problem))
+
+
+async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers += [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

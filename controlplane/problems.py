@@ -1,0 +1,182 @@
+"""Errors as RFC 9457 problem+json, one shape for every door.
+
+Owns the shape and the translation of DRF's and the database's exceptions into it. Must not import an app.
+A `detail` never repeats a value that was sent: it may hold a secret.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, NamedTuple
+
+import msgspec
+import structlog
+from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.db import InterfaceError, OperationalError
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views import defaults
+from rest_framework import exceptions
+
+CONTENT_TYPE = "application/problem+json"
+RETRY_AFTER_SECONDS = 2
+DATABASE_AWAY = (OperationalError, InterfaceError)
+
+log = structlog.get_logger(__name__)
+
+
+class FieldError(NamedTuple):
+    """What is wrong with one field; the empty name stands for the body as a whole."""
+
+    field: str
+    detail: str
+
+
+class Problem(Exception):
+    """An error that already knows its answer. `members` are extra members of the problem (RFC 9457, 3.2)."""
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        errors: Iterable[FieldError] = (),
+        headers: Mapping[str, str] | None = None,
+        **members: Any,
+    ) -> None:
+        super().__init__(detail)
+        self.status, self.detail, self.errors = status, detail, tuple(errors)
+        self.headers, self.members = dict(headers or {}), members
+
+
+def database_away() -> Problem:
+    """The 503 for a database that is down, locked or out of connections: the same request may be repeated."""
+    return Problem(
+        503,
+        "The database does not answer at the moment; nothing was stored. Repeat the request.",
+        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
+    )
+
+
+def body(problem: Problem) -> dict[str, Any]:
+    """The members of the problem document."""
+    return {
+        "type": "about:blank",
+        "title": HTTPStatus(problem.status).phrase,
+        "status": problem.status,
+        "detail": problem.detail,
+        "errors": [error._asdict() for error in problem.errors],
+        **problem.members,
+    }
+
+
+def encode(problem: Problem) -> bytes:
+    return msgspec.json.encode(body(problem))
+
+
+def response(problem: Problem) -> HttpResponse:
+    answer = HttpResponse(encode(problem), status=problem.status, content_type=CONTENT_TYPE)
+    for name, value in problem.headers.items():
+        answer[name] = value
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
+    """DRF's EXCEPTION_HANDLER: every exception of a view becomes a problem, an unforeseen one a logged 500."""
+    problem = _translate(error)
+    if problem is None:
+        log.exception("unhandled exception", exception_type=type(error).__name__)
+        problem = _unforeseen()
+    if problem.status == 503:
+        log.warning("answered 503", reason=type(error).__name__)
+    answer = response(problem)
+    answer.exception = True  # type: ignore[attr-defined]  # DRF rolls back and logs by it
+    return answer
+
+
+def _translate(error: Exception) -> Problem | None:
+    if isinstance(error, Problem):
+        return error
+    if isinstance(error, DATABASE_AWAY):
+        return database_away()
+    if isinstance(error, Http404):
+        return Problem(404, "There is nothing here under this id or address that you may see.")
+    if isinstance(error, PermissionDenied):
+        return Problem(403, str(error) or "You may not do this.")
+    if isinstance(error, RequestDataTooBig):
+        return Problem(413, "The body is larger than this address accepts.")
+    if isinstance(error, exceptions.ValidationError):
+        errors = list(_flatten(error.detail))
+        return Problem(400, _summary(errors), errors)
+    if isinstance(error, exceptions.APIException):
+        headers = {}
+        if header := getattr(error, "auth_header", None):
+            headers["WWW-Authenticate"] = header
+        if (wait := getattr(error, "wait", None)) is not None:
+            headers["Retry-After"] = str(int(wait) + 1)
+        return Problem(error.status_code, str(error.detail), headers=headers)
+    return None
+
+
+def _unforeseen() -> Problem:
+    return Problem(500, "Something went wrong on our side; it has been logged under this request's id.")
+
+
+def _summary(errors: list[FieldError]) -> str:
+    if len(errors) == 1:
+        field, detail = errors[0]
+        return f"{field}: {detail}" if field else detail
+    return f"{len(errors)} fields are not valid."
+
+
+def _flatten(detail: Any, path: str = "") -> Iterable[FieldError]:
+    """DRF's nested detail as a list: {"a": {"b": ["x"]}} -> a.b: x."""
+    if isinstance(detail, Mapping):
+        for name, inner in detail.items():
+            name = "" if name == "non_field_errors" else str(name)
+            yield from _flatten(inner, ".".join(filter(None, (path, name))))
+    elif isinstance(detail, list):
+        for inner in detail:
+            yield from _flatten(inner, path)
+    else:
+        yield FieldError(path, str(detail))
+
+
+# --- Django's own error pages: problem+json, and HTML only for people in the admin -------------------------
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/admin"):
+        return defaults.bad_request(request, exception)
+    if isinstance(exception, RequestDataTooBig):
+        return response(Problem(413, "The body is larger than this address accepts."))
+    return response(Problem(400, "The request is malformed."))
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/admin"):
+        return defaults.permission_denied(request, exception)
+    return response(Problem(403, "You may not do this."))
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if request.path.startswith("/admin"):
+        return defaults.page_not_found(request, exception)
+    return response(Problem(404, "There is nothing at this address."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if isinstance(sys.exc_info()[1], DATABASE_AWAY):
+        return response(database_away())
+    if request.path.startswith("/admin"):
+        return defaults.server_error(request)
+    return response(_unforeseen())
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    if request.path.startswith("/admin"):
+        return HttpResponse(
+            "This form is out of date: go back, reload the page and send it again.",
+            status=403,
+            content_type="text/plain; charset=utf-8",
+        )
+    return response(Problem(403, "The CSRF token is missing or out of date: reload and send it again."))

@@ -1,0 +1,30 @@
+"""gunicorn reads this by itself: `gunicorn -k asgi -w 2 -b 127.0.0.1:8000 controlplane.asgi:application`."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+from prometheus_client import multiprocess
+
+worker_class = "asgi"
+# Workers post every few seconds over one connection: closed sooner, posts would run into the closing.
+keepalive = 75
+graceful_timeout = 8
+# Longer than the longest query that the API takes; gunicorn's own answer would be plain text.
+limit_request_line = 8190
+worker_connections = 2000
+# Two services of one user would share the socket.
+control_socket_disable = True
+
+# Counters of all workers are added up through files in this folder; it must be known before the first import.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    _folder = tempfile.mkdtemp(prefix="controlplane-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder
+    _master = os.getpid()
+    atexit.register(lambda: os.getpid() == _master and shutil.rmtree(_folder, ignore_errors=True))
+
+
+def child_exit(server, worker):
+    """Take a dead worker's gauges out of the metrics."""
+    multiprocess.mark_process_dead(worker.pid)
