@@ -1,0 +1,73 @@
+"""What the views of cameras and sites share: a strict viewset, and answers in JSON, whole or streamed."""
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, TypeVar
+
+import msgspec
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpResponse, StreamingHttpResponse
+from rest_framework import viewsets
+from rest_framework.request import Request
+
+from cameras.api import parameters
+from cameras.intent import InvalidIntent
+from controlplane.access.principals import Principal
+from controlplane.problems import Problem
+
+T = TypeVar("T")
+
+
+class StrictViewSet(viewsets.GenericViewSet):
+    """Refuses query parameters that the action does not name in `query_parameters`, and a malformed id."""
+
+    query_parameters: dict[str, tuple[str, ...]] = {}
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        parameters.only(request.query_params, self.query_parameters.get(self.action, ()))
+
+    @property
+    def principal(self) -> Principal:
+        return self.request.user  # type: ignore[return-value]
+
+
+def json_answer(value: Any, status: int = 200) -> HttpResponse:
+    return HttpResponse(msgspec.json.encode(value), status=status, content_type="application/json")
+
+
+def array_chunks(pages: Iterator[Any]) -> Iterator[bytes]:
+    """A JSON array, page by page."""
+    opening = b"["
+    for items, _ in pages:
+        if items:
+            yield opening + msgspec.json.encode(items)[1:-1]
+            opening = b","
+    yield b"[]" if opening == b"[" else b"]"
+
+
+def streamed_answer(request: Request, chunks: Iterator[bytes]) -> StreamingHttpResponse:
+    """An answer that is never whole in memory. The first chunk is read now, so that a fault can still be told."""
+    first = next(chunks)
+
+    def content() -> Iterator[bytes]:
+        yield first
+        yield from chunks
+
+    async def content_in_thread() -> AsyncIterator[bytes]:
+        following = content()
+        read = sync_to_async(lambda: next(following, None), thread_sensitive=True)
+        while (chunk := await read()) is not None:
+            yield chunk
+
+    in_loop = isinstance(request._request, ASGIRequest)
+    return StreamingHttpResponse(content_in_thread() if in_loop else content(), content_type="application/json")
+
+
+def clean_or_problem(act: Callable[[], T]) -> T:
+    """What `act` returns; its InvalidIntent becomes the problem that names each field."""
+    try:
+        return act()
+    except InvalidIntent as error:
+        detail = "; ".join(f"{field}: {text}" if field else text for field, text in error.errors[:3])
+        raise Problem(400, detail, error.errors) from None

@@ -1,0 +1,71 @@
+"""The change feed on the wire, for both of its doors: query, answer and the 410."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+from django.http import QueryDict
+
+from cameras.api.parameters import only, refuse, whole_number
+from cameras.changes import Cursor, CursorGone, SeenChange, parse_cursor
+from controlplane.problems import Problem
+
+DEFAULT_LIMIT = 500
+MAX_LIMIT = 1_000
+MAX_WAIT_SECONDS = 30
+
+
+class FeedQuery(NamedTuple):
+    """What a watcher asks for; `since` None stands for the oldest change kept."""
+
+    since: Cursor | None
+    limit: int
+    wait_seconds: int
+
+
+def read_query(query: QueryDict) -> FeedQuery:
+    """Raises Problem 400."""
+    only(query, ("since", "limit", "wait"))
+    text = query.get("since", "0")
+    since = parse_cursor(text)
+    if since is None and text != "0":
+        refuse("since", "Must be 0, or a cursor from X-Cursor or from `next` of the page before.")
+    limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    wait = whole_number(query, "wait", 0, 0, MAX_WAIT_SECONDS)
+    assert limit is not None and wait is not None  # noqa: S101  # both have a default
+    return FeedQuery(since, limit, wait)
+
+
+def render(next_cursor: Cursor, changes: Sequence[SeenChange], more: bool) -> bytes:
+    """The body of a page."""
+    return msgspec.json.encode(
+        {
+            "next": str(next_cursor),
+            "changes": [
+                {
+                    "revision": change.revision,
+                    "at": change.at,
+                    "kind": kind,
+                    "camera_id": change.camera_id,
+                    "name": change.name,
+                    "generation": change.generation,
+                    "desired_state": change.desired_state,
+                    "by": change.by,
+                    "fields": sorted(change.diff),
+                }
+                for change, kind in changes
+            ],
+            "more": more,
+        }
+    )
+
+
+def gone(error: CursorGone) -> Problem:
+    return Problem(
+        410,
+        "The log no longer holds, or does not yet hold, what followed this cursor: list the cameras again "
+        "and watch from the X-Cursor of that answer.",
+        headers={"X-Cursor": str(error.current)},
+        oldest=str(error.oldest),
+        current=str(error.current),
+    )

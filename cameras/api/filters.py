@@ -1,0 +1,29 @@
+"""The filters of the list of cameras."""
+
+from django.utils import timezone
+from django_filters import rest_framework as filters
+
+from cameras.models import Camera, DesiredState
+from cameras.querysets import CameraQuerySet
+from cameras.status import STATUS_CHOICES
+
+
+class CameraFilter(filters.FilterSet):
+    status = filters.ChoiceFilter(
+        choices=STATUS_CHOICES, method="with_this_status", help_text="Derived health of the camera."
+    )
+    desired_state = filters.ChoiceFilter(choices=DesiredState.choices)
+    site = filters.UUIDFilter(field_name="site_id", help_text="Id of a site.")
+    search = filters.CharFilter(
+        method="named_like", max_length=200, help_text="Part of a name, address, location or site's name."
+    )
+
+    class Meta:
+        model = Camera
+        fields: list[str] = []
+
+    def with_this_status(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
+        return cameras.with_status(timezone.now()).filter(derived_status=value)
+
+    def named_like(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
+        return cameras.named_like(value)

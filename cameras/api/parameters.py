@@ -1,0 +1,84 @@
+"""Query parameters, paths and conditions of the API, read strictly: what is unknown or given twice is a 400."""
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Mapping
+from typing import Any, NoReturn
+from uuid import UUID
+
+import msgspec
+from django.http import QueryDict
+
+from cameras.changes import Cursor, parse_cursor
+from cameras.intent import parse_uuid
+from controlplane.problems import FieldError, Problem
+
+
+def refuse(field: str, detail: str) -> NoReturn:
+    raise Problem(400, f"{field}: {detail}", [FieldError(field, detail)])
+
+
+def only(query: QueryDict, allowed: Collection[str]) -> None:
+    """Raises Problem 400 for a parameter that is not allowed, or that is given twice."""
+    for name, values in query.lists():
+        if name not in allowed:
+            known = ", ".join(sorted(allowed)) or "none"
+            shown = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "(unknown)"
+            refuse(shown, f"There is no such query parameter here; known: {known}.")
+        if len(values) > 1:
+            refuse(name, "The parameter is given twice.")
+
+
+def whole_number(query: Mapping[str, str], name: str, default: int | None, least: int, most: int) -> int | None:
+    """The parameter as an integer within bounds, or its default. Raises Problem 400."""
+    text = query.get(name)
+    if text is None:
+        return default
+    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
+        refuse(name, f"Must be a whole number from {least:,} to {most:,}.")
+    return int(text)
+
+
+def one_of(query: Mapping[str, str], name: str, default: str | None, choices: Collection[str]) -> str | None:
+    value = query.get(name)
+    if value is not None and value not in choices:
+        refuse(name, f"Must be one of {', '.join(choices)}.")
+    return value if value is not None else default
+
+
+def id_in_path(text: str, field: str = "id") -> UUID:
+    """The UUID of a path. Raises Problem 404: nothing can stand under another text."""
+    found = parse_uuid(text)
+    if found is None:
+        raise Problem(404, f"{field}: Is not a UUID.", [FieldError(field, "Is not a UUID.")])
+    return found
+
+
+def page_cursor(values: list[Any]) -> str:
+    """Where the next page begins, as an opaque text."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")
+
+
+def read_page_cursor(text: str, kind: Any) -> Any:
+    """The values of `page_cursor`, of the given type. Raises Problem 400."""
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=kind)
+    except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
+        refuse("cursor", "Is not one that was given by a page before.")
+
+
+def revisions_of(if_match: str | None, epoch: str) -> Collection[int] | None:
+    """The revisions that an If-Match header allows (RFC 9110, 13.1.1); None where it asks for nothing.
+
+    A weak tag, a tag of another history or a text that is no tag matches nothing.
+    """
+    if if_match is None or if_match.strip() == "*":
+        return None
+    cursors = [parse_cursor(tag) for tag in re.findall(r'(?<!W/)"([^"]*)"', if_match)]
+    return [cursor.revision for cursor in cursors if cursor and cursor.epoch == epoch]
+
+
+def etag_of(epoch: str, revision: int) -> str:
+    return f'"{Cursor(epoch, revision)}"'

@@ -1,0 +1,83 @@
+"""Sites over REST."""
+
+from django.http import HttpResponse
+from django.utils import timezone
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from cameras import actions
+from cameras.api import parameters
+from cameras.api.representation import site_detail
+from cameras.api.serializers import SiteShape
+from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer
+from cameras.intent import clean_site
+from cameras.models import Site
+from cameras.querysets import SiteQuerySet
+from controlplane.access.authentication import author_of
+from controlplane.problems import Problem
+
+
+class SiteViewSet(StrictViewSet):
+    """Places with cameras."""
+
+    queryset = Site.objects.all()
+    serializer_class = SiteShape
+    lookup_field = "id"
+    lookup_value_regex = "[^/]+"
+    required_permissions = {
+        "list": "cameras.view_site",
+        "create": "cameras.add_site",
+        "retrieve": "cameras.view_site",
+        "partial_update": "cameras.change_site",
+        "destroy": "cameras.delete_site",
+    }
+    problem_statuses = {"destroy": [409]}
+
+    def get_queryset(self) -> SiteQuerySet:
+        return Site.objects.visible_to(self.principal)
+
+    @extend_schema(responses={200: SiteShape(many=True)})
+    def list(self, request: Request) -> HttpResponse:
+        """All sites that the principal may see, by name."""
+        return json_answer([site_detail(site) for site in self.get_queryset().order_by("name")])
+
+    def create(self, request: Request) -> HttpResponse:
+        """Register a site."""
+        values = clean_or_problem(lambda: clean_site(request.data, new=True))
+        if self.principal.is_bound:
+            raise Problem(403, "This token is bound to one site or camera.")
+        site = clean_or_problem(
+            lambda: actions.register_site(values=values, by=author_of(request), now=timezone.now())
+        )
+        response = json_answer(site_detail(site), 201)
+        response["Location"] = f"/sites/{site.pk}"
+        return response
+
+    def retrieve(self, request: Request, id: str) -> HttpResponse:
+        """One site."""
+        return json_answer(site_detail(self._get(id)))
+
+    def partial_update(self, request: Request, id: str) -> HttpResponse:
+        """Change just the fields that are sent."""
+        site = self._get(id)
+        values = clean_or_problem(lambda: clean_site(request.data, new=False))
+        clean_or_problem(
+            lambda: actions.update_site(site=site, values=values, by=author_of(request), now=timezone.now())
+        )
+        return json_answer(site_detail(site))
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> HttpResponse:
+        """Remove a site that has no cameras any more."""
+        site = self._get(id)
+        try:
+            actions.retire_site(site=site, by=author_of(request), now=timezone.now())
+        except actions.SiteInUse:
+            raise Problem(409, "The site still has cameras: move or remove them first.") from None
+        return HttpResponse(status=204)
+
+    def _get(self, id: str) -> Site:
+        site = self.get_queryset().filter(pk=parameters.id_in_path(id)).first()
+        if site is None:
+            raise Problem(404, "There is no site with this id that you may see.")
+        return site

@@ -1,0 +1,20 @@
+"""Addresses of cameras and sites. A trailing slash is taken off by `OptionalTrailingSlash`."""
+
+from django.urls import path
+
+from cameras.api.sites import SiteViewSet
+from cameras.api.views import CameraViewSet
+
+urlpatterns = [
+    path("cameras", CameraViewSet.as_view({"get": "list", "post": "create"})),
+    path("cameras/changes", CameraViewSet.as_view({"get": "changes"})),
+    path(
+        "cameras/<id>",
+        CameraViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("cameras/<id>/credentials", CameraViewSet.as_view({"get": "credentials"})),
+    path("sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
+    ),
+]

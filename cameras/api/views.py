@@ -1,0 +1,256 @@
+"""Cameras over REST: each view translates HTTP and calls one action."""
+
+import time
+from datetime import datetime
+from threading import BoundedSemaphore
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
+from django_filters.rest_framework import DjangoFilterBackend
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from cameras import actions
+from cameras.api import feed, parameters
+from cameras.api.answers import (
+    StrictViewSet,
+    array_chunks,
+    clean_or_problem,
+    json_answer,
+    streamed_answer,
+)
+from cameras.api.filters import CameraFilter
+from cameras.api.representation import LIST_FIELDS, ORDERINGS, ListPosition, camera_detail, camera_pages
+from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite, ChangePage, Credentials
+from cameras.changes import CursorGone, current_cursor, scan_changes, seen_by
+from cameras.credentials import UnreadableCredential
+from cameras.intent import clean_camera
+from cameras.models import Camera
+from cameras.querysets import CameraQuerySet
+from controlplane.access.authentication import author_of
+from controlplane.bare_asgi import busy
+from controlplane.problems import FieldError, Problem
+
+MAX_LIMIT = 1_000
+IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read.")
+LIST_PARAMETERS = [
+    OpenApiParameter("ordering", str, enum=ORDERINGS, description="`name` unless given."),
+    OpenApiParameter("fields", str, description="Names of the fields wanted, with commas between."),
+    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT:,}; all cameras unless given."),
+    OpenApiParameter("cursor", str, description="From the `Link` header of the page before."),
+]
+FEED_PARAMETERS = [
+    OpenApiParameter("since", str, description="A cursor, or 0 for the oldest change kept."),
+    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {feed.MAX_LIMIT:,}."),
+    OpenApiParameter("wait", OpenApiTypes.INT, description="Seconds to wait for a change, up to 30."),
+]
+
+
+class CameraViewSet(StrictViewSet):
+    """The registry of cameras and their desired state."""
+
+    queryset = Camera.objects.all()
+    serializer_class = CameraDetail
+    filter_backends = [DjangoFilterBackend]
+    filterset_class = CameraFilter
+    lookup_field = "id"
+    lookup_value_regex = "[^/]+"
+    required_permissions = {
+        "list": "cameras.list_camera",
+        "create": "cameras.add_camera",
+        "retrieve": "cameras.view_camera",
+        "partial_update": ("cameras.operate_camera", "cameras.change_camera"),
+        "destroy": "cameras.delete_camera",
+        "credentials": "cameras.reveal_camera",
+        "changes": "cameras.view_change",
+    }
+    query_parameters = {
+        "list": (*CameraFilter.base_filters, "ordering", "fields", "limit", "cursor"),
+        "changes": ("since", "limit", "wait"),
+    }
+    problem_statuses = {"partial_update": [412], "credentials": [409], "changes": [410]}
+
+    def get_queryset(self) -> CameraQuerySet:
+        return Camera.objects.visible_to(self.principal)
+
+    @extend_schema(parameters=LIST_PARAMETERS, responses={200: CameraListItem(many=True)})
+    def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
+        """All cameras that the principal may see, as a bare array; `X-Cursor` is where to watch from."""
+        now = timezone.now()
+        query = request.query_params
+        fields = _fields(query.get("fields"))
+        limit = parameters.whole_number(query, "limit", None, 1, MAX_LIMIT)
+        ordering = parameters.one_of(query, "ordering", None, ORDERINGS)
+        after = None
+        if "cursor" in query:
+            after = parameters.read_page_cursor(query["cursor"], ListPosition)
+            if after.ordering not in ORDERINGS or ordering not in (None, after.ordering):
+                parameters.refuse("cursor", "Belongs to another ordering.")
+            after = _position(after)
+        ordering = after.ordering if after else ordering or "name"
+        # Before the rows: what changes while they are read is then told by the feed.
+        cursor = current_cursor()
+        pages = camera_pages(
+            self.filter_queryset(self.get_queryset()), ordering=ordering, fields=fields, now=now, after=after, **({"size": limit} if limit else {})
+        )
+        if limit or "cursor" in query:
+            items, following = next(pages)
+            response = HttpResponse(msgspec.json.encode(items), content_type="application/json")
+            if following:
+                position = parameters.page_cursor(msgspec.to_builtins(following))
+                response["Link"] = f'<{_with_cursor(request, position)}>; rel="next"'
+        else:
+            response = streamed_answer(request, array_chunks(pages))
+        response["X-Cursor"] = str(cursor)
+        return response
+
+    @extend_schema(request=CameraWrite, responses={201: CameraDetail})
+    def create(self, request: Request) -> HttpResponse:
+        """Register a camera; it is stopped unless asked otherwise."""
+        values = clean_or_problem(lambda: clean_camera(request.data))
+        self._within_binding(values, new=True)
+        now = timezone.now()
+        camera = clean_or_problem(lambda: actions.register_camera(values=values, by=author_of(request), now=now))
+        response = self._detail(camera.pk, status=201)
+        response["Location"] = f"/cameras/{camera.pk}"
+        return response
+
+    def retrieve(self, request: Request, id: str) -> HttpResponse:
+        """One camera, all fields; the connection string is redacted."""
+        return self._detail(parameters.id_in_path(id))
+
+    @extend_schema(request=CameraWrite(partial=True), responses={200: CameraDetail}, parameters=[IF_MATCH])
+    def partial_update(self, request: Request, id: str) -> HttpResponse:
+        """Change just the fields that are sent. An operator may send `desired_state` only."""
+        camera_id = parameters.id_in_path(id)
+        stored = self._get(camera_id)
+        values = clean_or_problem(lambda: clean_camera(request.data, stored_redacted=stored.redacted_connection))
+        if values.keys() - {"desired_state"} and not self.principal.has_perm("cameras.change_camera"):
+            raise Problem(403, "Your role may change `desired_state` only.")
+        self._within_binding(values, new=False)
+        epoch = current_cursor().epoch
+        try:
+            clean_or_problem(
+                lambda: actions.update_camera(
+                    camera_id=camera_id,
+                    values=values,
+                    by=author_of(request),
+                    now=timezone.now(),
+                    if_revision_in=parameters.revisions_of(request.headers.get("If-Match"), epoch),
+                )
+            )
+        except actions.StaleRevision as error:
+            etag = parameters.etag_of(epoch, error.current)
+            raise Problem(
+                412, "The camera has changed since you read it.", headers={"ETag": etag}, current=etag
+            ) from None
+        except Camera.DoesNotExist:
+            raise _no_such_camera() from None
+        return self._detail(camera_id)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> HttpResponse:
+        """Remove a camera at once; its samples are purged in the background, its changes stay."""
+        camera = self._get(parameters.id_in_path(id))
+        try:
+            actions.retire_camera(camera_id=camera.pk, by=author_of(request), now=timezone.now())
+        except Camera.DoesNotExist:
+            raise _no_such_camera() from None
+        return HttpResponse(status=204)
+
+    @extend_schema(responses={200: Credentials})
+    def credentials(self, request: Request, id: str) -> HttpResponse:
+        """The connection string in clear, for whoever starts the worker; the reading is audited."""
+        camera = self._get(parameters.id_in_path(id))
+        try:
+            text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=timezone.now())
+        except UnreadableCredential as error:
+            raise Problem(409, f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew.") from None
+        return json_answer({"connection_string": text})
+
+    @extend_schema(parameters=FEED_PARAMETERS, responses={200: ChangePage})
+    def changes(self, request: Request) -> HttpResponse:
+        """What changed after a cursor, oldest first; `wait` holds the answer until there is something."""
+        query = feed.read_query(request.query_params)
+        deadline = time.monotonic() + query.wait_seconds
+        try:
+            scan = scan_changes(query.since, query.limit)
+            while not (seen := seen_by(self.principal, scan.changes)) and not scan.more:
+                if time.monotonic() >= deadline:
+                    break
+                _wait_a_little()
+                scan = scan_changes(scan.next, query.limit)
+        except CursorGone as error:
+            raise feed.gone(error) from None
+        return HttpResponse(feed.render(scan.next, seen, scan.more), content_type="application/json")
+
+    def _get(self, camera_id: UUID) -> Camera:
+        camera = self.get_queryset().with_vitals().filter(pk=camera_id).first()
+        if camera is None:
+            raise _no_such_camera()
+        return camera
+
+    def _detail(self, camera_id: UUID, status: int = 200) -> HttpResponse:
+        camera = self._get(camera_id)
+        response = json_answer(camera_detail(camera, timezone.now()), status)
+        response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
+        return response
+
+    def _within_binding(self, values: dict[str, Any], *, new: bool) -> None:
+        """A bound principal neither makes cameras outside its binding nor moves them out of it."""
+        if new and self.principal.camera_id:
+            raise Problem(403, "This token is bound to one camera.")
+        if self.principal.site_id and ("site" in values or new):
+            if values.get("site") != self.principal.site_id:
+                detail = "This token is bound to a site: name that site."
+                raise Problem(403, detail, [FieldError("site", detail)])
+
+
+def _fields(text: str | None) -> list[str]:
+    if text is None:
+        return list(LIST_FIELDS)
+    wanted = text.split(",")
+    if not set(wanted) <= set(LIST_FIELDS) or len(set(wanted)) < len(wanted):
+        parameters.refuse("fields", f"Must be names, each once, out of: {', '.join(LIST_FIELDS)}.")
+    return wanted
+
+
+def _position(position: ListPosition) -> ListPosition:
+    """The position with its value in the type of its column. Raises Problem 400."""
+    parameters.id_in_path(position.id, "cursor")
+    if position.ordering.lstrip("-") == "name":
+        if not isinstance(position.value, str):
+            parameters.refuse("cursor", "Is not one that was given by a page before.")
+        return position
+    try:
+        value = msgspec.convert(position.value, type=datetime)
+    except msgspec.ValidationError:
+        parameters.refuse("cursor", "Is not one that was given by a page before.")
+    return ListPosition(position.ordering, value, position.id)
+
+
+def _with_cursor(request: Request, cursor: str) -> str:
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
+
+
+def _no_such_camera() -> Problem:
+    return Problem(404, "There is no camera with this id that you may see.")
+
+
+# Without an event loop a waiter holds a thread, so only a few may: `watch` serves the many.
+_waiting_threads = BoundedSemaphore(4)
+
+
+def _wait_a_little() -> None:
+    if not _waiting_threads.acquire(blocking=False):
+        raise busy()
+    try:
+        time.sleep(0.25)
+    finally:
+        _waiting_threads.release()

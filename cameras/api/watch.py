@@ -1,0 +1,198 @@
+"""The waiting door of the change feed: GET /cameras/changes as a bare ASGI callable.
+
+Waiters hold neither a thread nor a connection: one poller a process reads the revision, and those that wait
+for the same page share one reading of it.
+"""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import structlog
+from django.conf import settings
+from django.contrib.auth import get_user
+from django.contrib.sessions.backends.db import SessionStore
+from django.db import connection
+from django.http import HttpRequest, QueryDict, parse_cookie
+
+from cameras.api import feed
+from cameras.changes import Cursor, CursorGone, Scan, current_cursor, scan_changes, seen_by
+from controlplane import problems
+from controlplane.access.authentication import REALM, bearer_of, principal_of_user
+from controlplane.access.principals import Principal
+from controlplane.access.verification import verify
+from controlplane.bare_asgi import Receive, Scope, Send, busy, send_json, send_problem
+from controlplane.problems import Problem
+
+PATHS = ("/cameras/changes", "/cameras/changes/")
+MAX_WAITERS = 2_000
+POLL_SECONDS = 0.25
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+def is_watch(scope: Scope) -> bool:
+    """Whether a request is one for this door."""
+    return scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in PATHS
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one page of the feed, at once or when there is something to tell."""
+    try:
+        await send_json(send, 200, await _page(scope, receive))
+    except Problem as problem:
+        await send_problem(send, problem)
+    except CursorGone as error:
+        await send_problem(send, feed.gone(error))
+    except problems.DATABASE_AWAY as error:
+        log.warning("answered 503", reason=type(error).__name__)
+        await send_problem(send, problems.database_away())
+    except Exception as error:
+        log.exception("unhandled exception", exception_type=type(error).__name__)
+        await send_problem(send, Problem(500, "Something went wrong on our side."))
+
+
+async def _page(scope: Scope, receive: Receive) -> bytes:
+    watch = _of_this_loop()
+    headers = dict(scope["headers"])
+    principal = await _principal(watch, headers)
+    query = feed.read_query(_query(scope))
+    scan = await watch.in_thread(lambda: scan_changes(query.since, query.limit))
+    seen = seen_by(principal, scan.changes)
+    deadline = watch.loop.time() + query.wait_seconds
+    gone = watch.loop.create_task(_disconnect(receive))
+    try:
+        while not seen and not scan.more and await watch.wait_for_change(scan.next, deadline, gone):
+            scan = await watch.scan(scan.next, query.limit)
+            seen = seen_by(principal, scan.changes)
+    finally:
+        gone.cancel()
+    return feed.render(scan.next, seen, scan.more)
+
+
+def _query(scope: Scope) -> QueryDict:
+    try:
+        return QueryDict(scope["query_string"])
+    except Exception:
+        raise Problem(400, "The query cannot be read.") from None
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _principal(watch: "_Watch", headers: dict[bytes, bytes]) -> Principal:
+    principal = None
+    if b"authorization" in headers:
+        secret = bearer_of(headers[b"authorization"].decode("latin-1"))
+        principal = await verify(secret) if secret else None
+    elif cookie := parse_cookie(headers.get(b"cookie", b"").decode("latin-1")).get(settings.SESSION_COOKIE_NAME):
+        principal = await watch.in_thread(lambda: _principal_of_session(cookie))
+    if principal is None:
+        raise Problem(401, "Send a token, or sign in.", headers={"WWW-Authenticate": REALM})
+    if not principal.has_perm("cameras.view_change"):
+        raise Problem(403, "Your role may not do this.")
+    return principal
+
+
+def _principal_of_session(key: str) -> Principal | None:
+    request = HttpRequest()
+    request.session = SessionStore(key)
+    user = get_user(request)
+    return principal_of_user(user) if user.is_authenticated else None
+
+
+class _Watch:
+    """The waiters of one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self._thread = ThreadPoolExecutor(1, "watch")
+        self._waiters = 0
+        self._poller: asyncio.Task[None] | None = None
+        self._known: Cursor | None = None
+        self._changed = asyncio.Event()
+        self._ended = False
+        self._scans: dict[tuple[Cursor, int], asyncio.Future[Scan]] = {}
+
+    async def in_thread(self, read: Callable[[], T]) -> T:
+        return await self.loop.run_in_executor(self._thread, _with_connection, read)
+
+    async def wait_for_change(self, seen: Cursor, deadline: float, gone: asyncio.Future[None]) -> bool:
+        """Whether there is something after `seen`, as soon as there is; False at the deadline."""
+        if self._waiters >= MAX_WAITERS:
+            raise busy()
+        self._waiters += 1
+        try:
+            if self._poller is None or self._poller.done():
+                self._known = None
+                self._poller = self.loop.create_task(self._poll())
+            while not self._ended and not gone.done():
+                if self._known is not None and self._known != seen:
+                    return True
+                left = deadline - self.loop.time()
+                if left <= 0:
+                    return False
+                changed = self.loop.create_task(self._changed.wait())
+                try:
+                    await asyncio.wait((changed, gone), timeout=left, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    changed.cancel()
+            return False
+        finally:
+            self._waiters -= 1
+
+    async def scan(self, since: Cursor, limit: int) -> Scan:
+        """The page after a place, read once for all who wait for it."""
+        key = (since, limit)
+        if key not in self._scans:
+            reading = self.loop.create_task(self.in_thread(lambda: scan_changes(since, limit)))
+            # A failure is told to those who wait for it, and not to those who come later.
+            reading.add_done_callback(lambda done: done.exception() and self._scans.pop(key, None))
+            self._scans[key] = reading
+        return await asyncio.shield(self._scans[key])
+
+    def end(self) -> None:
+        """Answer everybody who waits, because the process stops."""
+        self._ended = True
+        self._changed.set()
+
+    async def _poll(self) -> None:
+        while self._waiters and not self._ended:
+            try:
+                known = await self.in_thread(current_cursor)
+            except problems.DATABASE_AWAY:
+                known = self._known  # waiters stay; their last reading tells them, or all is well again
+            if known != self._known:
+                self._known = known
+                self._scans.clear()
+                self._changed.set()
+                self._changed = asyncio.Event()
+            await asyncio.sleep(POLL_SECONDS)
+
+
+def _with_connection(read: Callable[[], T]) -> T:
+    try:
+        return read()
+    finally:
+        connection.close()
+
+
+_watch: _Watch | None = None
+
+
+def _of_this_loop() -> _Watch:
+    global _watch
+    if _watch is None or _watch.loop is not asyncio.get_running_loop():
+        _watch = _Watch()
+    return _watch
+
+
+async def end_all_waits() -> None:
+    """Answer everybody who waits in this process, because it stops."""
+    if _watch is not None:
+        _watch.end()

@@ -1,0 +1,12 @@
+from django.apps import AppConfig
+
+from cameras.redaction import redact_text
+from controlplane import observability
+
+
+class CamerasConfig(AppConfig):
+    name = "cameras"
+    verbose_name = "Cameras"
+
+    def ready(self) -> None:
+        observability.add_redactor(redact_text)

@@ -1,0 +1,235 @@
+"""Rows of intent: Site and Camera, which people write; CameraVitals, which workers write; the change log.
+
+Rows hold fields, constraints and predicates on one row. What changes them stands in `actions`.
+"""
+
+import uuid
+from datetime import datetime
+from typing import cast
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from cameras.geometry import canonical_zones
+from cameras.querysets import CameraQuerySet, ChangeQuerySet, SiteQuerySet
+from cameras.status import Verdict, derive_status
+
+DEFAULT_INTERVAL_SECONDS = 10
+MAX_INTERVAL_SECONDS = 86_400
+
+
+class DesiredState(models.TextChoices):
+    RUNNING = "running", _("Running")
+    STOPPED = "stopped", _("Stopped")
+
+
+def no_zones() -> dict[str, object]:
+    """The canonical form of a camera without zones."""
+    return canonical_zones({})
+
+
+class Site(models.Model):
+    """A place with cameras; its time zone says when its days begin."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    timezone = models.CharField(
+        _("time zone"), max_length=64, default="UTC", help_text=_("IANA name, e.g. Europe/Berlin.")
+    )
+    location = models.CharField(_("location"), max_length=500, blank=True, help_text=_("Address or directions."))
+    latitude = models.FloatField(
+        _("latitude"), null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
+    )
+    longitude = models.FloatField(
+        _("longitude"), null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
+    )
+
+    objects = SiteQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("site")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(latitude=None) | models.Q(latitude__range=(-90, 90)), name="site_latitude"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(longitude=None) | models.Q(longitude__range=(-180, 180)),
+                name="site_longitude",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Camera(models.Model):
+    """What should exist: how a camera is reached, what is analysed, and whether it should run."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=200)
+    site = models.ForeignKey(
+        Site, verbose_name=_("site"), null=True, blank=True, on_delete=models.PROTECT, related_name="cameras"
+    )
+    location = models.CharField(
+        _("location"), max_length=500, blank=True, help_text=_("Where at the site, in words.")
+    )
+    sealed_connection = models.TextField(editable=False)
+    redacted_connection = models.TextField(_("connection string"), editable=False)
+    address = models.CharField(_("address"), max_length=300, editable=False)
+    model_config = models.JSONField(
+        _("model configuration"), default=dict, blank=True, help_text=_("What the vision worker loads.")
+    )
+    zone_config = models.JSONField(_("zones"), default=no_zones, blank=True, help_text=_("GeoJSON."))
+    desired_state = models.CharField(
+        _("desired state"), max_length=16, choices=DesiredState, default=DesiredState.STOPPED
+    )
+    desired_state_at = models.DateTimeField(_("desired since"), editable=False)
+    expected_interval_seconds = models.PositiveIntegerField(
+        _("expected interval (seconds)"),
+        default=DEFAULT_INTERVAL_SECONDS,
+        validators=[MinValueValidator(1), MaxValueValidator(MAX_INTERVAL_SECONDS)],
+        help_text=_("How often a worker reports; three times this is late, six times is offline."),
+    )
+    notes = models.TextField(_("notes"), blank=True)
+    generation = models.BigIntegerField(
+        default=1, editable=False, help_text=_("Rises when what a worker runs on changes.")
+    )
+    revision = models.BigIntegerField(default=0, editable=False, help_text=_("Of its last change."))
+    created_at = models.DateTimeField(_("created"), editable=False)
+    updated_at = models.DateTimeField(_("updated"), editable=False)
+
+    objects = CameraQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("camera")
+        permissions = [
+            ("list_camera", "Can list cameras"),
+            ("operate_camera", "Can start and stop camera"),
+            ("reveal_camera", "Can read connection string of camera"),
+        ]
+        indexes = [
+            models.Index(fields=["name", "id"], name="camera_by_name"),
+            models.Index(fields=["created_at", "id"], name="camera_by_age"),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(desired_state__in=DesiredState.values), name="camera_desired_state"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(expected_interval_seconds__range=(1, MAX_INTERVAL_SECONDS)),
+                name="camera_interval",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def verdict(self, now: datetime) -> Verdict:
+        """The camera's health; `with_vitals` must have been asked for, or this queries."""
+        vitals = cast("CameraVitals | None", getattr(self, "vitals", None))
+        return derive_status(
+            desired_state=self.desired_state,
+            desired_state_at=self.desired_state_at,
+            last_contact=vitals.last_contact if vitals else None,
+            expected_interval_seconds=self.expected_interval_seconds,
+            now=now,
+        )
+
+
+class CameraVitals(models.Model):
+    """What was observed of a camera, written by ingest only.
+
+    No column but the key is indexed: an index would end PostgreSQL's HOT updates, at 2.6 times the WAL.
+    `actions` and ingest make and remove rows; hence DO_NOTHING.
+    """
+
+    camera = models.OneToOneField(
+        Camera, primary_key=True, on_delete=models.DO_NOTHING, related_name="vitals"
+    )
+    last_contact = models.DateTimeField(_("last contact"), null=True, help_text=_("By the server's clock."))
+    latest_timestamp = models.DateTimeField(null=True)
+    latest_occupancy = models.IntegerField(null=True)
+    latest_confidence = models.FloatField(null=True)
+    observed_generation = models.BigIntegerField(null=True)
+    accepted_count = models.BigIntegerField(default=0)
+    duplicate_count = models.BigIntegerField(default=0)
+    conflict_count = models.BigIntegerField(default=0)
+    rejected_count = models.BigIntegerField(default=0)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("vitals")
+
+    def __str__(self) -> str:
+        return f"vitals of {self.camera_id}"
+
+
+class ChangeKind(models.TextChoices):
+    CREATED = "created", _("created")
+    UPDATED = "updated", _("updated")
+    DELETED = "deleted", _("deleted")
+
+
+class Change(models.Model):
+    """One change of a camera's intent. It outlives the camera, so it holds the id and name, and no foreign key."""
+
+    revision = models.BigIntegerField(_("revision"), primary_key=True)
+    at = models.DateTimeField(_("at"))
+    kind = models.CharField(_("kind"), max_length=16, choices=ChangeKind)
+    camera_id = models.UUIDField(_("camera id"), db_index=True)
+    name = models.CharField(_("camera"), max_length=200)
+    generation = models.BigIntegerField()
+    desired_state = models.CharField(_("desired state"), max_length=16)
+    by = models.CharField(_("by"), max_length=200)
+    door = models.CharField(_("door"), max_length=20)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    diff = models.JSONField(
+        _("difference"), default=dict, help_text=_("Field by field before and after; secrets only as changed.")
+    )
+    site_before = models.UUIDField(null=True)
+    site_after = models.UUIDField(null=True)
+
+    objects = ChangeQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("change")
+
+    def __str__(self) -> str:
+        return f"{self.revision}: {self.name} {self.kind}"
+
+
+class RevisionCounter(models.Model):
+    """The one row that numbers changes, updated in their transaction: gap-free and in the order of commits."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    revision = models.BigIntegerField(default=0)
+    epoch = models.CharField(max_length=32)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="revision_counter_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"revision {self.revision}"
+
+
+class Purge(models.Model):
+    """A deleted camera whose samples `maintain` still has to remove."""
+
+    camera_id = models.UUIDField(primary_key=True)
+    requested_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"purge of {self.camera_id}"
+
+
+class KeyCanary(models.Model):
+    """A known text under the key ring: where it cannot be opened, the ring is not the one of this database."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    sealed = models.TextField()
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="key_canary_is_one_row")]
+
+    def __str__(self) -> str:
+        return "key canary"

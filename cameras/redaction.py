@@ -1,0 +1,213 @@
+"""What may be shown of a connection string, and of any text that may hold one.
+
+Owns the names under which cameras carry secrets outside the user info, the mask, and the reading of URLs that
+no parser accepts: a log line or an error text holds them cut off, escaped, encoded and mistyped. Where a text
+can be read in two ways, the reading that hides more wins. Every function is linear in its input.
+
+Pure: must not import Django, another module of this project, or anything that opens a connection.
+"""
+
+import re
+from urllib.parse import quote, unquote
+
+MASK = "***"
+
+# The colon and the slashes after a scheme: plain, JSON-escaped (`:\/\/`), or percent-encoded up to four
+# times. An rtsp that starts a word may lack slashes where an `@` follows.
+_SLASHES = r"(?::|%(?P<encoding>(?:25){0,3})3a)(?:\\*/|%(?:25){0,3}2f){2}"
+_NO_SLASHES = r"""(?:(?<=\Artsp)|(?<=\Artsps)|(?<=[\s"']rtsp)|(?<=[\s"']rtsps)):(?:\\*/)?(?=[^\s@]{1,256}@)"""
+_SEPARATOR = re.compile(rf"{_SLASHES}|{_NO_SLASHES}", re.IGNORECASE)
+_NESTED = re.compile(_SLASHES, re.IGNORECASE)
+_KNOWN_SCHEME = re.compile(r"(?:rtsps?|https?|rtmps?)$", re.IGNORECASE)
+_LINE_END = re.compile(r"[\r\n]")
+# A quote ends a URL only where the text around it goes on: `?user='u'&pwd='p'` keeps its own.
+_WORD_END = re.compile(r"""\s|["'](?=[\s,:;\]})>]|$)""")
+_ENCODED_WORD = re.compile(r"""[^\s&"'<>]*""")
+_COLON = re.compile(r":|%(?:25){0,3}3a", re.IGNORECASE)
+_PATH_START = re.compile(r"[/?#&]")
+
+# Punctuation may follow: `rtsp://nvr:554: timed out`.
+_HOST_AND_PORT = re.compile(r"""(?:\[[^\[\]<>]*\]|[\w.-]*+)(?::\d*+)?+[.,:;!)\]}>'"\\]*""")
+_ADDRESS = re.compile(r"\[|\d{1,3}(?:\.\d{1,3}){3}(?![\w.-])")
+_LAST_AT_ADDRESS = re.compile(r".*@(?=\d{1,3}(?:\.\d{1,3}){3}(?!\w)|\[[0-9a-f:])", re.IGNORECASE)
+_AT_NAME = re.compile(r"[^=]*@[a-z][\w-]*[.:/\\]", re.IGNORECASE)
+
+_NAME_START = r"(?:(?<![a-z0-9])|(?<=%[0-9a-f]{2})|(?<=u0026)|(?-i:(?<=[a-z])(?=[A-Z])))"
+_SECRET_NAME = (
+    r"(?:passw(?:or)?d|pwd|pswd?|token|secret|credentials?|signature)[0-9]*"
+    rf"|{_NAME_START}(?:user|login|access|api|session|stream|private)?"
+    r"(?:pas(?:s[a-z0-9]{0,24})?(?:[_-][a-z0-9]{1,16})?|(?:pw|psd|key|sig|jwt)[0-9]*|auth[a-z0-9]{0,24})"
+    r"|(?<=[?&])u=[^?&\s]*&p"
+)
+# What follows a password in the underscore paths of Xiongmai; any other `_name=` belongs to the value.
+_NEXT_NAME = r"_(?:channel|chn?|stream|subtype|user(?:name)?|usr|onvif|real_stream)="
+_QUOTED = r"""(?:'[^']*(?:'|$)|"[^"]*(?:"|$))"""
+_ASSIGNED = re.compile(
+    rf"(?P<name>(?:{_SECRET_NAME})(?:=|(?P<encoded>%(?:25){{0,3}}3d)))"
+    rf"(?P<value>(?(encoded)(?:(?!%(?:25){{0,3}}26)[^&\s])*|{_QUOTED}?(?:(?!{_NEXT_NAME})[^&\s])*))",
+    re.IGNORECASE,
+)
+# Words such as `defaultPrimary` (Avigilon) and `StreamingSetting` (D-Link) are no tokens.
+_WORDS = r"[A-Za-z][a-z]{3,}(?:[A-Z][a-z]{3,})+(?![A-Za-z0-9])"
+_OPAQUE_PATH = re.compile(rf"^((?:\\*/)+)(?!{_WORDS})[A-Za-z0-9]{{12,}}+(?=[./\\]*(?:[^\w\-~%=+./\\]|$))")
+_LOGIN_SEGMENT = re.compile(r"(?<=/)([^/:=&?\s\\]+:)(?!\d{1,3}\\*/)[^/:=&?\s\\]+(?=\\*/)")
+_ENCODED_UNRESERVED = re.compile(r"%(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE)
+
+_MASK_ONLY = re.compile("[*\uff0a\u2217\u2022\u25cf\u2219\u00b7\u26ab\u2b24]+")
+
+
+def is_mask(value: str) -> bool:
+    """Whether `value`, quoted or percent-encoded or not, consists of asterisks and bullets only."""
+    return bool(_MASK_ONLY.fullmatch(unquote(value).strip("'\"")))
+
+
+def holds_mask(tail: str) -> bool:
+    """Whether a secret in `tail`, the path and query of a URL, was already replaced by a mask."""
+    values = (match["value"] for part in tail.partition("?") for match in _ASSIGNED.finditer(part))
+    return MASK in unquote(tail) or any(map(is_mask, values))
+
+
+def redact_tail(tail: str) -> str:
+    """Return `tail`, the path and query of a camera's URL, with `***` for each secret in it.
+
+    Secrets are the values of names such as `password` and `token` in the query and in path assignments, the
+    password in a path segment `user:password` (`/0/user:password/main`, Zmodo), and a path that is one opaque
+    token of 12 or more letters and digits (UniFi Protect). An empty value stays empty.
+    """
+    # RFC 3986 section 6.2.2.2: `p%61ss` and `pass` are the same name.
+    plain = _ENCODED_UNRESERVED.sub(lambda match: unquote(match[0]), tail)
+    masked = _mask_tail(plain)
+    return masked if masked != plain else _mask_tail(tail)
+
+
+def user_info_end(rest: str, word: str | None = None) -> int:
+    """Return the index of the `@` that ends the user info in `rest`, what follows `rtsp://`; -1 without one.
+
+    That is the last `@` before the path (RFC 3986 section 3.2), unless the host that this leaves is none, or
+    the path holds `@host`: then a raw `/`, `?`, `#` or space cut a password, and the `@` beyond it is meant.
+    In running text, `word` is the part of `rest` that the URL seems to be.
+    """
+    nested = _NESTED.search(rest)
+    rest = rest[: nested.start()] if nested else rest
+    word = rest if word is None else word[: len(rest)]
+    authority = _authority(word)
+    at = authority.rfind("@")
+    host = authority[at + 1 :]
+    # Words after a path are the text's; words after a bare authority may be the rest of a password.
+    tail = (rest if word == authority else word)[len(authority) :]
+    if _HOST_AND_PORT.fullmatch(host) and not _holds_the_host(tail, host, authority):
+        return at
+    if address := _LAST_AT_ADDRESS.match(rest):
+        return address.end() - 1
+    return word.rfind("@") if "@" in word else rest.rfind("@")
+
+
+def redact_text(text: str) -> str:
+    """Return `text` with the secrets of every URL in it as `***`, and everything else as it was.
+
+    For log lines, error texts and tracebacks. A URL may be valid or not, cut off, upper case, JSON-escaped or
+    percent-encoded, of rtsp or of any other scheme. User names stay, except where a scheme other than rtsp
+    has nothing else in its user info (`tapo://password@host`). Redacting twice is redacting once.
+    """
+    separators = list(_SEPARATOR.finditer(text))
+    ends = [_scheme_start(text, separator.start()) for separator in separators[1:]]
+    shown: list[str] = []
+    done = 0
+    for separator, end in zip(separators, [*ends, len(text)], strict=False):
+        start = separator.end()
+        end = max(start, end)
+        is_rtsp = text[max(0, separator.start() - 5) : separator.start()].lower().endswith(("rtsp", "rtsps"))
+        levels = 0 if separator["encoding"] is None else 1 + len(separator["encoding"]) // 2
+        shown += text[done:start], _redact_rest(text[start:end], is_rtsp, levels)
+        done = end
+    return "".join([*shown, text[done:]])
+
+
+def _scheme_start(text: str, colon: int) -> int:
+    """Return where the scheme before `colon` starts. An unknown one may as well be the end of a secret."""
+    scheme = _KNOWN_SCHEME.search(text[max(0, colon - 5) : colon])
+    return colon - len(scheme[0]) if scheme else colon
+
+
+def _redact_rest(rest: str, is_rtsp: bool, levels: int) -> str:
+    """Redact what follows the slashes of one URL, percent-encoded `levels` times, up to the next URL."""
+    if not levels:
+        line_end = _LINE_END.search(rest)
+        end = line_end.start() if line_end else len(rest)
+        return _redact_line(rest[:end], is_rtsp) + rest[end:]
+    encoded = _ENCODED_WORD.match(rest)
+    word = encoded[0] if encoded else ""
+    plain = word
+    for _ in range(levels):
+        plain = unquote(plain)
+    shown = _redact_line(plain, is_rtsp)
+    if shown == plain:
+        shown = word
+    else:
+        for _ in range(levels):
+            shown = quote(shown, safe="*", errors="replace")
+    return shown + _redact_path(rest[len(word) :], is_rtsp=False)
+
+
+def _redact_line(line: str, is_rtsp: bool) -> str:
+    """Redact a line that starts with the URL's user info or host."""
+    slashes = line[: len(line) - len(line.lstrip("/\\"))] if is_rtsp else ""
+    line = line[len(slashes) :]
+    word = _word(line)
+    authority = _authority(word)
+    end = user_info_end(line, word)
+    if end >= 0 and ":" not in line[:end]:
+        end = authority.rfind("@")
+    if end < 0:
+        cut = _COLON.search(authority)
+        if cut and not _HOST_AND_PORT.fullmatch(authority) and (is_rtsp or cut.start()):
+            return slashes + line[: cut.end()] + MASK + line[len(word) :]
+        return slashes + _redact_path(line, is_rtsp)
+    user, colon, password = line[:end].partition(":")
+    if not colon and not is_rtsp:
+        user = MASK
+    shown_user = _redact_path(user, is_rtsp) + colon + (MASK if password else "")
+    return slashes + shown_user + _redact_path(line[end:], is_rtsp)
+
+
+def _redact_path(text: str, is_rtsp: bool) -> str:
+    """Redact the path and query of the URL that `text` starts with."""
+    word = _word(text)
+    path = _PATH_START.search(word)
+    if not path:
+        return text
+    tail = word[path.start() :]
+    shown = redact_tail(tail) if is_rtsp else _ASSIGNED.sub(_mask_value, tail)
+    return word[: path.start()] + shown + text[len(word) :]
+
+
+def _word(text: str) -> str:
+    end = _WORD_END.search(text)
+    return text[: end.start()].rstrip("\\") if end else text
+
+
+def _authority(word: str) -> str:
+    return re.split(r"[/?#]", word, maxsplit=1)[0].rstrip("\\")
+
+
+def _holds_the_host(tail: str, host: str, authority: str) -> bool:
+    """Whether `tail` holds an `@host` that makes `host` a part of a password.
+
+    An address is strong evidence. A name is evidence only where `host` could be the start of a password, and
+    no `=` stands before it: `?mail=a@b.example` is an ordinary query.
+    """
+    if _ADDRESS.match(host):
+        return False
+    if _LAST_AT_ADDRESS.match(tail) or "@" in tail.partition("#")[2]:
+        return True
+    return ":" in authority and "." not in host and bool(_AT_NAME.match(tail))
+
+
+def _mask_tail(tail: str) -> str:
+    path, mark, query = tail.partition("?")
+    path = _LOGIN_SEGMENT.sub(rf"\g<1>{MASK}", _OPAQUE_PATH.sub(rf"\g<1>{MASK}", path))
+    return _ASSIGNED.sub(_mask_value, path) + _ASSIGNED.sub(_mask_value, mark + query)
+
+
+def _mask_value(assignment: re.Match[str]) -> str:
+    return assignment["name"] + (MASK if assignment["value"] else "")

@@ -1,0 +1,248 @@
+"""Connection strings of cameras: parse, validate, normalise, redact.
+
+Owns the rule for what a camera's address may be: an rtsp or rtsps URL (RFC 7826 section 4.2, in the syntax of
+RFC 3986), read as camera vendors and their users write it, mended only where one reading is left. No
+connection is attempted. `cameras.redaction` owns what may be shown of one.
+
+Pure: must not import Django, another part of this project, or anything that opens a connection.
+"""
+
+import ipaddress
+import re
+import unicodedata
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from cameras.redaction import MASK, holds_mask, is_mask, redact_tail, redact_text, user_info_end
+
+__all__ = ["MAX_LENGTH", "InvalidRtspUrl", "RtspUrl", "parse", "redact_text"]
+
+MAX_LENGTH = 2048
+_MAX_HOST_LENGTH = 253
+_DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
+
+_HINTS = {
+    "empty": "It is empty. Enter the camera's address, beginning with rtsp:// or rtsps://.",
+    "length": f"It is too long. At most {MAX_LENGTH} characters are accepted, after encoding.",
+    "scheme_missing": "It has no scheme. Begin with rtsp:// or rtsps://, without quotes around the address.",
+    "scheme": "Its scheme is not supported. Only rtsp:// and rtsps:// are accepted.",
+    "slashes": "Two slashes must follow the scheme: rtsp:// or rtsps://.",
+    "doubled_scheme": "It has two schemes one after the other. Keep a single rtsp:// or rtsps://.",
+    "whitespace": "It contains a space, a tab or a line break. Remove it, or write a space as %20.",
+    "control_character": "It contains a control character. Remove it.",
+    "invisible_character": "It contains an invisible character, often from copying. Type that part anew.",
+    "surrogate": "It contains half of a character that UTF-8 cannot carry. Type that part anew.",
+    "backslash": "It contains a backslash. Use / in the path; in a password write it as %5C.",
+    "placeholder": "It contains a placeholder. Put the value in its place, or write braces as %7B and %7D.",
+    "userinfo_character": (
+        "A user name or password must not contain / ? # [ ] < > or a space as they are. Write them as"
+        " %2F %3F %23 %5B %5D %3C %3E %20; write an @ in the path as %40."
+    ),
+    "user_missing": "A user name must stand before the @. Add it, or remove the part up to the @.",
+    "masked": "It contains a masked value. Enter the secret itself, or leave the address out to keep it.",
+    "percent": "A % must be followed by two hexadecimal digits. Write a percent sign as %25.",
+    "encoded_control": "It contains an encoded control character (%00 to %1F, or %7F). Remove it.",
+    "fragment": "It contains a #. Remove it with what follows, or write it as %23.",
+    "host_missing": "The host is missing. Enter the camera's name or address after the scheme and user info.",
+    "host": (
+        "The host is not a valid name: ASCII letters, digits, hyphens and underscores between dots, no hyphen"
+        " at the ends of a part, at most 63 characters a part and 253 in all. Write others as xn--."
+    ),
+    "ipv4": "The host is not a valid IPv4 address: four numbers from 0 to 255, without leading zeros.",
+    "ipv6": "The host is not a valid IPv6 address. Write it in square brackets, a zone after %25.",
+    "port": "The port must be a number from 1 to 65535.",
+}
+
+_SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
+_SECOND_SCHEME = re.compile(r"(?:[^/?#]*@)?(?:rtsp[stux]?|https?|rtmps?|onvif|file|udp):/", re.IGNORECASE)
+_PLACEHOLDER = re.compile(r"\$\{|\{[^{}]*\}")
+_TAIL_PLACEHOLDER = re.compile(r"<[^<>]*>")
+_BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
+_ENCODED_CONTROL = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff])")
+_LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
+# As in the URL standard of WHATWG: `10.1` and `0x7f.1` are meant, and read by some resolvers, as addresses.
+_NUMBER = re.compile(r"[0-9]+|0[xX][0-9A-Fa-f]*")
+_ZONE = re.compile(r"[A-Za-z0-9._~-]+")
+
+
+class InvalidRtspUrl(ValueError):
+    """Why a connection string was refused.
+
+    `code` is a short slug of the fault. `hint`, also `str(error)`, names the fault and says what to do; it
+    never holds any part of the value, which may be a secret.
+    """
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+        self.hint = _HINTS[code]
+
+    def __str__(self) -> str:
+        return self.hint
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class RtspUrl:
+    """A valid connection string.
+
+    `normalised` is what is stored, sealed, and given to workers. `redacted` is safe to show. `address` is
+    `host:port`, the port always given, IPv6 in brackets.
+    """
+
+    normalised: str
+    redacted: str
+    address: str
+
+    def __repr__(self) -> str:
+        return f"RtspUrl({self.redacted!r})"
+
+
+def parse(text: str) -> RtspUrl:
+    """Return the connection string that `text` means.
+
+    Mended are outer whitespace, a raw `@` in the user info (the last one before the path ends it), characters
+    outside ASCII (percent-encoded as UTF-8), zeros before the port, and a colon without a port; all else,
+    the case of the scheme included, stays as sent. What `parse` returns as normalised, it returns unchanged.
+
+    Raises InvalidRtspUrl with the hint for whoever typed it. Nothing else is raised, whatever the text.
+    """
+    url = text.strip()
+    if len(url) > MAX_LENGTH:
+        raise InvalidRtspUrl("length")
+    scheme, rest = _split_scheme(url)
+    _refuse_characters(rest)
+    if _SECOND_SCHEME.match(rest):
+        raise InvalidRtspUrl("doubled_scheme")
+    if _PLACEHOLDER.search(rest):
+        raise InvalidRtspUrl("placeholder")
+    authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if user_info_end(rest) >= len(authority):
+        raise InvalidRtspUrl("userinfo_character")
+    raw_user_info, at, host_and_port = authority.rpartition("@")
+    user_info, shown_user_info = _read_user_info(raw_user_info) if at else ("", "")
+    host, port = _read_host_and_port(host_and_port)
+    tail = _read_tail(rest[len(authority) :])
+
+    location = f"{host}:{port}" if port else host
+    normalised = f"{scheme}://{user_info}{at}{location}{tail}"
+    if len(normalised) > MAX_LENGTH:
+        raise InvalidRtspUrl("length")
+    return RtspUrl(
+        normalised=normalised,
+        redacted=f"{scheme}://{shown_user_info}{at}{location}{redact_tail(redact_text(tail))}",
+        address=f"{host}:{port or _DEFAULT_PORTS[scheme.lower()]}",
+    )
+
+
+def _split_scheme(url: str) -> tuple[str, str]:
+    """Return the scheme as sent, and what follows its slashes."""
+    if not url:
+        raise InvalidRtspUrl("empty")
+    match = _SCHEME.fullmatch(url)
+    if not match:
+        is_rtsp = url.lower().startswith(("rtsp:", "rtsps:"))
+        raise InvalidRtspUrl("slashes" if is_rtsp else "scheme_missing")
+    scheme, rest = match.groups()
+    if scheme.lower() not in _DEFAULT_PORTS:
+        raise InvalidRtspUrl("scheme")
+    return scheme, rest
+
+
+def _refuse_characters(rest: str) -> None:
+    """Refuse what no part of a URL may contain, by its Unicode category."""
+    for index, character in enumerate(rest):
+        category = unicodedata.category(character)
+        if character == " " and user_info_end(rest) > index:
+            raise InvalidRtspUrl("userinfo_character")
+        if character.isspace() or category in {"Zs", "Zl", "Zp"}:
+            raise InvalidRtspUrl("whitespace")
+        if category == "Cc":
+            raise InvalidRtspUrl("control_character")
+        if category == "Cf":
+            raise InvalidRtspUrl("invisible_character")
+        if category == "Cs":
+            raise InvalidRtspUrl("surrogate")
+        if character == "\\":
+            raise InvalidRtspUrl("backslash")
+
+
+def _refuse_escapes(part: str) -> None:
+    if _BAD_ESCAPE.search(part):
+        raise InvalidRtspUrl("percent")
+    if _ENCODED_CONTROL.search(part):
+        raise InvalidRtspUrl("encoded_control")
+
+
+def _encode_non_ascii(part: str) -> str:
+    return re.sub(r"[^\x00-\x7f]+", lambda match: quote(match[0]), part)
+
+
+def _read_user_info(raw: str) -> tuple[str, str]:
+    """Return the user info to store and the one to show (RFC 3986 section 3.2.1)."""
+    if re.search(r"[\[\]<>]", raw):
+        raise InvalidRtspUrl("userinfo_character")
+    _refuse_escapes(raw)
+    user, colon, password = _encode_non_ascii(raw).replace("@", "%40").partition(":")
+    if not user:
+        raise InvalidRtspUrl("user_missing")
+    if is_mask(user) or is_mask(password):
+        raise InvalidRtspUrl("masked")
+    return user + colon + password, user + colon + (MASK if password else "")
+
+
+def _read_host_and_port(raw: str) -> tuple[str, str]:
+    """Return the host as sent, brackets included, and the port without leading zeros, "" where none is."""
+    bracketed, bracket, after = raw.partition("]")
+    if raw.startswith("["):
+        host, colon, port = bracketed + bracket, after[:1], after[1:]
+        if not bracket or colon not in {"", ":"}:
+            raise InvalidRtspUrl("ipv6")
+        _check_ipv6(bracketed[1:])
+    else:
+        host, _, port = raw.partition(":")
+        if raw.count(":") > 1 and re.fullmatch(r"[0-9A-Fa-f:.]+", raw):
+            raise InvalidRtspUrl("ipv6")
+        _check_name_or_ipv4(host)
+    number = port.lstrip("0")
+    if port and not (re.fullmatch(r"[0-9]{1,5}", number) and int(number) <= 65535):
+        raise InvalidRtspUrl("port")
+    return host, number
+
+
+def _check_ipv6(address: str) -> None:
+    """Check what stands in the brackets; a zone is written as RFC 6874 has it."""
+    address, percent, zone = address.partition("%25")
+    if "%" in address or (percent and not _ZONE.fullmatch(zone)):
+        raise InvalidRtspUrl("ipv6")
+    try:
+        ipaddress.IPv6Address(address)
+    except ValueError:
+        # The message of `ipaddress` quotes the value.
+        raise InvalidRtspUrl("ipv6") from None
+
+
+def _check_name_or_ipv4(host: str) -> None:
+    """Check a name by RFC 1123 section 2.1, the underscore allowed that names in local networks have."""
+    if not host:
+        raise InvalidRtspUrl("host_missing")
+    name = host.removesuffix(".")
+    labels = name.split(".")
+    if _NUMBER.fullmatch(labels[-1]):
+        try:
+            ipaddress.IPv4Address(host)
+        except ValueError:
+            raise InvalidRtspUrl("ipv4") from None
+    elif len(name) > _MAX_HOST_LENGTH or not all(map(_LABEL.fullmatch, labels)):
+        raise InvalidRtspUrl("host")
+
+
+def _read_tail(raw: str) -> str:
+    """Return path and query to store."""
+    if "#" in raw:
+        raise InvalidRtspUrl("fragment")
+    if _TAIL_PLACEHOLDER.search(raw):
+        raise InvalidRtspUrl("placeholder")
+    _refuse_escapes(raw)
+    if holds_mask(raw):
+        raise InvalidRtspUrl("masked")
+    return _encode_non_ascii(raw)
