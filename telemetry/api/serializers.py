@@ -1,0 +1,75 @@
+"""Shapes of telemetry for the OpenAPI document. The rules stand in `telemetry.wire`."""
+
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from rest_framework import serializers
+
+from cameras.models import DesiredState
+
+EXAMPLE = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
+SLUG = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
+
+
+@extend_schema_serializer(examples=[OpenApiExample("One observation", value=EXAMPLE, request_only=True)])
+class EventShape(serializers.Serializer):
+    timestamp = serializers.DateTimeField(help_text="RFC 3339 with an offset; finer than microseconds is cut.")
+    occupancy = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
+    confidence = serializers.FloatField(min_value=0, max_value=1)
+    zone = serializers.RegexField(SLUG, required=False, help_text="A zone's id; absent for the whole frame.")
+    generation = serializers.IntegerField(
+        required=False, min_value=0, help_text="Of the configuration that the worker runs."
+    )
+
+
+class BatchItem(EventShape):
+    camera_id = serializers.UUIDField()
+
+
+class SingleReceipt(serializers.Serializer):
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    desired_state = serializers.ChoiceField(choices=DesiredState.choices)
+    generation = serializers.IntegerField()
+    server_time = serializers.DateTimeField()
+
+
+class BatchError(serializers.Serializer):
+    index = serializers.IntegerField(help_text="From 0, in the order of the batch.")
+    code = serializers.ChoiceField(
+        choices=["invalid", "unknown_camera", "forbidden", "conflict", "in_future"]
+    )
+    field = serializers.CharField(allow_blank=True)
+    detail = serializers.CharField()
+
+
+class BatchReceipt(serializers.Serializer):
+    accepted = serializers.IntegerField()
+    duplicates = serializers.IntegerField()
+    rejected = serializers.IntegerField()
+    errors = BatchError(many=True, help_text="At most 100; the counts are exact.")  # type: ignore[assignment]
+    stop = serializers.ListField(child=serializers.UUIDField(), help_text="Cameras that should not run.")
+    server_time = serializers.DateTimeField()
+
+
+class SampleShape(serializers.Serializer):
+    timestamp = serializers.DateTimeField()
+    zone = serializers.CharField(allow_blank=True, help_text="Empty for the whole frame.")
+    occupancy = serializers.IntegerField()
+    confidence = serializers.FloatField()
+
+
+class BucketPoint(serializers.Serializer):
+    start = serializers.DateTimeField()
+    count = serializers.IntegerField()
+    min = serializers.IntegerField()
+    max = serializers.IntegerField()
+    avg = serializers.FloatField()
+
+
+class Series(serializers.Serializer):
+    """Raw samples, or points where a bucket was asked for."""
+
+    camera_id = serializers.UUIDField()
+    samples = SampleShape(many=True, required=False)
+    next = serializers.CharField(allow_null=True, required=False, help_text="Cursor of the next page, or null.")
+    bucket = serializers.CharField(required=False)
+    points = BucketPoint(many=True, required=False)

@@ -1,0 +1,10 @@
+"""Addresses of telemetry. Under ASGI the POSTs are answered by `telemetry.door` before they come here."""
+
+from django.urls import path
+
+from telemetry.api.views import TelemetryViewSet
+
+urlpatterns = [
+    path("telemetry", TelemetryViewSet.as_view({"post": "create_batch"})),
+    path("telemetry/<camera_id>", TelemetryViewSet.as_view({"get": "retrieve", "post": "create"})),
+]

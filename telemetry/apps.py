@@ -1,0 +1,20 @@
+from typing import Any
+
+from django.apps import AppConfig
+from django.db.models.signals import post_migrate
+from django.utils import timezone
+
+from telemetry.partitions import make_partitions
+
+
+class TelemetryConfig(AppConfig):
+    name = "telemetry"
+    verbose_name = "Telemetry"
+
+    def ready(self) -> None:
+        post_migrate.connect(make_partitions_ahead, sender=self)
+
+
+def make_partitions_ahead(**_: Any) -> None:
+    """Every `migrate` makes the coming days, also where there is no new migration."""
+    make_partitions(timezone.now())

@@ -1,0 +1,109 @@
+"""The fast door: POST /telemetry and POST /telemetry/{camera_id} as a bare ASGI callable.
+
+It translates HTTP to `wire` and one call of the group commit, and the answer back. The door of Django
+(`telemetry.api`) makes the same promises where there is no event loop; one set of contract tests holds both.
+"""
+
+import structlog
+from django.utils import timezone
+
+from controlplane import problems
+from controlplane.access.authentication import REALM, bearer_of
+from controlplane.access.principals import Principal
+from controlplane.access.verification import verify
+from controlplane.bare_asgi import (
+    Disconnected,
+    Receive,
+    Scope,
+    Send,
+    busy,
+    read_body,
+    send_json,
+    send_problem,
+)
+from controlplane.problems import Problem
+from telemetry import wire
+from telemetry.group_commit import QueueFull, group_commit
+from telemetry.ingest import Submission
+
+PREFIX = "/telemetry"
+
+log = structlog.get_logger(__name__)
+
+
+def is_telemetry_post(scope: Scope) -> bool:
+    """Whether a request is one for this door."""
+    if scope["type"] != "http" or scope["method"] != "POST":
+        return False
+    path: str = scope["path"]
+    return path.startswith(PREFIX) and (len(path) == len(PREFIX) or path[len(PREFIX)] == "/")
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer one POST: after its commit, or with a problem."""
+    try:
+        status, body = await _answer(scope, receive)
+    except Disconnected:
+        return
+    except Problem as problem:
+        await send_problem(send, problem)
+    except problems.DATABASE_AWAY as error:
+        log.warning("answered 503", reason=type(error).__name__)
+        await send_problem(send, problems.database_away())
+    except QueueFull:
+        await send_problem(send, busy())
+    except Exception as error:
+        log.exception("unhandled exception", exception_type=type(error).__name__)
+        await send_problem(send, Problem(500, "Something went wrong on our side; nothing was stored."))
+    else:
+        await send_json(send, status, body, "application/json" if status < 400 else problems.CONTENT_TYPE)
+
+
+async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
+    camera = scope["path"][len(PREFIX) :].strip("/")
+    headers = dict(scope["headers"])
+    principal = await _principal(headers)
+    if scope["query_string"]:
+        raise Problem(400, "This address takes no query parameters.")
+    media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
+    if headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        media_type = ""
+    if camera:
+        return await _single(camera, principal, media_type, scope, receive)
+    return await _batch(principal, media_type, scope, receive)
+
+
+async def _single(
+    camera: str, principal: Principal, media_type: str, scope: Scope, receive: Receive
+) -> tuple[int, bytes]:
+    if media_type != "json":
+        raise wire.unsupported("`application/json`")
+    camera_id = wire.camera_id_of(camera)
+    if camera_id is None:
+        raise wire.no_such_camera()
+    body = await read_body(scope, receive, wire.MAX_SINGLE_BYTES)
+    event = wire.read_single(camera_id, body)
+    (receipt,) = await group_commit().submit(Submission(principal, (event,)))
+    return wire.answer_single(receipt, timezone.now())
+
+
+async def _batch(
+    principal: Principal, media_type: str, scope: Scope, receive: Receive
+) -> tuple[int, bytes]:
+    if not media_type:
+        raise wire.unsupported("`application/json` or `application/x-ndjson`")
+    body = await read_body(scope, receive, wire.MAX_BATCH_BYTES)
+    batch = wire.read_batch(body, ndjson=media_type == "ndjson")
+    receipts = await group_commit().submit(Submission(principal, batch.events)) if batch.events else []
+    return wire.answer_batch(batch, receipts, timezone.now())
+
+
+async def _principal(headers: dict[bytes, bytes]) -> Principal:
+    secret = bearer_of(headers.get(b"authorization", b"").decode("latin-1"))
+    principal = await verify(secret) if secret else None
+    if principal is None:
+        detail = "Send `Authorization: Bearer cpt_...` with a token that is known, not expired and not revoked."
+        raise Problem(401, detail, headers={"WWW-Authenticate": REALM})
+    if not principal.has_perm("telemetry.report_sample"):
+        raise Problem(403, "Only a worker's token may post telemetry.")
+    return principal

@@ -1,0 +1,179 @@
+"""Group commit: requests that wait while a transaction is under way share the next one.
+
+Owns the bounded queue of a process, its one writing thread and that thread's own connection. Must not import
+doors.
+"""
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
+from typing import NamedTuple
+
+import structlog
+from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db.utils import load_backend
+from django.utils import timezone
+from prometheus_client import Gauge, Histogram
+
+from telemetry.ingest import Submission, accept
+from telemetry.wire import Receipt
+
+MAX_WAITING_EVENTS = 20_000
+MAX_GROUP_EVENTS = 1_000
+STALLED_AFTER_SECONDS = 5.0
+
+GROUP_EVENTS = Histogram(
+    "controlplane_ingest_group_events",
+    "Events that shared a transaction.",
+    buckets=(1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 5000),
+)
+COMMIT_SECONDS = Histogram(
+    "controlplane_ingest_commit_seconds",
+    "Time of a group's transaction.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)
+WAITING_EVENTS = Gauge(
+    "controlplane_ingest_waiting_events", "Events that wait for a transaction.", multiprocess_mode="livesum"
+)
+
+log = structlog.get_logger(__name__)
+
+Accept = Callable[[Sequence[Submission], datetime], list[list[Receipt]]]
+
+
+class QueueFull(Exception):
+    """More waits than can be stored in a reasonable time: the sender should come back later."""
+
+
+class _Waiter(NamedTuple):
+    submission: Submission
+    answer: asyncio.Future[list[Receipt]]
+    since: float  # the loop's clock
+
+
+class GroupCommit:
+    """The queue of one event loop. What is handed in is answered after its commit, or not at all."""
+
+    def __init__(self, accept: Accept = accept) -> None:
+        self._accept = accept
+        self._loop = asyncio.get_running_loop()
+        self._writer = ThreadPoolExecutor(1, "ingest", initializer=_own_connection)
+        self._waiters: deque[_Waiter] = deque()
+        self._waiting_events = 0
+        self._pump: asyncio.Task[None] | None = None
+        self._committing_since: float | None = None
+
+    async def submit(self, submission: Submission) -> list[Receipt]:
+        """The receipts, after the commit.
+
+        Raises QueueFull; OperationalError or InterfaceError where the database is away; whatever else the
+        transaction raised.
+        """
+        if self._waiting_events + len(submission.events) > MAX_WAITING_EVENTS:
+            raise QueueFull
+        answer: asyncio.Future[list[Receipt]] = self._loop.create_future()
+        self._waiters.append(_Waiter(submission, answer, self._loop.time()))
+        self._waiting_events += len(submission.events)
+        if self._pump is None or self._pump.done():
+            self._pump = self._loop.create_task(self._commit_all())
+        return await answer
+
+    def oldest_wait_seconds(self) -> float:
+        """How long the oldest request has been waiting for its commit."""
+        since = self._committing_since
+        if since is None:
+            since = self._waiters[0].since if self._waiters else None
+        return 0.0 if since is None else self._loop.time() - since
+
+    async def _commit_all(self) -> None:
+        while self._waiters:
+            group = self._take_group()
+            if not group:
+                break
+            self._committing_since = group[0].since
+            try:
+                await self._commit(group)
+            finally:
+                self._committing_since = None
+                WAITING_EVENTS.set(self._waiting_events)
+
+    def _take_group(self) -> list[_Waiter]:
+        group: list[_Waiter] = []
+        events = 0
+        while self._waiters and events < MAX_GROUP_EVENTS:
+            waiter = self._waiters.popleft()
+            self._waiting_events -= len(waiter.submission.events)
+            if not waiter.answer.done():  # whoever hung up before the commit is not stored
+                group.append(waiter)
+                events += len(waiter.submission.events)
+        if group:
+            GROUP_EVENTS.observe(events)
+        return group
+
+    async def _commit(self, group: list[_Waiter]) -> None:
+        submissions = [waiter.submission for waiter in group]
+        started = self._loop.time()
+        try:
+            answers = await self._loop.run_in_executor(self._writer, self._write, submissions)
+        except Exception as error:
+            if len(group) > 1 and not isinstance(error, (OperationalError, InterfaceError)):
+                # One of them is at fault: halve the group until it stands alone.
+                middle = len(group) // 2
+                await self._commit(group[:middle])
+                await self._commit(group[middle:])
+                return
+            log.warning("group not stored", events=len(group), reason=type(error).__name__)
+            for waiter in group:
+                if not waiter.answer.done():
+                    waiter.answer.set_exception(error)
+            return
+        COMMIT_SECONDS.observe(self._loop.time() - started)
+        for waiter, receipts in zip(group, answers, strict=True):
+            if not waiter.answer.done():
+                waiter.answer.set_result(receipts)
+
+    def _write(self, submissions: list[Submission]) -> list[list[Receipt]]:
+        try:
+            return self._accept(submissions, timezone.now())
+        except (OperationalError, InterfaceError):
+            connections[DEFAULT_DB_ALIAS].close()  # the next group connects anew
+            raise
+
+
+def _own_connection() -> None:
+    """Give the writing thread a connection of its own, outside the pool that people's requests share."""
+    settings = copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS])
+    settings["CONN_MAX_AGE"] = None
+    options = settings["OPTIONS"]
+    options.pop("pool", None)
+    if settings["ENGINE"].endswith("postgresql"):
+        options |= {
+            "options": "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=30s",
+            "connect_timeout": 2,
+            "target_session_attrs": "read-write",
+            "tcp_user_timeout": 5_000,
+            "keepalives_idle": 10,
+            "prepare_threshold": 2,
+        }
+    backend = load_backend(settings["ENGINE"])
+    connections[DEFAULT_DB_ALIAS] = backend.DatabaseWrapper(settings, DEFAULT_DB_ALIAS)
+
+
+_of_process: tuple[asyncio.AbstractEventLoop, GroupCommit] | None = None
+
+
+def group_commit() -> GroupCommit:
+    """The queue of this process, made at its first use in the loop that serves."""
+    global _of_process
+    loop = asyncio.get_running_loop()
+    if _of_process is None or _of_process[0] is not loop:
+        _of_process = loop, GroupCommit()
+    return _of_process[1]
+
+
+def oldest_wait_seconds() -> float:
+    """How long the oldest request of this process has been waiting; 0 where nothing was ever handed in."""
+    return _of_process[1].oldest_wait_seconds() if _of_process else 0.0

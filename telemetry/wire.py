@@ -1,0 +1,383 @@
+"""The wire format of telemetry, once for every door: bytes to events, receipts to bytes.
+
+What msgspec by itself lets through (duplicate keys, NUL, a space for the T, an offset that overflows) is
+refused here. Must not import ingest, models or doors.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from functools import lru_cache
+from typing import Annotated, Any, NamedTuple
+from uuid import UUID
+
+import msgspec
+from msgspec import UNSET, Meta, UnsetType
+
+from controlplane.bare_asgi import too_large
+from controlplane.problems import FieldError, Problem, encode
+
+MAX_SINGLE_BYTES = 64 * 1024
+MAX_BATCH_BYTES = 2 * 1024 * 1024
+MAX_BATCH_ITEMS = 5_000
+MAX_LISTED_ERRORS = 100
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+
+# --- Events in --------------------------------------------------------------------------------------------
+
+Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+Confidence = Annotated[float, Meta(ge=0, le=1)]
+Zone = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
+Generation = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+
+
+class Event(NamedTuple):
+    """One observation as a worker reports it; zone "" is the whole frame."""
+
+    camera_id: UUID
+    timestamp: datetime
+    zone: str
+    occupancy: int
+    confidence: float
+    generation: int | None
+
+
+class _Single(msgspec.Struct, gc=False):
+    timestamp: str
+    occupancy: Count
+    confidence: Confidence
+    zone: Zone | UnsetType = UNSET
+    generation: Generation | UnsetType = UNSET
+
+
+class _Item(_Single, gc=False, kw_only=True):
+    camera_id: str
+
+
+class ItemError(NamedTuple):
+    """Why one item of a batch was refused."""
+
+    index: int
+    code: str
+    field: str
+    detail: str
+
+
+class Batch(NamedTuple):
+    """The events of a batch with their places in it, and the items that could not be read."""
+
+    events: list[Event]
+    indexes: Sequence[int]
+    errors: list[ItemError]
+    size: int
+
+
+class InvalidEvent(ValueError):
+    def __init__(self, field: str, detail: str) -> None:
+        super().__init__(detail)
+        self.field, self.detail = field, detail
+
+
+_single = msgspec.json.Decoder(_Single)
+_item = msgspec.json.Decoder(_Item)
+_items = msgspec.json.Decoder(list[_Item])
+_raw_items = msgspec.json.Decoder(list[msgspec.Raw])
+
+# RFC 3339, section 5.6, in upper case; the year 0000 to 9999 is checked by the calendar.
+_TIMESTAMP = re.compile(
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_KEYS = tuple(f'"{name}"'.encode() for name in _Item.__struct_fields__)
+_PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
+
+
+def read_single(camera_id: UUID, body: bytes) -> Event:
+    """The one event of a body. Raises Problem 400, 413."""
+    if len(body) > MAX_SINGLE_BYTES:
+        raise too_large(MAX_SINGLE_BYTES)
+    try:
+        return _event(camera_id, _decode(_single, body, items=1))
+    except InvalidEvent as error:
+        raise _invalid(error) from None
+
+
+def read_batch(body: bytes, *, ndjson: bool) -> Batch:
+    """The events of a JSON array, or of NDJSON lines. Raises Problem 400, 413 for the batch as a whole."""
+    if len(body) > MAX_BATCH_BYTES:
+        raise too_large(MAX_BATCH_BYTES)
+    try:
+        batch = _read_lines(body) if ndjson else _read_array(body)
+    except InvalidEvent as error:
+        raise _invalid(error) from None
+    if not batch.size:
+        raise Problem(400, "The batch is empty.", [FieldError("", "Send at least one event.")])
+    return batch
+
+
+def camera_id_of(text: str) -> UUID | None:
+    """A camera's id in the canonical form of RFC 9562, or None."""
+    return _camera_id(text) if len(text) == 36 else None
+
+
+@lru_cache(maxsize=100_000)
+def _camera_id(text: str) -> UUID | None:
+    return UUID(text) if _UUID.fullmatch(text) else None
+
+
+def _invalid(error: InvalidEvent) -> Problem:
+    detail = f"{error.field}: {error.detail}" if error.field else error.detail
+    return Problem(400, detail, [FieldError(error.field, error.detail)])
+
+
+def _read_array(body: bytes) -> Batch:
+    try:
+        items = _decode(_items, body, items=body.count(b'"camera_id"'))
+        events = [_item_event(item) for item in items]
+    except InvalidEvent:
+        # Some item is at fault: read them one by one, so that it costs none of the others.
+        return _read_each(_each_of_array(body))
+    _bound(len(events))
+    return Batch(events, range(len(events)), [], len(events))
+
+
+def _each_of_array(body: bytes) -> list[bytes]:
+    try:
+        return [bytes(raw) for raw in _raw_items.decode(body)]
+    except RecursionError:
+        raise InvalidEvent("", "The JSON is nested too deeply.") from None
+    except msgspec.ValidationError:
+        raise InvalidEvent("", "The body must be a JSON array of events.") from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidEvent("", "The body is not JSON in UTF-8.") from None
+
+
+def _read_lines(body: bytes) -> Batch:
+    return _read_each([line for line in body.split(b"\n") if line.strip()])
+
+
+def _read_each(items: list[bytes]) -> Batch:
+    _bound(len(items))
+    events, indexes, errors = [], [], []
+    for index, raw in enumerate(items):
+        try:
+            events.append(_item_event(_decode(_item, raw, items=1)))
+            indexes.append(index)
+        except InvalidEvent as error:
+            errors.append(ItemError(index, "invalid", error.field, error.detail))
+    return Batch(events, indexes, errors, len(items))
+
+
+def _bound(count: int) -> None:
+    if count > MAX_BATCH_ITEMS:
+        raise Problem(413, f"A batch holds at most {MAX_BATCH_ITEMS:,} events; send several.")
+
+
+def _decode(decoder: Any, body: bytes, items: int) -> Any:
+    """The decoded value. Raises InvalidEvent. `items` is how often each known key may stand in the body."""
+    try:
+        body.decode()
+        # A backslash can spell a known key another way; more keys than items can be a key given twice.
+        if b"\\" in body or any(body.count(key) > items for key in _KEYS):
+            _refuse_duplicate_keys(body)
+        return decoder.decode(body)
+    except RecursionError:
+        raise InvalidEvent("", "The JSON is nested too deeply.") from None
+    except msgspec.ValidationError as error:
+        raise _told(str(error)) from None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise InvalidEvent("", "The body is not JSON in UTF-8.") from None
+
+
+def _refuse_duplicate_keys(body: bytes) -> None:
+    def refuse(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        value = dict(pairs)
+        if len(value) < len(pairs):
+            seen: set[str] = set()
+            for key, _ in pairs:
+                if key in seen:
+                    raise InvalidEvent(key if key in _Item.__struct_fields__ else "", "The key stands here twice.")
+                seen.add(key)
+        return value
+
+    try:
+        json.loads(body, object_pairs_hook=refuse)
+    except InvalidEvent:
+        raise
+    except ValueError:
+        return  # msgspec tells what is wrong with it
+
+
+def _told(message: str) -> InvalidEvent:
+    """msgspec's message as field and detail; it names types and bounds, never a value."""
+    place = _PLACE.search(message)
+    detail = _PLACE.sub("", message).replace("`", "")
+    field = place[1] if place else ""
+    if missing := re.search(r"missing required field (\w+)", detail):
+        field, detail = missing[1], "Is required."
+    elif "matching regex" in detail:
+        detail = "Must be 1 to 64 letters, digits, - or _, beginning with a letter or digit."
+    return InvalidEvent(field, detail)
+
+
+def _item_event(item: _Item) -> Event:
+    camera_id = camera_id_of(item.camera_id)
+    if camera_id is None:
+        raise InvalidEvent("camera_id", "Must be the id of a camera (a UUID).")
+    return _event(camera_id, item)
+
+
+def _event(camera_id: UUID, read: _Single) -> Event:
+    return Event(
+        camera_id,
+        read_timestamp(read.timestamp),
+        "" if read.zone is UNSET else read.zone,  # type: ignore[arg-type]
+        read.occupancy,
+        read.confidence,
+        None if read.generation is UNSET else read.generation,  # type: ignore[arg-type]
+    )
+
+
+def read_timestamp(text: str) -> datetime:
+    """RFC 3339 with an offset, as UTC in microseconds (finer is truncated). Raises InvalidEvent."""
+    if not _TIMESTAMP.fullmatch(text):
+        raise InvalidEvent("timestamp", "Must be RFC 3339 with an offset, e.g. 2024-01-01T12:00:00Z.")
+    try:
+        timestamp = datetime.fromisoformat(text).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise InvalidEvent("timestamp", "Is no moment of the calendar.") from None
+    if timestamp < EARLIEST:
+        raise InvalidEvent("timestamp", "Must be 2000-01-01T00:00:00Z or later.")
+    return timestamp
+
+
+# --- Receipts out -----------------------------------------------------------------------------------------
+
+
+class Outcome(StrEnum):
+    """What became of an event; the names of faults are the codes of a batch's errors."""
+
+    STORED = "stored"
+    DUPLICATE = "duplicate"
+    CONFLICT = "conflict"
+    IN_FUTURE = "in_future"
+    UNKNOWN_CAMERA = "unknown_camera"
+    FORBIDDEN = "forbidden"
+
+
+class Receipt(NamedTuple):
+    """What became of an event, and what its camera should do; the latter only where the camera is known."""
+
+    outcome: Outcome
+    desired_state: str = ""
+    generation: int = 0
+
+
+class _SingleAnswer(msgspec.Struct):
+    accepted: int
+    duplicates: int
+    desired_state: str
+    generation: int
+    server_time: datetime
+
+
+class _ListedError(msgspec.Struct):
+    index: int
+    code: str
+    field: str
+    detail: str
+
+
+class _BatchAnswer(msgspec.Struct):
+    accepted: int
+    duplicates: int
+    rejected: int
+    errors: list[_ListedError]
+    stop: list[UUID]
+    server_time: datetime
+
+
+_FAULTS: dict[Outcome, tuple[int, str, str]] = {
+    Outcome.CONFLICT: (409, "timestamp", "A sample of this camera, timestamp and zone is stored with other values."),
+    Outcome.IN_FUTURE: (400, "timestamp", "Lies more than 60 seconds in the future: check the worker's clock."),
+    Outcome.UNKNOWN_CAMERA: (404, "camera_id", "There is no camera with this id."),
+    Outcome.FORBIDDEN: (403, "camera_id", "This token is bound elsewhere."),
+}
+_encoder = msgspec.json.Encoder()
+
+
+def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
+    """Status and body for one event: 201, 200, or a problem (raised) with the same members."""
+    outcome = receipt.outcome
+    stored = outcome is Outcome.STORED
+    if stored or outcome is Outcome.DUPLICATE:
+        answer = _SingleAnswer(int(stored), int(not stored), receipt.desired_state, receipt.generation, now)
+        return (201 if stored else 200), _encoder.encode(answer)
+    status, field, detail = _FAULTS[outcome]
+    members: dict[str, Any] = {"code": outcome.value, "server_time": now}
+    if receipt.desired_state:
+        members |= {
+            "accepted": 0,
+            "duplicates": 0,
+            "desired_state": receipt.desired_state,
+            "generation": receipt.generation,
+        }
+    raise Problem(status, f"{field}: {detail}", [FieldError(field, detail)], **members)
+
+
+def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tuple[int, bytes]:
+    """Status and body for a batch; a problem document where every item was rejected."""
+    accepted = duplicates = 0
+    faults: list[ItemError] = list(batch.errors)
+    stop: dict[UUID, None] = {}
+    for index, event, receipt in zip(batch.indexes, batch.events, receipts, strict=True):
+        if receipt.outcome is Outcome.STORED:
+            accepted += 1
+        elif receipt.outcome is Outcome.DUPLICATE:
+            duplicates += 1
+        else:
+            _, field, detail = _FAULTS[receipt.outcome]
+            faults.append(ItemError(index, receipt.outcome.value, field, detail))
+        if receipt.desired_state == "stopped":
+            stop[event.camera_id] = None
+    faults.sort()
+    answer = _BatchAnswer(
+        accepted,
+        duplicates,
+        len(faults),
+        [_ListedError(*fault) for fault in faults[:MAX_LISTED_ERRORS]],
+        list(stop),
+        now,
+    )
+    if len(faults) < batch.size:
+        return 200, _encoder.encode(answer)
+    members = msgspec.to_builtins(answer)
+    del members["errors"]
+    problem = Problem(400, "Every item of the batch was rejected.", **members)
+    problem.members["errors"] = msgspec.to_builtins(answer.errors)
+    return 400, encode(problem)
+
+
+# --- What the headers say -----------------------------------------------------------------------------------
+
+
+def media_type_of(content_type: str) -> str:
+    """`json`, `ndjson`, or "" for what is not accepted; the only charset is UTF-8."""
+    media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
+    for parameter in filter(None, parameters):
+        name, _, value = parameter.partition("=")
+        if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
+            return ""
+    return {"application/json": "json", "application/x-ndjson": "ndjson"}.get(media_type, "")
+
+
+def no_such_camera() -> Problem:
+    detail = "There is no camera with this id."
+    return Problem(404, detail, [FieldError("camera_id", detail)])
+
+
+def unsupported(accepted: str) -> Problem:
+    return Problem(415, f"Send {accepted}, in UTF-8 and uncompressed.")
+
