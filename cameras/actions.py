@@ -70,7 +70,7 @@ def update_camera(
     Raises Camera.DoesNotExist, StaleRevision, and InvalidIntent for a site that does not exist.
     """
     with record_changes(by=by, now=now) as log:
-        camera = _lock([camera_id]).get()
+        camera: Camera = _lock([camera_id]).get()
         if if_revision_in is not None and camera.revision not in if_revision_in:
             raise StaleRevision(camera.revision)
         _change(log, camera, values, now)
@@ -100,7 +100,7 @@ def retire_camera(*, camera_id: UUID, by: Author, now: datetime) -> None:
         Purge.objects.create(camera_id=camera_id, requested_at=now)
         tokens.revoke_tokens_of_camera(camera_id=camera_id, by=by, now=now)
         # Not camera.delete(), which would take the vitals' lock before the counter.
-        Camera.objects.filter(pk=camera_id)._raw_delete("default")  # type: ignore[attr-defined]
+        Camera.objects.filter(pk=camera_id)._raw_delete("default")
 
 
 def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> str:
@@ -216,7 +216,7 @@ def retire_site(*, site: Site, by: Author, now: datetime) -> None:
     """Remove a site and revoke its tokens. Raises SiteInUse while it has cameras."""
     try:
         with transaction.atomic():
-            if site.cameras.exists():  # type: ignore[attr-defined]
+            if site.cameras.exists():
                 raise SiteInUse
             _audit_site(site, "site.deleted", by, now, [])
             tokens.revoke_tokens_of_site(site_id=site.pk, by=by, now=now)

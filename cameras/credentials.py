@@ -10,6 +10,14 @@ from uuid import UUID
 
 from cryptography.fernet import Fernet, InvalidToken
 from django.conf import settings
+from prometheus_client import Counter
+
+UNREADABLE = Counter(
+    "controlplane_credentials_unreadable_total",
+    "Readings of a connection string that the key ring could not open.",
+)
+# The cameras whose text could not be opened when this process last tried.
+unreadable: set[UUID] = set()
 
 
 class UnreadableCredential(Exception):
@@ -23,7 +31,14 @@ def seal(camera_id: UUID, text: str) -> str:
 
 def unseal(camera_id: UUID, sealed: str) -> str:
     """The text again. Raises UnreadableCredential for a wrong key, a changed byte or another camera's text."""
-    return _open(camera_id, sealed)[0]
+    try:
+        text, _ = _open(camera_id, sealed)
+    except UnreadableCredential:
+        UNREADABLE.inc()
+        unreadable.add(camera_id)
+        raise
+    unreadable.discard(camera_id)
+    return text
 
 
 def is_on_first_key(camera_id: UUID, sealed: str) -> bool:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, count, groupby
 from typing import Any, Final
 
-import shapely  # type: ignore[import-untyped]
+import shapely
 
 MAX_ZONES: Final = 100
 MAX_POINTS: Final = 500
@@ -36,7 +36,6 @@ _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_ID - 1}}}")
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3}){1,2}")
 # Control characters, line separators, lone surrogates, and bidi controls, which let a name pose as another.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_ROOM_FOR_NUMBER = 4  # characters, as in "zone-100"
 _GEOS_REASONS = {
     "Self-intersection": "its edges cross or overlap",
     "Ring Self-intersection": "its outline touches itself",
@@ -44,8 +43,6 @@ _GEOS_REASONS = {
     "Holes are nested": "a hole lies inside another hole",
     "Interior is disconnected": "its holes cut it into pieces",
 }
-# Rounding lifts points off their common line, as (0.1, 0.3) (0.2, 0.6) (0.3, 0.9): such a sliver is no area.
-_SLIVER = 1e-12
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +93,7 @@ def canonical_zones(value: object) -> dict[str, object]:
     Raises InvalidZones, and nothing else whatever JSON `value` is: nothing recurses, limits come before work.
     """
     faults: list[ZoneProblem] = []
-    units, frame = _read_picture(value, faults)
+    units, frame = _read_picture(value if isinstance(value, dict) else {}, faults)
     zones = _read_zones(value, faults)
     _assign_ids(zones)
     for zone in zones:
@@ -111,30 +108,26 @@ def canonical_zones(value: object) -> dict[str, object]:
     return {"type": "FeatureCollection", "units": units, **framed, "features": [*map(_feature, zones)]}
 
 
-def _read_picture(value: object, faults: list[ZoneProblem]) -> tuple[str | None, dict[str, int] | None]:
+def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, dict[str, int] | None]:
     """Return the units and the frame, None for what is not told or refused."""
-    members = value if isinstance(value, dict) else {}
-    units, frame = members.get("units"), members.get("frame")
+    units, frame = value.get("units"), value.get("frame")
     if units not in (None, "pixels", "normalised", "normalized"):
         faults.append(ZoneProblem("units", 'Units are "normalised" (0 to 1 from the top left) or "pixels".'))
     if frame is not None:
         sides = frame if isinstance(frame, dict) else {}
         frame = {"width": sides.get("width"), "height": sides.get("height")}
         if not all(type(side) is int and 1 <= side <= MAX_FRAME_SIDE for side in frame.values()):
-            faults.append(
-                ZoneProblem("frame", f"A frame has a width and a height, 1 to {MAX_FRAME_SIDE:,} pixels.")
-            )
+            faults.append(ZoneProblem("frame", f"A frame has a width and a height, 1 to {MAX_FRAME_SIDE:,}."))
             frame = None
     return "normalised" if units == "normalized" else units, frame
 
 
 def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
     """Return the zones with their coordinates still unread; none if there are too many."""
-    members: list[tuple[str, str, object]] = []  # a Feature, after its path and its geometry's, as prefixes
+    members: list[tuple[str, str, object]] = []  # a Feature, after its path and how its geometry's goes on
     match value:
         case {"type": "FeatureCollection", "features": list(features)}:
-            some = enumerate(features[: MAX_ZONES + 1])
-            members = [(f"features[{i}].", f"features[{i}].geometry.", feature) for i, feature in some]
+            members = [(f"features[{i}].", "geometry.", f) for i, f in enumerate(features[: MAX_ZONES + 1])]
         case {"type": "FeatureCollection"}:
             faults.append(ZoneProblem("features", "A FeatureCollection has a list of features, [] for none."))
         case {"type": "Feature"}:
@@ -147,11 +140,11 @@ def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
     zones: list[_Zone] = []
     number = 1
     for at, geometry_at, feature in members:
-        made = _read_feature(feature, at, geometry_at, _Zone(number, faults))
+        made = _read_feature(feature, at, at + geometry_at, _Zone(number, faults))
         zones += made
         number += len(made) or 1
     if number > MAX_ZONES + 1:
-        faults.append(ZoneProblem("", f"A camera has {MAX_ZONES} zones at the most; send fewer."))
+        faults.insert(0, ZoneProblem("", f"A camera has {MAX_ZONES} zones at the most; send fewer."))
         return []
     return zones
 
@@ -174,7 +167,7 @@ def _read_feature(feature: object, at: str, geometry_at: str, zone: _Zone) -> li
             zone.known[member] = accepted
         elif sent is not None:
             zone.refuse(path, rule)
-    parts = _read_geometry(feature.get("geometry"), geometry_at, zone)
+    zone.shape, parts = _read_geometry(feature.get("geometry"), geometry_at, zone)
     kind, kinds = properties.get("kind"), KINDS.get(zone.shape, ())
     if parts and kind is not None and kind not in kinds:
         zone.refuse(f"{at}properties.kind", f"the kind of a {zone.shape} is {' or '.join(kinds)}")
@@ -183,7 +176,7 @@ def _read_feature(feature: object, at: str, geometry_at: str, zone: _Zone) -> li
     for part, (path, raw) in enumerate(parts.items()):
         known = {**zone.known, "kind": kind or kinds[0]}
         if part and "name" in known:
-            known["name"] = f"{known['name'][: MAX_NAME - _ROOM_FOR_NUMBER]} {part + 1}"
+            known["name"] = f"{known['name'][: MAX_NAME - 4]} {part + 1}"  # 4: room for " 100"
         own_id = "" if part else known.get("id", "")
         zones.append(replace(zone, number=zone.number + part, known=known, id=own_id, path=path, raw=raw))
     return zones
@@ -205,22 +198,19 @@ def _read_property(member: str, value: object) -> str | int | None:
     return None
 
 
-def _read_geometry(geometry: object, at: str, zone: _Zone) -> dict[str, object]:
-    """Set the shape; return by path the raw coordinates of the zones to make, none if it is refused."""
+def _read_geometry(geometry: object, at: str, zone: _Zone) -> tuple[str, dict[str, object]]:
+    """Return the shape of the zones to make, and by path their raw coordinates; none if it is refused."""
     match geometry:
-        case {"type": "Polygon" | "LineString" as zone_shape, "coordinates": coordinates}:
-            zone.shape = zone_shape
-            return {f"{at}coordinates": coordinates}
+        case {"type": "Polygon" | "LineString" as shape, "coordinates": coordinates}:
+            return shape, {f"{at}coordinates": coordinates}
         case {"type": "MultiPolygon", "coordinates": [_, *_] as polygons}:
-            zone.shape = "Polygon"
-            return {f"{at}coordinates[{i}]": rings for i, rings in enumerate(polygons[: MAX_ZONES + 1])}
+            some = enumerate(polygons[: MAX_ZONES + 1])
+            return "Polygon", {f"{at}coordinates[{index}]": rings for index, rings in some}
         case {"type": "Point" | "MultiPoint" | "MultiLineString" | "GeometryCollection" as refused}:
-            zone.refuse(
-                at[:-1], f"a {refused} is not accepted; send LineStrings or Polygons, each in a Feature"
-            )
+            zone.refuse(at[:-1], f"a {refused} is not accepted; send several LineStrings or Polygons")
         case _:
             zone.refuse(at[:-1], "its geometry is no Polygon, MultiPolygon or LineString with coordinates")
-    return {}
+    return "", {}
 
 
 def _assign_ids(zones: list[_Zone]) -> None:
@@ -229,9 +219,9 @@ def _assign_ids(zones: list[_Zone]) -> None:
     taken = set(given)
     for zone in sorted(zones, key=lambda zone: not zone.stem):  # so that no number takes the id of a name
         if given.count(zone.id.lower()) > 1:
-            zone.refuse(zone.id_path, f'another zone has the id "{zone.id}" too (capitals do not count)')
+            zone.refuse(zone.id_path, f'another zone has the id "{zone.id}" too; case is ignored')
         numbers = count(2 if zone.stem else zone.number)
-        numbered = (f"{zone.stem[: MAX_ID - _ROOM_FOR_NUMBER] or 'zone'}-{number}" for number in numbers)
+        numbered = (f"{zone.stem[: MAX_ID - 4] or 'zone'}-{number}" for number in numbers)
         candidates = chain([zone.stem] if zone.stem else [], numbered)
         zone.id = zone.id or next(slug for slug in candidates if slug.lower() not in taken)
         taken.add(zone.id.lower())
@@ -259,9 +249,8 @@ def _read_lines(zone: _Zone) -> None:
             if all(type(number) in (int, float) and 0 <= number <= MAX_COORDINATE for number in pair):
                 line.append((abs(pair[0]), abs(pair[1])))  # -0.0 passes as 0, and must not keep its sign
             else:
-                zone.refuse(
-                    f"{path}[{place}]", f"point {place + 1} is not [x, y], each 0 to {MAX_COORDINATE:,}"
-                )
+                reason = f"point {place + 1} is not [x, y], two numbers from 0 to {MAX_COORDINATE:,}"
+                zone.refuse(f"{path}[{place}]", reason)
         points += len(ring) - (closes and 1 < len(ring) == len(line) and line[0] == line[-1])
         if points > MAX_POINTS:
             zone.refuse(zone.path, f"it has more than {MAX_POINTS} points; draw it with fewer")
@@ -272,15 +261,14 @@ def _read_lines(zone: _Zone) -> None:
 
 def _check_lines(zone: _Zone, units: str, frame: dict[str, int] | None) -> None:
     """Tidy the lines; refuse what lies outside the picture, is no line, or is no valid polygon."""
-    limits = (
-        (1, 1) if units == "normalised" else frame.values() if frame else (MAX_COORDINATE, MAX_COORDINATE)
-    )
-    width, height = limits
+    width, height = frame.values() if frame else (MAX_COORDINATE, MAX_COORDINATE)
+    if units == "normalised":
+        width = height = 1
     closes = zone.shape == "Polygon"
     for path, line in zone.lines.items():
         for place, (x, y) in enumerate(line):
             if x > width or y > height:
-                reason = f"point {place + 1} ({x}, {y}) is outside the picture, {width} by {height} {units}"
+                reason = f"point {place + 1} ({x}, {y}) is outside the {width} by {height} picture ({units})"
                 zone.refuse(f"{path}[{place}]", reason)
                 break
         line[:] = [point for point, _ in groupby(line)]
@@ -289,23 +277,22 @@ def _check_lines(zone: _Zone, units: str, frame: dict[str, int] | None) -> None:
         if len(set(line)) < 2 + closes:
             return zone.refuse(path, f"it needs at least {'three' if closes else 'two'} different points")
         hull = shapely.convex_hull(shapely.LineString(line))
-        if closes and hull.area <= _SLIVER * hull.length**2:
-            return zone.refuse(path, "it has no area, as its points lie on one line")
+        # Rounding lifts points off their common line, as (0.1, 0.3) (0.2, 0.6) (0.3, 0.9): still no area.
+        if closes and hull.area <= 1e-12 * hull.length**2:
+            return zone.refuse(path, "it has no area: its points lie on one line; move one")
     if closes and zone.lines:
         outline, *holes = zone.lines.values()
         reason, _, place = shapely.is_valid_reason(shapely.Polygon(outline, holes)).partition("[")
         if reason != "Valid Geometry":
             where = ", ".join(f"{float(number):.6g}" for number in place.rstrip("]").split())
-            zone.refuse(zone.path, f"{_GEOS_REASONS.get(reason, 'it is no valid polygon')} at ({where})")
+            why = _GEOS_REASONS.get(reason, "it is no valid polygon")
+            zone.refuse(zone.path, f"{why} at ({where}); redraw it there")
 
 
 def _feature(zone: _Zone) -> dict[str, object]:
     lines = [[list(point) for point in line] for line in zone.lines.values()]
     geometry = {"type": zone.shape, "coordinates": lines if zone.shape == "Polygon" else lines[0]}
-    stored = {"name": zone.id, **zone.known}
-    properties = {
-        member: stored[member] for member in ("name", "kind", "color", "capacity") if member in stored
-    }
+    properties = {"name": zone.id} | {member: known for member, known in zone.known.items() if member != "id"}
     return {"type": "Feature", "id": zone.id, "properties": properties, "geometry": geometry}
 
 

@@ -45,7 +45,7 @@ class Site(models.Model):
         _("longitude"), null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
     )
 
-    objects = SiteQuerySet.as_manager()
+    objects = models.Manager.from_queryset(SiteQuerySet)()
 
     class Meta:
         verbose_name = _("site")
@@ -99,7 +99,7 @@ class Camera(models.Model):
     created_at = models.DateTimeField(_("created"), editable=False)
     updated_at = models.DateTimeField(_("updated"), editable=False)
 
-    objects = CameraQuerySet.as_manager()
+    objects = models.Manager.from_queryset(CameraQuerySet)()
 
     class Meta:
         verbose_name = _("camera")
@@ -144,9 +144,7 @@ class CameraVitals(models.Model):
     `actions` and ingest make and remove rows; hence DO_NOTHING.
     """
 
-    camera = models.OneToOneField(
-        Camera, primary_key=True, on_delete=models.DO_NOTHING, related_name="vitals"
-    )
+    camera = models.OneToOneField(Camera, primary_key=True, on_delete=models.DO_NOTHING, related_name="vitals")
     last_contact = models.DateTimeField(_("last contact"), null=True, help_text=_("By the server's clock."))
     latest_timestamp = models.DateTimeField(null=True)
     latest_occupancy = models.IntegerField(null=True)
@@ -189,7 +187,7 @@ class Change(models.Model):
     site_before = models.UUIDField(null=True)
     site_after = models.UUIDField(null=True)
 
-    objects = ChangeQuerySet.as_manager()
+    objects = models.Manager.from_queryset(ChangeQuerySet)()
 
     class Meta:
         verbose_name = _("change")

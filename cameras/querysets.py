@@ -92,9 +92,7 @@ class CameraQuerySet(models.QuerySet[Any]):
         contact = Greatest(Coalesce(last_contact, F("desired_state_at")), resumed)
         silence = MicrosecondsBetween(_moment(now), contact)
         waiting = MicrosecondsBetween(_moment(now), Greatest(F("desired_state_at"), resumed))
-        since_contact = MicrosecondsBetween(
-            _moment(now), Coalesce(last_contact, F("desired_state_at"))
-        )
+        since_contact = MicrosecondsBetween(_moment(now), Coalesce(last_contact, F("desired_state_at")))
         grace = STOP_GRACE // timedelta(microseconds=1)
         stopped_for = MicrosecondsBetween(_moment(now), F("desired_state_at"))
         return self.alias(
@@ -140,9 +138,7 @@ class SiteQuerySet(models.QuerySet[Any]):
         """The sites that a principal may know of; one that is bound to a camera knows that camera's site."""
         if principal.camera_id:
             camera = self.model._meta.get_field("cameras").related_model
-            return self.filter(
-                Exists(camera._default_manager.filter(pk=principal.camera_id, site=OuterRef("pk")))
-            )
+            return self.filter(Exists(camera._default_manager.filter(pk=principal.camera_id, site=OuterRef("pk"))))
         if principal.site_id:
             return self.filter(pk=principal.site_id)
         return self

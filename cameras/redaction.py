@@ -12,17 +12,22 @@ from urllib.parse import quote, unquote
 
 MASK = "***"
 
-# The colon and the slashes after a scheme: plain, JSON-escaped (`:\/\/`), or percent-encoded up to four
-# times. An rtsp that starts a word may lack slashes where an `@` follows.
-_SLASHES = r"(?::|%(?P<encoding>(?:25){0,3})3a)(?:\\*/|%(?:25){0,3}2f){2}"
+_MAX_ENCODINGS = 4
+# The colon and the slashes after a scheme: plain, JSON-escaped (`:\/\/`), or percent-encoded, more than once too.
+# An rtsp that starts a word may lack slashes where an `@` follows.
+_SLASHES = r"(?::|%(?P<encoded>(?:25){0,3})3a)(?:\\*/|%(?:25){0,3}2f){2}"
 _NO_SLASHES = r"""(?:(?<=\Artsp)|(?<=\Artsps)|(?<=[\s"']rtsp)|(?<=[\s"']rtsps)):(?:\\*/)?(?=[^\s@]{1,256}@)"""
-_SEPARATOR = re.compile(rf"{_SLASHES}|{_NO_SLASHES}", re.IGNORECASE)
-_NESTED = re.compile(_SLASHES, re.IGNORECASE)
+# What is encoded within user info or within an encoded URL starts no URL of its own.
+_USER_INFO = r"""(?:[^/?#\s"',;&=]*@)?"""
+_ENCODED_URL = r"""[^\s&"'<>]*"""
+_SEPARATOR = re.compile(
+    rf"(?P<separator>{_SLASHES}|{_NO_SLASHES})(?(encoded){_ENCODED_URL}|{_USER_INFO})", re.IGNORECASE
+)
 _KNOWN_SCHEME = re.compile(r"(?:rtsps?|https?|rtmps?)$", re.IGNORECASE)
+_NESTED = re.compile(rf"(?:rtsps?|https?|rtmps?){_SLASHES}", re.IGNORECASE)
 _LINE_END = re.compile(r"[\r\n]")
 # A quote ends a URL only where the text around it goes on: `?user='u'&pwd='p'` keeps its own.
 _WORD_END = re.compile(r"""\s|["'](?=[\s,:;\]})>]|$)""")
-_ENCODED_WORD = re.compile(r"""[^\s&"'<>]*""")
 _COLON = re.compile(r":|%(?:25){0,3}3a", re.IGNORECASE)
 _PATH_START = re.compile(r"[/?#&]")
 
@@ -87,10 +92,10 @@ def user_info_end(rest: str, word: str | None = None) -> int:
     the path holds `@host`: then a raw `/`, `?`, `#` or space cut a password, and the `@` beyond it is meant.
     In running text, `word` is the part of `rest` that the URL seems to be.
     """
-    nested = _NESTED.search(rest)
-    rest = rest[: nested.start()] if nested else rest
-    word = rest if word is None else word[: len(rest)]
+    word = rest if word is None else word
     authority = _authority(word)
+    if nested := _NESTED.search(rest, len(authority)):
+        rest, word = rest[: nested.start()], word[: nested.start()]
     at = authority.rfind("@")
     host = authority[at + 1 :]
     # Words after a path are the text's; words after a bare authority may be the rest of a password.
@@ -109,17 +114,25 @@ def redact_text(text: str) -> str:
     percent-encoded, of rtsp or of any other scheme. User names stay, except where a scheme other than rtsp
     has nothing else in its user info (`tapo://password@host`). Redacting twice is redacting once.
     """
+    return _redact(text, _MAX_ENCODINGS)
+
+
+def _redact(text: str, encodings: int) -> str:
     separators = list(_SEPARATOR.finditer(text))
     ends = [_scheme_start(text, separator.start()) for separator in separators[1:]]
     shown: list[str] = []
     done = 0
     for separator, end in zip(separators, [*ends, len(text)], strict=False):
-        start = separator.end()
-        end = max(start, end)
-        is_rtsp = text[max(0, separator.start() - 5) : separator.start()].lower().endswith(("rtsp", "rtsps"))
-        levels = 0 if separator["encoding"] is None else 1 + len(separator["encoding"]) // 2
-        shown += text[done:start], _redact_rest(text[start:end], is_rtsp, levels)
-        done = end
+        colon, start = separator.span("separator")
+        is_rtsp = text[max(0, colon - 5) : colon].lower().endswith(("rtsp", "rtsps"))
+        if separator["encoded"] is None:
+            line = _first_line(text[start:end])
+            shown += text[done:start], _redact_line(line, is_rtsp)
+            done = start + len(line)
+        elif encodings:
+            encoded = _redact_encoded(separator[0], is_rtsp, encodings - 1)
+            shown += text[done:colon], encoded, _redact_path(text[separator.end() : end], is_rtsp=False)
+            done = max(separator.end(), end)
     return "".join([*shown, text[done:]])
 
 
@@ -129,24 +142,12 @@ def _scheme_start(text: str, colon: int) -> int:
     return colon - len(scheme[0]) if scheme else colon
 
 
-def _redact_rest(rest: str, is_rtsp: bool, levels: int) -> str:
-    """Redact what follows the slashes of one URL, percent-encoded `levels` times, up to the next URL."""
-    if not levels:
-        line_end = _LINE_END.search(rest)
-        end = line_end.start() if line_end else len(rest)
-        return _redact_line(rest[:end], is_rtsp) + rest[end:]
-    encoded = _ENCODED_WORD.match(rest)
-    word = encoded[0] if encoded else ""
-    plain = word
-    for _ in range(levels):
-        plain = unquote(plain)
-    shown = _redact_line(plain, is_rtsp)
-    if shown == plain:
-        shown = word
-    else:
-        for _ in range(levels):
-            shown = quote(shown, safe="*", errors="replace")
-    return shown + _redact_path(rest[len(word) :], is_rtsp=False)
+def _redact_encoded(word: str, is_rtsp: bool, encodings: int) -> str:
+    """Redact a percent-encoded URL, which starts at its colon; in it up to `encodings` further layers."""
+    scheme = "rtsp" if is_rtsp else ""
+    plain = scheme + unquote(word)
+    shown = _redact(plain, encodings)
+    return word if shown == plain else quote(shown[len(scheme) :], safe="*", errors="replace")
 
 
 def _redact_line(line: str, is_rtsp: bool) -> str:
@@ -179,6 +180,11 @@ def _redact_path(text: str, is_rtsp: bool) -> str:
     tail = word[path.start() :]
     shown = redact_tail(tail) if is_rtsp else _ASSIGNED.sub(_mask_value, tail)
     return word[: path.start()] + shown + text[len(word) :]
+
+
+def _first_line(text: str) -> str:
+    end = _LINE_END.search(text)
+    return text[: end.start()] if end else text
 
 
 def _word(text: str) -> str:

@@ -20,6 +20,7 @@ from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send  # noqa: E402
 from controlplane.probes import answer_livez  # noqa: E402
 from telemetry import door  # noqa: E402
+from telemetry.group_commit import close_group_commit  # noqa: E402
 
 
 def _with_static_files(inner: Any) -> Any:
@@ -57,6 +58,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            await watch.end_all_waits()
+            watch.end_all_waits()
+            await close_group_commit()
             await send({"type": "lifespan.shutdown.complete"})
             return

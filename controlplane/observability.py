@@ -14,6 +14,7 @@ import structlog
 from django.views.debug import SafeExceptionReporterFilter
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import Metric
+from prometheus_client.registry import Collector
 
 # --- Readiness --------------------------------------------------------------------------------------------
 
@@ -66,7 +67,7 @@ def add_fleet_metrics(collect: FleetMetrics) -> None:
     _fleet_metrics.append(collect)
 
 
-class _FleetCollector:
+class _FleetCollector(Collector):
     def __init__(self, now: datetime) -> None:
         self.now = now
 
@@ -78,10 +79,10 @@ class _FleetCollector:
 def metrics_text(now: datetime, multiprocess_folder: str | None) -> bytes:
     """Everything in the Prometheus text format: the counters of all processes, then the fleet's state."""
     fleet = CollectorRegistry(auto_describe=False)
-    fleet.register(_FleetCollector(now))  # type: ignore[arg-type]
+    fleet.register(_FleetCollector(now))
     if multiprocess_folder:
         counters = CollectorRegistry(auto_describe=False)
-        multiprocess.MultiProcessCollector(counters, path=multiprocess_folder)  # type: ignore[no-untyped-call]
+        multiprocess.MultiProcessCollector(counters, path=multiprocess_folder)
         return generate_latest(counters) + generate_latest(fleet)
     return generate_latest() + generate_latest(fleet)
 
@@ -154,8 +155,9 @@ def logging_config(level: str) -> None:
             },
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
-                # One line a request is written by our own middleware; this one would double it.
+                # One line a request is written by our own middleware; these two would double it.
                 "django.server": {"level": "WARNING"},
+                "django.request": {"level": "ERROR"},
                 "asyncio": {"level": "INFO"},
             },
         }
@@ -171,7 +173,7 @@ class ExceptionPageFilter(SafeExceptionReporterFilter):
     def is_active(self, request: Any) -> bool:
         return True
 
-    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> list[tuple[str, Any]]:
+    def get_traceback_frame_variables(self, request: Any, tb_frame: Any) -> Any:
         return []
 
     def get_post_parameters(self, request: Any) -> dict[str, Any]:

@@ -4,7 +4,9 @@ All faults of the environment are told at once, by the name of the variable and 
 Outside DEBUG a missing, short or default key refuses to start. `.env.example` lists every variable.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 import dj_database_url
 from cryptography.fernet import Fernet
@@ -49,9 +51,7 @@ def _fernet_keys(values: list[str]) -> None:
         try:
             Fernet(value)
         except ValueError:
-            raise ValidationError(
-                f"key {number} is not a Fernet key (32 bytes in URL-safe base64)"
-            ) from None
+            raise ValidationError(f"key {number} is not a Fernet key (32 bytes in URL-safe base64)") from None
 
 
 def _database_url(value: str) -> None:
@@ -66,13 +66,11 @@ def _log_level(value: str) -> None:
 
 
 SECRET_KEY = env.str("SECRET_KEY", "", validate=_strong_secret) or DEBUG_ONLY_SECRET_KEY
-FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [], validate=_fernet_keys) or [
-    DEBUG_ONLY_FIELD_KEY
-]
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [], validate=_fernet_keys) or [DEBUG_ONLY_FIELD_KEY]
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}", validate=_database_url)
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
-CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", [])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
@@ -82,7 +80,7 @@ try:
 except EnvValidationError as error:
     faults = "\n".join(
         f"  {name}: {'; '.join(map(str, reasons))}"
-        for name, reasons in sorted(error.error_messages.items())
+        for name, reasons in sorted(cast(Mapping[str, list[str]], error.error_messages).items())
     )
     raise ImproperlyConfigured(f"The environment is not fit to start with:\n{faults}") from None
 
@@ -271,9 +269,21 @@ UNFOLD = {
             {
                 "title": "Fleet",
                 "items": [
-                    {"title": "Cameras", "icon": "videocam", "link": reverse_lazy("admin:cameras_camera_changelist")},
-                    {"title": "Sites", "icon": "location_on", "link": reverse_lazy("admin:cameras_site_changelist")},
-                    {"title": "Changes", "icon": "history", "link": reverse_lazy("admin:cameras_change_changelist")},
+                    {
+                        "title": "Cameras",
+                        "icon": "videocam",
+                        "link": reverse_lazy("admin:cameras_camera_changelist"),
+                    },
+                    {
+                        "title": "Sites",
+                        "icon": "location_on",
+                        "link": reverse_lazy("admin:cameras_site_changelist"),
+                    },
+                    {
+                        "title": "Changes",
+                        "icon": "history",
+                        "link": reverse_lazy("admin:cameras_change_changelist"),
+                    },
                 ],
             },
             {

@@ -64,7 +64,7 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     headers = dict(scope["headers"])
     principal = await _principal(headers)
     if scope["query_string"]:
-        raise Problem(400, "This address takes no query parameters.")
+        raise wire.unknown_parameter(scope["query_string"])
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         media_type = ""
@@ -87,9 +87,7 @@ async def _single(
     return wire.answer_single(receipt, timezone.now())
 
 
-async def _batch(
-    principal: Principal, media_type: str, scope: Scope, receive: Receive
-) -> tuple[int, bytes]:
+async def _batch(principal: Principal, media_type: str, scope: Scope, receive: Receive) -> tuple[int, bytes]:
     if not media_type:
         raise wire.unsupported("`application/json` or `application/x-ndjson`")
     body = await read_body(scope, receive, wire.MAX_BATCH_BYTES)

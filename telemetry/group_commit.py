@@ -88,6 +88,13 @@ class GroupCommit:
             since = self._waiters[0].since if self._waiters else None
         return 0.0 if since is None else self._loop.time() - since
 
+    async def close(self) -> None:
+        """Commit what waits, and give the connection back."""
+        if self._pump is not None:
+            await self._pump
+        await self._loop.run_in_executor(self._writer, lambda: connections[DEFAULT_DB_ALIAS].close())
+        self._writer.shutdown()
+
     async def _commit_all(self) -> None:
         while self._waiters:
             group = self._take_group()
@@ -172,6 +179,15 @@ def group_commit() -> GroupCommit:
     if _of_process is None or _of_process[0] is not loop:
         _of_process = loop, GroupCommit()
     return _of_process[1]
+
+
+async def close_group_commit() -> None:
+    """Commit what waits in this process, because it stops."""
+    global _of_process
+    if _of_process is not None:
+        _, queue = _of_process
+        _of_process = None
+        await queue.close()
 
 
 def oldest_wait_seconds() -> float:

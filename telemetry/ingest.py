@@ -104,7 +104,7 @@ def _look_up(camera_ids: Iterable[UUID]) -> dict[UUID, KnownCamera]:
     rows = Camera.objects.filter(pk__in=list(camera_ids)).values_list(
         "pk", "site_id", "desired_state", "generation"
     )
-    return {pk: KnownCamera(*intent) for pk, *intent in rows}
+    return {row[0]: KnownCamera(*row[1:]) for row in rows}
 
 
 def _refused(principal: Principal, event: Event, cameras: dict[UUID, KnownCamera]) -> Outcome | None:
@@ -119,9 +119,7 @@ def _refused(principal: Principal, event: Event, cameras: dict[UUID, KnownCamera
     return None
 
 
-def _outcome(
-    event: Event, fresh: set[Key], values: dict[Key, tuple[int, float]], now: datetime
-) -> Outcome:
+def _outcome(event: Event, fresh: set[Key], values: dict[Key, tuple[int, float]], now: datetime) -> Outcome:
     if event.timestamp > now + AHEAD_TOLERANCE:
         return Outcome.IN_FUTURE
     key = (event.camera_id, event.timestamp, event.zone)

@@ -20,7 +20,7 @@ class Sample(models.Model):
     confidence = models.FloatField()
     received_at = models.DateTimeField(help_text="The server's clock.")
 
-    objects = SampleQuerySet.as_manager()
+    objects = models.Manager.from_queryset(SampleQuerySet)()
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.timestamp} {self.zone}: {self.occupancy}"

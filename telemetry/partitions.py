@@ -92,7 +92,9 @@ def _try_to_make(day: date) -> bool:
             cursor.execute(f"ALTER TABLE {DEFAULT} VALIDATE CONSTRAINT {outside}")
             with _brief_locks(cursor):
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {TABLE} INCLUDING ALL)")
-                cursor.execute(f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')")
+                cursor.execute(
+                    f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+                )
             _drop_check(cursor, outside)
             return True
         finally:

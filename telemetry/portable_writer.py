@@ -16,6 +16,7 @@ from telemetry.models import Sample
 from telemetry.vitals import CameraTally, Key
 from telemetry.wire import Event
 
+
 def store(events: Sequence[Event], tallies: Mapping[UUID, CameraTally], now: datetime) -> set[Key]:
     """Insert the events that are not stored yet, and write each camera's contact; returns the keys inserted.
 

@@ -1,8 +1,9 @@
 """Samples summed up in buckets of time. Must not import doors or ingest."""
 
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any, NamedTuple
+from typing import Any
 
+import msgspec
 from django.db import models
 from django.db.models import Avg, Count, Max, Min
 from django.db.models.functions import TruncDay
@@ -14,7 +15,7 @@ BUCKETS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": None}
 MAX_POINTS = 10_000
 
 
-class Point(NamedTuple):
+class Point(msgspec.Struct):
     """One bucket: from `start`, in UTC, for the bucket's length."""
 
     start: datetime

@@ -57,9 +57,9 @@ class _Item(_Single, gc=False, kw_only=True):
 
 
 class ItemError(NamedTuple):
-    """Why one item of a batch was refused."""
+    """Why one item of a batch was refused; `place` counts from 0."""
 
-    index: int
+    place: int
     code: str
     field: str
     detail: str
@@ -233,10 +233,10 @@ def _event(camera_id: UUID, read: _Single) -> Event:
     return Event(
         camera_id,
         read_timestamp(read.timestamp),
-        "" if read.zone is UNSET else read.zone,  # type: ignore[arg-type]
+        "" if read.zone is UNSET else read.zone,
         read.occupancy,
         read.confidence,
-        None if read.generation is UNSET else read.generation,  # type: ignore[arg-type]
+        None if read.generation is UNSET else read.generation,
     )
 
 
@@ -300,7 +300,7 @@ class _BatchAnswer(msgspec.Struct):
 
 
 _FAULTS: dict[Outcome, tuple[int, str, str]] = {
-    Outcome.CONFLICT: (409, "timestamp", "A sample of this camera, timestamp and zone is stored with other values."),
+    Outcome.CONFLICT: (409, "timestamp", "A sample of this camera, time and zone is stored with other values."),
     Outcome.IN_FUTURE: (400, "timestamp", "Lies more than 60 seconds in the future: check the worker's clock."),
     Outcome.UNKNOWN_CAMERA: (404, "camera_id", "There is no camera with this id."),
     Outcome.FORBIDDEN: (403, "camera_id", "This token is bound elsewhere."),
@@ -378,6 +378,13 @@ def no_such_camera() -> Problem:
     return Problem(404, detail, [FieldError("camera_id", detail)])
 
 
+def unknown_parameter(query: bytes) -> Problem:
+    """The 400 for a query string, where none is taken."""
+    name = re.split(rb"[=&]", query, maxsplit=1)[0].decode("ascii", "replace")
+    shown = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "(unknown)"
+    detail = "There is no such query parameter here; known: none."
+    return Problem(400, f"{shown}: {detail}", [FieldError(shown, detail)])
+
+
 def unsupported(accepted: str) -> Problem:
     return Problem(415, f"Send {accepted}, in UTF-8 and uncompressed.")
-

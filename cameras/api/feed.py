@@ -32,7 +32,6 @@ def read_query(query: QueryDict) -> FeedQuery:
         refuse("since", "Must be 0, or a cursor from X-Cursor or from `next` of the page before.")
     limit = whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     wait = whole_number(query, "wait", 0, 0, MAX_WAIT_SECONDS)
-    assert limit is not None and wait is not None  # noqa: S101  # both have a default
     return FeedQuery(since, limit, wait)
 
 

@@ -30,7 +30,7 @@ def only(query: QueryDict, allowed: Collection[str]) -> None:
             refuse(name, "The parameter is given twice.")
 
 
-def whole_number(query: Mapping[str, str], name: str, default: int | None, least: int, most: int) -> int | None:
+def whole_number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
     """The parameter as an integer within bounds, or its default. Raises Problem 400."""
     text = query.get(name)
     if text is None:

@@ -72,7 +72,7 @@ class ListPosition(msgspec.Struct, array_like=True):
     """Where a page of the list of cameras ended."""
 
     ordering: str
-    value: str | datetime
+    value: Any  # of the column that orders
     id: str
 
 
@@ -83,7 +83,7 @@ def camera_pages(
     fields: Collection[str],
     now: datetime,
     after: ListPosition | None = None,
-    size: int = CHUNK,
+    size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
     """The list in pages by key, each with where the next begins; one query a page, no object a row."""
     while True:

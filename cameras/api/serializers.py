@@ -1,6 +1,6 @@
 """Shapes of the API for its OpenAPI document. The rules of the fields stand in `cameras.intent`."""
 
-from drf_spectacular.utils import extend_schema_serializer, OpenApiExample
+from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from cameras.models import MAX_INTERVAL_SECONDS, ChangeKind, DesiredState

@@ -7,9 +7,9 @@ from rest_framework.request import Request
 
 from cameras import actions
 from cameras.api import parameters
+from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer
 from cameras.api.representation import site_detail
 from cameras.api.serializers import SiteShape
-from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer
 from cameras.intent import clean_site
 from cameras.models import Site
 from cameras.querysets import SiteQuerySet

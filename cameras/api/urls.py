@@ -14,7 +14,5 @@ urlpatterns = [
     ),
     path("cameras/<id>/credentials", CameraViewSet.as_view({"get": "credentials"})),
     path("sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
-    path(
-        "sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})
-    ),
+    path("sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})),
 ]

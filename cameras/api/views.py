@@ -3,7 +3,7 @@
 import time
 from datetime import datetime
 from threading import BoundedSemaphore
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import msgspec
@@ -24,7 +24,7 @@ from cameras.api.answers import (
     streamed_answer,
 )
 from cameras.api.filters import CameraFilter
-from cameras.api.representation import LIST_FIELDS, ORDERINGS, ListPosition, camera_detail, camera_pages
+from cameras.api.representation import CHUNK, LIST_FIELDS, ORDERINGS, ListPosition, camera_detail, camera_pages
 from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite, ChangePage, Credentials
 from cameras.changes import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
@@ -83,23 +83,24 @@ class CameraViewSet(StrictViewSet):
         now = timezone.now()
         query = request.query_params
         fields = _fields(query.get("fields"))
-        limit = parameters.whole_number(query, "limit", None, 1, MAX_LIMIT)
+        limit = parameters.whole_number(query, "limit", CHUNK, 1, MAX_LIMIT)
         ordering = parameters.one_of(query, "ordering", None, ORDERINGS)
-        after = None
-        if "cursor" in query:
-            after = parameters.read_page_cursor(query["cursor"], ListPosition)
-            if after.ordering not in ORDERINGS or ordering not in (None, after.ordering):
-                parameters.refuse("cursor", "Belongs to another ordering.")
-            after = _position(after)
-        ordering = after.ordering if after else ordering or "name"
+        after = _position(query["cursor"], ordering) if "cursor" in query else None
         # Before the rows: what changes while they are read is then told by the feed.
         cursor = current_cursor()
         pages = camera_pages(
-            self.filter_queryset(self.get_queryset()), ordering=ordering, fields=fields, now=now, after=after, **({"size": limit} if limit else {})
+            cast(CameraQuerySet, self.filter_queryset(self.get_queryset())),
+            ordering=after.ordering if after else ordering or "name",
+            fields=fields,
+            now=now,
+            after=after,
+            size=limit,
         )
-        if limit or "cursor" in query:
+        if "limit" in query or after:
             items, following = next(pages)
-            response = HttpResponse(msgspec.json.encode(items), content_type="application/json")
+            response: HttpResponse | StreamingHttpResponse = HttpResponse(
+                msgspec.json.encode(items), content_type="application/json"
+            )
             if following:
                 position = parameters.page_cursor(msgspec.to_builtins(following))
                 response["Link"] = f'<{_with_cursor(request, position)}>; rel="next"'
@@ -169,7 +170,9 @@ class CameraViewSet(StrictViewSet):
         try:
             text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=timezone.now())
         except UnreadableCredential as error:
-            raise Problem(409, f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew.") from None
+            raise Problem(
+                409, f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
+            ) from None
         return json_answer({"connection_string": text})
 
     @extend_schema(parameters=FEED_PARAMETERS, responses={200: ChangePage})
@@ -204,10 +207,10 @@ class CameraViewSet(StrictViewSet):
         """A bound principal neither makes cameras outside its binding nor moves them out of it."""
         if new and self.principal.camera_id:
             raise Problem(403, "This token is bound to one camera.")
-        if self.principal.site_id and ("site" in values or new):
-            if values.get("site") != self.principal.site_id:
-                detail = "This token is bound to a site: name that site."
-                raise Problem(403, detail, [FieldError("site", detail)])
+        named = new or "site" in values
+        if self.principal.site_id and named and values.get("site") != self.principal.site_id:
+            detail = "This token is bound to a site: name that site."
+            raise Problem(403, detail, [FieldError("site", detail)])
 
 
 def _fields(text: str | None) -> list[str]:
@@ -219,17 +222,17 @@ def _fields(text: str | None) -> list[str]:
     return wanted
 
 
-def _position(position: ListPosition) -> ListPosition:
-    """The position with its value in the type of its column. Raises Problem 400."""
-    parameters.id_in_path(position.id, "cursor")
-    if position.ordering.lstrip("-") == "name":
-        if not isinstance(position.value, str):
-            parameters.refuse("cursor", "Is not one that was given by a page before.")
-        return position
+def _position(cursor: str, ordering: str | None) -> ListPosition:
+    """Where the page before ended, with its value in the type of its column. Raises Problem 400."""
+    position = parameters.read_page_cursor(cursor, ListPosition)
+    column = position.ordering.lstrip("-")
+    if position.ordering not in ORDERINGS or ordering not in (None, position.ordering):
+        parameters.refuse("cursor", "Belongs to another ordering.")
     try:
-        value = msgspec.convert(position.value, type=datetime)
+        value = msgspec.convert(position.value, type=str if column == "name" else datetime)
     except msgspec.ValidationError:
         parameters.refuse("cursor", "Is not one that was given by a page before.")
+    parameters.id_in_path(position.id, "cursor")
     return ListPosition(position.ordering, value, position.id)
 
 

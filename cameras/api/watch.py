@@ -163,6 +163,7 @@ class _Watch:
 
     async def _poll(self) -> None:
         while self._waiters and not self._ended:
+            known: Cursor | None
             try:
                 known = await self.in_thread(current_cursor)
             except problems.DATABASE_AWAY:
@@ -192,7 +193,7 @@ def _of_this_loop() -> _Watch:
     return _watch
 
 
-async def end_all_waits() -> None:
+def end_all_waits() -> None:
     """Answer everybody who waits in this process, because it stops."""
     if _watch is not None:
         _watch.end()

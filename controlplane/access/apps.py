@@ -1,7 +1,12 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 
 class AccessConfig(AppConfig):
     name = "controlplane.access"
     label = "access"
     verbose_name = "Access"
+
+    def ready(self) -> None:
+        # Each app's `health` module adds its checks and metrics to controlplane.observability.
+        autodiscover_modules("health")

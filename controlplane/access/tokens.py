@@ -86,9 +86,7 @@ def revoke_tokens_of_site(*, site_id: UUID, by: Author, now: datetime) -> int:
 
 def _revoke(which: Q, by: Author, now: datetime) -> int:
     with transaction.atomic():
-        tokens = list(
-            ApiToken.objects.select_for_update().filter(which, revoked_at=None).order_by("pk")
-        )
+        tokens = list(ApiToken.objects.select_for_update().filter(which, revoked_at=None).order_by("pk"))
         ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=now)
         for token in tokens:
             audit.record(
@@ -152,9 +150,7 @@ class TokenMemory:
                 self._remembered[digest] = _Remembered(None, moment + REMEMBER_UNKNOWN_SECONDS, 0)
                 continue
             expires_at = token.expires_at.timestamp() if token.expires_at else float("inf")
-            self._remembered[digest] = _Remembered(
-                principal_of(token), moment + REMEMBER_SECONDS, expires_at
-            )
+            self._remembered[digest] = _Remembered(principal_of(token), moment + REMEMBER_SECONDS, expires_at)
         # Known tokens in use come by here twice a minute, so no timer is needed to write their use down.
         if moment - self._flushed_at >= FLUSH_LAST_USED_SECONDS:
             self._flushed_at = moment

@@ -34,9 +34,7 @@ class SingleReceipt(serializers.Serializer):
 
 class BatchError(serializers.Serializer):
     index = serializers.IntegerField(help_text="From 0, in the order of the batch.")
-    code = serializers.ChoiceField(
-        choices=["invalid", "unknown_camera", "forbidden", "conflict", "in_future"]
-    )
+    code = serializers.ChoiceField(choices=["invalid", "unknown_camera", "forbidden", "conflict", "in_future"])
     field = serializers.CharField(allow_blank=True)
     detail = serializers.CharField()
 

@@ -31,7 +31,10 @@ SERIES_PARAMETERS = [
     OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range."),
     OpenApiParameter("zone", str, description="A zone's id; empty for the whole frame."),
     OpenApiParameter(
-        "bucket", str, enum=list(BUCKETS), description="Points instead of samples; of the whole frame unless `zone`."
+        "bucket",
+        str,
+        enum=list(BUCKETS),
+        description="Points instead of samples; of the whole frame unless `zone`.",
     ),
     OpenApiParameter("limit", OpenApiTypes.INT, description=f"Samples a page, 1 to {MAX_LIMIT:,}."),
     OpenApiParameter("cursor", str, description="`next` of the page before."),
@@ -115,21 +118,17 @@ class TelemetryViewSet(StrictViewSet):
             points = points_of(samples, bucket, zone)
         except TooManyPoints:
             parameters.refuse("bucket", "Gives over 10,000 points for this range: take a longer bucket.")
-        return _json(
-            {"camera_id": camera.pk, "bucket": bucket, "points": [point._asdict() for point in points]}
-        )
+        return _json({"camera_id": camera.pk, "bucket": bucket, "points": points})
 
 
 def _samples(camera_id: UUID, samples: SampleQuerySet, query: Any) -> dict[str, Any]:
-    limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT) or DEFAULT_LIMIT
+    limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     if "cursor" in query:
         position = parameters.read_page_cursor(query["cursor"], SamplePosition)
         if position.timestamp.tzinfo is None:
             parameters.refuse("cursor", "Is not one that was given by a page before.")
         samples = samples.after(position.timestamp, position.zone)
-    rows = list(
-        samples.oldest_first().values_list("timestamp", "zone", "occupancy", "confidence")[: limit + 1]
-    )
+    rows = list(samples.oldest_first().values_list("timestamp", "zone", "occupancy", "confidence")[: limit + 1])
     following = None
     if len(rows) > limit:
         following = parameters.page_cursor(msgspec.to_builtins(SamplePosition(*rows[limit - 1][:2])))

@@ -1,0 +1,54 @@
+"""What /readyz and /metrics tell of cameras. Registers itself with `controlplane.observability`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import Count
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from cameras import credentials
+from cameras.changes import current_cursor
+from cameras.models import Camera, KeyCanary, Purge
+from cameras.status import Status
+from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
+
+CANARY_OWNER = UUID(int=0)
+CANARY_TEXT = "canary"
+
+
+def check_database(now: datetime) -> Finding:
+    """The database answers, and its schema is there."""
+    current_cursor()
+    return Finding(True)
+
+
+def check_key_ring(now: datetime) -> Finding:
+    """The key ring is the one that this database was sealed with."""
+    canary, _ = KeyCanary.objects.get_or_create(
+        pk=1, defaults={"sealed": credentials.seal(CANARY_OWNER, CANARY_TEXT)}
+    )
+    try:
+        credentials.unseal(CANARY_OWNER, canary.sealed)
+    except credentials.UnreadableCredential:
+        return Finding(False, "FIELD_ENCRYPTION_KEYS does not hold the key of this database: put it back.")
+    if unreadable := len(credentials.unreadable):
+        return Finding(True, f"Warning: {unreadable} connection strings could not be opened.")
+    return Finding(True)
+
+
+def fleet_metrics(now: datetime) -> Iterable[Metric]:
+    by_status = GaugeMetricFamily("controlplane_cameras", "Cameras by derived status.", labels=["status"])
+    rows = Camera.objects.with_status(now).values("derived_status").annotate(count=Count("pk"))
+    counts = dict(rows.order_by().values_list("derived_status", "count"))
+    for status in Status:
+        by_status.add_metric([status.value], counts.get(status.value, 0))
+    yield by_status
+    purges = GaugeMetricFamily("controlplane_purges_open", "Deleted cameras whose samples wait for `maintain`.")
+    purges.add_metric([], Purge.objects.count())
+    yield purges
+
+
+add_ready_check("database", check_database)
+add_ready_check("key_ring", check_key_ring)
+add_fleet_metrics(fleet_metrics)

@@ -1,0 +1,39 @@
+"""What /readyz and /metrics tell of telemetry. Registers itself with `controlplane.observability`."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
+from telemetry.group_commit import STALLED_AFTER_SECONDS, oldest_wait_seconds
+from telemetry.partitions import days_ahead
+
+DAYS_AHEAD_WARNING = 2
+
+
+def check_ingest(now: datetime) -> Finding:
+    """No request of this process has been waiting long for its commit."""
+    waited = oldest_wait_seconds()
+    if waited > STALLED_AFTER_SECONDS:
+        return Finding(False, f"The oldest telemetry has been waiting {waited:.0f} seconds for its commit.")
+    return Finding(True)
+
+
+def check_partitions(now: datetime) -> Finding:
+    """The coming days have their partitions; without them samples go to DEFAULT, and none is lost."""
+    ahead = days_ahead(now)
+    if ahead < DAYS_AHEAD_WARNING:
+        return Finding(True, f"Warning: partitions for {ahead} days ahead only; is `maintain` running?")
+    return Finding(True)
+
+
+def fleet_metrics(now: datetime) -> Iterable[Metric]:
+    ahead = GaugeMetricFamily("controlplane_partition_days_ahead", "Whole days ahead that have a partition.")
+    ahead.add_metric([], days_ahead(now))
+    yield ahead
+
+
+add_ready_check("ingest", check_ingest)
+add_ready_check("partitions", check_partitions)
+add_fleet_metrics(fleet_metrics)

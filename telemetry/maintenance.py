@@ -1,0 +1,155 @@
+"""The work that keeps the service healthy while nobody looks: one list of steps, run by one process at a time.
+
+A step is idempotent, works in bounded transactions, and may be stopped between two of them. What is added later
+is added to STEPS. Must not import doors.
+"""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import NamedTuple
+
+import structlog
+from django.db import connection
+
+from controlplane.problems import DATABASE_AWAY
+from telemetry import partitions, retention
+
+# Not the lock of telemetry.partitions, which a step takes while this one is held.
+ADVISORY_LOCK = 4_201_002
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a step is given: the time, whether it should end early, and where to tell of its progress."""
+
+    now: datetime
+    stopping: Callable[[], bool] = lambda: False
+    progress: Callable[[int], object] = lambda count: None
+
+
+class Step(NamedTuple):
+    """One kind of upkeep. Both functions say in a few words what was done, or what would be done."""
+
+    name: str
+    run: Callable[[Turn], str]
+    plan: Callable[[Turn], str]
+
+
+class Outcome(NamedTuple):
+    """What became of a step."""
+
+    step: str
+    ok: bool
+    detail: str
+
+
+# --- The steps --------------------------------------------------------------------------------------------
+
+
+def _make_partitions(turn: Turn) -> str:
+    made = partitions.make_partitions(turn.now)
+    return f"made {', '.join(made)}" if made else "all days are there"
+
+
+def _plan_partitions(turn: Turn) -> str:
+    missing = partitions.DAYS_AHEAD - partitions.days_ahead(turn.now)
+    return f"would make the days from {partitions.DAYS_AHEAD - missing + 1} days ahead on" if missing > 0 else "all days are there"
+
+
+def _purge(turn: Turn) -> str:
+    purged = retention.purge_deleted_cameras(stopping=turn.stopping, progress=turn.progress)
+    return f"removed {purged.samples:,} samples; finished with {purged.cameras:,} deleted cameras"
+
+
+def _plan_purge(turn: Turn) -> str:
+    purged = retention.samples_to_purge()
+    return f"would remove {purged.samples:,} samples of {purged.cameras:,} deleted cameras"
+
+
+STEPS: tuple[Step, ...] = (
+    Step("partitions", _make_partitions, _plan_partitions),
+    Step("purge", _purge, _plan_purge),
+)
+
+
+# --- Running them -----------------------------------------------------------------------------------------
+
+
+def run_steps(turn: Turn) -> list[Outcome] | None:
+    """Run every step, also after one that failed; None where another process is at it.
+
+    Raises django.db.OperationalError or InterfaceError where the database is away.
+    """
+    with _alone() as alone:
+        if not alone:
+            return None
+        outcomes = []
+        for step in STEPS:
+            if turn.stopping():
+                break
+            outcomes.append(_run(step, turn))
+        return outcomes
+
+
+def plan_steps(turn: Turn) -> list[Outcome]:
+    """What each step would do now; nothing is changed."""
+    return [Outcome(step.name, True, step.plan(turn)) for step in STEPS]
+
+
+def _run(step: Step, turn: Turn) -> Outcome:
+    try:
+        detail = step.run(turn)
+    except Exception as error:
+        if isinstance(error, DATABASE_AWAY) and not connection.is_usable():
+            raise  # the lock went with the connection: nothing more is done under it
+        log.exception("maintenance step failed", step=step.name, exception_type=type(error).__name__)
+        return Outcome(step.name, False, f"failed: {type(error).__name__}; the log tells more")
+    log.debug("maintenance step done", step=step.name, detail=detail)
+    return Outcome(step.name, True, detail)
+
+
+@contextmanager
+def _alone() -> Iterator[bool]:
+    """Whether this is the only process that does maintenance on this database, for as long as it lasts."""
+    if connection.vendor == "postgresql":
+        with _advisory_lock() as taken:
+            yield taken
+    elif connection.vendor == "sqlite" and not connection.is_in_memory_db():
+        with _file_lock(Path(f"{connection.settings_dict['NAME']}-maintain.lock")) as taken:
+            yield taken
+    else:
+        yield True
+
+
+@contextmanager
+def _advisory_lock() -> Iterator[bool]:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_lock(%s)", [ADVISORY_LOCK])
+        (taken,) = cursor.fetchone()
+    try:
+        yield taken
+    finally:
+        try:
+            if taken:
+                with connection.cursor() as cursor:
+                    cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+        except DATABASE_AWAY:
+            pass  # the lock ended with its session
+
+
+@contextmanager
+def _file_lock(path: Path) -> Iterator[bool]:
+    # The file stays: removed, it could be locked by one process while another makes it anew.
+    with path.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True  # closing the file lets go

@@ -1,0 +1,55 @@
+"""Both doors of workers, for one set of contract tests."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from telemetry import door as fast_door
+from telemetry.group_commit import close_group_commit
+from tests.asgi_client import AsgiClient
+from tests.factories import ApiClient, make_token
+
+
+class FastDoor:
+    """The same words as ApiClient, to the bare ASGI callable."""
+
+    def __init__(self, asgi: AsgiClient, secret: str | None) -> None:
+        self.asgi, self.secret = asgi, secret
+
+    def post(self, path: str, body: Any = None, **headers: Any) -> Any:
+        sent = {"Content-Type": headers.pop("content_type", "application/json"), **headers}
+        if self.secret:
+            sent.setdefault("Authorization", f"Bearer {self.secret}")
+        data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
+        return self.asgi.request("POST", path, data, {**sent, "Content-Length": str(len(data))})
+
+
+class Doors:
+    """Makes a client of the door under test for any token."""
+
+    def __init__(self, asgi: AsgiClient | None) -> None:
+        self.asgi = asgi
+
+    def as_token(self, secret: str | None) -> Any:
+        return FastDoor(self.asgi, secret) if self.asgi else ApiClient(secret)
+
+    def as_role(self, role: str, **binding: Any) -> Any:
+        return self.as_token(make_token(role, **binding))
+
+
+@pytest.fixture(params=["django", "fast"])
+def doors(request: pytest.FixtureRequest, transactional_db: None) -> Iterator[Doors]:
+    if request.param == "django":
+        yield Doors(None)
+        return
+    asgi = AsgiClient(fast_door.application, close_group_commit)
+    yield Doors(asgi)
+    asgi.close()
+
+
+@pytest.fixture
+def worker_door(doors: Doors) -> Any:
+    """The door under test, with a worker's token that is not bound."""
+    return doors.as_role("worker")

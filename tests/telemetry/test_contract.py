@@ -1,0 +1,457 @@
+"""What workers are promised, by either door, on either database."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from cameras import actions
+from cameras.models import Camera, CameraVitals, DesiredState
+from telemetry.models import Sample
+from tests.factories import AUTHOR, make_camera, make_site
+from tests.telemetry.conftest import Doors
+
+BRIEF = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
+
+
+def event(second: int = 0, **values: Any) -> dict[str, Any]:
+    return {"timestamp": f"2026-01-01T12:00:{second:02}Z", "occupancy": 5, "confidence": 0.95, **values}
+
+
+def vitals_of(camera: Camera) -> CameraVitals:
+    return CameraVitals.objects.get(pk=camera.pk)
+
+
+# --- One event --------------------------------------------------------------------------------------------
+
+
+def test_the_example_of_the_brief_is_stored_word_for_word(worker_door: Any) -> None:
+    camera = make_camera()
+    before = datetime.now(UTC)
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+
+    assert answer.status_code == 201
+    told = answer.json()
+    server_time = datetime.fromisoformat(told.pop("server_time"))
+    assert told == {"accepted": 1, "duplicates": 0, "desired_state": "stopped", "generation": 1}
+    assert before <= server_time <= datetime.now(UTC)
+    sample = Sample.objects.get()
+    assert (sample.camera_id, sample.zone, sample.occupancy, sample.confidence) == (camera.pk, "", 5, 0.95)
+    assert sample.timestamp == datetime(2024, 1, 1, 12, tzinfo=UTC)
+    vitals = vitals_of(camera)
+    assert before <= vitals.last_contact <= server_time
+    assert (vitals.latest_timestamp, vitals.latest_occupancy) == (sample.timestamp, 5)
+    assert vitals.accepted_count == 1
+
+
+def test_the_same_event_again_is_known_and_changes_nothing(worker_door: Any) -> None:
+    camera = make_camera()
+    worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+
+    assert answer.status_code == 200
+    assert (answer.json()["accepted"], answer.json()["duplicates"]) == (0, 1)
+    assert Sample.objects.count() == 1
+    assert (vitals_of(camera).accepted_count, vitals_of(camera).duplicate_count) == (1, 1)
+
+
+def test_the_same_moment_with_other_values_is_a_conflict_and_the_first_is_kept(worker_door: Any) -> None:
+    camera = make_camera()
+    worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "occupancy": 6})
+
+    assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
+    assert answer.json()["errors"][0]["field"] == "timestamp"
+    assert Sample.objects.get().occupancy == 5
+    assert vitals_of(camera).conflict_count == 1
+
+
+def test_zones_are_samples_of_their_own_and_do_not_move_the_latest_of_the_frame(worker_door: Any) -> None:
+    camera = make_camera()
+    worker_door.post(f"/telemetry/{camera.pk}", event(1, occupancy=1))
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", event(2, occupancy=9, zone="door"))
+
+    assert answer.status_code == 201
+    assert vitals_of(camera).latest_occupancy == 1
+
+
+def test_latest_moves_only_to_a_newer_sample(worker_door: Any) -> None:
+    camera = make_camera()
+    for second in (5, 3, 9, 7):
+        worker_door.post(f"/telemetry/{camera.pk}", event(second, occupancy=second))
+
+    assert vitals_of(camera).latest_occupancy == 9
+
+
+def test_a_receipt_tells_the_worker_what_its_camera_should_do(worker_door: Any) -> None:
+    camera = make_camera(desired_state="running")
+    first = worker_door.post(f"/telemetry/{camera.pk}", event(1, generation=1)).json()
+    actions.set_desired_state(
+        camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=datetime.now(UTC)
+    )
+
+    second = worker_door.post(f"/telemetry/{camera.pk}", event(2, generation=1)).json()
+
+    assert (first["desired_state"], first["generation"]) == ("running", 1)
+    assert (second["desired_state"], second["generation"]) == ("stopped", 2)
+    assert vitals_of(camera).observed_generation == 1
+
+
+def test_a_sample_from_the_future_is_refused_but_counts_as_contact(worker_door: Any) -> None:
+    camera = make_camera()
+    ahead = (datetime.now(UTC) + timedelta(seconds=90)).isoformat()
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "timestamp": ahead})
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "timestamp")
+    assert not Sample.objects.exists()
+    assert vitals_of(camera).last_contact is not None
+    assert vitals_of(camera).rejected_count == 1
+
+
+def test_a_little_ahead_is_not_the_future(worker_door: Any) -> None:
+    camera = make_camera()
+    ahead = (datetime.now(UTC) + timedelta(seconds=50)).isoformat()
+
+    assert worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "timestamp": ahead}).status_code == 201
+
+
+def test_a_contact_far_ahead_of_the_clock_is_healed_and_a_little_ahead_does_not_go_back(worker_door: Any) -> None:
+    broken, ahead = make_camera("broken"), make_camera("ahead")
+    now = datetime.now(UTC)
+    soon = now + timedelta(seconds=30)
+    CameraVitals.objects.filter(pk=broken.pk).update(last_contact=now + timedelta(hours=1))
+    CameraVitals.objects.filter(pk=ahead.pk).update(last_contact=soon)
+
+    for camera in (broken, ahead):
+        assert worker_door.post(f"/telemetry/{camera.pk}", BRIEF).status_code == 201
+
+    assert now <= vitals_of(broken).last_contact <= now + timedelta(seconds=20)
+    assert vitals_of(ahead).last_contact == soon
+
+
+def test_a_camera_without_vitals_gets_them(worker_door: Any) -> None:
+    camera = make_camera()
+    CameraVitals.objects.all().delete()
+
+    assert worker_door.post(f"/telemetry/{camera.pk}", BRIEF).status_code == 201
+    assert vitals_of(camera).accepted_count == 1
+
+
+@pytest.mark.parametrize(
+    ("text", "stored"),
+    [
+        ("2024-01-01T13:00:00+01:00", "2024-01-01T12:00:00+00:00"),
+        ("2024-01-01T12:00:00.123456Z", "2024-01-01T12:00:00.123456+00:00"),
+        ("2024-01-01T12:00:00.1234569Z", "2024-01-01T12:00:00.123456+00:00"),
+        ("2000-01-01T00:00:00Z", "2000-01-01T00:00:00+00:00"),
+        ("1999-12-31T23:00:00-01:00", "2000-01-01T00:00:00+00:00"),
+        ("2024-02-29T00:00:00-00:00", "2024-02-29T00:00:00+00:00"),
+    ],
+)
+def test_timestamps_are_kept_in_utc_and_microseconds(worker_door: Any, text: str, stored: str) -> None:
+    camera = make_camera()
+
+    assert worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "timestamp": text}).status_code == 201
+    assert Sample.objects.get().timestamp.isoformat() == stored
+
+
+def test_unknown_keys_are_ignored_so_that_a_newer_worker_is_not_cut_off(worker_door: Any) -> None:
+    camera = make_camera()
+
+    assert worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "model": {"name": "x"}}).status_code == 201
+
+
+BAD_EVENTS: list[tuple[str, bytes, str]] = [
+    ("empty", b"", ""),
+    ("not json", b"{", ""),
+    ("array", b"[]", ""),
+    ("null", b"null", ""),
+    ("text", b'"x"', ""),
+    ("empty object", b"{}", "timestamp"),
+    ("deep", b'{"x":' + b"[" * 5000 + b"]" * 5000 + b"}", ""),
+    ("bad utf-8", b'{"timestamp":"2024-01-01T12:00:00Z","occupancy":5,"confidence":0.5,"x":"\xff"}', ""),
+    ("lone surrogate", b'{"timestamp":"2024-01-01T12:00:00Z","occupancy":5,"confidence":0.5,"x":"\\ud800"}', ""),
+]
+GOOD = {"timestamp": '"2024-01-01T12:00:00Z"', "occupancy": "5", "confidence": "0.95"}
+for field, text in [
+    ("occupancy", '"5"'),
+    ("occupancy", "true"),
+    ("occupancy", "1.0"),
+    ("occupancy", "null"),
+    ("occupancy", "-1"),
+    ("occupancy", "2147483648"),
+    ("occupancy", "99999999999999999999999999"),
+    ("occupancy", "1e3"),
+    ("confidence", '"0.5"'),
+    ("confidence", "1.0000001"),
+    ("confidence", "-0.1"),
+    ("confidence", "true"),
+    ("confidence", "1e400"),
+    ("timestamp", "1704110400"),
+    ("timestamp", '"2024-01-01T12:00:00"'),
+    ("timestamp", '"2024-01-01 12:00:00Z"'),
+    ("timestamp", '"2024-01-01t12:00:00z"'),
+    ("timestamp", '"2024-01-01T12:00:00+0100"'),
+    ("timestamp", '"2024-13-01T12:00:00Z"'),
+    ("timestamp", '"2023-02-29T12:00:00Z"'),
+    ("timestamp", '"2024-01-01T24:00:00Z"'),
+    ("timestamp", '"2024-01-01T12:00:00+24:00"'),
+    ("timestamp", '"1999-12-31T23:59:59Z"'),
+    ("timestamp", '"0001-01-01T00:00:00+01:00"'),
+    ("timestamp", '"9999-12-31T23:59:59-23:00"'),
+    ("timestamp", '"٢٠٢٤-01-01T12:00:00Z"'),
+    ("timestamp", '"2024-01-01T12:00:00Z\\u0000"'),
+    ("timestamp", '"2024-01-01T12:00:00Z\\n"'),
+    ("zone", "7"),
+    ("zone", '""'),
+    ("zone", '"a b"'),
+    ("zone", '"a\\u0000"'),
+    ("zone", '"a\\n"'),
+    ("zone", '"-a"'),
+    ("zone", f'"{"a" * 65}"'),
+    ("generation", "-1"),
+    ("generation", "1.5"),
+    ("generation", "9223372036854775808"),
+]:
+    values = {**GOOD, field: text}
+    body = "{" + ",".join(f'"{name}":{value}' for name, value in values.items()) + "}"
+    BAD_EVENTS.append((f"{field} {text[:30]}", body.encode(), field))
+for name in ("NaN", "Infinity", "-Infinity"):
+    text = json.dumps(BRIEF).replace("0.95", name)
+    BAD_EVENTS.append((name, text.encode(), ""))
+twice = b'{"timestamp":"2024-01-01T12:00:00Z","occupancy":5,"occupancy":6,"confidence":0.5}'
+BAD_EVENTS += [
+    ("duplicate key", twice, "occupancy"),
+    ("duplicate key in another spelling", twice.replace(b'"occupancy":6', b'"\\u006fccupancy":6'), "occupancy"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), [case[1:] for case in BAD_EVENTS], ids=[case[0] for case in BAD_EVENTS])
+def test_a_bad_event_is_400_names_the_field_and_stores_nothing(worker_door: Any, body: bytes, field: str) -> None:
+    camera = make_camera()
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", body)
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), answer.content
+    problem = answer.json()
+    assert problem["status"] == 400
+    assert [error["field"] for error in problem["errors"]] == [field], problem
+    assert not Sample.objects.exists()
+    assert vitals_of(camera).last_contact is None
+
+
+def test_bounds_of_the_fields_are_accepted(worker_door: Any) -> None:
+    camera = make_camera()
+    for number, values in enumerate(
+        [
+            {"occupancy": 0, "confidence": 0},
+            {"occupancy": 2**31 - 1, "confidence": 1},
+            {"zone": "a" * 64},
+            {"zone": "A-b_9", "generation": 2**63 - 1},
+        ]
+    ):
+        answer = worker_door.post(f"/telemetry/{camera.pk}", event(number, **values))
+        assert answer.status_code == 201, answer.content
+
+
+# --- Who may ----------------------------------------------------------------------------------------------
+
+
+def test_only_a_worker_posts_telemetry(doors: Doors) -> None:
+    camera = make_camera()
+    for role in ("viewer", "operator", "administrator", "orchestrator"):
+        assert doors.as_role(role).post(f"/telemetry/{camera.pk}", BRIEF).status_code == 403, role
+
+
+@pytest.mark.parametrize("secret", [None, "cpt_unknown", "nonsense", "cpt_" + "é" * 20])
+def test_without_a_known_token_it_is_401(doors: Doors, secret: str | None) -> None:
+    camera = make_camera()
+    headers = {"Authorization": "Bearer " + secret.encode().decode("latin-1")} if secret else {}
+
+    answer = doors.as_token(None).post(f"/telemetry/{camera.pk}", BRIEF, **headers)
+
+    assert answer.status_code == 401
+    assert answer["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_an_expired_token_is_401(doors: Doors) -> None:
+    camera = make_camera()
+    door = doors.as_role("worker", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+
+    assert door.post(f"/telemetry/{camera.pk}", BRIEF).status_code == 401
+
+
+def test_a_bound_worker_posts_for_its_camera_only(doors: Doors) -> None:
+    mine, other = make_camera("mine"), make_camera("other")
+    door = doors.as_role("worker", camera_id=mine.pk)
+
+    assert door.post(f"/telemetry/{mine.pk}", BRIEF).status_code == 201
+    assert door.post(f"/telemetry/{other.pk}", BRIEF).status_code == 403
+    assert vitals_of(other).last_contact is None
+    batch = door.post("/telemetry", [{**BRIEF, "camera_id": str(other.pk)}, {**event(), "camera_id": str(mine.pk)}])
+    assert batch.status_code == 200
+    assert [(error["index"], error["code"]) for error in batch.json()["errors"]] == [(0, "forbidden")]
+
+
+def test_a_worker_of_a_site_posts_for_its_cameras_only(doors: Doors) -> None:
+    site = make_site()
+    mine, other = make_camera("mine", site=site), make_camera("other")
+    door = doors.as_role("worker", site_id=site.pk)
+
+    assert door.post(f"/telemetry/{mine.pk}", BRIEF).status_code == 201
+    assert door.post(f"/telemetry/{other.pk}", BRIEF).status_code == 403
+    assert list(Sample.objects.values_list("camera_id", flat=True)) == [mine.pk]
+
+
+@pytest.mark.parametrize("path", ["/telemetry/0b54e1b2-9c0f-4d6f-8f3c-2f6d3f1f0a11", "/telemetry/nonsense", "/telemetry/" + "0" * 36])
+def test_an_unknown_camera_is_404(worker_door: Any, path: str) -> None:
+    answer = worker_door.post(path, BRIEF)
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (404, "camera_id")
+
+
+# --- Headers ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        ("application/json", 201),
+        ("Application/JSON; charset=UTF-8", 201),
+        ("application/json; charset=latin-1", 415),
+        ("text/plain", 415),
+        ("application/x-www-form-urlencoded", 415),
+        ("application/x-ndjson", 415),
+        ("", 415),
+    ],
+)
+def test_one_event_comes_as_json_in_utf_8(worker_door: Any, content_type: str, status: int) -> None:
+    camera = make_camera()
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF, content_type=content_type)
+
+    assert answer.status_code == status
+
+
+def test_a_compressed_body_is_415(worker_door: Any) -> None:
+    camera = make_camera()
+
+    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF, **{"Content-Encoding": "gzip"})
+
+    assert answer.status_code == 415
+
+
+def test_a_query_parameter_is_400_and_names_it(worker_door: Any) -> None:
+    answer = worker_door.post(f"/telemetry/{make_camera().pk}?zone=x", BRIEF)
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "zone")
+
+
+def test_an_oversize_body_is_413(worker_door: Any) -> None:
+    camera = make_camera()
+
+    single = worker_door.post(f"/telemetry/{camera.pk}", json.dumps({**BRIEF, "x": "a" * 70_000}).encode())
+    batch = worker_door.post("/telemetry", b"[" + b" " * (2 * 1024 * 1024) + b"]")
+
+    assert (single.status_code, batch.status_code) == (413, 413)
+
+
+def test_a_trailing_slash_is_the_same_address(worker_door: Any) -> None:
+    camera = make_camera()
+
+    assert worker_door.post(f"/telemetry/{camera.pk}/", BRIEF).status_code == 201
+    assert worker_door.post("/telemetry/", [{**BRIEF, "camera_id": str(camera.pk)}]).status_code == 200
+
+
+# --- Batches ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("ndjson", [False, True])
+def test_a_batch_tells_of_each_item_and_the_counts_add_up(worker_door: Any, ndjson: bool) -> None:
+    running, stopped = make_camera("running", desired_state="running"), make_camera("stopped")
+    first = {**event(1), "camera_id": str(running.pk)}
+    items = [
+        first,
+        {**event(2), "camera_id": str(stopped.pk)},
+        first,
+        {**first, "occupancy": 99},
+        {**event(3), "camera_id": str(uuid4())},
+        {**event(4), "camera_id": "nonsense"},
+        {**event(5), "camera_id": str(running.pk), "occupancy": "5"},
+        {"camera_id": str(running.pk)},
+    ]
+    if ndjson:
+        body = "\n".join(map(json.dumps, items)).encode() + b"\n\n"
+    else:
+        body = json.dumps(items).encode()
+
+    answer = worker_door.post(
+        "/telemetry", body, content_type="application/x-ndjson" if ndjson else "application/json"
+    )
+
+    told = answer.json()
+    assert answer.status_code == 200
+    assert (told["accepted"], told["duplicates"], told["rejected"]) == (2, 1, 5)
+    assert [(error["index"], error["code"], error["field"]) for error in told["errors"]] == [
+        (3, "conflict", "timestamp"),
+        (4, "unknown_camera", "camera_id"),
+        (5, "invalid", "camera_id"),
+        (6, "invalid", "occupancy"),
+        (7, "invalid", "timestamp"),
+    ]
+    assert told["stop"] == [str(stopped.pk)]
+    assert Sample.objects.count() == 2
+    counts = CameraVitals.objects.values_list("accepted_count", "duplicate_count", "conflict_count")
+    assert sorted(counts) == [(1, 0, 0), (1, 1, 1)]
+
+
+def test_a_broken_line_of_ndjson_costs_only_itself(worker_door: Any) -> None:
+    camera = make_camera()
+    good = json.dumps({**BRIEF, "camera_id": str(camera.pk)}).encode()
+
+    answer = worker_door.post("/telemetry", b'{"camera_id\n' + good, content_type="application/x-ndjson")
+
+    assert answer.status_code == 200
+    assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
+
+
+def test_a_batch_whose_items_are_all_refused_is_a_problem_with_the_same_members(worker_door: Any) -> None:
+    answer = worker_door.post("/telemetry", [{**BRIEF, "camera_id": str(uuid4())} for _ in range(150)])
+
+    told = answer.json()
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
+    assert (told["accepted"], told["duplicates"], told["rejected"], len(told["errors"])) == (0, 0, 150, 100)
+    assert told["stop"] == []
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b"", b"null", b"[1", b"nonsense"])
+def test_what_is_no_batch_is_400(worker_door: Any, body: bytes) -> None:
+    assert worker_door.post("/telemetry", body).status_code == 400
+
+
+def test_a_batch_holds_at_most_5000_items(worker_door: Any) -> None:
+    camera = make_camera()
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    items = [
+        {
+            "camera_id": str(camera.pk),
+            "timestamp": (start + timedelta(seconds=number)).isoformat(),
+            "occupancy": number,
+            "confidence": 1,
+        }
+        for number in range(5_001)
+    ]
+
+    whole = worker_door.post("/telemetry", items[:5_000])
+    again = worker_door.post("/telemetry", items[:5_000])
+
+    assert worker_door.post("/telemetry", items).status_code == 413
+    assert (whole.json()["accepted"], again.json()["duplicates"]) == (5_000, 5_000)
+    assert vitals_of(camera).latest_occupancy == 4_999
