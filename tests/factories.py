@@ -4,6 +4,7 @@ import json
 from datetime import UTC, datetime
 from typing import Any
 
+from django.http import HttpResponse
 from django.test import Client
 
 from cameras import actions
@@ -34,6 +35,20 @@ def make_token(role: str, **binding: Any) -> str:
     return create_token(name=role, role=role, by=AUTHOR, now=datetime.now(UTC), **binding)[1]
 
 
+class Answer:
+    """An answer of Django's test client, streamed or not."""
+
+    def __init__(self, response: Any) -> None:
+        self.response = response
+        self.status_code, self.content, self.headers = response.status_code, response.content, response.headers
+
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+    def __getitem__(self, name: str) -> str:
+        return self.headers[name]
+
+
 class ApiClient:
     """Speaks to the API as one token; bodies go and come as JSON."""
 
@@ -48,7 +63,11 @@ class ApiClient:
         data = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         # Django's client leaves the header out where the body is empty.
         sent = {"CONTENT_TYPE": content_type}
-        return self.client.generic(method, path, data, content_type=content_type, headers=headers, **sent)
+        answer = self.client.generic(method, path, data, content_type=content_type, headers=headers, **sent)
+        if answer.streaming:
+            whole = b"".join(answer.streaming_content)
+            answer = HttpResponse(whole, status=answer.status_code, headers=dict(answer.items()))
+        return Answer(answer)
 
     def get(self, path: str, **headers: Any) -> Any:
         return self.request("GET", path, **headers)

@@ -15,12 +15,15 @@ from cameras.intent import parse_uuid
 from controlplane.problems import FieldError, Problem
 
 
+MAY_BE_EMPTY = ("search", "zone")
+
+
 def refuse(field: str, detail: str) -> NoReturn:
     raise Problem(400, f"{field}: {detail}", [FieldError(field, detail)])
 
 
 def only(query: QueryDict, allowed: Collection[str]) -> None:
-    """Raises Problem 400 for a parameter that is not allowed, or that is given twice."""
+    """Raises Problem 400 for a parameter that is not allowed, or that is given twice or empty."""
     for name, values in query.lists():
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"
@@ -28,6 +31,8 @@ def only(query: QueryDict, allowed: Collection[str]) -> None:
             refuse(shown, f"There is no such query parameter here; known: {known}.")
         if len(values) > 1:
             refuse(name, "The parameter is given twice.")
+        if values == [""] and name not in MAY_BE_EMPTY:
+            refuse(name, "Must not be empty; leave the parameter out.")
 
 
 def whole_number(query: Mapping[str, str], name: str, default: int, least: int, most: int) -> int:
