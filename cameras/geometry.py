@@ -113,18 +113,19 @@ def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, di
     units, frame = value.get("units"), value.get("frame")
     if units not in (None, "pixels", "normalised", "normalized"):
         faults.append(ZoneProblem("units", 'Units are "normalised" (0 to 1 from the top left) or "pixels".'))
+        units = None
     if frame is not None:
         sides = frame if isinstance(frame, dict) else {}
         frame = {"width": sides.get("width"), "height": sides.get("height")}
         if not all(type(side) is int and 1 <= side <= MAX_FRAME_SIDE for side in frame.values()):
-            faults.append(ZoneProblem("frame", f"A frame has a width and a height, 1 to {MAX_FRAME_SIDE:,}."))
+            faults.append(ZoneProblem("frame", f"Frame width and height are whole, 1 to {MAX_FRAME_SIDE:,}."))
             frame = None
     return "normalised" if units == "normalized" else units, frame
 
 
 def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
     """Return the zones with their coordinates still unread; none if there are too many."""
-    members: list[tuple[str, str, object]] = []  # a Feature, after its path and how its geometry's goes on
+    members: list[tuple[str, str, object]] = []  # path to a Feature, from there to its geometry, Feature
     match value:
         case {"type": "FeatureCollection", "features": list(features)}:
             members = [(f"features[{i}].", "geometry.", f) for i, f in enumerate(features[: MAX_ZONES + 1])]
@@ -296,4 +297,4 @@ def _feature(zone: _Zone) -> dict[str, object]:
     return {"type": "Feature", "id": zone.id, "properties": properties, "geometry": geometry}
 
 
-EMPTY: Final = canonical_zones({})
+EMPTY: Final = canonical_zones({})  # to compare with; a fresh one comes from canonical_zones({})

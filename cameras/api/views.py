@@ -37,7 +37,15 @@ from controlplane.problems import FieldError, Problem
 
 MAX_LIMIT = 1_000
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read.")
+ETAG = OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="For If-Match only.")
+LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])
 LIST_PARAMETERS = [
+    OpenApiParameter(
+        "X-Cursor", str, OpenApiParameter.HEADER, response=[200], description="Where to watch the changes from."
+    ),
+    OpenApiParameter(
+        "Link", str, OpenApiParameter.HEADER, response=[200], description="The next page, where there is one."
+    ),
     OpenApiParameter("ordering", str, enum=ORDERINGS, description="`name` unless given."),
     OpenApiParameter("fields", str, description="Names of the fields wanted, with commas between."),
     OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT:,}; all cameras unless given."),
@@ -109,7 +117,7 @@ class CameraViewSet(StrictViewSet):
         response["X-Cursor"] = str(cursor)
         return response
 
-    @extend_schema(request=CameraWrite, responses={201: CameraDetail})
+    @extend_schema(request=CameraWrite, responses={201: CameraDetail}, parameters=[ETAG, LOCATION])
     def create(self, request: Request) -> HttpResponse:
         """Register a camera; it is stopped unless asked otherwise."""
         values = clean_or_problem(lambda: clean_camera(request.data))
@@ -120,11 +128,12 @@ class CameraViewSet(StrictViewSet):
         response["Location"] = f"/cameras/{camera.pk}"
         return response
 
+    @extend_schema(parameters=[ETAG])
     def retrieve(self, request: Request, id: str) -> HttpResponse:
         """One camera, all fields; the connection string is redacted."""
         return self._detail(parameters.id_in_path(id))
 
-    @extend_schema(request=CameraWrite(partial=True), responses={200: CameraDetail}, parameters=[IF_MATCH])
+    @extend_schema(request=CameraWrite(partial=True), responses={200: CameraDetail}, parameters=[IF_MATCH, ETAG])
     def partial_update(self, request: Request, id: str) -> HttpResponse:
         """Change just the fields that are sent. An operator may send `desired_state` only."""
         camera_id = parameters.id_in_path(id)

@@ -76,6 +76,7 @@ class TelemetryViewSet(StrictViewSet):
         return _answer(*wire.answer_single(receipts[0], timezone.now()))
 
     @extend_schema(
+        operation_id="telemetry_batch_create",
         request={
             "application/json": BatchItem(many=True),
             "application/x-ndjson": OpenApiRequest(OpenApiTypes.STR),

@@ -8,7 +8,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cameras.redaction import is_mask
@@ -198,7 +198,7 @@ LOG_LINES = [
     ('{"url":"rtsp://u:S3cr3t@h/x?pwd=S3cr3t","m":"a@b.c"}', '{"url":"rtsp://u:***@h/x?pwd=***","m":"a@b.c"}'),
     (r'{"url":"rtsp:\/\/u:S3cr3t@h\/x?token=S3cr3t"}', r'{"url":"rtsp:\/\/u:***@h\/x?token=***"}'),
     (r'"{\"url\":\"rtsp:\\/\\/u:S3cr3t@h\\/x\"}"', r'"{\"url\":\"rtsp:\\/\\/u:***@h\\/x\"}"'),
-    ("?src=rtsp%3a%2f%2fu%3AS3cr3t%40h%2Fx&token=S3cr3t b", "?src=rtsp%3a%2f%2fu%3A***%40h%2Fx&token=*** b"),
+    ("?src=rtsp%3a%2f%2fu%3AS3cr3t%40h%2Fx&token=S3cr3t b", "?src=rtsp%3A%2F%2Fu%3A***%40h%2Fx&token=*** b"),
     ("?src=rtsp%253A%252F%252Fu%253AS3cr3t%2540h", "?src=rtsp%253A%252F%252Fu%253A***%2540h"),
     ("rtsp://rtsp:S3cr3t@h:554/av_stream/ch0", "rtsp://rtsp:***@h:554/av_stream/ch0"),
     ("rtsp://ü.b@c:S3cr3t@h", "rtsp://ü.b@c:***@h"),
@@ -232,14 +232,17 @@ HARMLESS = [
 ]
 
 # The pieces that a reader of URLs may trip over, so that random text comes near to connection strings.
-PIECES = (
-    "rtsp:// RTSPS:// rtsp: http:// u p : @ / ? # & = [ ] ::1 %25 % %40 %3A %2F %0a 10.0.0.5 cam . - _ 554 0 * ***"
-    " • { } < \\ \" ' \u200b ü token= password= _channel= abcdefghijklm1 \\/"
-).split(" ")
-URLISH = st.lists(st.sampled_from([*PIECES, " ", "\n"]), max_size=25).map("".join)
-HOSTS = st.sampled_from(["10.0.0.5", "cam", "cam_01.lan", "nvr.example.net", "[2001:db8::5]", "[fe80::1%25eth0]"])
+PIECES = [
+    "rtsp://", "RTSPS://", "rtsp:", "http://", "u", "p", ":", "@", "/", "?", "#", "&", "=", "[", "]", "::1",
+    "%25", "%", "%40", "%3A", "%2F", "%0a", "10.0.0.5", "cam", ".", "-", "_", "554", "0", "*", "***", "•", "{",
+    "}", "<", "\\", '"', "'", " ", "\n", "\u200b", "ü", "token=", "password=", "_channel=", "abcdefghijklm1",
+    "\\/",
+]  # fmt: skip
+URLISH = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
+HOSTS = st.sampled_from(["10.0.0.5", "cam", "cam_01.lan", "nvr.example.net", "[::1]", "[fe80::1%25eth0]"])
 PATHS = st.sampled_from(["", "/", "/live?x=1", "/a/b@c"])
-SECRETS = st.one_of(st.text(st.characters(exclude_categories=["Cs", "Cc"])), URLISH).map("S3{}cr3t".format)
+PRINTABLE = st.text(st.characters(exclude_categories=["Cs", "Cc"]))
+SECRETS = st.one_of(PRINTABLE, URLISH.filter(str.isprintable)).map("S3{}cr3t".format)
 
 
 def refusal(text: str) -> InvalidRtspUrl:
@@ -367,6 +370,8 @@ def test_a_raw_password_is_never_shown(password, host, path):
     text = f"rtsp://user:{password}@{host}{path}"
     for line in (text, f"open {text} failed", repr(text), json.dumps({"url": text}), quote(text, safe="")):
         assert password not in redact_text(line)
+    # By the grammar, the password `p@10.0.0.9/q` ends at its own `@`.
+    assume("@" not in password or not set("/?#") & set(password))
     with suppress(InvalidRtspUrl):
         assert parse(text).redacted == f"rtsp://user:***@{host}{path}"
 
@@ -392,11 +397,15 @@ def test_other_values_are_no_mask(value):
     assert not is_mask(value)
 
 
-@pytest.mark.parametrize("unit", [*PIECES, "a", ":\\", "aPass", "pas_", "?u=", "pwd='", "/a:", "1.1.1.1@", "@a"])
 @pytest.mark.parametrize("prefix", ["", "rtsp://u:", "rtsp://h/?", "rtsp%3A%2F%2F"])
+@pytest.mark.parametrize(
+    "unit",
+    ["a", "@", ".", "rtsp://", "rtsp:", "://", "\\", ":\\", "%25", "%253A", "rtsp%3A%2F%2F", "token=", "aPass",
+     "pas_", "?u=", "pwd='", "/a:", "1.1.1.1@", "@a", "rtsp://u:p "],
+)  # fmt: skip
 def test_redaction_takes_linear_time(unit, prefix):
-    """A quadratic reading of 200,000 characters takes minutes; a linear one, well below a second."""
-    text = prefix + unit * (200_000 // len(unit))
+    """Of 20,000 characters, a linear reading takes hundredths of a second, and a quadratic one many seconds."""
+    text = prefix + unit * (20_000 // len(unit))
     start = time.process_time()
     redact_text(text)
-    assert time.process_time() - start < 5
+    assert time.process_time() - start < 1

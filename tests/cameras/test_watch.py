@@ -1,0 +1,114 @@
+"""The waiting door of the feed: many waiters, no thread and no connection each."""
+
+import asyncio
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from cameras.api import watch
+from cameras.changes import current_cursor
+from tests.asgi_client import AsgiClient
+from tests.factories import make_camera, make_site, make_token
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def _nothing() -> None:
+    watch.end_all_waits()
+
+
+@pytest.fixture
+def asgi(transactional_db: None) -> Iterator[AsgiClient]:
+    client = AsgiClient(watch.application, _nothing)
+    yield client
+    client.close()
+
+
+def ask(asgi: AsgiClient, query: str, secret: str | None) -> Any:
+    headers = {"Authorization": f"Bearer {secret}"} if secret else {}
+    return asgi.request("GET", f"/cameras/changes{query}", headers=headers)
+
+
+def test_without_wait_it_answers_as_the_view_does(asgi: AsgiClient) -> None:
+    make_camera("Gate")
+    secret = make_token("viewer")
+
+    answer = ask(asgi, "?since=0", secret)
+
+    assert answer.status_code == 200
+    assert [change["name"] for change in answer.json()["changes"]] == ["Gate"]
+    assert ask(asgi, "?since=0", None).status_code == 401
+    assert ask(asgi, "?since=0", make_token("worker")).status_code == 403
+    assert ask(asgi, "?since=x", secret).status_code == 400
+    assert ask(asgi, "?since=000000000000-1", secret).status_code == 410
+
+
+def test_five_hundred_waiters_are_told_of_one_change_and_hold_no_thread_each(asgi: AsgiClient) -> None:
+    secret, cursor = make_token("orchestrator"), current_cursor()
+    headers = {"Authorization": f"Bearer {secret}"}
+
+    async def wait_all() -> Any:
+        waits = [
+            asyncio.create_task(asgi.answer("GET", f"/cameras/changes?since={cursor}&wait=30", [b""], headers))
+            for _ in range(500)
+        ]
+        await asyncio.sleep(1.5)
+        assert not any(task.done() for task in waits)
+        make = asyncio.to_thread(_make_camera_and_close, "Gate")
+        await make
+        return await asyncio.wait_for(asyncio.gather(*waits), timeout=20)
+
+    answers = asgi.run(wait_all())
+
+    assert {answer.status_code for answer in answers} == {200}
+    assert {answer.content for answer in answers} == {answers[0].content}
+    assert answers[0].json()["changes"][0]["name"] == "Gate"
+
+
+def _make_camera_and_close(name: str, **values: Any) -> None:
+    make_camera(name, **values)
+    connection.close()
+
+
+def test_a_wait_ends_empty_at_its_time_and_hidden_changes_do_not_end_it(asgi: AsgiClient) -> None:
+    mine, other = make_site("Mine"), make_site("Other")
+    secret = make_token("viewer", site_id=mine.pk)
+    headers = {"Authorization": f"Bearer {secret}"}
+    cursor = current_cursor()
+
+    async def wait() -> Any:
+        waiting = asyncio.create_task(
+            asgi.answer("GET", f"/cameras/changes?since={cursor}&wait=2", [b""], headers)
+        )
+        await asyncio.sleep(0.5)
+        await asyncio.to_thread(_make_camera_and_close, "hidden", site=other)
+        return await waiting
+
+    started = time.monotonic()
+    told = asgi.run(wait()).json()
+
+    assert time.monotonic() - started >= 1.9
+    assert (told["changes"], told["more"]) == ([], False)
+    assert told["next"] == str(current_cursor())
+
+
+def test_more_waiters_than_the_cap_are_told_to_come_back(asgi: AsgiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(watch, "MAX_WAITERS", 0)
+
+    answer = ask(asgi, f"?since={current_cursor()}&wait=5", make_token("viewer"))
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+
+
+def test_a_person_who_is_signed_in_may_wait_too(asgi: AsgiClient, groups: None, django_user_model: Any, client: Any) -> None:
+    user = django_user_model.objects.create_superuser("ann", password="x")
+    client.force_login(user)
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+
+    answer = asgi.request("GET", "/cameras/changes?since=0", headers={"Cookie": cookie})
+
+    assert answer.status_code == 200
+    assert asgi.request("GET", "/cameras/changes?since=0", headers={"Cookie": "sessionid=x"}).status_code == 401
