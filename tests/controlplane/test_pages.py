@@ -1,0 +1,168 @@
+"""Pages about the service itself, errors and headers on every answer."""
+
+import logging
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+from django.test import Client
+
+from cameras import health
+from cameras.models import KeyCanary
+from controlplane import observability
+from controlplane.observability import ExceptionPageFilter, Finding, redacted
+from tests.factories import SECRET, URL, ApiClient, make_camera
+
+pytestmark = pytest.mark.django_db
+
+
+def test_the_committed_schema_is_the_one_that_the_code_makes(tmp_path: Path) -> None:
+    made = tmp_path / "openapi.yaml"
+    command = [sys.executable, "manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", str(made)]
+
+    subprocess.run(command, check=True, timeout=120, capture_output=True)
+
+    committed = Path(__file__).parents[2] / "docs" / "openapi.yaml"
+    assert committed.read_text() == made.read_text(), "run: python manage.py spectacular --file docs/openapi.yaml"
+
+
+def test_docs_ask_nobody_outside(viewer: ApiClient) -> None:
+    page = viewer.get("/docs").content.decode()
+    script = viewer.get("/docs?script=").content.decode()
+
+    assert "swagger-ui" in page
+    assert "https://" not in page + script
+    assert "<script>" not in page, "the strict policy lets no inline script run"
+
+
+def test_readyz_tells_each_check_and_is_red_with_another_key_ring(anonymous: ApiClient, settings: Any) -> None:
+    first = anonymous.get("/readyz")
+    settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItZmllbGQta2V5LW9mLWFub3RoZXItcmluZyE="]
+    second = anonymous.get("/readyz")
+
+    assert (first.status_code, first.json()["status"]) == (200, "ready")
+    assert set(first.json()["checks"]) == {"database", "key_ring", "ingest", "partitions"}
+    assert second.status_code == 503
+    assert "FIELD_ENCRYPTION_KEYS" in second.json()["checks"]["key_ring"]["detail"]
+    assert KeyCanary.objects.count() == 1
+
+
+def test_readyz_is_red_when_a_check_raises_and_livez_is_not(anonymous: ApiClient, monkeypatch: Any) -> None:
+    def fail(now: Any) -> Finding:
+        raise OperationalError("down")
+
+    monkeypatch.setitem(observability._ready_checks, "database", fail)
+
+    assert anonymous.get("/readyz").status_code == 503
+    assert anonymous.get("/livez").status_code == 200
+
+
+def test_metrics_count_the_fleet_by_status(viewer: ApiClient) -> None:
+    make_camera()
+
+    text = viewer.get("/metrics").content.decode()
+
+    assert 'controlplane_cameras{status="stopped"} 1.0' in text
+    assert 'controlplane_cameras{status="healthy"} 0.0' in text
+    assert "controlplane_partition_days_ahead 7.0" in text
+    assert "controlplane_http_requests_total" in text
+
+
+@pytest.mark.parametrize("path", ["/nonsense", "/cameras/x/y", "/.env", "/static/nonsense.js"])
+def test_an_unknown_address_is_a_problem(anonymous: ApiClient, path: str) -> None:
+    answer = anonymous.get(path)
+
+    assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+
+
+def test_the_database_away_is_503_with_retry_after(viewer: ApiClient, monkeypatch: Any) -> None:
+    def away(*args: Any) -> None:
+        raise OperationalError(f"connection to {SECRET} refused")
+
+    monkeypatch.setattr("cameras.api.views.current_cursor", away)
+
+    answer = viewer.get("/cameras")
+
+    assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, "application/problem+json", "2")
+    assert SECRET not in answer.content.decode()
+
+
+def test_an_unforeseen_error_is_a_500_without_its_text_and_is_logged_with_it(
+    viewer: ApiClient, monkeypatch: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(*args: Any) -> None:
+        raise KeyError("the lens fell off")
+
+    monkeypatch.setattr("cameras.api.views.current_cursor", fail)
+    with caplog.at_level(logging.ERROR):
+        answer = viewer.get("/cameras")
+
+    assert (answer.status_code, answer["Content-Type"]) == (500, "application/problem+json")
+    assert "lens" not in answer.content.decode()
+    assert "KeyError" in caplog.text
+    assert answer["X-Request-ID"]
+
+
+def test_an_error_page_of_debug_shows_no_values(settings: Any, rf: Any) -> None:
+    request = rf.post("/admin/", {"connection_string": URL})
+    page = ExceptionPageFilter()
+
+    assert SECRET not in str(page.get_post_parameters(request))
+    assert page.get_traceback_frame_variables(request, None) == []
+
+
+@pytest.mark.parametrize("path", ["/cameras", "/nonsense", "/livez", "/admin/login/", "/docs"])
+def test_every_answer_carries_the_security_headers(viewer: ApiClient, path: str) -> None:
+    answer = viewer.get(path)
+
+    assert "default-src 'self'" in answer["Content-Security-Policy"]
+    assert "unsafe-inline'; script" not in answer["Content-Security-Policy"]
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert answer["X-Frame-Options"] == "DENY"
+    assert answer["Referrer-Policy"] == "same-origin"
+    assert "no-store" in answer["Cache-Control"] or path == "/admin/login/"
+
+
+def test_a_request_id_of_the_proxy_is_kept_and_a_strange_one_is_not(viewer: ApiClient) -> None:
+    assert viewer.get("/cameras", **{"X-Request-ID": "abc-1"})["X-Request-ID"] == "abc-1"
+    assert viewer.get("/cameras", **{"X-Request-ID": "a b\x1b"})["X-Request-ID"] != "a b\x1b"
+
+
+def test_an_unsafe_request_of_a_session_needs_the_csrf_token(django_user_model: Any) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(django_user_model.objects.create_superuser("ann", password="x"))
+
+    assert client.get("/cameras").status_code == 200
+    answer = client.post("/cameras", {}, content_type="application/json")
+    assert (answer.status_code, answer["Content-Type"]) == (403, "application/problem+json")
+
+
+def test_a_superuser_is_an_administrator_and_no_worker(django_user_model: Any, client: Client) -> None:
+    client.force_login(django_user_model.objects.create_superuser("ann", password="x"))
+    camera = make_camera()
+
+    assert client.get(f"/cameras/{camera.pk}/credentials").status_code == 200
+    answer = client.post(f"/telemetry/{camera.pk}", {}, content_type="application/json")
+    assert answer.status_code == 403
+
+
+def test_logs_are_redacted_however_deep_the_secret_lies() -> None:
+    event = {"text": f"cannot open {URL}", "list": [URL, {"token": "cpt_" + "a" * 43}], "error": ValueError(URL), "n": 1}
+
+    shown = str(redacted(event))
+
+    assert SECRET not in shown
+    assert "a" * 43 not in shown
+    assert "10.0.0.5" in shown
+
+
+def test_the_health_of_the_key_ring_warns_of_what_could_not_be_opened(monkeypatch: Any) -> None:
+    monkeypatch.setattr(health.credentials, "unreadable", {1})
+
+    finding = health.check_key_ring(None)
+
+    assert finding.ok
+    assert finding.detail.startswith("Warning")

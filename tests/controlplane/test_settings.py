@@ -1,0 +1,67 @@
+"""Starting: what is missing is told by name, all at once, and no value is shown."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+GOOD = {
+    "SECRET_KEY": "0123456789-abcdefghijklmnopqrstuvwxyz-ABCDEFGHIJKLMNOP",
+    "FIELD_ENCRYPTION_KEYS": "dGVzdHMtb25seS1maWVsZC1rZXktMDEyMzQ1Njc4OSE=",
+    "DATABASE_URL": "sqlite:////tmp/never-made.sqlite3",
+    "DEBUG": "0",
+}
+
+
+def start(**environment: str) -> subprocess.CompletedProcess[str]:
+    inherited = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    return subprocess.run(
+        [sys.executable, "manage.py", "check"],
+        cwd=ROOT,
+        env={**inherited, **GOOD, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_sound_environment_starts() -> None:
+    assert start().returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("SECRET_KEY", ""),
+        ("SECRET_KEY", "short-S3CRET"),
+        ("SECRET_KEY", "a" * 60),
+        ("SECRET_KEY", "django-insecure-0123456789abcdefghijklmnopqrstuvwxyz0123456789"),
+        ("SECRET_KEY", "debug-only-secret-key-that-refuses-to-start-outside-debug"),
+        ("FIELD_ENCRYPTION_KEYS", ""),
+        ("FIELD_ENCRYPTION_KEYS", "short-S3CRET"),
+        ("FIELD_ENCRYPTION_KEYS", "ZGVidWctb25seS1maWVsZC1rZXktbm90LXNlY3JldCE="),
+        ("DATABASE_URL", "mysql://u:S3CRET@h/db"),
+        ("DEBUG", "perhaps"),
+        ("DATABASE_POOL_SIZE", "many"),
+        ("LOG_LEVEL", "LOUD"),
+    ],
+)
+def test_an_unsafe_or_unreadable_setting_refuses_to_start_and_is_named(name: str, value: str) -> None:
+    answer = start(**{name: value})
+
+    assert answer.returncode != 0
+    assert name in answer.stderr
+    assert "S3CRET" not in answer.stderr
+
+
+def test_all_faults_are_told_at_once() -> None:
+    answer = start(SECRET_KEY="", FIELD_ENCRYPTION_KEYS="", LOG_LEVEL="LOUD")
+
+    assert all(name in answer.stderr for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LOG_LEVEL"))
+
+
+def test_debug_starts_without_keys() -> None:
+    assert start(DEBUG="1", SECRET_KEY="", FIELD_ENCRYPTION_KEYS="").returncode == 0
