@@ -13,6 +13,7 @@ from django.http import QueryDict
 from cameras.changes import Cursor, parse_cursor
 from cameras.intent import parse_uuid
 from controlplane.problems import FieldError, Problem
+from controlplane.strict_json import fault_of_text
 
 
 MAY_BE_EMPTY = ("search", "zone")
@@ -29,6 +30,8 @@ def only(query: QueryDict, allowed: Collection[str]) -> None:
             known = ", ".join(sorted(allowed)) or "none"
             shown = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "(unknown)"
             refuse(shown, f"There is no such query parameter here; known: {known}.")
+        if fault := fault_of_text("".join(values)):
+            refuse(name, fault)
         if len(values) > 1:
             refuse(name, "The parameter is given twice.")
         if values == [""] and name not in MAY_BE_EMPTY:

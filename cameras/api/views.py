@@ -37,7 +37,9 @@ from controlplane.problems import FieldError, Problem
 
 MAX_LIMIT = 1_000
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read.")
-ETAG = OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="For If-Match only.")
+ETAG = OpenApiParameter(
+    "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="For If-Match only."
+)
 LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])
 LIST_PARAMETERS = [
     OpenApiParameter(

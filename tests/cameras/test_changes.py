@@ -118,7 +118,9 @@ def test_a_new_epoch_ends_every_cursor() -> None:
         scan_changes(before, 10)
 
 
-@pytest.mark.parametrize("since", ["-1", "1", "x", "0-0", "abcdefabcdef-", "abcdefabcdef-01", "ABCDEFABCDEF-1", "%00"])
+@pytest.mark.parametrize(
+    "since", ["-1", "1", "x", "0-0", "abcdefabcdef-", "abcdefabcdef-01", "ABCDEFABCDEF-1", "%00"]
+)
 def test_a_text_that_is_no_cursor_is_400(viewer: ApiClient, since: str) -> None:
     answer = viewer.get(f"/cameras/changes?since={since}")
 
@@ -141,7 +143,10 @@ def test_actions_inside_another_transaction_share_one_block_and_roll_back_togeth
         assert not Change.objects.exists(), "the counter is taken last"
 
     assert (first.revision, second.revision) == (1, 2)
-    assert list(Camera.objects.order_by("revision").values_list("name", "revision")) == [("first", 1), ("second", 2)]
+    assert list(Camera.objects.order_by("revision").values_list("name", "revision")) == [
+        ("first", 1),
+        ("second", 2),
+    ]
     assert list(Change.objects.order_by("revision").values_list("name", flat=True)) == ["first", "second"]
 
 

@@ -26,7 +26,9 @@ def test_a_ciphertext_copied_to_another_camera_is_an_error() -> None:
         unseal(OTHER, seal(CAMERA, URL))
 
 
-@pytest.mark.parametrize("damage", [lambda text: text[:-5] + "A" + text[-4:], lambda text: text[:40], lambda _: "", lambda _: URL])
+@pytest.mark.parametrize(
+    "damage", [lambda text: text[:-5] + "A" + text[-4:], lambda text: text[:40], lambda _: "", lambda _: URL]
+)
 def test_a_changed_byte_is_an_error_and_the_text_is_never_handed_out(damage: Any) -> None:
     with pytest.raises(UnreadableCredential) as raised:
         unseal(CAMERA, damage(seal(CAMERA, URL)))

@@ -86,7 +86,9 @@ def derived_in_sql(resumed_at: datetime | None = None) -> dict[Any, str]:
     return dict(Camera.objects.with_status(NOW, resumed_at).values_list("pk", "derived_status"))
 
 
-def place(camera: Camera, desired_state: str, state_age: float, contact_age: float | None, interval: int = 10) -> None:
+def place(
+    camera: Camera, desired_state: str, state_age: float, contact_age: float | None, interval: int = 10
+) -> None:
     Camera.objects.filter(pk=camera.pk).update(
         desired_state=desired_state,
         desired_state_at=NOW - seconds(state_age),

@@ -95,7 +95,9 @@ def test_a_wait_ends_empty_at_its_time_and_hidden_changes_do_not_end_it(asgi: As
     assert told["next"] == str(current_cursor())
 
 
-def test_more_waiters_than_the_cap_are_told_to_come_back(asgi: AsgiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_waiters_than_the_cap_are_told_to_come_back(
+    asgi: AsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(watch, "MAX_WAITERS", 0)
 
     answer = ask(asgi, f"?since={current_cursor()}&wait=5", make_token("viewer"))
@@ -103,7 +105,9 @@ def test_more_waiters_than_the_cap_are_told_to_come_back(asgi: AsgiClient, monke
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
-def test_a_person_who_is_signed_in_may_wait_too(asgi: AsgiClient, groups: None, django_user_model: Any, client: Any) -> None:
+def test_a_person_who_is_signed_in_may_wait_too(
+    asgi: AsgiClient, groups: None, django_user_model: Any, client: Any
+) -> None:
     user = django_user_model.objects.create_superuser("ann", password="x")
     client.force_login(user)
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())

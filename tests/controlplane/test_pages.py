@@ -86,7 +86,11 @@ def test_the_database_away_is_503_with_retry_after(viewer: ApiClient, monkeypatc
 
     answer = viewer.get("/cameras")
 
-    assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (503, "application/problem+json", "2")
+    assert (answer.status_code, answer["Content-Type"], answer["Retry-After"]) == (
+        503,
+        "application/problem+json",
+        "2",
+    )
     assert SECRET not in answer.content.decode()
 
 
@@ -150,7 +154,12 @@ def test_a_superuser_is_an_administrator_and_no_worker(django_user_model: Any, c
 
 
 def test_logs_are_redacted_however_deep_the_secret_lies() -> None:
-    event = {"text": f"cannot open {URL}", "list": [URL, {"token": "cpt_" + "a" * 43}], "error": ValueError(URL), "n": 1}
+    event = {
+        "text": f"cannot open {URL}",
+        "list": [URL, {"token": "cpt_" + "a" * 43}],
+        "error": ValueError(URL),
+        "n": 1,
+    }
 
     shown = str(redacted(event))
 

@@ -74,7 +74,9 @@ def test_a_revocation_takes_effect_here_at_once_and_elsewhere_when_the_memory_en
     assert tokens.revoke_tokens(ids=[token.pk], by=AUTHOR, now=now()) == 0
 
 
-def test_a_token_that_expires_while_it_is_remembered_is_dead_at_that_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_token_that_expires_while_it_is_remembered_is_dead_at_that_moment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     secret = make_token("viewer", expires_at=now() + timedelta(seconds=10))
     assert tokens.verify(secret, now())
 

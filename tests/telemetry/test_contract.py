@@ -233,7 +233,9 @@ BAD_EVENTS += [
 ]
 
 
-@pytest.mark.parametrize(("body", "field"), [case[1:] for case in BAD_EVENTS], ids=[case[0] for case in BAD_EVENTS])
+@pytest.mark.parametrize(
+    ("body", "field"), [case[1:] for case in BAD_EVENTS], ids=[case[0] for case in BAD_EVENTS]
+)
 def test_a_bad_event_is_400_names_the_field_and_stores_nothing(worker_door: Any, body: bytes, field: str) -> None:
     camera = make_camera()
 
@@ -295,7 +297,9 @@ def test_a_bound_worker_posts_for_its_camera_only(doors: Doors) -> None:
     assert door.post(f"/telemetry/{mine.pk}", BRIEF).status_code == 201
     assert door.post(f"/telemetry/{other.pk}", BRIEF).status_code == 403
     assert vitals_of(other).last_contact is None
-    batch = door.post("/telemetry", [{**BRIEF, "camera_id": str(other.pk)}, {**event(), "camera_id": str(mine.pk)}])
+    batch = door.post(
+        "/telemetry", [{**BRIEF, "camera_id": str(other.pk)}, {**event(), "camera_id": str(mine.pk)}]
+    )
     assert batch.status_code == 200
     assert [(error["index"], error["code"]) for error in batch.json()["errors"]] == [(0, "forbidden")]
 
@@ -310,7 +314,9 @@ def test_a_worker_of_a_site_posts_for_its_cameras_only(doors: Doors) -> None:
     assert list(Sample.objects.values_list("camera_id", flat=True)) == [mine.pk]
 
 
-@pytest.mark.parametrize("path", ["/telemetry/0b54e1b2-9c0f-4d6f-8f3c-2f6d3f1f0a11", "/telemetry/nonsense", "/telemetry/" + "0" * 36])
+@pytest.mark.parametrize(
+    "path", ["/telemetry/0b54e1b2-9c0f-4d6f-8f3c-2f6d3f1f0a11", "/telemetry/nonsense", "/telemetry/" + "0" * 36]
+)
 def test_an_unknown_camera_is_404(worker_door: Any, path: str) -> None:
     answer = worker_door.post(path, BRIEF)
 

@@ -1,0 +1,170 @@
+"""Group commit: shared transactions, bounded waiting, and one bad request never costs the others."""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.db import OperationalError
+
+from controlplane.access.principals import WORKER, Principal
+from telemetry import group_commit
+from telemetry.group_commit import GroupCommit, QueueFull
+from telemetry.ingest import Submission
+from telemetry.wire import Event, Outcome, Receipt
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+WORKER_PRINCIPAL = Principal("token:worker", WORKER)
+
+
+def submission(count: int = 1, occupancy: int = 5) -> Submission:
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    return Submission(WORKER_PRINCIPAL, [Event(uuid4(), at, "", occupancy, 1.0, None) for _ in range(count)])
+
+
+class Accepting:
+    """Stands for the transaction: remembers the groups, waits while it is held, fails where it is told."""
+
+    def __init__(self) -> None:
+        self.groups: list[int] = []
+        self.held = threading.Event()
+        self.held.set()
+        self.poison: set[int] = set()
+        self.error: Exception | None = None
+
+    def __call__(self, submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
+        self.held.wait(timeout=10)
+        if self.error:
+            raise self.error
+        if any(event.occupancy in self.poison for each in submissions for event in each.events):
+            raise ValueError("poison")
+        self.groups.append(len(submissions))
+        return [
+            [Receipt(Outcome.STORED, "running", event.occupancy) for event in each.events] for each in submissions
+        ]
+
+
+def run(scenario: Callable[[GroupCommit, Accepting], Awaitable[None]]) -> None:
+    async def with_queue() -> None:
+        accepting = Accepting()
+        queue = GroupCommit(accepting)
+        try:
+            await scenario(queue, accepting)
+        finally:
+            accepting.held.set()
+            await queue.close()
+
+    asyncio.run(with_queue())
+
+
+def test_those_that_come_while_a_commit_is_under_way_share_the_next() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.held.clear()
+        first = asyncio.create_task(queue.submit(submission()))
+        await asyncio.sleep(0.1)
+        others = [asyncio.create_task(queue.submit(submission(occupancy=number))) for number in range(50)]
+        await asyncio.sleep(0.1)
+        accepting.held.set()
+
+        await first
+        receipts = await asyncio.gather(*others)
+
+        assert accepting.groups == [1, 50]
+        assert [receipt.generation for (receipt,) in receipts] == list(range(50)), "each gets its own"
+
+    run(scenario)
+
+
+def test_a_full_queue_refuses_and_recovers(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(group_commit, "MAX_WAITING_EVENTS", 10)
+
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.held.clear()
+        first = asyncio.create_task(queue.submit(submission()))
+        await asyncio.sleep(0.1)
+        waiting = asyncio.create_task(queue.submit(submission(10)))
+        await asyncio.sleep(0)
+        with pytest.raises(QueueFull):
+            await queue.submit(submission())
+        accepting.held.set()
+        await asyncio.gather(first, waiting)
+
+        assert len(await queue.submit(submission(10))) == 10
+
+    run(scenario)
+
+
+def test_one_that_cannot_be_stored_is_refused_alone() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.held.clear()
+        accepting.poison = {13}
+        first = asyncio.create_task(queue.submit(submission()))
+        await asyncio.sleep(0.1)
+        others = [asyncio.create_task(queue.submit(submission(occupancy=number))) for number in range(20)]
+        await asyncio.sleep(0.1)
+        accepting.held.set()
+        await first
+
+        answers = await asyncio.gather(*others, return_exceptions=True)
+
+        assert [number for number, answer in enumerate(answers) if isinstance(answer, Exception)] == [13]
+
+    run(scenario)
+
+
+def test_the_database_away_is_told_to_the_whole_group_once_and_the_queue_goes_on() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.error = OperationalError("down")
+        answers = await asyncio.gather(*(queue.submit(submission()) for _ in range(5)), return_exceptions=True)
+        assert [type(answer) for answer in answers] == [OperationalError] * 5
+
+        accepting.error = None
+        assert len(await queue.submit(submission())) == 1
+
+    run(scenario)
+
+
+def test_whoever_hangs_up_before_the_commit_stops_nobody() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.held.clear()
+        first = asyncio.create_task(queue.submit(submission()))
+        await asyncio.sleep(0.1)
+        gone, stays = (asyncio.create_task(queue.submit(submission())) for _ in range(2))
+        await asyncio.sleep(0)
+        gone.cancel()
+        first.cancel()
+        await asyncio.sleep(0.1)
+        accepting.held.set()
+
+        assert len(await stays) == 1
+
+    run(scenario)
+
+
+def test_the_oldest_wait_is_known_while_a_commit_hangs() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        assert queue.oldest_wait_seconds() == 0
+        accepting.held.clear()
+        waiting = asyncio.create_task(queue.submit(submission()))
+        await asyncio.sleep(0.3)
+        assert 0.2 < queue.oldest_wait_seconds() < 5
+        accepting.held.set()
+        await waiting
+
+    run(scenario)
+
+
+def test_the_writing_thread_has_a_connection_of_its_own(monkeypatch: Any) -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        def look() -> Any:
+            connection = group_commit.connections["default"]
+            return connection.settings_dict["CONN_MAX_AGE"], connection.settings_dict["OPTIONS"].get("pool")
+
+        age, pool = await asyncio.get_running_loop().run_in_executor(queue._writer, look)
+        assert (age, pool) == (None, None)
+
+    run(scenario)

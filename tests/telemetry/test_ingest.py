@@ -1,0 +1,139 @@
+"""Accepting events: exact under repetition, shuffling and several processes at once; both writers alike."""
+
+import random
+import threading
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from cameras.models import Camera, CameraVitals
+from controlplane.access.principals import WORKER, Principal
+from telemetry import ingest, portable_writer
+from telemetry.ingest import Submission, accept
+from telemetry.models import Sample
+from telemetry.wire import Event, Outcome
+from tests.factories import make_camera
+
+WORKER_PRINCIPAL = Principal("token:worker", WORKER)
+START = datetime(2026, 1, 1, tzinfo=UTC)
+NOW = datetime(2026, 6, 1, tzinfo=UTC)
+
+
+@pytest.fixture(params=["the database's", "portable"])
+def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Ingest with the writer that the database has by itself, and with the one that serves every database."""
+    if request.param == "portable":
+        monkeypatch.setattr(ingest, "postgresql_writer", portable_writer)
+    return ingest.postgresql_writer if connection.vendor == "postgresql" else portable_writer
+
+
+def event(camera: Camera, second: int, occupancy: int = 5, zone: str = "", **values: Any) -> Event:
+    return Event(camera.pk, START + timedelta(seconds=second), zone, occupancy, 0.5, values.get("generation"))
+
+
+def outcomes(events: list[Event]) -> list[str]:
+    (receipts,) = accept([Submission(WORKER_PRINCIPAL, events)], NOW)
+    return [receipt.outcome.value for receipt in receipts]
+
+
+@pytest.mark.django_db
+def test_within_one_group_the_first_of_a_key_is_stored(writer: Any) -> None:
+    camera = make_camera()
+    group = [
+        event(camera, 1),
+        event(camera, 1),
+        event(camera, 1, 6),
+        event(camera, 1, zone="door"),
+        event(camera, 2),
+    ]
+
+    assert outcomes(group) == ["stored", "duplicate", "conflict", "stored", "stored"]
+    assert outcomes(group) == ["duplicate", "duplicate", "conflict", "duplicate", "duplicate"]
+    vitals = CameraVitals.objects.get()
+    assert (vitals.accepted_count, vitals.duplicate_count, vitals.conflict_count) == (3, 5, 2)
+    assert Sample.objects.count() == 3
+
+
+@pytest.mark.django_db
+def test_the_receipts_of_several_requests_in_one_group_are_each_their_own(writer: Any) -> None:
+    one, two = make_camera("one"), make_camera("two")
+    bound = Principal("token:bound", WORKER, camera_id=two.pk)
+
+    groups = accept(
+        [
+            Submission(WORKER_PRINCIPAL, [event(one, 1)]),
+            Submission(bound, [event(one, 2), event(two, 1)]),
+            Submission(WORKER_PRINCIPAL, [event(one, 1), event(two, 1, 9)]),
+        ],
+        NOW,
+    )
+
+    assert [[receipt.outcome.value for receipt in group] for group in groups] == [
+        ["stored"],
+        ["forbidden", "stored"],
+        ["duplicate", "conflict"],
+    ]
+
+
+@pytest.mark.django_db
+def test_a_thousand_shuffled_arrivals_leave_the_newest_as_latest(writer: Any) -> None:
+    camera = make_camera()
+    events = [event(camera, second, second) for second in range(1_000)]
+    random.Random(7).shuffle(events)
+
+    for start in range(0, 1_000, 100):
+        outcomes(events[start : start + 100])
+        newest = max(seen.timestamp for seen in events[: start + 100])
+        assert CameraVitals.objects.get().latest_timestamp == newest
+
+    assert CameraVitals.objects.get().latest_occupancy == 999
+
+
+@pytest.mark.django_db
+def test_what_a_worker_runs_is_the_generation_that_it_told_last(writer: Any) -> None:
+    camera = make_camera()
+
+    outcomes([event(camera, 1, generation=3)])
+    outcomes([event(camera, 2)])
+    assert CameraVitals.objects.get().observed_generation == 3
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("count", [1, 50])
+def test_a_group_takes_a_constant_number_of_queries(count: int, django_assert_max_num_queries: Any) -> None:
+    cameras = [make_camera(str(number)) for number in range(count)]
+
+    # PostgreSQL: the savepoint of the test, the look-up; the one statement goes past Django's counting.
+    with django_assert_max_num_queries(10):
+        outcomes([event(camera, 1) for camera in cameras])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_replays_from_many_threads_in_any_order_count_exactly(writer: Any) -> None:
+    cameras = [make_camera(str(number)) for number in range(10)]
+    events = [event(camera, second) for camera in cameras for second in range(100)]
+    told: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def replay(seed: int) -> None:
+        mine = events.copy()
+        random.Random(seed).shuffle(mine)
+        for start in range(0, len(mine), 50):
+            seen = outcomes(mine[start : start + 50])
+            with lock:
+                told.update(seen)
+        connection.close()
+
+    threads = [threading.Thread(target=replay, args=[seed]) for seed in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert told == {Outcome.STORED.value: 1_000, Outcome.DUPLICATE.value: 5_000}
+    assert Sample.objects.count() == 1_000
+    totals = CameraVitals.objects.values_list("accepted_count", "duplicate_count")
+    assert set(totals) == {(100, 500)}

@@ -1,0 +1,77 @@
+"""Days of the samples' table: made ahead, and no sample without a home."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from telemetry.ingest import Submission, accept
+from telemetry.models import Sample
+from telemetry.partitions import days_ahead, make_partitions, partition_names
+from telemetry.wire import Event
+from tests.factories import make_camera
+from tests.telemetry.test_ingest import WORKER_PRINCIPAL
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def drop_all_but_default() -> None:
+    with connection.cursor() as cursor:
+        for name in partition_names() - {"telemetry_sample_default"}:
+            cursor.execute(f"DROP TABLE {name}")
+
+
+def test_every_migrate_leaves_a_week_ahead() -> None:
+    if connection.vendor == "postgresql":
+        drop_all_but_default()
+
+    call_command("migrate", verbosity=0)
+
+    assert days_ahead(datetime.now(UTC)) == 7
+
+
+def test_days_are_made_once_by_several_at_once() -> None:
+    now = datetime.now(UTC)
+    if connection.vendor != "postgresql":
+        assert make_partitions(now) == []
+        return
+    drop_all_but_default()
+    made: list[str] = []
+
+    def make() -> None:
+        made.extend(make_partitions(now))
+        connection.close()
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(made) == len(set(made)) == 9
+    assert make_partitions(now) == []
+
+
+def test_a_sample_of_a_day_without_a_partition_is_stored_and_keeps_its_day_from_being_made() -> None:
+    camera = make_camera()
+    now = datetime.now(UTC)
+    if connection.vendor == "postgresql":
+        drop_all_but_default()
+    moments = [now - timedelta(days=400), now]
+
+    events = [Event(camera.pk, moment, "", 1, 1.0, None) for moment in moments]
+    (receipts,) = accept([Submission(WORKER_PRINCIPAL, events)], now)
+    made = make_partitions(now)
+
+    assert [receipt.outcome.value for receipt in receipts] == ["stored", "stored"]
+    assert Sample.objects.count() == 2
+    if connection.vendor == "postgresql":
+        assert f"telemetry_sample_{now:%Y%m%d}" not in made
+        assert len(made) == 8
+        (again,) = accept([Submission(WORKER_PRINCIPAL, events)], now)
+        assert [receipt.outcome.value for receipt in again] == ["duplicate", "duplicate"]
+        drop_all_but_default()
+        Sample.objects.all().delete()
+        make_partitions(now)
