@@ -156,17 +156,18 @@ def _rotate(page: list[_Sealed], stopping: Callable[[], bool]) -> int:
 
 def _replace(anew: list[tuple[_Sealed, str]]) -> set[UUID]:
     """Compare and set, in the order of the ids as every writer of cameras; returns which were replaced."""
+    replaced = set()
     try:
         with transaction.atomic():
-            return {
-                old.camera_id
-                for old, new in anew
-                if Camera.objects.filter(pk=old.camera_id, sealed_connection=old.text).update(sealed_connection=new)
-            }
+            for old, new in anew:
+                unchanged = Camera.objects.filter(pk=old.camera_id, sealed_connection=old.text)
+                if unchanged.update(sealed_connection=new):
+                    replaced.add(old.camera_id)
     except OperationalError:
         # Someone held a camera for longer than the lock's timeout. Where it is the database that is away, the
         # reading that follows says so.
         return set()
+    return replaced
 
 
 # --- The canary -------------------------------------------------------------------------------------------
@@ -187,9 +188,7 @@ def canary_state() -> Canary:
 
 def make_canary() -> bool:
     """Seal the canary where there is none; returns whether it was made."""
-    _, made = KeyCanary.objects.get_or_create(
-        pk=1, defaults={"sealed": credentials.seal(CANARY_ID, CANARY_TEXT)}
-    )
+    _, made = KeyCanary.objects.get_or_create(pk=1, defaults={"sealed": credentials.seal(CANARY_ID, CANARY_TEXT)})
     return made
 
 

@@ -58,8 +58,10 @@ def _make_partitions(turn: Turn) -> str:
 
 
 def _plan_partitions(turn: Turn) -> str:
-    missing = partitions.DAYS_AHEAD - partitions.days_ahead(turn.now)
-    return f"would make the days from {partitions.DAYS_AHEAD - missing + 1} days ahead on" if missing > 0 else "all days are there"
+    ahead = partitions.days_ahead(turn.now)
+    if ahead >= partitions.DAYS_AHEAD:
+        return "all days are there"
+    return f"{ahead} of {partitions.DAYS_AHEAD} days ahead are there; would make what is missing"
 
 
 def _purge(turn: Turn) -> str:
@@ -120,11 +122,9 @@ def _alone() -> Iterator[bool]:
     if connection.vendor == "postgresql":
         with _advisory_lock() as taken:
             yield taken
-    elif connection.vendor == "sqlite" and not connection.is_in_memory_db():
+    else:
         with _file_lock(Path(f"{connection.settings_dict['NAME']}-maintain.lock")) as taken:
             yield taken
-    else:
-        yield True
 
 
 @contextmanager

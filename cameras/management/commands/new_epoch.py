@@ -1,0 +1,51 @@
+"""`manage.py new_epoch`: every watcher of the change feed is told to list again."""
+
+from argparse import RawDescriptionHelpFormatter
+from typing import Any
+
+from django.core.management.base import BaseCommand
+from django.db import transaction
+from django.utils import timezone
+
+from cameras.changes import renew_epoch
+from controlplane.access import audit
+from controlplane.access.principals import Author
+
+AUTHOR = Author("command:new_epoch", "command")
+
+HELP = """\
+Begin a new epoch of the change feed, and print the new cursor.
+
+Run this after the database was restored from a backup, before traffic comes back. A restored database numbers
+its next changes anew; a watcher that saw the changes that were lost would take them for the same ones. With a
+new epoch each cursor that was given out before is answered with 410 Gone: watchers list the cameras again and
+watch from there. Nothing else changes, and running it twice does no harm.
+
+(On PostgreSQL a restore into a new cluster and a failover are noticed without this command.)
+"""
+EXAMPLE = """\
+example:
+  pg_restore ... && manage.py migrate && manage.py new_epoch
+"""
+
+
+class Command(BaseCommand):
+    help = HELP
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
+        parser.formatter_class = RawDescriptionHelpFormatter
+        return parser
+
+    def handle(self, **options: Any) -> None:
+        with transaction.atomic():
+            cursor = renew_epoch()
+            audit.record(
+                by=AUTHOR,
+                now=timezone.now(),
+                action="epoch.renewed",
+                object_type="change log",
+                object_id=cursor,
+            )
+        self.stderr.write("A new epoch has begun: watchers are told to list again. It begins at", style_func=str)
+        self.stdout.write(str(cursor))

@@ -1,0 +1,140 @@
+"""`manage.py maintain`: the maintenance loop."""
+
+import logging
+import signal
+import time
+from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+from django.core.management.base import BaseCommand, CommandError
+from django.db import close_old_connections
+from django.utils import timezone
+from tqdm import tqdm
+
+from controlplane.problems import DATABASE_AWAY
+from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
+
+SLEEP_STEP_SECONDS = 0.2
+
+HELP = """\
+Keep the service healthy: make the coming days' partitions, and remove the samples of deleted cameras.
+
+It runs until it is told to stop (Ctrl-C, SIGTERM), finishes what it is at, and exits with 0. Run one beside the
+service; more do no harm, as only one works at a time and the others wait to take over. It outlasts an outage of
+the database. A step that fails is logged, and tried again in the next round.
+
+With --once it does one round, for cron, and exits with 1 if a step failed. Where another process is at it, that
+is said, and the exit code is 0.
+"""
+EXAMPLE = """\
+examples:
+  manage.py maintain
+  manage.py maintain --once --dry-run
+"""
+
+log = structlog.get_logger(__name__)
+
+
+class Command(BaseCommand):
+    help = HELP
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
+        parser.formatter_class = RawDescriptionHelpFormatter
+        return parser
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--once", action="store_true", help="do one round, then end")
+        parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and change nothing")
+        parser.add_argument(
+            "--interval",
+            type=_seconds,
+            default=30,
+            metavar="SECONDS",
+            help="how long to wait between two rounds (default: 30)",
+        )
+
+    def handle(self, *, once: bool, dry_run: bool, interval: float, **options: Any) -> None:
+        if dry_run:
+            self._tell(_or_error(lambda: plan_steps(Turn(timezone.now()))))
+            return
+        with _stop_signals() as stopping:
+            if once:
+                self._run_once(stopping)
+            else:
+                _run_until(stopping, interval)
+
+    def _run_once(self, stopping: Callable[[], bool]) -> None:
+        with tqdm(unit=" samples", disable=None) as bar:
+            outcomes = _or_error(lambda: run_steps(Turn(timezone.now(), stopping, bar.update)))
+        if outcomes is None:
+            self.stdout.write("Another process is doing the maintenance; nothing was done here.")
+            return
+        self._tell(outcomes)
+        if failed := [outcome.step for outcome in outcomes if not outcome.ok]:
+            raise CommandError(f"Failed: {', '.join(failed)}.")
+
+    def _tell(self, outcomes: list[Outcome]) -> None:
+        for outcome in outcomes:
+            self.stdout.write(f"{outcome.step}: {outcome.detail}")
+
+
+def _run_until(stopping: Callable[[], bool], interval: float) -> None:
+    log.info("maintenance started", interval_seconds=interval)
+    state = here = "maintenance is done here"
+    while not stopping():
+        state_before = state
+        try:
+            outcomes = run_steps(Turn(timezone.now(), stopping))
+        except DATABASE_AWAY:
+            state = "the database is away; maintenance tries again"
+        else:
+            state = "another process does the maintenance; this one waits" if outcomes is None else here
+        if state != state_before:
+            log.log(logging.INFO if state == here else logging.WARNING, state)
+        # A connection that was lost must not be used again; one that is idle is of no use to anybody.
+        close_old_connections()
+        _sleep(interval, stopping)
+    log.info("maintenance stopped")
+
+
+def _or_error(act: Callable[[], Any]) -> Any:
+    try:
+        return act()
+    except DATABASE_AWAY as error:
+        raise CommandError(f"The database does not answer ({type(error).__name__}). Try again later.") from None
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0
+    if not 0.1 <= seconds <= 86_400:
+        raise ArgumentTypeError("must be a number of seconds from 0.1 to 86,400")
+    return seconds
+
+
+@contextmanager
+def _stop_signals() -> Iterator[Callable[[], bool]]:
+    """Turn SIGTERM and SIGINT into a question that is asked between two pieces of work."""
+    came: list[int] = []
+    before = {
+        number: signal.signal(number, lambda number, _frame: came.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT)
+    }
+    try:
+        yield lambda: bool(came)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _sleep(seconds: float, stopping: Callable[[], bool]) -> None:
+    end = time.monotonic() + seconds
+    # Python goes on sleeping after a signal's handler, and an Event that is set in a handler can deadlock.
+    while not stopping() and (rest := end - time.monotonic()) > 0:
+        time.sleep(min(rest, SLEEP_STEP_SECONDS))

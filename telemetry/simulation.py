@@ -1,0 +1,457 @@
+"""A fleet of simulated vision workers, which know the service by HTTP alone.
+
+Each worker reports its camera's occupancy as a real one would: along the curve of a day, at about the expected
+interval, now and then silent or restarted. Nothing that was observed is lost: what the server cannot take is sent
+again until it can. Must not import models or anything else of the service.
+"""
+
+import asyncio
+import json
+import math
+import random
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, tzinfo
+from ipaddress import ip_address
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+from uuid import UUID
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import httpx
+import structlog
+
+DEFAULT_INTERVAL_SECONDS = 10
+LIST_EVERY_SECONDS = 10.0
+# How long a server that does not answer yet is waited for.
+STARTUP_SECONDS = 60.0
+TIMEOUT_SECONDS = 10.0
+MAX_CONNECTIONS = 64
+MAX_PAUSE_SECONDS = 30.0
+# What has been observed when the fleet is told to stop may still be sent for so long.
+GRACE_SECONDS = 3.0
+BATCH_EVERY_SECONDS = 1.0
+MAX_BATCH_ITEMS = 5_000
+LATER = frozenset({429, 500, 502, 503, 504})
+
+log = structlog.get_logger(__name__)
+
+
+# --- What is asked for and what came of it ----------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fleet:
+    """Which cameras to work for, and how.
+
+    Without a `read_token` the cameras cannot be listed: then `camera_ids` must be given, and a camera that was
+    stopped is not started again. With one, `camera_ids` None stands for all cameras that should run.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    read_token: str | None = field(default=None, repr=False)
+    camera_ids: frozenset[UUID] | None = None
+    speed: float = 1.0
+    batch: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What came of it. `sent` counts samples that were answered, `unsent` those that the end cut off."""
+
+    sent: int = 0
+    accepted: int = 0
+    duplicates: int = 0
+    retried: int = 0
+    errors: int = 0
+    unsent: int = 0
+
+    def __str__(self) -> str:
+        text = (
+            f"sent {self.sent}, accepted {self.accepted}, duplicates {self.duplicates}, retried {self.retried}, "
+            f"errors {self.errors}"
+        )
+        return f"{text}, unsent {self.unsent}" if self.unsent else text
+
+
+class SimulationFailed(Exception):
+    """The simulation cannot go on; the text says why and what to do."""
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL is one of http or https to this machine. Raises SimulationFailed for any other scheme."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname if parts.port != 0 else None
+    except ValueError:
+        host = None
+    if not host or parts.scheme not in ("http", "https"):
+        raise SimulationFailed("--url must be a URL of http or https, e.g. http://127.0.0.1:8000.")
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+# --- One worker -------------------------------------------------------------------------------------------
+
+
+def busyness(hour: float) -> float:
+    """How busy a place is at an hour of its day, 0 to 1: quiet at night, with peaks in the morning and evening."""
+
+    def peak(at: float, width: float) -> float:
+        distance = min(abs(hour - at), 24 - abs(hour - at))
+        return math.exp(-((distance / width) ** 2) / 2)
+
+    return min(1.0, 0.02 + 0.75 * peak(8.5, 1.4) + 0.45 * peak(13, 2.5) + 0.85 * peak(17.75, 1.8))
+
+
+class Observation(NamedTuple):
+    """What a worker saw at one moment, in the whole frame or in one zone, as the wire has it."""
+
+    camera_id: UUID
+    sample: dict[str, Any]
+
+
+@dataclass(slots=True)
+class Worker:
+    """A vision worker of one camera: what it observes, and when it does so again."""
+
+    RESTARTS = 1 / 250
+    SILENCES = 1 / 300
+    ZONES_REPORTED = 1 / 3
+
+    camera_id: UUID
+    generation: int
+    interval_seconds: float = DEFAULT_INTERVAL_SECONDS
+    zones: tuple[str, ...] = ()
+    timezone: tzinfo = UTC
+    speed: float = 1.0
+    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+    wanted: bool = True
+    _random: random.Random = field(init=False)
+    _scale: float = field(init=False)
+    _last: list[Observation] = field(init=False, default_factory=list)
+
+    def __post_init__(self) -> None:
+        # A camera's traffic is its own, and the same in every run.
+        self._scale = random.Random(self.camera_id.int).uniform(4, 45)  # noqa: S311  # made-up people
+        self._random = random.Random()  # noqa: S311  # made-up people
+
+    def observe(self, now: datetime) -> list[Observation]:
+        """What it sees now. A worker that has just restarted begins with what it had sent last."""
+        if self._last and self._random.random() < self.RESTARTS:
+            return self._last
+        chance = self._random
+        confidence = chance.uniform(0.8, 0.98)
+        expected = self._scale * busyness(self._hour(now))
+        count = max(0, round(chance.gauss(expected, math.sqrt(expected) / 2 + 0.3)))
+        seen = {"": count}
+        if self.zones and chance.random() < self.ZONES_REPORTED:
+            seen |= {zone: chance.randint(0, count) for zone in self.zones}
+        self._last = [
+            Observation(
+                self.camera_id,
+                {
+                    "timestamp": now.isoformat(),
+                    "occupancy": occupancy,
+                    "confidence": round(min(0.99, confidence + chance.uniform(-0.02, 0.01)), 3),
+                    "generation": self.generation,
+                    **({"zone": zone} if zone else {}),
+                },
+            )
+            for zone, occupancy in seen.items()
+        ]
+        return self._last
+
+    def pause_seconds(self) -> float:
+        """How long until it observes again: about the interval, seldom some minutes of silence."""
+        if self._random.random() < self.SILENCES:
+            return self._random.uniform(120, 360) / self.speed
+        return self.interval_seconds * self._random.uniform(0.9, 1.1) / self.speed
+
+    def first_pause_seconds(self) -> float:
+        """Spread over an interval, as the workers of a fleet are."""
+        return self._random.uniform(0, self.interval_seconds) / self.speed
+
+    def _hour(self, now: datetime) -> float:
+        """The hour of the camera's day, which goes by as much faster as the fleet does."""
+        at = (self.began_at + (now - self.began_at) * self.speed).astimezone(self.timezone)
+        return (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(hours=1)
+
+
+# --- The fleet --------------------------------------------------------------------------------------------
+
+
+async def run_fleet(fleet: Fleet, stop: asyncio.Event, tally: Tally) -> None:
+    """Work until `stop` is set. Raises SimulationFailed, e.g. where a token is refused."""
+    async with _client(fleet) as client:
+        await _Simulation(fleet, client, stop, tally).run()
+
+
+@asynccontextmanager
+async def _client(fleet: Fleet) -> AsyncIterator[httpx.AsyncClient]:
+    async with httpx.AsyncClient(
+        base_url=fleet.url,
+        timeout=TIMEOUT_SECONDS,
+        limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
+        trust_env=not is_loopback(fleet.url),  # a proxy has no way to this machine's loopback
+    ) as client:
+        yield client
+
+
+class _Simulation:
+    def __init__(self, fleet: Fleet, client: httpx.AsyncClient, stop: asyncio.Event, tally: Tally) -> None:
+        self.fleet, self.client, self.stop, self.tally = fleet, client, stop, tally
+        self.workers: dict[UUID, Worker] = {}
+        self.tasks: set[asyncio.Task[None]] = set()
+        self.outbox: list[Observation] = []
+        self.failure: SimulationFailed | None = None
+        self.away = False
+        self.told: set[int] = set()
+        self.timezones: dict[str, tzinfo] = {}
+
+    async def run(self) -> None:
+        if self.fleet.read_token:
+            await self._list_at_start()
+            self._spawn(self._keep_listing())
+        else:
+            for camera_id in sorted(self.fleet.camera_ids or ()):
+                self._start(Worker(camera_id, generation=1, speed=self.fleet.speed))
+        if self.fleet.batch:
+            self._spawn(self._keep_flushing())
+        await self.stop.wait()
+        if self.tasks:
+            _, late = await asyncio.wait(self.tasks, timeout=GRACE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        self.tally.unsent += len(self.outbox)
+        if self.failure:
+            raise self.failure
+
+    def _spawn(self, work: Any) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self.tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            known = isinstance(error, SimulationFailed)
+            self._fail(str(error) if known else f"The simulation has a fault: {type(error).__name__}: {error}")
+
+    def _fail(self, reason: str) -> None:
+        self.failure = self.failure or SimulationFailed(reason)
+        self.stop.set()
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait, or less where the fleet is told to stop; returns whether it is."""
+        try:
+            await asyncio.wait_for(self.stop.wait(), seconds)
+        except TimeoutError:
+            pass
+        return self.stop.is_set()
+
+    # --- Which cameras should run ---
+
+    async def _list_at_start(self) -> None:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + STARTUP_SECONDS
+        while not await self._list():
+            if loop.time() > deadline:
+                raise SimulationFailed(f"{self.fleet.url} has not answered for {STARTUP_SECONDS:.0f} seconds.")
+            if await self._pause(1):
+                return
+
+    async def _keep_listing(self) -> None:
+        while not await self._pause(LIST_EVERY_SECONDS):
+            await self._list()
+
+    async def _list(self) -> bool:
+        """Start workers for the cameras that should run, and end those of all others; False if not now."""
+        listed = await self._get("/cameras?desired_state=running")
+        if listed is None:
+            return False
+        wanted = {
+            camera_id: item
+            for item in listed
+            if (camera_id := UUID(item["id"])) in (self.fleet.camera_ids or {camera_id})
+        }
+        for camera_id, worker in self.workers.items():
+            worker.wanted = camera_id in wanted
+        anew = [
+            (camera_id, item)
+            for camera_id, item in wanted.items()
+            if camera_id not in self.workers or self.workers[camera_id].generation != item["generation"]
+        ]
+        if anew and not self.timezones:
+            await self._read_timezones()
+        for start in range(0, len(anew), 8):
+            await asyncio.gather(*(self._configure(*new) for new in anew[start : start + 8]))
+        return True
+
+    async def _configure(self, camera_id: UUID, item: dict[str, Any]) -> None:
+        """Start the worker of a camera, or the one that runs anew, with the configuration of now."""
+        camera = await self._get(f"/cameras/{camera_id}")
+        if camera is None or self.stop.is_set():
+            return  # gone meanwhile, or the next list tries again
+        worker = self.workers.get(camera_id) or Worker(camera_id, item["generation"], speed=self.fleet.speed)
+        worker.generation = camera["generation"]
+        worker.interval_seconds = camera["expected_interval_seconds"]
+        worker.timezone = self.timezones.get(camera["site"] or "", UTC)
+        worker.zones = tuple(
+            zone["id"]
+            for zone in camera["zone_config"]["features"]
+            if zone["properties"].get("kind") != "exclusion"
+        )
+        if camera_id not in self.workers:
+            self._start(worker)
+
+    async def _read_timezones(self) -> None:
+        for site in await self._get("/sites") or []:
+            try:
+                self.timezones[site["id"]] = ZoneInfo(site["timezone"])
+            except (ZoneInfoNotFoundError, ValueError):
+                self.timezones[site["id"]] = UTC
+
+    async def _get(self, path: str) -> Any:
+        """The JSON at a path, or None where it is not to be had now. Raises SimulationFailed."""
+        headers = {"Authorization": f"Bearer {self.fleet.read_token}"}
+        try:
+            response = await self.client.get(path, headers=headers)
+        except httpx.TransportError as error:
+            self._heard_nothing(error)
+            return None
+        self._heard()
+        if response.status_code in (401, 403):
+            raise SimulationFailed(
+                f"The token that lists the cameras is refused ({response.status_code}): give "
+                "CONTROLPLANE_READ_TOKEN one of the role orchestrator."
+            )
+        if response.status_code != 200:
+            return None
+        try:
+            return response.json()
+        except ValueError:
+            raise SimulationFailed(f"What answers at {self.fleet.url} is not the control plane.") from None
+
+    # --- Working ---
+
+    def _start(self, worker: Worker) -> None:
+        self.workers[worker.camera_id] = worker
+        self._spawn(self._work(worker))
+
+    async def _work(self, worker: Worker) -> None:
+        try:
+            ended = await self._pause(worker.first_pause_seconds())
+            while worker.wanted and not ended:
+                observed = worker.observe(datetime.now(UTC))
+                if self.fleet.batch:
+                    self.outbox += observed
+                else:
+                    await self._post_each(worker, observed)
+                ended = await self._pause(worker.pause_seconds() if worker.wanted else 0)
+        finally:
+            del self.workers[worker.camera_id]
+
+    async def _post_each(self, worker: Worker, observed: list[Observation]) -> None:
+        for number, (camera_id, sample) in enumerate(observed):
+            response = await self._deliver(f"/telemetry/{camera_id}", sample)
+            if response is None:
+                self.tally.unsent += len(observed) - number
+                return
+            self.tally.sent += 1
+            answer = _members(response)
+            self.tally.accepted += answer.get("accepted", 0)
+            self.tally.duplicates += answer.get("duplicates", 0)
+            if not response.is_success:
+                self._tell_once(response)
+                self.tally.errors += 1
+                worker.wanted = worker.wanted and response.status_code not in (403, 404)
+            if answer.get("desired_state") == "stopped":
+                worker.wanted = False
+
+    async def _keep_flushing(self) -> None:
+        while not await self._pause(BATCH_EVERY_SECONDS):
+            await self._flush()
+        await self._flush()
+
+    async def _flush(self) -> None:
+        while self.outbox:
+            items, self.outbox = self.outbox[:MAX_BATCH_ITEMS], self.outbox[MAX_BATCH_ITEMS:]
+            batch = [{"camera_id": str(camera_id), **sample} for camera_id, sample in items]
+            response = await self._deliver("/telemetry", batch)
+            if response is None:
+                self.tally.unsent += len(items)
+                return
+            self.tally.sent += len(items)
+            answer = _members(response)
+            self.tally.accepted += answer.get("accepted", 0)
+            self.tally.duplicates += answer.get("duplicates", 0)
+            self.tally.errors += answer.get("rejected", 0 if response.is_success else len(items))
+            if not response.is_success or answer.get("rejected"):
+                self._tell_once(response)
+            for camera_id in map(UUID, answer.get("stop", ())):
+                if camera_id in self.workers:
+                    self.workers[camera_id].wanted = False
+
+    async def _deliver(self, path: str, content: Any) -> httpx.Response | None:
+        """Post until there is an answer that is final; None where the end came before. Raises SimulationFailed."""
+        headers = {"Authorization": f"Bearer {self.fleet.token}", "Content-Type": "application/json"}
+        body = json.dumps(content).encode()
+        backoff = 0.5
+        while True:
+            pause = backoff
+            try:
+                response = await self.client.post(path, content=body, headers=headers)
+            except httpx.TransportError as error:
+                self._heard_nothing(error)
+            else:
+                self._heard()
+                if response.status_code == 401:
+                    raise SimulationFailed(
+                        "The worker token is refused (401): it is unknown, expired or revoked. Make one with "
+                        "`manage.py create_token NAME --role worker`."
+                    )
+                if response.status_code not in LATER:
+                    return response
+                pause = _retry_after(response) or backoff
+            self.tally.retried += 1
+            if await self._pause(min(pause, MAX_PAUSE_SECONDS)):
+                return None
+            backoff = min(backoff * 2, MAX_PAUSE_SECONDS)
+
+    # --- Telling ---
+
+    def _heard_nothing(self, error: httpx.TransportError) -> None:
+        if not self.away:
+            self.away = True
+            log.warning("the server does not answer; workers try again", reason=type(error).__name__)
+
+    def _heard(self) -> None:
+        if self.away:
+            self.away = False
+            log.info("the server answers again")
+
+    def _tell_once(self, response: httpx.Response) -> None:
+        """The first refusal of each kind; the tally counts them all."""
+        if response.status_code not in self.told:
+            self.told.add(response.status_code)
+            detail = str(_members(response).get("detail", ""))[:200]
+            log.warning("samples were refused", status=response.status_code, detail=detail)
+
+
+def _members(response: httpx.Response) -> dict[str, Any]:
+    try:
+        members = response.json()
+    except ValueError:
+        return {}
+    return members if isinstance(members, dict) else {}
+
+
+def _retry_after(response: httpx.Response) -> float | None:
+    text = response.headers.get("Retry-After", "")
+    return float(text) if text.isascii() and text.isdigit() else None
