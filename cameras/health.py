@@ -2,19 +2,15 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from uuid import UUID
-
 from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras import credentials
 from cameras.changes import current_cursor
-from cameras.models import Camera, KeyCanary, Purge
+from cameras.key_rotation import key_ring_fits
+from cameras.models import Camera, Purge
 from cameras.status import Status
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
-
-CANARY_OWNER = UUID(int=0)
-CANARY_TEXT = "canary"
 
 
 def check_database(now: datetime) -> Finding:
@@ -25,12 +21,7 @@ def check_database(now: datetime) -> Finding:
 
 def check_key_ring(now: datetime) -> Finding:
     """The key ring is the one that this database was sealed with."""
-    canary, _ = KeyCanary.objects.get_or_create(
-        pk=1, defaults={"sealed": credentials.seal(CANARY_OWNER, CANARY_TEXT)}
-    )
-    try:
-        credentials.unseal(CANARY_OWNER, canary.sealed)
-    except credentials.UnreadableCredential:
+    if not key_ring_fits():
         return Finding(False, "FIELD_ENCRYPTION_KEYS does not hold the key of this database: put it back.")
     if unreadable := len(credentials.unreadable):
         return Finding(True, f"Warning: {unreadable} connection strings could not be opened.")

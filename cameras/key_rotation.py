@@ -186,6 +186,21 @@ def canary_state() -> Canary:
         return Canary.UNREADABLE
 
 
+def key_ring_fits() -> bool:
+    """Whether the key ring is the one of this database. Where there is no canary yet, one camera tells."""
+    state = canary_state()
+    if state is not Canary.MISSING:
+        return state is not Canary.UNREADABLE
+    camera = Camera.objects.order_by("pk").values_list("pk", "sealed_connection").first()
+    try:
+        if camera:
+            credentials.unseal(*camera)
+    except credentials.UnreadableCredential:
+        return False
+    make_canary()
+    return True
+
+
 def make_canary() -> bool:
     """Seal the canary where there is none; returns whether it was made."""
     _, made = KeyCanary.objects.get_or_create(pk=1, defaults={"sealed": credentials.seal(CANARY_ID, CANARY_TEXT)})

@@ -13,7 +13,7 @@ from urllib.parse import quote, unquote
 MASK = "***"
 
 _MAX_ENCODINGS = 4
-# The colon and the slashes after a scheme: plain, JSON-escaped (`:\/\/`), or percent-encoded, more than once too.
+# The colon and the slashes after a scheme: plain, JSON-escaped (`:\/\/`), or percent-encoded once or more.
 # An rtsp that starts a word may lack slashes where an `@` follows.
 _SLASHES = r"(?::|%(?P<encoded>(?:25){0,3})3a)(?:\\*/|%(?:25){0,3}2f){2}"
 _NO_SLASHES = r"""(?:(?<=\Artsp)|(?<=\Artsps)|(?<=[\s"']rtsp)|(?<=[\s"']rtsps)):(?:\\*/)?(?=[^\s@]{1,256}@)"""

@@ -19,6 +19,7 @@ __all__ = ["MAX_LENGTH", "InvalidRtspUrl", "RtspUrl", "parse", "redact_text"]
 
 MAX_LENGTH = 2048
 _MAX_HOST_LENGTH = 253
+# RFC 7826 section 4.2.
 _DEFAULT_PORTS = {"rtsp": 554, "rtsps": 322}
 
 _HINTS = {

@@ -158,6 +158,8 @@ def logging_config(level: str) -> None:
                 # One line a request is written by our own middleware; these two would double it.
                 "django.server": {"level": "WARNING"},
                 "django.request": {"level": "ERROR"},
+                # It would write a line for every attempt to reconnect during an outage.
+                "psycopg.pool": {"level": "ERROR"},
                 "asyncio": {"level": "INFO"},
             },
         }

@@ -4,14 +4,17 @@ All faults of the environment are told at once, by the name of the variable and 
 Outside DEBUG a missing, short or default key refuses to start. `.env.example` lists every variable.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
 
 import dj_database_url
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.templatetags.static import static
 from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvValidationError, ValidationError
 
 from controlplane.observability import ExceptionPageFilter, logging_config
@@ -209,6 +212,7 @@ AUTH_PASSWORD_VALIDATORS = [
     )
 ]
 LOGIN_URL = reverse_lazy("admin:login")
+LOGIN_REDIRECT_URL = reverse_lazy("admin:index")
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"
@@ -255,55 +259,66 @@ logging_config(level=LOG_LEVEL.upper())
 
 # --- Admin -----------------------------------------------------------------------------------------
 
+
+def _shown_to(permission: str) -> Callable[[HttpRequest], bool]:
+    return lambda request: request.user.has_perm(permission)
+
+
+def _list_of(title: object, icon: str, model: str) -> dict[str, object]:
+    app_label, name = model.split(".")
+    return {
+        "title": title,
+        "icon": icon,
+        "link": reverse_lazy(f"admin:{app_label}_{name}_changelist"),
+        "permission": _shown_to(f"{app_label}.view_{name}"),
+    }
+
+
 UNFOLD = {
     "SITE_TITLE": "Control plane",
     "SITE_HEADER": "Control plane",
     "SITE_SUBHEADER": "Cameras, desired state, telemetry",
     "SITE_SYMBOL": "videocam",
+    "SITE_URL": None,
     "SHOW_HISTORY": True,
     "SHOW_VIEW_ON_SITE": False,
+    "SHOW_BACK_BUTTON": False,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda request: static("controlplane/favicon.svg"),
+        }
+    ],
+    "STYLES": [lambda request: static("controlplane/admin.css")],
+    "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
     "SIDEBAR": {
-        "show_search": True,
+        "show_search": False,
         "show_all_applications": False,
         "navigation": [
             {
-                "title": "Fleet",
+                "title": _("Fleet"),
                 "items": [
-                    {
-                        "title": "Cameras",
-                        "icon": "videocam",
-                        "link": reverse_lazy("admin:cameras_camera_changelist"),
-                    },
-                    {
-                        "title": "Sites",
-                        "icon": "location_on",
-                        "link": reverse_lazy("admin:cameras_site_changelist"),
-                    },
-                    {
-                        "title": "Changes",
-                        "icon": "history",
-                        "link": reverse_lazy("admin:cameras_change_changelist"),
-                    },
+                    {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
+                    _list_of(_("Cameras"), "videocam", "cameras.camera"),
+                    _list_of(_("Sites"), "location_on", "cameras.site"),
+                    _list_of(_("Changes"), "history", "cameras.change"),
                 ],
             },
             {
-                "title": "Access",
+                "title": _("Access"),
                 "separator": True,
                 "items": [
-                    {"title": "Tokens", "icon": "key", "link": reverse_lazy("admin:access_apitoken_changelist")},
-                    {"title": "Users", "icon": "person", "link": reverse_lazy("admin:auth_user_changelist")},
-                    {"title": "Groups", "icon": "group", "link": reverse_lazy("admin:auth_group_changelist")},
-                    {
-                        "title": "Audit trail",
-                        "icon": "policy",
-                        "link": reverse_lazy("admin:access_auditentry_changelist"),
-                    },
+                    _list_of(_("Tokens"), "key", "access.apitoken"),
+                    _list_of(_("Users"), "person", "auth.user"),
+                    _list_of(_("Groups"), "group", "auth.group"),
+                    _list_of(_("Audit trail"), "policy", "access.auditentry"),
                 ],
             },
             {
-                "title": "Documentation",
+                "title": _("Documentation"),
                 "separator": True,
-                "items": [{"title": "API", "icon": "api", "link": reverse_lazy("docs")}],
+                "items": [{"title": _("API"), "icon": "api", "link": reverse_lazy("docs")}],
             },
         ],
     },

@@ -1,9 +1,6 @@
 """`manage.py rotate_field_keys`: every connection string on the first key of the ring."""
 
-import signal
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -14,6 +11,7 @@ from cameras.key_rotation import Canary, Survey, rotate_keys, survey_keys
 from cameras.models import Camera
 from controlplane.access.principals import Author
 from controlplane.problems import DATABASE_AWAY
+from controlplane.stopping import stop_signals
 
 AUTHOR = Author("command:rotate_field_keys", "command")
 MAX_LISTED = 50
@@ -51,7 +49,7 @@ class Command(BaseCommand):
 
     def handle(self, *, check: bool, **options: Any) -> None:
         try:
-            with _stop_signals() as stopping, tqdm(total=Camera.objects.count(), unit="cam", disable=None) as bar:
+            with stop_signals() as stopping, tqdm(total=Camera.objects.count(), unit="cam", disable=None) as bar:
                 if check:
                     rotated, survey = 0, survey_keys(bar.update)
                 else:
@@ -68,21 +66,6 @@ class Command(BaseCommand):
         self.stdout.write(_report(rotated, survey))
         if not survey.is_clean:
             raise CommandError("Keep all keys of FIELD_ENCRYPTION_KEYS for now.")
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and SIGINT into a question that is asked between two cameras."""
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _report(rotated: int, survey: Survey) -> str:

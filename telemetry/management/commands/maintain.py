@@ -1,11 +1,9 @@
 """`manage.py maintain`: the maintenance loop."""
 
 import logging
-import signal
 import time
 from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -15,6 +13,7 @@ from django.utils import timezone
 from tqdm import tqdm
 
 from controlplane.problems import DATABASE_AWAY
+from controlplane.stopping import stop_signals
 from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
 
 SLEEP_STEP_SECONDS = 0.2
@@ -61,7 +60,7 @@ class Command(BaseCommand):
         if dry_run:
             self._tell(_or_error(lambda: plan_steps(Turn(timezone.now()))))
             return
-        with _stop_signals() as stopping:
+        with stop_signals() as stopping:
             if once:
                 self._run_once(stopping)
             else:
@@ -116,21 +115,6 @@ def _seconds(text: str) -> float:
     if not 0.1 <= seconds <= 86_400:
         raise ArgumentTypeError("must be a number of seconds from 0.1 to 86,400")
     return seconds
-
-
-@contextmanager
-def _stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and SIGINT into a question that is asked between two pieces of work."""
-    came: list[int] = []
-    before = {
-        number: signal.signal(number, lambda number, _frame: came.append(number))
-        for number in (signal.SIGTERM, signal.SIGINT)
-    }
-    try:
-        yield lambda: bool(came)
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 def _sleep(seconds: float, stopping: Callable[[], bool]) -> None:
