@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+
 from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 

@@ -13,6 +13,7 @@ from controlplane.problems import Problem
 DEFAULT_LIMIT = 500
 MAX_LIMIT = 1_000
 MAX_WAIT_SECONDS = 30
+SINCE = {"type": "string", "pattern": "^(0|[0-9a-f]{12}-(0|[1-9][0-9]{0,18}))$"}
 
 
 class FeedQuery(NamedTuple):

@@ -19,6 +19,14 @@ from controlplane.strict_json import fault_of_text
 MAY_BE_EMPTY = ("search", "zone")
 
 
+def within(least: int, most: int) -> dict[str, Any]:
+    """The schema of a whole number with its bounds, for the OpenAPI document."""
+    return {"type": "integer", "minimum": least, "maximum": most}
+
+
+NOT_EMPTY = {"type": "string", "minLength": 1}
+
+
 def refuse(field: str, detail: str) -> NoReturn:
     raise Problem(400, f"{field}: {detail}", [FieldError(field, detail)])
 

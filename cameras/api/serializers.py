@@ -63,7 +63,8 @@ class CameraDetail(serializers.Serializer):
 )
 class CameraWrite(serializers.Serializer):
     name = serializers.CharField(max_length=200)
-    connection_string = serializers.CharField(
+    connection_string = serializers.RegexField(
+        r"^\s*[Rr][Tt][Ss][Pp][Ss]?://.+",
         max_length=2048,
         help_text="rtsp:// or rtsps://, with user and password where the camera asks for them. Never shown again.",
     )

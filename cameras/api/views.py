@@ -10,7 +10,6 @@ import msgspec
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
@@ -49,14 +48,18 @@ LIST_PARAMETERS = [
         "Link", str, OpenApiParameter.HEADER, response=[200], description="The next page, where there is one."
     ),
     OpenApiParameter("ordering", str, enum=ORDERINGS, description="`name` unless given."),
-    OpenApiParameter("fields", str, description="Names of the fields wanted, with commas between."),
-    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {MAX_LIMIT:,}; all cameras unless given."),
-    OpenApiParameter("cursor", str, description="From the `Link` header of the page before."),
+    OpenApiParameter(
+        "fields", parameters.NOT_EMPTY, description="Names of the fields wanted, with commas between."
+    ),
+    OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="All cameras unless given."),
+    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="From the `Link` header of the page before."),
 ]
 FEED_PARAMETERS = [
-    OpenApiParameter("since", str, description="A cursor, or 0 for the oldest change kept."),
-    OpenApiParameter("limit", OpenApiTypes.INT, description=f"1 to {feed.MAX_LIMIT:,}."),
-    OpenApiParameter("wait", OpenApiTypes.INT, description="Seconds to wait for a change, up to 30."),
+    OpenApiParameter("since", feed.SINCE, description="A cursor, or 0 for the oldest change kept."),
+    OpenApiParameter("limit", parameters.within(1, feed.MAX_LIMIT)),
+    OpenApiParameter(
+        "wait", parameters.within(0, feed.MAX_WAIT_SECONDS), description="Seconds to wait for a change."
+    ),
 ]
 
 

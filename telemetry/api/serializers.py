@@ -16,7 +16,7 @@ class EventShape(serializers.Serializer):
     confidence = serializers.FloatField(min_value=0, max_value=1)
     zone = serializers.RegexField(SLUG, required=False, help_text="A zone's id; absent for the whole frame.")
     generation = serializers.IntegerField(
-        required=False, min_value=0, help_text="Of the configuration that the worker runs."
+        required=False, min_value=0, max_value=2**63 - 1, help_text="Of the configuration that the worker runs."
     )
 
 

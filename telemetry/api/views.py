@@ -36,8 +36,8 @@ SERIES_PARAMETERS = [
         enum=list(BUCKETS),
         description="Points instead of samples; of the whole frame unless `zone`.",
     ),
-    OpenApiParameter("limit", OpenApiTypes.INT, description=f"Samples a page, 1 to {MAX_LIMIT:,}."),
-    OpenApiParameter("cursor", str, description="`next` of the page before."),
+    OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="Samples a page."),
+    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before."),
 ]
 
 
