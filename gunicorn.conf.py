@@ -5,8 +5,6 @@ import os
 import shutil
 import tempfile
 
-from prometheus_client import multiprocess
-
 worker_class = "asgi"
 # Workers post every few seconds over one connection: closed sooner, posts would run into the closing.
 keepalive = 75
@@ -17,12 +15,15 @@ worker_connections = 2000
 # Two services of one user would share the socket.
 control_socket_disable = True
 
-# Counters of all workers are added up through files in this folder; it must be known before the first import.
+# Counters of all workers are added up through files in this folder; it must be known before the first import of
+# prometheus_client, which then chooses where it keeps them.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     _folder = tempfile.mkdtemp(prefix="controlplane-metrics-")
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder
     _master = os.getpid()
     atexit.register(lambda: os.getpid() == _master and shutil.rmtree(_folder, ignore_errors=True))
+
+from prometheus_client import multiprocess  # noqa: E402
 
 
 def child_exit(server, worker):

@@ -1,0 +1,184 @@
+"""What the files of the repository promise one another: settings, pins, sizes, names, and what stands in none."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+SKIPPED_FOLDERS = {".git", ".venv", ".hypothesis", ".schemathesis", "var", "staticfiles", "__pycache__"}
+MAX_LINES = 400
+
+# Put together here, so that this file holds none of what it looks for.
+REGISTRY_HOSTS = (
+    ".".join(("pypi", "org")),
+    ".".join(("pythonhosted", "org")),
+    ".".join(("npmjs", "com")),
+    ".".join(("npmjs", "org")),
+    ".".join(("yarnpkg", "com")),
+)
+UNESCAPED = ("mark" + "_safe", "|" + "safe", "autoescape " + "off")
+
+
+def files_of_the_repository() -> list[Path]:
+    """What git knows or would take; without git, whatever is not in a folder that it ignores."""
+    try:
+        listed = subprocess.run(
+            ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+            cwd=ROOT,
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        paths = [ROOT / name for name in listed.split("\0") if name]
+    except (OSError, subprocess.CalledProcessError):
+        paths = [
+            path
+            for path in ROOT.rglob("*")
+            if not SKIPPED_FOLDERS.intersection(path.relative_to(ROOT).parts)
+            and not any(part.endswith("_cache") for part in path.parts)
+        ]
+    return sorted(path for path in paths if path.is_file())
+
+
+def texts(paths: Iterable[Path]) -> Iterable[tuple[str, str]]:
+    for path in paths:
+        try:
+            yield str(path.relative_to(ROOT)), path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # pictures
+
+
+FILES = files_of_the_repository()
+
+
+def names_read_by_settings() -> set[str]:
+    """The first argument of every `env.<kind>("NAME", ...)` in the settings."""
+    tree = ast.parse((ROOT / "controlplane" / "settings.py").read_text())
+    return {
+        call.args[0].value
+        for call in ast.walk(tree)
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Attribute)
+        and isinstance(call.func.value, ast.Name)
+        and call.func.value.id == "env"
+        and call.args
+        and isinstance(call.args[0], ast.Constant)
+        and isinstance(call.args[0].value, str)
+        and call.args[0].value.isupper()
+    }
+
+
+def names_in_the_example() -> list[str]:
+    return re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=", (ROOT / ".env.example").read_text(), re.MULTILINE)
+
+
+def test_every_variable_that_settings_read_stands_in_the_example() -> None:
+    read = names_read_by_settings()
+
+    assert "SECRET_KEY" in read
+    assert sorted(read - set(names_in_the_example())) == []
+
+
+def test_every_variable_of_the_example_is_read_by_something() -> None:
+    named = names_in_the_example()
+    others = (
+        text
+        for name, text in texts(FILES)
+        if name.endswith((".py", ".yaml")) or name.startswith("bin/")
+        if name != "tests/test_repository.py"
+    )
+    used = set(re.findall(r"[A-Z][A-Z0-9_]{3,}", " ".join(others)))
+
+    assert len(named) == len(set(named))
+    assert sorted(set(named) - used) == []
+
+
+def test_the_example_holds_no_secret() -> None:
+    text = (ROOT / ".env.example").read_text()
+
+    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "POSTGRES_PASSWORD"):
+        assert re.search(rf"^{name}=$", text, re.MULTILINE), name
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_requirement_is_an_exact_pin_with_its_reason(name: str) -> None:
+    pin = re.compile(r"[A-Za-z0-9._-]+(?:\[[a-z0-9,_-]+\])?==[0-9][0-9A-Za-z.]* +# \S.+")
+    lines = (ROOT / name).read_text().splitlines()
+
+    requirements = [line for line in lines if line and not line.startswith(("#", "-r requirements.txt"))]
+
+    assert requirements
+    assert [line for line in requirements if not pin.fullmatch(line)] == []
+
+
+def test_python_files_are_short_enough_to_be_read_at_once() -> None:
+    too_long = {
+        name: lines
+        for name, text in texts(path for path in FILES if path.suffix == ".py" and "migrations" not in path.parts)
+        if (lines := text.count("\n")) > MAX_LINES
+    }
+
+    assert too_long == {}
+
+
+@pytest.mark.parametrize("words", [REGISTRY_HOSTS, UNESCAPED], ids=["registry hosts", "unescaped HTML"])
+def test_no_file_holds(words: tuple[str, ...]) -> None:
+    found = [f"{name}: {word}" for name, text in texts(FILES) for word in words if word in text]
+
+    assert found == []
+
+
+def test_no_file_holds_a_token_or_a_private_key() -> None:
+    secret = re.compile(r"cpt_[A-Za-z0-9_-]{43}|-----BEGIN [A-Z ]*PRIVATE KEY")
+
+    assert [name for name, text in texts(FILES) if secret.search(text)] == []
+
+
+def test_the_top_level_holds_no_other_package() -> None:
+    packages = {path.parent.name for path in FILES if path.name == "__init__.py" and path.parent.parent == ROOT}
+
+    assert packages == {"controlplane", "cameras", "telemetry", "tests"}
+
+
+def test_the_servers_are_started_in_the_same_way_everywhere() -> None:
+    command = "gunicorn -k asgi -w 2 -b"
+    image = (ROOT / "Dockerfile").read_text()
+
+    assert command in (ROOT / "README.md").read_text()
+    assert command in (ROOT / "bin" / "run").read_text()
+    assert re.sub(r'[",]', "", re.search(r"^CMD \[(.*)\]$", image, re.MULTILINE)[1]).startswith(command)
+
+
+def test_compose_names_what_the_readme_explains() -> None:
+    compose = (ROOT / "compose.yaml").read_text()
+    readme = (ROOT / "README.md").read_text()
+    services = re.findall(
+        r"^  ([a-z]+):$", compose.partition("\nservices:")[2].partition("\nvolumes:")[0], re.MULTILINE
+    )
+
+    assert services == ["db", "migrate", "web", "maintain"]
+    assert [service for service in services if f"`{service}`" not in readme] == []
+    assert re.findall(r"\$\{([A-Z_]*(?:KEY|KEYS|PASSWORD)):-", compose) == []
+    assert re.findall(r"^ *ports: (.*)$", compose, re.MULTILINE) == ['["127.0.0.1:8000:8000"]']
+
+
+def test_documents_link_to_files_that_exist() -> None:
+    broken = []
+    for name, text in texts(path for path in FILES if path.suffix == ".md"):
+        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+            if "://" not in target and not (ROOT / name).parent.joinpath(target).exists():
+                broken.append(f"{name}: {target}")
+
+    assert broken == []
+
+
+@pytest.mark.parametrize("name", ["bin/run", "bin/test", ".ci/run"])
+def test_script_can_be_executed_and_stops_at_the_first_fault(name: str) -> None:
+    script = ROOT / name
+
+    assert script.stat().st_mode & 0o111
+    assert "\nset -euo pipefail\n" in script.read_text()
