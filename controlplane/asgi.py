@@ -58,7 +58,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         if message["type"] == "lifespan.startup":
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
-            watch.end_all_waits()
+            await watch.close_watch()
             await close_group_commit()
             await send({"type": "lifespan.shutdown.complete"})
             return

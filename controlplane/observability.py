@@ -161,6 +161,9 @@ def logging_config(level: str) -> None:
                 # It would write a line for every attempt to reconnect during an outage.
                 "psycopg.pool": {"level": "ERROR"},
                 "asyncio": {"level": "INFO"},
+                # Its DEBUG writes the whole context of a page for every variable that a template lacks: queries
+                # made for the log line alone, and whatever secret the page shows.
+                "django.template": {"level": "INFO"},
             },
         }
     )

@@ -7,14 +7,12 @@ again until it can. Must not import models or anything else of the service.
 
 import asyncio
 import json
-import math
-import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, tzinfo
 from ipaddress import ip_address
-from typing import Any, NamedTuple
+from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,7 +20,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import httpx
 import structlog
 
-DEFAULT_INTERVAL_SECONDS = 10
+from telemetry.simulated_worker import Observation, Worker
+
 LIST_EVERY_SECONDS = 10.0
 # How long a server that does not answer yet is waited for.
 STARTUP_SECONDS = 60.0
@@ -93,93 +92,6 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
-
-
-# --- One worker -------------------------------------------------------------------------------------------
-
-
-def busyness(hour: float) -> float:
-    """How busy a place is at an hour of its day, 0 to 1: quiet at night, with peaks in the morning and evening."""
-
-    def peak(at: float, width: float) -> float:
-        distance = min(abs(hour - at), 24 - abs(hour - at))
-        return math.exp(-((distance / width) ** 2) / 2)
-
-    return min(1.0, 0.02 + 0.75 * peak(8.5, 1.4) + 0.45 * peak(13, 2.5) + 0.85 * peak(17.75, 1.8))
-
-
-class Observation(NamedTuple):
-    """What a worker saw at one moment, in the whole frame or in one zone, as the wire has it."""
-
-    camera_id: UUID
-    sample: dict[str, Any]
-
-
-@dataclass(slots=True)
-class Worker:
-    """A vision worker of one camera: what it observes, and when it does so again."""
-
-    RESTARTS = 1 / 250
-    SILENCES = 1 / 300
-    ZONES_REPORTED = 1 / 3
-
-    camera_id: UUID
-    generation: int
-    interval_seconds: float = DEFAULT_INTERVAL_SECONDS
-    zones: tuple[str, ...] = ()
-    timezone: tzinfo = UTC
-    speed: float = 1.0
-    began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
-    wanted: bool = True
-    _random: random.Random = field(init=False)
-    _scale: float = field(init=False)
-    _last: list[Observation] = field(init=False, default_factory=list)
-
-    def __post_init__(self) -> None:
-        # A camera's traffic is its own, and the same in every run.
-        self._scale = random.Random(self.camera_id.int).uniform(4, 45)  # noqa: S311  # made-up people
-        self._random = random.Random()  # noqa: S311  # made-up people
-
-    def observe(self, now: datetime) -> list[Observation]:
-        """What it sees now. A worker that has just restarted begins with what it had sent last."""
-        if self._last and self._random.random() < self.RESTARTS:
-            return self._last
-        chance = self._random
-        confidence = chance.uniform(0.8, 0.98)
-        expected = self._scale * busyness(self._hour(now))
-        count = max(0, round(chance.gauss(expected, math.sqrt(expected) / 2 + 0.3)))
-        seen = {"": count}
-        if self.zones and chance.random() < self.ZONES_REPORTED:
-            seen |= {zone: chance.randint(0, count) for zone in self.zones}
-        self._last = [
-            Observation(
-                self.camera_id,
-                {
-                    "timestamp": now.isoformat(),
-                    "occupancy": occupancy,
-                    "confidence": round(min(0.99, confidence + chance.uniform(-0.02, 0.01)), 3),
-                    "generation": self.generation,
-                    **({"zone": zone} if zone else {}),
-                },
-            )
-            for zone, occupancy in seen.items()
-        ]
-        return self._last
-
-    def pause_seconds(self) -> float:
-        """How long until it observes again: about the interval, seldom some minutes of silence."""
-        if self._random.random() < self.SILENCES:
-            return self._random.uniform(120, 360) / self.speed
-        return self.interval_seconds * self._random.uniform(0.9, 1.1) / self.speed
-
-    def first_pause_seconds(self) -> float:
-        """Spread over an interval, as the workers of a fleet are."""
-        return self._random.uniform(0, self.interval_seconds) / self.speed
-
-    def _hour(self, now: datetime) -> float:
-        """The hour of the camera's day, which goes by as much faster as the fleet does."""
-        at = (self.began_at + (now - self.began_at) * self.speed).astimezone(self.timezone)
-        return (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(hours=1)
 
 
 # --- The fleet --------------------------------------------------------------------------------------------

@@ -17,6 +17,12 @@ NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 AUTHOR = Author("user:factory", "test")
 SECRET = "S3cret-of-the-lens"
 URL = f"rtsp://user:{SECRET}@10.0.0.5:554/stream"
+# The body of the brief's example, with a zone in the place of its dots.
+BRIEF = {
+    "name": "South Gate",
+    "connection_string": "rtsp://user:pass@10.0.0.5:554/stream",
+    "zone_config": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]},
+}
 
 
 def make_site(name: str = "North", now: datetime = NOW, **values: Any) -> Site:

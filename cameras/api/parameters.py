@@ -15,7 +15,6 @@ from cameras.intent import parse_uuid
 from controlplane.problems import FieldError, Problem
 from controlplane.strict_json import fault_of_text
 
-
 MAY_BE_EMPTY = ("search", "zone")
 
 

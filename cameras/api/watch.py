@@ -156,10 +156,13 @@ class _Watch:
             self._scans[key] = reading
         return await asyncio.shield(self._scans[key])
 
-    def end(self) -> None:
-        """Answer everybody who waits, because the process stops."""
+    async def close(self) -> None:
+        """Answer everybody who waits, and end the poller."""
         self._ended = True
         self._changed.set()
+        if self._poller is not None:
+            await self._poller
+        self._thread.shutdown()
 
     async def _poll(self) -> None:
         while self._waiters and not self._ended:
@@ -193,7 +196,9 @@ def _of_this_loop() -> _Watch:
     return _watch
 
 
-def end_all_waits() -> None:
+async def close_watch() -> None:
     """Answer everybody who waits in this process, because it stops."""
+    global _watch
     if _watch is not None:
-        _watch.end()
+        watch, _watch = _watch, None
+        await watch.close()

@@ -16,13 +16,9 @@ from tests.factories import make_camera, make_site, make_token
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-async def _nothing() -> None:
-    watch.end_all_waits()
-
-
 @pytest.fixture
 def asgi(transactional_db: None) -> Iterator[AsgiClient]:
-    client = AsgiClient(watch.application, _nothing)
+    client = AsgiClient(watch.application, watch.close_watch)
     yield client
     client.close()
 

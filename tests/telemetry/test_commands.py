@@ -23,7 +23,8 @@ from telemetry import maintenance, partitions
 from telemetry.maintenance import Outcome, Step, Turn, run_steps
 from telemetry.management.commands import maintain
 from telemetry.models import Sample
-from telemetry.simulation import SimulationFailed, Worker, busyness, is_loopback
+from telemetry.simulated_worker import Worker, busyness
+from telemetry.simulation import SimulationFailed, is_loopback
 from tests.factories import AUTHOR, NOW, make_camera, make_site, make_token
 
 ROOT = Path(__file__).parents[2]

@@ -393,10 +393,8 @@ def test_a_batch_tells_of_each_item_and_the_counts_add_up(worker_door: Any, ndjs
         {**event(5), "camera_id": str(running.pk), "occupancy": "5"},
         {"camera_id": str(running.pk)},
     ]
-    if ndjson:
-        body = "\n".join(map(json.dumps, items)).encode() + b"\n\n"
-    else:
-        body = json.dumps(items).encode()
+    lines = "\n".join(map(json.dumps, items)).encode() + b"\n\n"
+    body = lines if ndjson else json.dumps(items).encode()
 
     answer = worker_door.post(
         "/telemetry", body, content_type="application/x-ndjson" if ndjson else "application/json"

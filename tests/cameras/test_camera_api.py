@@ -1,0 +1,240 @@
+"""One camera over the API: the scenarios of the brief, changes, conditions, concurrency."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from cameras import credentials
+from cameras.models import Camera, CameraVitals, Change, Purge
+from controlplane.access.models import ApiToken
+from tests.factories import BRIEF, URL, ApiClient, make_camera, make_token
+
+pytestmark = pytest.mark.django_db
+
+DETAIL_FIELDS = [
+    "id",
+    "name",
+    "site",
+    "location",
+    "connection_string",
+    "address",
+    "model_config",
+    "zone_config",
+    "desired_state",
+    "status",
+    "status_reason",
+    "status_since",
+    "last_contact",
+    "latest",
+    "generation",
+    "observed_generation",
+    "expected_interval_seconds",
+    "notes",
+    "created_at",
+    "updated_at",
+]
+
+
+def test_scenario_a_a_new_camera_is_registered_stopped(administrator: ApiClient) -> None:
+    answer = administrator.post("/cameras", BRIEF)
+
+    told = answer.json()
+    assert answer.status_code == 201
+    assert list(told) == DETAIL_FIELDS
+    assert answer["Location"] == f"/cameras/{told['id']}"
+    assert (told["desired_state"], told["status"], told["generation"]) == ("stopped", "stopped", 1)
+    assert (told["connection_string"], told["address"]) == ("rtsp://user:***@10.0.0.5:554/stream", "10.0.0.5:554")
+    assert told["zone_config"]["features"][0]["geometry"]["type"] == "Polygon"
+    assert administrator.get("/cameras").json()[0]["id"] == told["id"]
+
+
+def test_scenario_b_an_operator_pauses_a_camera_and_it_stays_paused(operator: ApiClient) -> None:
+    camera = make_camera(desired_state="running")
+
+    answer = operator.patch(f"/cameras/{camera.pk}", {"desired_state": "stopped"})
+
+    assert (answer.status_code, answer.json()["desired_state"]) == (200, "stopped")
+    camera.refresh_from_db()
+    assert (camera.desired_state, camera.generation) == ("stopped", 2)
+
+
+def test_an_operator_changes_nothing_else(operator: ApiClient) -> None:
+    camera = make_camera()
+
+    for values in (
+        {"name": "Other"},
+        {"desired_state": "running", "notes": "x"},
+        {"connection_string": "rtsp://h/"},
+    ):
+        assert operator.patch(f"/cameras/{camera.pk}", values).status_code == 403, values
+    assert operator.post("/cameras", BRIEF).status_code == 403
+    assert operator.delete(f"/cameras/{camera.pk}").status_code == 403
+    assert Change.objects.count() == 1
+
+
+def test_the_detail_shows_what_was_observed(viewer: ApiClient) -> None:
+    camera = make_camera(desired_state="running", now=datetime.now(UTC) - timedelta(minutes=5))
+    contact = datetime.now(UTC)
+    CameraVitals.objects.update(
+        last_contact=contact,
+        latest_timestamp=contact,
+        latest_occupancy=7,
+        latest_confidence=0.5,
+        observed_generation=1,
+    )
+
+    told = viewer.get(f"/cameras/{camera.pk}").json()
+
+    assert (told["status"], told["status_since"], told["observed_generation"]) == ("healthy", None, 1)
+    assert told["status_reason"].startswith("reporting")
+    assert (told["latest"]["occupancy"], told["latest"]["confidence"]) == (7, 0.5)
+    assert datetime.fromisoformat(told["last_contact"]) == contact
+
+
+@pytest.mark.parametrize("id", ["nonsense", "0" * 36, "%7B%7D", "..%2f"])
+def test_a_bad_id_is_404_for_every_method(administrator: ApiClient, id: str) -> None:
+    for method in ("GET", "PATCH", "DELETE"):
+        answer = administrator.request(method, f"/cameras/{id}", {"notes": "x"} if method == "PATCH" else None)
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json"), method
+
+
+def test_put_is_405_and_says_what_is_allowed(administrator: ApiClient) -> None:
+    answer = administrator.request("PUT", f"/cameras/{make_camera().pk}", BRIEF)
+
+    assert (answer.status_code, answer["Content-Type"]) == (405, "application/problem+json")
+    assert "PATCH" in answer["Allow"]
+
+
+def test_a_patch_writes_just_the_fields_sent_and_one_change(administrator: ApiClient) -> None:
+    camera = make_camera(notes="old")
+
+    told = administrator.patch(f"/cameras/{camera.pk}", {"name": "New", "notes": "new"}).json()
+
+    assert (told["name"], told["notes"], told["generation"]) == ("New", "new", 1)
+    change = Change.objects.order_by("-revision")[0]
+    assert change.diff == {"name": {"before": "Gate", "after": "New"}, "notes": {"before": "old", "after": "new"}}
+
+
+@pytest.mark.parametrize(
+    ("values", "rises"),
+    [
+        ({"desired_state": "running"}, True),
+        ({"expected_interval_seconds": 5}, True),
+        ({"model_config": {"fps": 5}}, True),
+        ({"zone_config": BRIEF["zone_config"]}, True),
+        ({"connection_string": "rtsp://user:other@10.0.0.5:554/stream"}, True),
+        ({"connection_string": URL}, False),
+        ({"name": "Renamed"}, False),
+        ({"location": "Roof"}, False),
+        ({"notes": "x"}, False),
+        ({"desired_state": "stopped"}, False),
+        ({"zone_config": {}}, False),
+    ],
+)
+def test_generation_rises_only_when_what_a_worker_runs_on_changes(
+    administrator: ApiClient, values: dict[str, Any], rises: bool
+) -> None:
+    camera = make_camera()
+
+    told = administrator.patch(f"/cameras/{camera.pk}", values).json()
+
+    assert told["generation"] == (2 if rises else 1)
+
+
+def test_the_redacted_connection_string_sent_back_means_unchanged(administrator: ApiClient) -> None:
+    camera = make_camera()
+    redacted = administrator.get(f"/cameras/{camera.pk}").json()["connection_string"]
+
+    same = administrator.patch(f"/cameras/{camera.pk}", {"connection_string": redacted, "notes": "x"})
+    other = administrator.patch(
+        f"/cameras/{camera.pk}", {"connection_string": redacted.replace("10.0.0.5", "10.0.0.6")}
+    )
+
+    assert (same.status_code, other.status_code) == (200, 400)
+    camera.refresh_from_db()
+    assert credentials.unseal(camera.pk, camera.sealed_connection) == URL
+
+
+def test_if_match_lets_one_of_two_win(administrator: ApiClient) -> None:
+    camera = make_camera()
+    seen = administrator.get(f"/cameras/{camera.pk}")["ETag"]
+
+    first = administrator.patch(f"/cameras/{camera.pk}", {"notes": "first"}, **{"If-Match": seen})
+    second = administrator.patch(f"/cameras/{camera.pk}", {"notes": "second"}, **{"If-Match": seen})
+
+    assert (first.status_code, second.status_code) == (200, 412)
+    assert second["ETag"] == first["ETag"] == administrator.get(f"/cameras/{camera.pk}")["ETag"] != seen
+    assert Camera.objects.get().notes == "first"
+
+
+@pytest.mark.parametrize(
+    ("if_match", "status"),
+    [("*", 200), ('"nonsense"', 412), ("W/{etag}", 412), ('{etag}, "x"', 200), ("nonsense", 412)],
+)
+def test_if_match_is_a_strong_comparison(administrator: ApiClient, if_match: str, status: int) -> None:
+    camera = make_camera()
+    etag = administrator.get(f"/cameras/{camera.pk}")["ETag"]
+
+    answer = administrator.patch(
+        f"/cameras/{camera.pk}", {"notes": "x"}, **{"If-Match": if_match.replace("{etag}", etag)}
+    )
+
+    assert answer.status_code == status
+
+
+def test_telemetry_does_not_change_the_etag_nor_the_log(administrator: ApiClient, worker: ApiClient) -> None:
+    camera = make_camera()
+    before = administrator.get(f"/cameras/{camera.pk}")["ETag"]
+
+    worker.post(f"/telemetry/{camera.pk}", {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 1})
+
+    assert administrator.get(f"/cameras/{camera.pk}")["ETag"] == before
+    assert Change.objects.count() == 1
+
+
+def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_a_purge(administrator: ApiClient) -> None:
+    camera = make_camera()
+    make_token("worker", camera_id=camera.pk)
+
+    answer = administrator.delete(f"/cameras/{camera.pk}")
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert administrator.get(f"/cameras/{camera.pk}").status_code == 404
+    assert administrator.delete(f"/cameras/{camera.pk}").status_code == 404
+    assert list(Change.objects.order_by("revision").values_list("kind", flat=True)) == ["created", "deleted"]
+    assert not CameraVitals.objects.exists()
+    assert Purge.objects.get().camera_id == camera.pk
+    assert ApiToken.objects.get(camera_id=camera.pk).revoked_at is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_concurrent_patches_of_different_fields_both_survive() -> None:
+    camera = make_camera()
+    client = ApiClient(make_token("administrator"))
+    client.get("/cameras")
+    rounds = 200
+    together = threading.Barrier(2)
+    answers: list[int] = []
+
+    def patch(field: str) -> None:
+        for number in range(rounds):
+            together.wait(timeout=30)
+            answers.append(client.patch(f"/cameras/{camera.pk}", {field: f"{field} {number}"}).status_code)
+            together.wait(timeout=30)
+            if field == "notes":
+                camera.refresh_from_db()
+                assert (camera.notes, camera.location) == (f"notes {number}", f"location {number}")
+        connection.close()
+
+    threads = [threading.Thread(target=patch, args=[field]) for field in ("notes", "location")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert answers == [200] * 2 * rounds
+    revisions = list(Change.objects.order_by("revision").values_list("revision", flat=True))
+    assert revisions == list(range(1, 2 * rounds + 2))

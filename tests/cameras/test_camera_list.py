@@ -1,0 +1,123 @@
+"""The list of cameras: constant queries, pages, filters, strict parameters."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from cameras.models import Camera
+from tests.factories import ApiClient, make_camera, make_site
+
+pytestmark = pytest.mark.django_db
+
+LIST_FIELDS = [
+    "id",
+    "name",
+    "status",
+    "status_reason",
+    "desired_state",
+    "site",
+    "address",
+    "last_contact",
+    "generation",
+]
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_the_list_takes_two_queries_however_long_it_is(
+    viewer: ApiClient, count: int, django_assert_num_queries: Any
+) -> None:
+    site = make_site()
+    for number in range(count):
+        make_camera(f"camera {number:03}", site=site)
+    viewer.get("/cameras")
+
+    # The cursor (on PostgreSQL with the identity of its history), then the rows.
+    with django_assert_num_queries(3 if connection.vendor == "postgresql" else 2):
+        items = viewer.get("/cameras").json()
+
+    assert [item["name"] for item in items] == [f"camera {number:03}" for number in range(count)]
+    assert list(items[0]) == LIST_FIELDS
+
+
+def listed(client: ApiClient, query: str = "") -> Any:
+    return client.get(f"/cameras{query}").json()
+
+
+def test_an_empty_fleet_is_an_empty_array_with_a_cursor(viewer: ApiClient) -> None:
+    answer = viewer.get("/cameras")
+
+    assert (answer.status_code, answer.json()) == (200, [])
+    assert answer["X-Cursor"].endswith("-0")
+
+
+def test_pages_meet_without_gap_or_overlap_in_every_order(viewer: ApiClient) -> None:
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    for number in range(7):
+        make_camera(f"camera {number // 3}", now=start + timedelta(seconds=number // 2))
+    for ordering in ("name", "-name", "created_at", "-created_at"):
+        whole = [item["id"] for item in listed(viewer, f"?ordering={ordering}")]
+        seen, path = [], f"/cameras?ordering={ordering}&limit=2"
+        while path:
+            answer = viewer.get(path)
+            seen += [item["id"] for item in answer.json()]
+            link = answer.headers.get("Link", "")
+            path = link.partition("<http://testserver")[2].partition(">")[0]
+        assert seen == whole, ordering
+        assert len(set(seen)) == 7
+
+
+def test_the_list_is_filtered_and_searched(viewer: ApiClient) -> None:
+    north, south = make_site("North Lot"), make_site("South")
+    make_camera("Gate", site=north, desired_state="running")
+    make_camera("Roof", site=south, connection_string="rtsp://10.9.9.9/live")
+    make_camera("Yard", location="Behind the gate")
+
+    def names(query: str) -> list[str]:
+        return [item["name"] for item in listed(viewer, query)]
+
+    assert names("?desired_state=running") == ["Gate"]
+    assert names(f"?site={south.pk}") == ["Roof"]
+    assert names("?search=gate") == ["Gate", "Yard"]
+    assert names("?search=north%20lot") == ["Gate"]
+    assert names("?search=10.9.9") == ["Roof"]
+    assert names("?status=stopped") == ["Roof", "Yard"]
+    assert names("?status=offline") == ["Gate"]
+    assert listed(viewer, "?fields=name,id&search=roof") == [
+        {"name": "Roof", "id": str(Camera.objects.get(name="Roof").pk)}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("?nonsense=1", "nonsense"),
+        ("?site__name=x", "site__name"),
+        ("?status=sleeping", "status"),
+        ("?desired_state=", "desired_state"),
+        ("?desired_state=Running", "desired_state"),
+        ("?site=5", "site"),
+        ("?ordering=sealed_connection", "ordering"),
+        ("?ordering=", "ordering"),
+        ("?fields=connection_string", "fields"),
+        ("?fields=", "fields"),
+        ("?fields=id,id", "fields"),
+        ("?limit=0", "limit"),
+        ("?limit=1001", "limit"),
+        ("?limit=1e2", "limit"),
+        ("?limit=%D9%A5", "limit"),
+        ("?limit=5&limit=6", "limit"),
+        ("?cursor=x", "cursor"),
+        ("?cursor=W10", "cursor"),
+        ("?search=%00", "search"),
+        ("?search=" + "a" * 201, "search"),
+    ],
+)
+def test_an_unknown_parameter_or_value_is_400_and_named(viewer: ApiClient, query: str, field: str) -> None:
+    make_camera()
+
+    answer = viewer.get(f"/cameras{query}")
+
+    assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), answer.content
+    assert [error["field"] for error in answer.json()["errors"]] == [field]
