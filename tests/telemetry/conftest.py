@@ -39,14 +39,17 @@ class Doors:
         return self.as_token(make_token(role, **binding))
 
 
-@pytest.fixture(params=["django", "fast"])
+@pytest.fixture(
+    params=[
+        pytest.param("django", marks=pytest.mark.django_db),
+        # The fast door writes in a thread of its own, which must see what the test has made.
+        pytest.param("fast", marks=pytest.mark.django_db(transaction=True)),
+    ]
+)
 def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
     if request.param == "django":
-        request.getfixturevalue("db")
         yield Doors(None)
         return
-    # The fast door writes in a thread of its own, which must see what the test has made.
-    request.getfixturevalue("transactional_db")
     asgi = AsgiClient(fast_door.application, close_group_commit)
     yield Doors(asgi)
     asgi.close()
