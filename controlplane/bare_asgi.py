@@ -17,6 +17,8 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_DEADLINE_SECONDS = 10.0
 
+_ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+
 
 class Disconnected(Exception):
     """The client hung up before its body was whole."""
@@ -72,6 +74,6 @@ async def send_problem(send: Send, problem: Problem) -> None:
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers += [(b"content-length", str(len(body)).encode()), (b"cache-control", b"no-store")]
+    headers += [(b"content-length", str(len(body)).encode()), *_ALWAYS]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})

@@ -28,17 +28,19 @@ class AsgiClient:
     def __init__(self, application: Any, clean_up: Callable[[], Coroutine[Any, Any, None]]) -> None:
         self.application, self.clean_up = application, clean_up
         self.loop = asyncio.new_event_loop()
-        self.thread = threading.Thread(target=self.loop.run_forever)
+        self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
 
     def run(self, work: Coroutine[Any, Any, Any]) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self.loop).result(timeout=60)
 
     def close(self) -> None:
-        self.run(self.clean_up())
-        self.loop.call_soon_threadsafe(self.loop.stop)
-        self.thread.join()
-        self.loop.close()
+        try:
+            self.run(self.clean_up())
+        finally:
+            self.loop.call_soon_threadsafe(self.loop.stop)
+            self.thread.join()
+            self.loop.close()
 
     def request(self, method: str, path: str, body: bytes = b"", headers: dict[str, str] | None = None) -> Answer:
         return self.run(self.answer(method, path, [body], headers))

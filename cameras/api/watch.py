@@ -60,7 +60,7 @@ async def _page(scope: Scope, receive: Receive) -> bytes:
     headers = dict(scope["headers"])
     principal = await _principal(watch, headers)
     query = feed.read_query(_query(scope))
-    scan = await watch.in_thread(lambda: scan_changes(query.since, query.limit))
+    scan = await watch.scan(query.since, query.limit)
     seen = seen_by(principal, scan.changes)
     deadline = watch.loop.time() + query.wait_seconds
     gone = watch.loop.create_task(_disconnect(receive))
@@ -117,7 +117,8 @@ class _Watch:
         self._known: Cursor | None = None
         self._changed = asyncio.Event()
         self._ended = False
-        self._scans: dict[tuple[Cursor, int], asyncio.Future[Scan]] = {}
+        self._turn = asyncio.Lock()
+        self._queued: dict[tuple[Cursor | None, int], asyncio.Task[Scan]] = {}
 
     async def in_thread(self, read: Callable[[], T]) -> T:
         return await self.loop.run_in_executor(self._thread, _with_connection, read)
@@ -146,15 +147,18 @@ class _Watch:
         finally:
             self._waiters -= 1
 
-    async def scan(self, since: Cursor, limit: int) -> Scan:
-        """The page after a place, read once for all who wait for it."""
+    async def scan(self, since: Cursor | None, limit: int) -> Scan:
+        """The page after a place, read once for all who ask for it before the reading begins."""
         key = (since, limit)
-        if key not in self._scans:
-            reading = self.loop.create_task(self.in_thread(lambda: scan_changes(since, limit)))
-            # A failure is told to those who wait for it, and not to those who come later.
-            reading.add_done_callback(lambda done: done.exception() and self._scans.pop(key, None))
-            self._scans[key] = reading
-        return await asyncio.shield(self._scans[key])
+        if key not in self._queued:
+            self._queued[key] = self.loop.create_task(self._scan(since, limit))
+        return await asyncio.shield(self._queued[key])
+
+    async def _scan(self, since: Cursor | None, limit: int) -> Scan:
+        async with self._turn:
+            # Whoever comes from now on may know of a later change, so another reading is theirs.
+            del self._queued[since, limit]
+            return await self.in_thread(lambda: scan_changes(since, limit))
 
     async def close(self) -> None:
         """Answer everybody who waits, and end the poller."""
@@ -162,6 +166,7 @@ class _Watch:
         self._changed.set()
         if self._poller is not None:
             await self._poller
+        await self.in_thread(lambda: connection.close())
         self._thread.shutdown()
 
     async def _poll(self) -> None:
@@ -173,17 +178,18 @@ class _Watch:
                 known = self._known  # waiters stay; their last reading tells them, or all is well again
             if known != self._known:
                 self._known = known
-                self._scans.clear()
                 self._changed.set()
                 self._changed = asyncio.Event()
             await asyncio.sleep(POLL_SECONDS)
 
 
 def _with_connection(read: Callable[[], T]) -> T:
+    """Read over the connection that the thread keeps; one that has failed is not used again."""
     try:
         return read()
-    finally:
+    except problems.DATABASE_AWAY:
         connection.close()
+        raise
 
 
 _watch: _Watch | None = None
