@@ -1,0 +1,206 @@
+"""Editing intent in a form: only what the person touched is written, and nothing that changed meanwhile.
+
+Owns the comparison of three versions of each field: as the form showed it, as the person sent it, and as it
+is stored now. The rules of the fields stand in `cameras.intent`; an action writes. Must not know a model.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from functools import cached_property
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import messages
+from django.core.exceptions import ObjectDoesNotExist
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext as _
+
+from cameras.actions import StaleRevision
+from cameras.intent import InvalidIntent
+from controlplane.access.admin.pages import PlainAdmin
+from controlplane.problems import FieldError
+
+ATTEMPTS = 3
+SHOWN_AT_MOST = 600
+
+
+class IntentForm(forms.ModelForm):
+    """A form over intent. It carries a digest of each field as it was shown, so it never blocks or doubles it."""
+
+    decided: ClassVar[tuple[str, ...]] = ()
+    secret: ClassVar[str] = ""
+    refused: ClassVar[Iterable[FieldError]] = ()
+
+    data: Any
+    _errors: Any
+
+    as_rendered = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        given = kwargs.get("initial") or {}
+        self.is_new = self.instance._state.adding
+        self.values: dict[str, Any] = {}
+        self.present = self.texts()
+        self.initial = {
+            **self.present,
+            **given,
+            self.secret: "",
+            "as_rendered": json.dumps(_digests(self.present)),
+        }
+        self.shown = {} if self.is_new else _read_digests(self.data.get("as_rendered", ""))
+
+    # What a form of one model says of itself.
+
+    def texts(self) -> dict[str, str]:
+        """Each field of the stored row as its input shows it; of a secret, something that changes with it."""
+        raise NotImplementedError
+
+    def read(self, name: str) -> Any:
+        """The value of one field as a rule takes it. Raises ValidationError."""
+        return self.cleaned_data[name]
+
+    def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        """The values as an action takes them. Raises InvalidIntent."""
+        raise NotImplementedError
+
+    def words(self, name: str) -> str:
+        """The stored value of a field in words."""
+        return self.present[name]
+
+    # What was touched, and what of it may be written.
+
+    @cached_property
+    def changed_data(self) -> list[str]:
+        return [name for name in self.decided if self._is_touched(name)]
+
+    def _is_touched(self, name: str) -> bool:
+        sent = self.data.get(name)
+        if sent is None:
+            return False
+        if self.is_new or name == self.secret:
+            return bool(sent.strip())
+        return _digest(sent) != self.shown.get(name, _digest(self.present[name]))
+
+    def _is_changed_meanwhile(self, name: str) -> bool:
+        present = _digest(self.present[name])
+        same = name != self.secret and _digest(self.data[name]) == present
+        return not same and self.shown.get(name, present) != present
+
+    def clean(self) -> dict[str, Any]:
+        values = {}
+        for name in self.decided if self.is_new else self.changed_data:
+            if name not in self.cleaned_data:
+                continue
+            if not self.is_new and self._is_changed_meanwhile(name):
+                self.add_error(name, self._meanwhile(name))
+                continue
+            try:
+                values[name] = self.read(name)
+            except forms.ValidationError as error:
+                self.add_error(name, error)
+        try:
+            self.values = self.rule(values) if values else {}
+        except InvalidIntent as error:
+            self._refuse(error.errors)
+        self._refuse(self.refused)
+        return self.cleaned_data
+
+    def _meanwhile(self, name: str) -> str:
+        present = self.words(name) or _("(empty)")
+        if len(present) > SHOWN_AT_MOST:
+            present = present[:SHOWN_AT_MOST] + "…"
+        return _(
+            "Somebody else changed this while the form was open; nothing was saved. It is now: %(present)s — "
+            "save again to replace that, or put it in here to keep it."
+        ) % {"present": present}
+
+    def _refuse(self, errors: Iterable[FieldError]) -> None:
+        faulty = set(self.errors)
+        for path, detail in errors:
+            name = path.partition(".")[0].partition("[")[0]
+            place = path[len(name) :].lstrip(".")
+            if name not in faulty:
+                known = name if name in self.fields else None
+                self.add_error(known, f"{place}: {detail}" if place else detail)
+
+    def full_clean(self) -> None:
+        super().full_clean()
+        if self.is_bound and self._errors:
+            self._show_present()
+
+    def _show_present(self) -> None:
+        """For the form that goes back to the person: what they did not touch is shown as it is now."""
+        if self.secret and self.data.get(self.secret):
+            self.add_error(self.secret, _("For safety it is not shown again: type it once more."))
+        if self.is_new:
+            return
+        self.data = self.data.copy()
+        for name in self.decided:
+            if name in self.data and name != self.secret and name not in self.changed_data:
+                self.data[name] = self.present[name]
+        self.data["as_rendered"] = json.dumps(_digests(self.present))
+
+    def _post_clean(self) -> None:
+        """Nothing is put on the row here: an action does that."""
+
+
+class IntentAdmin(PlainAdmin):
+    """Saves by `act`, which calls one action. Where that finds the row changed, the form is read anew."""
+
+    def act(self, request: HttpRequest, obj: Any, form: IntentForm, change: bool) -> Any:
+        """Call the action; returns the stored row."""
+        raise NotImplementedError
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.refused = getattr(request, "refused", ())
+        return form
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        return form.instance
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        stored = self.act(request, obj, form, change)
+        obj.pk, obj.name = stored.pk, stored.name
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The action has written everything."""
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        for _attempt in range(ATTEMPTS):
+            try:
+                return super().changeform_view(request, object_id, form_url, extra_context)
+            except InvalidIntent as error:  # found by the action: the form tells it
+                request.refused = error.errors  # type: ignore[attr-defined]
+            except (StaleRevision, ObjectDoesNotExist):  # changed between reading and locking
+                continue
+        self.message_user(request, _("This is being changed by others; look and try again."), messages.ERROR)
+        return HttpResponseRedirect(request.get_full_path())
+
+
+def _plain(text: str) -> str:
+    return text.replace("\r\n", "\n").strip()
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(_plain(text).encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _digests(texts: Mapping[str, str]) -> dict[str, str]:
+    return {name: _digest(text) for name, text in texts.items()}
+
+
+def _read_digests(text: str) -> dict[str, str]:
+    try:
+        read = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return {name: str(value) for name, value in read.items()} if isinstance(read, dict) else {}

@@ -1,0 +1,41 @@
+"""The `now` of a request, and how the admin words moments."""
+
+from datetime import UTC, datetime
+
+from django.http import HttpRequest
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+
+def now_of(request: HttpRequest) -> datetime:
+    """When this request was asked, read once: a badge, a filter and a log entry of one page agree."""
+    if not hasattr(request, "asked_at"):
+        request.asked_at = timezone.now()  # type: ignore[attr-defined]
+    return request.asked_at  # type: ignore[attr-defined]
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """How long a moment lies back, in words that say enough at a glance."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    return _("%(count)d s") % {"count": seconds} if seconds < 60 else timesince(moment, now, depth=1)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    return _("%(age)s ago") % {"age": age(moment, now)} if moment < now else _("just now")
+
+
+def exact(moment: datetime) -> str:
+    """To the second, in UTC."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def aged(moment: datetime | None, now: datetime, never: str = "") -> SafeString | str:
+    """The age of a moment above the moment itself."""
+    if moment is None:
+        return never or _("never")
+    return format_html(
+        '<span class="cp-stack">{}<span class="cp-under">{}</span></span>', ago(moment, now), exact(moment)
+    )

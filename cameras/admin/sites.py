@@ -1,0 +1,166 @@
+"""Sites in the admin: where cameras are, how many each has, and in which time zone its days begin."""
+
+import zoneinfo
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin.utils import unquote
+from django.db import transaction
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action, display
+from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
+
+from cameras import actions
+from cameras.admin.editing import IntentAdmin, IntentForm
+from cameras.admin.moments import now_of
+from cameras.intent import MAX_LOCATION, MAX_NAME, clean_site
+from cameras.models import Site
+from controlplane.access.admin.pages import audit_trail_of
+from controlplane.access.authentication import author_of
+
+
+@cache
+def _zone_names() -> list[str]:
+    return sorted(zoneinfo.available_timezones())
+
+
+def _zone_choices() -> list[tuple[str, str]]:
+    return [(name, name) for name in _zone_names()]
+
+
+class SiteForm(IntentForm):
+    decided = ("name", "timezone", "location", "latitude", "longitude")
+
+    name = forms.CharField(label=_("Name"), widget=UnfoldAdminTextInputWidget({"maxlength": MAX_NAME}))
+    timezone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=_zone_choices,
+        widget=UnfoldAdminSelect2Widget,
+        help_text=_("By its IANA name; it says when the site's days begin."),
+    )
+    location = forms.CharField(
+        label=_("Location"),
+        required=False,
+        help_text=_("Address or directions."),
+        widget=UnfoldAdminTextInputWidget({"maxlength": MAX_LOCATION}),
+    )
+    latitude = forms.FloatField(
+        label=_("Latitude"),
+        required=False,
+        help_text=_("Degrees from -90 to 90."),
+        widget=UnfoldAdminDecimalFieldWidget({"step": "any"}),
+    )
+    longitude = forms.FloatField(
+        label=_("Longitude"),
+        required=False,
+        help_text=_("Degrees from -180 to 180."),
+        widget=UnfoldAdminDecimalFieldWidget({"step": "any"}),
+    )
+
+    class Meta:
+        model = Site
+        fields = ()
+
+    def texts(self) -> dict[str, str]:
+        shown = {name: getattr(self.instance, name) for name in self.decided}
+        return {name: "" if value is None else str(value) for name, value in shown.items()}
+
+    def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        return clean_site(values, new=self.is_new)
+
+
+@admin.register(Site)
+class SiteAdmin(IntentAdmin):
+    form = SiteForm
+    list_display = ("name", "cameras", "timezone", "location")
+    search_fields = ("name", "location")
+    search_help_text = _("Name or location")
+    ordering = ("name",)
+    actions = ("delete_selected",)
+    add_fieldsets = (
+        (None, {"fields": ("name", "timezone", "location")}),
+        (_("Coordinates"), {"fields": (("latitude", "longitude"),)}),
+    )
+    fieldsets = (
+        (None, {"fields": ("as_rendered", "name", "timezone", "location")}),
+        add_fieldsets[1],
+    )
+    fieldsets_to_view = (
+        (None, {"fields": ("name", "timezone", "location")}),
+        add_fieldsets[1],
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).annotate(camera_count=Count("cameras"))
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        if obj and not self.has_change_permission(request, obj):
+            return self.fieldsets_to_view
+        return super().get_fieldsets(request, obj)
+
+    def log_of(self, request: HttpRequest, object_id: str) -> str | None:
+        return audit_trail_of(request, object_id)
+
+    @display(description=_("cameras"), ordering="camera_count")
+    def cameras(self, site: Any) -> SafeString | str:
+        if not site.camera_count:
+            return "0"
+        query = f"?site__id__exact={site.pk}"
+        url = reverse("admin:cameras_camera_changelist") + query
+        return format_html('<a class="cp-link" href="{}">{}</a>', url, f"{site.camera_count:,}")
+
+    def act(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> Site:
+        by, now = author_of(request, "admin"), now_of(request)
+        if not change:
+            return actions.register_site(values=form.values, by=by, now=now)
+        return actions.update_site(site=obj, values=form.values, by=by, now=now)
+
+    # --- Removal ------------------------------------------------------------------------------------------
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        site = self.get_object(request, unquote(object_id))
+        try:
+            if site and site.camera_count and self.has_delete_permission(request, site):
+                raise actions.SiteInUse
+            return super().delete_view(request, object_id, extra_context)
+        except actions.SiteInUse:
+            self._tell_in_use(request, [site])
+            return HttpResponseRedirect(reverse("admin:cameras_site_change", args=[object_id]))
+
+    @action(description=IntentAdmin.delete_selected.short_description, permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        in_use = [site for site in queryset if site.camera_count]
+        try:
+            if in_use:
+                raise actions.SiteInUse
+            with transaction.atomic():
+                return super().delete_selected(request, queryset)
+        except actions.SiteInUse:
+            self._tell_in_use(request, in_use)
+            return None
+
+    def delete_model(self, request: HttpRequest, obj: Site) -> None:
+        actions.retire_site(site=obj, by=author_of(request, "admin"), now=now_of(request))
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for site in queryset:
+            self.delete_model(request, site)
+
+    def _tell_in_use(self, request: HttpRequest, sites: list[Any]) -> None:
+        names = ", ".join(f"{site.name} ({site.camera_count})" for site in sites[:10])
+        text = gettext("There are still cameras at %(sites)s: move or delete them first. Nothing was deleted.")
+        self.message_user(request, text % {"sites": names or gettext("a site")}, messages.ERROR)

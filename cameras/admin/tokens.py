@@ -1,0 +1,215 @@
+"""Tokens of machines in the admin: made, shown once, revoked.
+
+They stand with the cameras because their binding names one, or a site; access itself knows neither.
+"""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
+from unfold.decorators import action, display
+from unfold.views import ChangeList
+
+from cameras.admin.moments import aged, exact, now_of
+from cameras.admin.token_form import TokenForm
+from cameras.models import Camera, Site
+from controlplane.access import tokens
+from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
+from controlplane.access.authentication import author_of
+from controlplane.access.models import ApiToken
+
+STATES = {"active": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
+STATE_COLOURS = {"active": "success", "expired": "warning", "revoked": "danger"}
+
+
+class StateFilter(DropdownFilter):
+    title = _("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Any:
+        return STATES.items()
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "revoked":
+            return queryset.exclude(revoked_at=None)
+        expired = queryset.filter(revoked_at=None, expires_at__lte=now_of(request))
+        if self.value() == "expired":
+            return expired
+        if self.value() == "active":
+            return queryset.filter(revoked_at=None).exclude(pk__in=expired.values("pk"))
+        return queryset
+
+
+class NamedChangeList(ChangeList):
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        name_bindings(self.result_list, request)
+
+
+def name_bindings(rows: list[Any], request: HttpRequest) -> None:
+    """Put the name of what each token is bound to on the row: two queries for any number of rows."""
+    cameras = Camera.objects.filter(pk__in={row.camera_id for row in rows if row.camera_id})
+    sites = Site.objects.filter(pk__in={row.site_id for row in rows if row.site_id})
+    names = dict([*cameras.values_list("pk", "name"), *sites.values_list("pk", "name")])
+    for row in rows:
+        row.asked_at = now_of(request)
+        row.bound_to = names.get(row.camera_id or row.site_id, gettext("(deleted)"))
+
+
+@admin.register(ApiToken)
+class TokenAdmin(PlainAdmin):
+    form = TokenForm
+    list_display = ("name", "state", "role", "binding", "hint", "last_used", "expires")
+    list_filter = (("role", ChoicesDropdownFilter), StateFilter)
+    list_filter_submit = True
+    search_fields = ("name", "hint")
+    search_help_text = _("Name or first characters")
+    ordering = ("-created_at", "pk")
+    actions = ("revoke_selected",)
+    change_form_outer_before_template = "admin/access/token_revocation.html"
+    add_fieldsets = (
+        (None, {"fields": ("name", "role")}),
+        (_("Binding"), {"fields": (("camera", "site"),)}),
+        (_("Validity"), {"fields": ("expires_at",)}),
+    )
+    fieldsets = (
+        (None, {"fields": ("name", "state_in_words", "role", "binding", "hint")}),
+        (_("History"), {"fields": ("created", "created_by", "last_used", "expires", "revoked")}),
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_revoke_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("access.change_apitoken")
+
+    def log_of(self, request: HttpRequest, object_id: str) -> str | None:
+        return audit_trail_of(request, object_id)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return NamedChangeList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        token = super().get_object(request, object_id, from_field)
+        if token:
+            name_bindings([token], request)
+        return token
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.request = request
+        return form
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        context["may_revoke"] = self.has_revoke_permission(request)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- Making -------------------------------------------------------------------------------------------
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        return form.instance
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        given = form.cleaned_data
+        token, obj.secret = tokens.create_token(
+            name=given["name"],
+            role=given["role"],
+            camera_id=given["camera"].pk if given["camera"] else None,
+            site_id=given["site"].pk if given["site"] else None,
+            expires_at=given["expires_at"],
+            by=author_of(request, "admin"),
+            now=now_of(request),
+        )
+        obj.pk, obj.name = token.pk, token.name
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The action has written everything."""
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """The one page that shows the secret: the answer itself, so that no cookie or session ever holds it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Token %(name)s") % {"name": obj.name},
+            "token": obj,
+            "secret": obj.secret,
+        }
+        response = TemplateResponse(request, "admin/access/token_secret.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    # --- Revoking -----------------------------------------------------------------------------------------
+
+    @action(description=_("Revoke selected tokens"), permissions=["revoke"])
+    def revoke_selected(self, request: HttpRequest, queryset: Any) -> None:
+        self._revoke(request, list(queryset.values_list("pk", flat=True)))
+
+    def _revoke(self, request: HttpRequest, ids: list[UUID]) -> None:
+        revoked = tokens.revoke_tokens(ids=ids, by=author_of(request, "admin"), now=now_of(request))
+        text = ngettext("%(count)d token revoked.", "%(count)d tokens revoked.", revoked) % {"count": revoked}
+        if revoked:
+            text += " " + gettext("It is refused everywhere within 30 seconds.")
+        self.message_user(request, text, messages.SUCCESS if revoked else messages.INFO)
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.revoke_view)
+        return [path("<uuid:token_id>/revoke/", view, name="access_apitoken_revoke"), *super().get_urls()]
+
+    def revoke_view(self, request: HttpRequest, token_id: UUID) -> HttpResponse:
+        """Revoke from the token's page: a POST with its CSRF token."""
+        if request.method == "POST":
+            if not self.has_revoke_permission(request):
+                raise PermissionDenied
+            self._revoke(request, [token_id])
+        return HttpResponseRedirect(reverse("admin:access_apitoken_change", args=[token_id]))
+
+    # --- Columns ------------------------------------------------------------------------------------------
+
+    @display(description=_("state"), label=STATE_COLOURS)
+    def state(self, token: Any) -> tuple[str, Any]:
+        if token.revoked_at:
+            state = "revoked"
+        else:
+            state = "expired" if token.expires_at and token.expires_at <= token.asked_at else "active"
+        return state, STATES[state]
+
+    @display(description=_("state"))
+    def state_in_words(self, token: Any) -> Any:
+        return self.state(token)[1]
+
+    @display(description=_("bound to"))
+    def binding(self, token: Any) -> str:
+        if token.camera_id:
+            return gettext("camera %(name)s") % {"name": token.bound_to}
+        if token.site_id:
+            return gettext("site %(name)s") % {"name": token.bound_to}
+        return gettext("nothing: sees all")
+
+    @display(description=_("created"))
+    def created(self, token: Any) -> Any:
+        return aged(token.created_at, token.asked_at)
+
+    @display(description=_("last used"), ordering="last_used_at")
+    def last_used(self, token: Any) -> Any:
+        return aged(token.last_used_at, token.asked_at)
+
+    @display(description=_("expires"), ordering="expires_at")
+    def expires(self, token: Any) -> Any:
+        return exact(token.expires_at) if token.expires_at else gettext("never")
+
+    @display(description=_("revoked"))
+    def revoked(self, token: Any) -> Any:
+        return aged(token.revoked_at, token.asked_at, gettext("no"))

@@ -1,0 +1,41 @@
+"""The audit trail in the admin: only read, newest first."""
+
+from django.contrib import admin
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+
+from controlplane.access.admin.pages import DoorFilter, ReadOnlyAdmin
+from controlplane.access.models import AuditEntry
+
+
+@admin.register(AuditEntry)
+class AuditEntryAdmin(ReadOnlyAdmin):
+    list_display = ("moment", "by", "action", "object", "field_names", "door")
+    list_filter = (DoorFilter,)
+    list_filter_submit = True
+    search_fields = ("by", "action", "object_name", "object_id", "request_id")
+    search_help_text = _("Who, action, object, its id or the request's id")
+    ordering = ("-at", "-id")
+    fields = (
+        "moment",
+        "by",
+        "door",
+        "request_id",
+        "action",
+        "object_type",
+        "object_name",
+        "object_id",
+        "field_names",
+    )
+
+    @display(description=_("at"), ordering="at")
+    def moment(self, entry: AuditEntry) -> str:
+        return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+
+    @display(description=_("object"))
+    def object(self, entry: AuditEntry) -> str:
+        return f"{entry.object_type} {entry.object_name or entry.object_id}"
+
+    @display(description=_("fields"))
+    def field_names(self, entry: AuditEntry) -> str:
+        return ", ".join(map(str, entry.fields)) or "–"

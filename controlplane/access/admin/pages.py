@@ -1,0 +1,103 @@
+"""What every page of the admin has in common: bounded lists, removal that asks first, logs that are only read."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.admin import ShowFacets
+from django.contrib.admin.actions import delete_selected as confirm_and_delete
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.admin import ModelAdmin
+from unfold.contrib.filters.admin import DropdownFilter
+from unfold.decorators import action
+from unfold.paginator import InfinitePaginator
+
+# The confirmation sends one input a row, and Django takes 1,000 inputs.
+DELETE_AT_MOST = 500
+
+
+class PlainAdmin(ModelAdmin):
+    """What every list and every removal have in common."""
+
+    list_per_page = 50
+    show_full_result_count = False
+    show_facets = ShowFacets.NEVER  # they count the whole table once for every choice
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if any("\0" in text for name, texts in request.GET.lists() for text in (name, *texts)):
+            return HttpResponseRedirect(request.path)  # no database compares with a NUL
+        return super().changelist_view(request, extra_context)
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """The log that knows of every door, where there is one for this row."""
+        url = self.log_of(request, object_id)
+        return HttpResponseRedirect(url) if url else super().history_view(request, object_id, extra_context)
+
+    def log_of(self, request: HttpRequest, object_id: str) -> str | None:
+        return None
+
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> tuple[Any, Any, Any, Any]:
+        """Only the rows themselves: what goes with them is the action's, and listing it could take minutes."""
+        rows = list(objs)
+        allowed = all(self.has_delete_permission(request, row) for row in rows)
+        names = [str(row) for row in rows]
+        counts = {self.opts.verbose_name_plural: len(rows)}
+        return names, counts, set() if allowed else {self.opts.verbose_name}, []
+
+    @action(description=_("Delete selected %(verbose_name_plural)s"), permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        if queryset.count() > DELETE_AT_MOST:
+            text = gettext("Delete at most %(count)d at a time; nothing was deleted.") % {"count": DELETE_AT_MOST}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        return confirm_and_delete(self, request, queryset)
+
+
+class ReadOnlyAdmin(PlainAdmin):
+    """A log: newest first, only read, and never counted."""
+
+    paginator = InfinitePaginator
+    actions = None
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        extra_context = {**(extra_context or {}), "show_history": False}
+        return super().changeform_view(request, object_id, form_url, extra_context)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class DoorFilter(DropdownFilter):
+    """By known doors: asking the log which ones occur would read all of it."""
+
+    title = _("door")
+    parameter_name = "door"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
+        return [("admin", _("Admin")), ("api", _("API")), ("cli", _("Command line"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        return queryset.filter(door=self.value()) if self.value() else queryset
+
+
+def audit_trail_of(request: HttpRequest, object_id: str) -> str | None:
+    """Where the audit trail of one object is read, for whoever may."""
+    if not request.user.has_perm("access.view_auditentry"):
+        return None
+    return f"{reverse('admin:access_auditentry_changelist')}?{urlencode({'q': object_id})}"

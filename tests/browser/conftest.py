@@ -1,0 +1,80 @@
+"""A real browser against the running service: one chromium for the session, a fresh profile for each test."""
+
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.db import connections
+from playwright.sync_api import Page, sync_playwright
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+SWITCHES = [
+    "--headless=new",
+    "--remote-debugging-port=0",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-dev-shm-usage",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--no-first-run",
+]
+PASSWORD = "a-password-for-one-test"
+
+
+@pytest.fixture(scope="session")
+def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Where the browser listens. It is a process of its own: Playwright keeps an event loop in the thread that
+    uses it, in which Django refuses the ORM, so each test connects for itself and leaves no loop behind.
+    """
+    profile = tmp_path_factory.mktemp("chromium")
+    process = subprocess.Popen(
+        [CHROMIUM, *SWITCHES, f"--user-data-dir={profile}"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    listening = profile / "DevToolsActivePort"
+    started = time.monotonic()
+    while not (listening.exists() and listening.read_text()):
+        assert process.poll() is None, "chromium ended by itself"
+        assert time.monotonic() - started < 30, "chromium does not listen"
+        time.sleep(0.05)
+    yield f"http://127.0.0.1:{listening.read_text().splitlines()[0]}"
+    process.terminate()
+    process.wait(15)
+
+
+@pytest.fixture
+def tab(chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Page]:
+    """Console errors, refusals by the CSP, dialogs and requests to the outside fail the test."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    faults: list[str] = []
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.connect_over_cdp(chromium)
+        context = browser.new_context(base_url=live_server.url)
+        context.set_default_timeout(15_000)
+        tab = context.new_page()
+        tab.on("console", lambda line: line.type == "error" and faults.append(f"{tab.url}: {line.text}"))
+        tab.on("pageerror", lambda error: faults.append(f"{tab.url}: {error}"))
+        tab.on("dialog", lambda dialog: (faults.append(f"{tab.url}: a dialog"), dialog.dismiss()))
+        inside = (live_server.url, "data:")
+        tab.on("request", lambda asked: asked.url.startswith(inside) or faults.append(f"asked {asked.url}"))
+        yield tab
+        context.close()
+        connections.close_all()  # those of this loop: Django keeps them apart from the thread's own
+    assert faults == []
+
+
+@pytest.fixture
+def administrator(tab: Page, groups: None) -> Page:
+    """The tab, with an administrator signed in by the form."""
+    anna = User.objects.create_user("anna", password=PASSWORD, is_staff=True)
+    anna.groups.add(Group.objects.get(name="Administrators"))
+    tab.goto("/admin/")
+    tab.get_by_label("Username").fill("anna")
+    tab.get_by_label("Password").fill(PASSWORD)
+    tab.get_by_role("button", name="Log in").click()
+    tab.wait_for_url("**/admin/")
+    return tab

@@ -1,0 +1,133 @@
+"""The admin as a person uses it, in a real browser."""
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cameras.models import Camera, Change, Site
+from controlplane.access import tokens
+from controlplane.access.models import ApiToken
+from tests.factories import NOW, make_camera, make_site
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(2)</script>{{constructor.constructor('alert(3)')()}}"
+
+
+def choose(page: Page, field: str, name: str) -> None:
+    """Search and choose in one of the selects that ask the server."""
+    page.locator(f"#id_{field} + .select2-container .select2-selection").click()
+    page.locator(".select2-search__field").fill(name)
+    page.locator(".select2-results__option").filter(has_text=name).first.click()
+
+
+def test_a_person_registers_a_camera(administrator: Page) -> None:
+    page = administrator
+    make_site("North")
+    page.goto("/admin/cameras/camera/")
+    page.locator("a[href*='camera/add']").first.click()
+    page.get_by_label("Name").fill("Main gate")
+    choose(page, "site", "Nor")
+    page.get_by_label("Connection string").fill("rtsp://user:pass word@10.0.0.5/stream")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("type it once more")).to_be_visible()
+    expect(page.get_by_label("Connection string")).to_have_value("")
+    page.get_by_label("Connection string").fill("rtsp://user:password@10.0.0.5/stream")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_role("link", name="Main gate").first).to_be_visible()
+    camera = Camera.objects.get()
+    assert (camera.name, camera.site.name, camera.desired_state) == ("Main gate", "North", "stopped")
+
+
+def test_a_person_changes_one_field_and_nothing_else_is_written(administrator: Page) -> None:
+    zone = {"type": "Polygon", "coordinates": [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]]}
+    camera = make_camera(site=make_site("North"), notes="two\nlines", zone_config=zone, model_config={"a": [1, 2]})
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    page.get_by_label("Location").fill("roof")
+    Camera.objects.update(notes="theirs\n\nnow")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    assert Camera.objects.get().notes == "theirs\n\nnow"
+    assert Change.objects.latest("revision").diff.keys() == {"location"}
+
+
+def test_a_person_stops_three_cameras_at_once_and_starts_one_from_its_page(administrator: Page) -> None:
+    cameras = [make_camera(f"Gate {n}", desired_state="running", now=NOW) for n in range(4)]
+    page = administrator
+    page.goto("/admin/cameras/camera/?desired_state__exact=running")
+    for camera in cameras[:3]:
+        page.locator(f"input.action-select[value='{camera.pk}']").check()
+    page.get_by_label("Select action to run").select_option("stop_cameras")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text("3 cameras stopped.")).to_be_visible()
+    assert Camera.objects.filter(desired_state="running").get() == cameras[3]
+
+    page.goto(f"/admin/cameras/camera/{cameras[0].pk}/change/")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("1 camera started.")).to_be_visible()
+    assert Camera.objects.filter(desired_state="running").count() == 2
+
+
+def test_a_person_finds_the_silent_cameras_of_a_site(administrator: Page) -> None:
+    north = make_site("North")
+    make_camera("Silent north", site=north, desired_state="running", now=NOW)
+    make_camera("Silent south", desired_state="running", now=NOW)
+    page = administrator
+    page.get_by_role("link", name="Offline").click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    page.goto(f"/admin/cameras/camera/?status=offline&site__id__exact={north.pk}")
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+
+
+def test_a_token_is_seen_once(administrator: Page) -> None:
+    camera = make_camera("Gate")
+    page = administrator
+    page.goto("/admin/access/apitoken/add/")
+    page.get_by_label("Name").fill("worker of the gate")
+    page.get_by_label("Role").select_option("worker")
+    choose(page, "camera", "Gat")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    secret = page.get_by_label("Secret").input_value()
+    token = ApiToken.objects.get()
+    assert (token.digest, token.camera_id) == (tokens.digest_of(secret), camera.pk)
+    page.get_by_role("link", name="The token's page").click()
+    expect(page.get_by_text("camera Gate")).to_be_visible()
+    assert secret not in page.content()
+    page.get_by_role("button", name="Revoke").click()
+    expect(page.get_by_text("1 token revoked.")).to_be_visible()
+
+
+def test_no_page_breaks_its_own_rules_or_runs_what_somebody_typed(administrator: Page) -> None:
+    """The fixture fails on a console error, a refusal by the CSP, a dialog or a request to the outside."""
+    site = make_site(HOSTILE, location=HOSTILE)
+    camera = make_camera(HOSTILE, site=site, location=HOSTILE, notes=HOSTILE, desired_state="running", now=NOW)
+    page = administrator
+    for path in [
+        "",
+        "cameras/camera/",
+        "cameras/camera/add/",
+        f"cameras/camera/{camera.pk}/change/",
+        f"cameras/camera/{camera.pk}/delete/",
+        "cameras/site/",
+        "cameras/site/add/",
+        f"cameras/site/{site.pk}/change/",
+        "cameras/change/",
+        f"cameras/change/{Change.objects.get().pk}/change/",
+        "access/apitoken/",
+        "access/apitoken/add/",
+        "access/auditentry/",
+        "auth/user/",
+        "auth/user/add/",
+        "auth/group/",
+        "password_change/",
+    ]:
+        page.goto(f"/admin/{path}", wait_until="networkidle")
+    page.goto("/admin/access/apitoken/add/")
+    choose(page, "site", "onerror")
+    expect(page.locator(".select2-selection__rendered").filter(has_text="onerror")).to_be_visible()
+    assert Site.objects.get().name == HOSTILE
