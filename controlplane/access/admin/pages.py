@@ -90,7 +90,7 @@ class DoorFilter(DropdownFilter):
     parameter_name = "door"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return [("admin", _("Admin")), ("api", _("API")), ("cli", _("Command line"))]
+        return [("admin", _("Admin")), ("api", _("API")), ("command", _("Command"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         return queryset.filter(door=self.value()) if self.value() else queryset
