@@ -23,6 +23,9 @@ ATTEMPTS = 4
 # partition is just being made.
 RETRIED = {"40P01", "40001", "23503", "23514"}
 
+# To one that is bound elsewhere, or of a camera that there is not, nothing is told of a camera.
+_UNKNOWN = {Outcome.UNKNOWN_CAMERA, Outcome.FORBIDDEN}
+
 EVENTS = Counter("controlplane_ingest_events_total", "Events of workers by what became of them.", ["outcome"])
 
 
@@ -62,41 +65,43 @@ def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receip
 
 def _accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
     cameras = _look_up({event.camera_id for submission in submissions for event in submission.events})
+    horizon = now + AHEAD_TOLERANCE
     tallies: dict[UUID, CameraTally] = {}
-    first: dict[Key, Event] = {}
-    for submission in submissions:
-        for event in submission.events:
-            if _refused(submission.principal, event, cameras) is None:
+    first: dict[Key, Event] = {}  # of each key in this group, the event that may be stored
+    faults: list[Outcome | None] = []
+    for principal, events in submissions:
+        for event in events:
+            fault = _refused(principal, event, cameras)
+            if fault is None:
                 tally = tallies.setdefault(event.camera_id, CameraTally())
                 tally.hear(event)
-                if event.timestamp <= now + AHEAD_TOLERANCE:
-                    first.setdefault((event.camera_id, event.timestamp, event.zone), event)
+                if event.timestamp > horizon:
+                    fault = Outcome.IN_FUTURE
+                else:
+                    first.setdefault(event[:3], event)
                     tally.see(event)
-    if not tallies:
-        return [
-            [Receipt(_refused(principal, event, cameras) or Outcome.FORBIDDEN) for event in events]
-            for principal, events in submissions
-        ]
+            faults.append(fault)
     writer = postgresql_writer if connection.vendor == "postgresql" else portable_writer
-    fresh = writer.store(sorted(first.values()), tallies, now)
+    fresh: set[Key] = writer.store(sorted(first.values()), tallies, now) if tallies else set()
     # What was not stored now is compared with what was; what comes twice in this group, with its first.
     values = {key: (event.occupancy, event.confidence) for key, event in first.items()}
     if len(fresh) < len(first):
         values |= writer.stored_values([key for key in first if key not in fresh])
+    told = iter(faults)
     receipts = []
-    for principal, events in submissions:
+    for _, events in submissions:
         group = []
         for event in events:
-            outcome = _refused(principal, event, cameras)
-            if outcome is None:
-                outcome = _outcome(event, fresh, values, now)
-                tallies[event.camera_id].count(outcome)
-                known = cameras[event.camera_id]
-                group.append(Receipt(outcome, known.desired_state, known.generation))
-            else:
+            outcome = next(told) or _stored_as(event, fresh, values)
+            if outcome in _UNKNOWN:
                 group.append(Receipt(outcome))
+                continue
+            tallies[event.camera_id].count(outcome)
+            _, desired_state, generation = cameras[event.camera_id]
+            group.append(Receipt(outcome, desired_state, generation))
         receipts.append(group)
-    writer.count(tallies)
+    if tallies:
+        writer.count(tallies)
     return receipts
 
 
@@ -119,10 +124,8 @@ def _refused(principal: Principal, event: Event, cameras: dict[UUID, KnownCamera
     return None
 
 
-def _outcome(event: Event, fresh: set[Key], values: dict[Key, tuple[int, float]], now: datetime) -> Outcome:
-    if event.timestamp > now + AHEAD_TOLERANCE:
-        return Outcome.IN_FUTURE
-    key = (event.camera_id, event.timestamp, event.zone)
+def _stored_as(event: Event, fresh: set[Key], values: dict[Key, tuple[int, float]]) -> Outcome:
+    key = event[:3]
     if key in fresh:
         fresh.discard(key)  # the next one with this key is a repetition
         return Outcome.STORED
