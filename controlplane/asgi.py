@@ -20,7 +20,7 @@ from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send  # noqa: E402
 from controlplane.probes import answer_livez  # noqa: E402
 from telemetry import door  # noqa: E402
-from telemetry.group_commit import close_group_commit  # noqa: E402
+from telemetry.lanes import close_lanes  # noqa: E402
 
 
 def _with_static_files(inner: Any) -> Any:
@@ -59,6 +59,6 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await watch.close_watch()
-            await close_group_commit()
+            await close_lanes()
             await send({"type": "lifespan.shutdown.complete"})
             return

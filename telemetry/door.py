@@ -1,6 +1,6 @@
 """The fast door: POST /telemetry and POST /telemetry/{camera_id} as a bare ASGI callable.
 
-It translates HTTP to `wire` and one call of the group commit, and the answer back. The door of Django
+It translates HTTP to `wire` and one call of the lanes, and the answer back. The door of Django
 (`telemetry.api`) makes the same promises where there is no event loop; one set of contract tests holds both.
 """
 
@@ -23,8 +23,9 @@ from controlplane.bare_asgi import (
 )
 from controlplane.problems import Problem
 from telemetry import wire
-from telemetry.group_commit import QueueFull, group_commit
+from telemetry.group_commit import QueueFull
 from telemetry.ingest import Submission
+from telemetry.lanes import lanes
 
 PREFIX = "/telemetry"
 
@@ -83,7 +84,7 @@ async def _single(
         raise wire.no_such_camera()
     body = await read_body(scope, receive, wire.MAX_SINGLE_BYTES)
     event = wire.read_single(camera_id, body)
-    (receipt,) = await group_commit().submit(Submission(principal, (event,)))
+    (receipt,) = await lanes().submit(Submission(principal, (event,)))
     return wire.answer_single(receipt, timezone.now())
 
 
@@ -92,7 +93,7 @@ async def _batch(principal: Principal, media_type: str, scope: Scope, receive: R
         raise wire.unsupported("`application/json` or `application/x-ndjson`")
     body = await read_body(scope, receive, wire.MAX_BATCH_BYTES)
     batch = wire.read_batch(body, ndjson=media_type == "ndjson")
-    receipts = await group_commit().submit(Submission(principal, batch.events)) if batch.events else []
+    receipts = await lanes().submit(Submission(principal, batch.events)) if batch.events else []
     return wire.answer_batch(batch, receipts, timezone.now())
 
 

@@ -23,7 +23,6 @@ from telemetry.wire import Receipt
 
 MAX_WAITING_EVENTS = 20_000
 MAX_GROUP_EVENTS = 1_000
-STALLED_AFTER_SECONDS = 5.0
 
 GROUP_EVENTS = Histogram(
     "controlplane_ingest_group_events",
@@ -57,8 +56,9 @@ class _Waiter(NamedTuple):
 class GroupCommit:
     """The queue of one event loop. What is handed in is answered after its commit, or not at all."""
 
-    def __init__(self, accept: Accept = accept) -> None:
+    def __init__(self, accept: Accept = accept, max_group_events: int = MAX_GROUP_EVENTS) -> None:
         self._accept = accept
+        self._max_group_events = max_group_events
         self._loop = asyncio.get_running_loop()
         self._writer = ThreadPoolExecutor(1, "ingest", initializer=_own_connection)
         self._waiters: deque[_Waiter] = deque()
@@ -72,7 +72,7 @@ class GroupCommit:
         Raises QueueFull; OperationalError or InterfaceError where the database is away; whatever else the
         transaction raised.
         """
-        if self._waiting_events + len(submission.events) > MAX_WAITING_EVENTS:
+        if not self.has_room_for(len(submission.events)):
             raise QueueFull
         answer: asyncio.Future[list[Receipt]] = self._loop.create_future()
         self._waiters.append(_Waiter(submission, answer, self._loop.time()))
@@ -80,6 +80,9 @@ class GroupCommit:
         if self._pump is None or self._pump.done():
             self._pump = self._loop.create_task(self._commit_all())
         return await answer
+
+    def has_room_for(self, events: int) -> bool:
+        return self._waiting_events + events <= MAX_WAITING_EVENTS
 
     def oldest_wait_seconds(self) -> float:
         """How long the oldest request has been waiting for its commit."""
@@ -110,7 +113,7 @@ class GroupCommit:
     def _take_group(self) -> list[_Waiter]:
         group: list[_Waiter] = []
         events = 0
-        while self._waiters and events < MAX_GROUP_EVENTS:
+        while self._waiters and events < self._max_group_events:
             waiter = self._waiters.popleft()
             self._waiting_events -= len(waiter.submission.events)
             if not waiter.answer.done():  # whoever hung up before the commit is not stored
@@ -167,29 +170,3 @@ def _own_connection() -> None:
         }
     backend = load_backend(settings["ENGINE"])
     connections[DEFAULT_DB_ALIAS] = backend.DatabaseWrapper(settings, DEFAULT_DB_ALIAS)
-
-
-_of_process: tuple[asyncio.AbstractEventLoop, GroupCommit] | None = None
-
-
-def group_commit() -> GroupCommit:
-    """The queue of this process, made at its first use in the loop that serves."""
-    global _of_process
-    loop = asyncio.get_running_loop()
-    if _of_process is None or _of_process[0] is not loop:
-        _of_process = loop, GroupCommit()
-    return _of_process[1]
-
-
-async def close_group_commit() -> None:
-    """Commit what waits in this process, because it stops."""
-    global _of_process
-    if _of_process is not None:
-        _, queue = _of_process
-        _of_process = None
-        await queue.close()
-
-
-def oldest_wait_seconds() -> float:
-    """How long the oldest request of this process has been waiting; 0 where nothing was ever handed in."""
-    return _of_process[1].oldest_wait_seconds() if _of_process else 0.0

@@ -6,10 +6,11 @@ from datetime import datetime
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
-from telemetry.group_commit import STALLED_AFTER_SECONDS, oldest_wait_seconds
+from telemetry.lanes import oldest_wait_seconds
 from telemetry.partitions import days_ahead
 
 DAYS_AHEAD_WARNING = 2
+STALLED_AFTER_SECONDS = 5.0
 
 
 def check_ingest(now: datetime) -> Finding:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from telemetry import door as fast_door
-from telemetry.group_commit import close_group_commit
+from telemetry.lanes import close_lanes
 from tests.asgi_client import AsgiClient
 from tests.factories import ApiClient, make_token
 
@@ -50,7 +50,7 @@ def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
     if request.param == "django":
         yield Doors(None)
         return
-    asgi = AsgiClient(fast_door.application, close_group_commit)
+    asgi = AsgiClient(fast_door.application, close_lanes)
     yield Doors(asgi)
     asgi.close()
 

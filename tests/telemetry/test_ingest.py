@@ -76,7 +76,9 @@ def test_the_receipts_of_several_requests_in_one_group_are_each_their_own(writer
         ["forbidden", "stored"],
         ["duplicate", "conflict"],
     ]
-    counts = CameraVitals.objects.values_list("accepted_count", "duplicate_count", "conflict_count", "rejected_count")
+    counts = CameraVitals.objects.values_list(
+        "accepted_count", "duplicate_count", "conflict_count", "rejected_count"
+    )
     assert list(counts.filter(pk=one.pk)) == [(1, 1, 0, 0)], "what was bound elsewhere counts for nobody"
     assert list(counts.filter(pk=two.pk)) == [(1, 0, 1, 0)]
 

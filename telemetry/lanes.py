@@ -1,0 +1,76 @@
+"""Two lanes into the database for one process, so that batches do not hold up single events.
+
+A batch of more than a hundred events goes to a second writer with a connection of its own, in chunks that are
+sorted by camera. Must not import doors.
+"""
+
+import asyncio
+
+from telemetry.group_commit import GroupCommit, QueueFull
+from telemetry.ingest import Submission
+from telemetry.wire import Receipt
+
+QUICK_AT_MOST_EVENTS = 100
+CHUNK_EVENTS = 500
+
+
+class Lanes:
+    """The lanes of one event loop."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.quick = GroupCommit()
+        self.bulk = GroupCommit(max_group_events=CHUNK_EVENTS)
+
+    async def submit(self, submission: Submission) -> list[Receipt]:
+        """The receipts, in the order of the events, after the commit. Raises as `GroupCommit.submit` does."""
+        if len(submission.events) <= QUICK_AT_MOST_EVENTS:
+            return await self.quick.submit(submission)
+        return await self._submit_in_chunks(submission)
+
+    async def _submit_in_chunks(self, submission: Submission) -> list[Receipt]:
+        principal, events = submission
+        if not self.bulk.has_room_for(len(events)):
+            raise QueueFull
+        # Python's sort is stable: of two events with one key, the first stays the first.
+        order = sorted(range(len(events)), key=lambda index: events[index].camera_id)
+        chunks = [order[start : start + CHUNK_EVENTS] for start in range(0, len(order), CHUNK_EVENTS)]
+        answers = await asyncio.gather(
+            *(self.bulk.submit(Submission(principal, [events[index] for index in chunk])) for chunk in chunks)
+        )
+        receipts: dict[int, Receipt] = {}
+        for chunk, answer in zip(chunks, answers, strict=True):
+            receipts.update(zip(chunk, answer, strict=True))
+        return [receipts[index] for index in range(len(events))]
+
+    def oldest_wait_seconds(self) -> float:
+        return max(self.quick.oldest_wait_seconds(), self.bulk.oldest_wait_seconds())
+
+    async def close(self) -> None:
+        """Commit what waits, and give the connections back."""
+        await self.quick.close()
+        await self.bulk.close()
+
+
+_lanes: Lanes | None = None
+
+
+def lanes() -> Lanes:
+    """The lanes of this process, made at their first use in the loop that serves."""
+    global _lanes
+    if _lanes is None or _lanes.loop is not asyncio.get_running_loop():
+        _lanes = Lanes()
+    return _lanes
+
+
+async def close_lanes() -> None:
+    """Commit what waits in this process, because it stops."""
+    global _lanes
+    if _lanes is not None:
+        closing, _lanes = _lanes, None
+        await closing.close()
+
+
+def oldest_wait_seconds() -> float:
+    """How long the oldest request of this process has been waiting; 0 where nothing was ever handed in."""
+    return _lanes.oldest_wait_seconds() if _lanes else 0.0

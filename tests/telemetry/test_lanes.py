@@ -1,0 +1,85 @@
+"""Two lanes: a batch does not hold up single events, and its receipts come back in its own order."""
+
+import asyncio
+import random
+import threading
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from telemetry import lanes as lanes_module
+from telemetry.group_commit import GroupCommit, QueueFull
+from telemetry.ingest import Submission
+from telemetry.lanes import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Lanes
+from telemetry.models import Sample
+from telemetry.wire import Event, Receipt
+from tests.factories import make_camera
+from tests.telemetry.test_group_commit import Accepting, submission
+from tests.telemetry.test_ingest import WORKER_PRINCIPAL
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def test_single_events_pass_a_batch_that_is_being_written() -> None:
+    async def scenario() -> None:
+        lanes, slow, quick = Lanes(), Accepting(), Accepting()
+        lanes.bulk, lanes.quick = GroupCommit(slow, CHUNK_EVENTS), GroupCommit(quick)
+        slow.held.clear()
+        batch = asyncio.create_task(lanes.submit(submission(QUICK_AT_MOST_EVENTS + 1)))
+        await asyncio.sleep(0.1)
+
+        await asyncio.wait_for(lanes.submit(submission(QUICK_AT_MOST_EVENTS)), timeout=2)
+
+        assert not batch.done()
+        slow.held.set()
+        assert len(await batch) == QUICK_AT_MOST_EVENTS + 1
+        await lanes.close()
+
+    asyncio.run(scenario())
+
+
+def test_a_batch_is_written_in_chunks_by_camera_and_answered_in_its_own_order() -> None:
+    cameras = [make_camera(str(number)) for number in range(5)]
+    start = datetime(2026, 1, 1, tzinfo=UTC)
+    events = [
+        Event(camera.pk, start + timedelta(seconds=second), "", second, 1.0, None)
+        for camera in cameras
+        for second in range(300)
+    ]
+    random.Random(3).shuffle(events)
+    repeated = [*events, events[0]._replace(occupancy=9_999)]
+    sizes: list[int] = []
+
+    async def scenario() -> list[Receipt]:
+        lanes = Lanes()
+        accept = lanes.bulk._accept
+        lock = threading.Lock()
+
+        def counted(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
+            with lock:
+                sizes.append(sum(len(each.events) for each in submissions))
+            return accept(submissions, now)
+
+        lanes.bulk._accept = counted
+        receipts = await lanes.submit(Submission(WORKER_PRINCIPAL, repeated))
+        await lanes.close()
+        return receipts
+
+    receipts = asyncio.run(scenario())
+
+    assert [receipt.outcome.value for receipt in receipts] == ["stored"] * 1_500 + ["conflict"]
+    assert sizes == [500, 500, 500, 1]
+    assert Sample.objects.count() == 1_500
+
+
+def test_a_batch_for_which_there_is_no_room_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lanes_module.GroupCommit, "has_room_for", lambda self, events: events < 1_000)
+
+    async def scenario() -> None:
+        lanes = Lanes()
+        with pytest.raises(QueueFull):
+            await lanes.submit(submission(1_200))
+        await lanes.close()
+
+    asyncio.run(scenario())
