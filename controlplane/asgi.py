@@ -17,7 +17,7 @@ django_application = get_asgi_application()
 # These use models, so they come after Django is set up.
 from cameras.api import watch  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
-from controlplane.bare_asgi import Receive, Scope, Send  # noqa: E402
+from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_livez  # noqa: E402
 from telemetry import door  # noqa: E402
 from telemetry.lanes import close_lanes  # noqa: E402
@@ -49,16 +49,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         await _rest(scope, receive, send)
     elif scope["type"] == "lifespan":
-        await _lifespan(receive, send)
+        await serve_lifespan(receive, send, _close)
 
 
-async def _lifespan(receive: Receive, send: Send) -> None:
-    while True:
-        message = await receive()
-        if message["type"] == "lifespan.startup":
-            await send({"type": "lifespan.startup.complete"})
-        elif message["type"] == "lifespan.shutdown":
-            await watch.close_watch()
-            await close_lanes()
-            await send({"type": "lifespan.shutdown.complete"})
-            return
+async def _close() -> None:
+    await watch.close_watch()
+    await close_lanes()

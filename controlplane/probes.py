@@ -1,36 +1,37 @@
-"""What machines ask about the service itself: /livez, /readyz, /metrics."""
+"""What machines ask about the service itself: /livez, /readyz, /metrics; through Django and without it."""
 
+import asyncio
 import os
+from datetime import datetime
+from typing import Any
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+import msgspec
+from django.db import connection
+from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from controlplane.access.permissions import MayReadDocs
-from controlplane.bare_asgi import Send, send_json
+from controlplane.access.permissions import MAY_READ_DOCS, MayReadDocs
+from controlplane.access.verification import require
+from controlplane.bare_asgi import Scope, Send, send_json, send_problem
 from controlplane.observability import metrics_text, readiness
+from controlplane.problems import DATABASE_AWAY, Problem, database_away
 
 ALIVE = b'{"status":"alive"}'
-
-
-async def answer_livez(send: Send) -> None:
-    """Answer without Django, its places and the database: a busy process is alive."""
-    await send_json(send, 200, ALIVE)
+PATHS = ("/livez", "/readyz", "/metrics")
 
 
 def livez(request: HttpRequest) -> HttpResponse:
     return HttpResponse(ALIVE, content_type="application/json")
 
 
-def readyz(request: HttpRequest) -> JsonResponse:
+def readyz(request: HttpRequest) -> HttpResponse:
     """200 where the service can do its work, else 503; each check with what it found."""
-    ready, findings = readiness(timezone.now())
-    checks = {name: {"ok": finding.ok, "detail": finding.detail} for name, finding in findings.items()}
-    body = {"status": "ready" if ready else "not ready", "checks": checks}
-    return JsonResponse(body, status=200 if ready else 503)
+    status, body = _readiness(timezone.now())
+    return HttpResponse(body, status=status, content_type="application/json")
 
 
 class MetricsView(APIView):
@@ -40,5 +41,50 @@ class MetricsView(APIView):
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:
-        text = metrics_text(timezone.now(), os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
-        return HttpResponse(text, content_type=CONTENT_TYPE_LATEST)
+        return HttpResponse(_metrics(timezone.now()), content_type=CONTENT_TYPE_LATEST)
+
+
+def is_probe(scope: Scope) -> bool:
+    """Whether a request is one for `answer_probe`."""
+    return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].rstrip("/") in PATHS
+
+
+async def answer_livez(send: Send) -> None:
+    """Answer without Django, its places and the database: a busy process is alive."""
+    await send_json(send, 200, ALIVE)
+
+
+async def answer_probe(scope: Scope, send: Send) -> None:
+    """Answer any of the three where there is no Django handler."""
+    path = scope["path"].rstrip("/")
+    try:
+        if path == "/livez":
+            await answer_livez(send)
+        elif path == "/readyz":
+            await send_json(send, *await asyncio.to_thread(_with_connection, _readiness))
+        else:
+            await require(dict(scope["headers"]), MAY_READ_DOCS, "Only a viewer may read the metrics.")
+            text = await asyncio.to_thread(_with_connection, _metrics)
+            await send_json(send, 200, text, CONTENT_TYPE_LATEST)
+    except Problem as problem:
+        await send_problem(send, problem)
+    except DATABASE_AWAY:
+        await send_problem(send, database_away())
+
+
+def _readiness(now: datetime) -> tuple[int, bytes]:
+    ready, findings = readiness(now)
+    checks = {name: {"ok": finding.ok, "detail": finding.detail} for name, finding in findings.items()}
+    body = msgspec.json.encode({"status": "ready" if ready else "not ready", "checks": checks})
+    return (200 if ready else 503), body
+
+
+def _metrics(now: datetime) -> bytes:
+    return metrics_text(now, os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
+
+
+def _with_connection(read: Any) -> Any:
+    try:
+        return read(timezone.now())
+    finally:
+        connection.close()

@@ -8,9 +8,8 @@ import structlog
 from django.utils import timezone
 
 from controlplane import problems
-from controlplane.access.authentication import REALM, bearer_of
 from controlplane.access.principals import Principal
-from controlplane.access.verification import verify
+from controlplane.access.verification import require
 from controlplane.bare_asgi import (
     Disconnected,
     Receive,
@@ -63,7 +62,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     camera = scope["path"][len(PREFIX) :].strip("/")
     headers = dict(scope["headers"])
-    principal = await _principal(headers)
+    principal = await require(headers, "telemetry.report_sample", "Only a worker's token may post telemetry.")
     if scope["query_string"]:
         raise wire.unknown_parameter(scope["query_string"])
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
@@ -95,14 +94,3 @@ async def _batch(principal: Principal, media_type: str, scope: Scope, receive: R
     batch = wire.read_batch(body, ndjson=media_type == "ndjson")
     receipts = await lanes().submit(Submission(principal, batch.events)) if batch.events else []
     return wire.answer_batch(batch, receipts, timezone.now())
-
-
-async def _principal(headers: dict[bytes, bytes]) -> Principal:
-    secret = bearer_of(headers.get(b"authorization", b"").decode("latin-1"))
-    principal = await verify(secret) if secret else None
-    if principal is None:
-        detail = "Send `Authorization: Bearer cpt_...` with a token that is known, not expired and not revoked."
-        raise Problem(401, detail, headers={"WWW-Authenticate": REALM})
-    if not principal.has_perm("telemetry.report_sample"):
-        raise Problem(403, "Only a worker's token may post telemetry.")
-    return principal

@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from django.db import connection
 from django.utils import timezone
 
+from controlplane.access.authentication import REALM, bearer_of
 from controlplane.access.principals import Principal
 from controlplane.access.tokens import PREFIX, digest_of, memory
+from controlplane.problems import Problem
 
 
 class _LookUps:
@@ -57,4 +59,16 @@ async def verify(secret: str) -> Principal | None:
             _look_ups = _LookUps()
         await _look_ups.join(digest)
         _, principal = memory.recall(digest)
+    return principal
+
+
+async def require(headers: dict[bytes, bytes], permission: str, refusal: str) -> Principal:
+    """Who sends these headers. Raises Problem 401, and 403 with the refusal where the permission is missing."""
+    secret = bearer_of(headers.get(b"authorization", b"").decode("latin-1"))
+    principal = await verify(secret) if secret else None
+    if principal is None:
+        detail = "Send `Authorization: Bearer cpt_...` with a token that is known, not expired and not revoked."
+        raise Problem(401, detail, headers={"WWW-Authenticate": REALM})
+    if not principal.has_perm(permission):
+        raise Problem(403, refusal)
     return principal

@@ -1,4 +1,4 @@
-"""Both doors of workers, for one set of contract tests."""
+"""The doors of workers, for one set of contract tests."""
 
 import json
 from collections.abc import Iterator
@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from telemetry import asgi as ingest_tier
 from telemetry import door as fast_door
 from telemetry.lanes import close_lanes
 from tests.asgi_client import AsgiClient
@@ -44,13 +45,15 @@ class Doors:
         pytest.param("django", marks=pytest.mark.django_db),
         # The fast door writes in a thread of its own, which must see what the test has made.
         pytest.param("fast", marks=pytest.mark.django_db(transaction=True)),
+        pytest.param("tier", marks=pytest.mark.django_db(transaction=True)),
     ]
 )
 def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
     if request.param == "django":
         yield Doors(None)
         return
-    asgi = AsgiClient(fast_door.application, close_lanes)
+    application = fast_door.application if request.param == "fast" else ingest_tier.application
+    asgi = AsgiClient(application, close_lanes)
     yield Doors(asgi)
     asgi.close()
 

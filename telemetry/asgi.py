@@ -1,0 +1,30 @@
+"""The ingest tier alone: POST /telemetry, /livez, /readyz and /metrics, and nothing else of the service.
+
+`gunicorn -k asgi -w 2 telemetry.asgi:application`
+"""
+
+import os
+
+import django
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+django.setup()
+
+# These use models, so they come after Django is set up.
+from controlplane.bare_asgi import Receive, Scope, Send, send_problem, serve_lifespan  # noqa: E402
+from controlplane.probes import answer_probe, is_probe  # noqa: E402
+from controlplane.problems import Problem  # noqa: E402
+from telemetry import door  # noqa: E402
+from telemetry.lanes import close_lanes  # noqa: E402
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    """One request of a worker, or of whoever watches over the tier."""
+    if door.is_telemetry_post(scope):
+        await door.application(scope, receive, send)
+    elif is_probe(scope):
+        await answer_probe(scope, send)
+    elif scope["type"] == "http":
+        await send_problem(send, Problem(404, "This process takes telemetry only."))
+    elif scope["type"] == "lifespan":
+        await serve_lifespan(receive, send, close_lanes)

@@ -1,0 +1,41 @@
+"""The ingest tier alone: telemetry and probes, and nothing else."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from telemetry import asgi as ingest_tier
+from telemetry.lanes import close_lanes
+from tests.asgi_client import AsgiClient
+from tests.factories import make_camera, make_token
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def tier(transactional_db: None) -> Iterator[AsgiClient]:
+    client = AsgiClient(ingest_tier.application, close_lanes)
+    yield client
+    client.close()
+
+
+def test_it_answers_probes_and_metrics_for_a_viewer(tier: AsgiClient) -> None:
+    as_viewer = {"Authorization": f"Bearer {make_token('viewer')}"}
+    as_worker = {"Authorization": f"Bearer {make_token('worker')}"}
+
+    assert tier.request("GET", "/livez").json() == {"status": "alive"}
+    assert tier.request("GET", "/readyz").json()["status"] == "ready"
+    assert tier.request("GET", "/metrics").status_code == 401
+    assert tier.request("GET", "/metrics", headers=as_worker).status_code == 403
+    assert b"controlplane_ingest_events_total" in tier.request("GET", "/metrics", headers=as_viewer).content
+
+
+@pytest.mark.parametrize("path", ["/", "/cameras", "/admin/", "/docs", "/telemetryx"])
+def test_it_serves_nothing_else(tier: AsgiClient, path: str) -> None:
+    camera = make_camera()
+    headers = {"Authorization": f"Bearer {make_token('administrator')}"}
+
+    for method in ("GET", "POST"):
+        answer = tier.request(method, path, headers=headers)
+        assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
+    assert tier.request("GET", f"/telemetry/{camera.pk}", headers=headers).status_code == 404
