@@ -180,7 +180,7 @@ def _is_sealed_in(camera: Camera, text: str) -> bool:
 
 
 def _save(camera: Camera, **how: Any) -> None:
-    if camera.site_id and not Site.objects.filter(pk=camera.site_id).exists():
+    if camera.site_id and not _lock_site(camera.site_id):
         raise InvalidIntent([FieldError("site", "There is no site with this id.")])
     camera.save(**how)
 
@@ -194,7 +194,10 @@ def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Si
 
 
 def update_site(*, site: Site, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
-    """The site with just these values changed. Raises InvalidIntent for a name that is taken."""
+    """The site with just these values changed.
+
+    Raises InvalidIntent for a name that is taken, and Site.DoesNotExist where it was removed meanwhile.
+    """
     changed = {name: value for name, value in values.items() if getattr(site, name) != value}
     return _save_site(site, changed, "site.updated", by, now) if changed else site
 
@@ -205,6 +208,8 @@ def _save_site(site: Site, values: Mapping[str, Any], action: str, by: Author, n
         setattr(site, name, value)
     try:
         with transaction.atomic():
+            if not new and not _lock_site(site.pk):
+                raise Site.DoesNotExist
             site.save(force_insert=new, update_fields=None if new else list(values))
             _audit_site(site, action, by, now, list(values))
     except IntegrityError:
@@ -213,16 +218,20 @@ def _save_site(site: Site, values: Mapping[str, Any], action: str, by: Author, n
 
 
 def retire_site(*, site: Site, by: Author, now: datetime) -> None:
-    """Remove a site and revoke its tokens. Raises SiteInUse while it has cameras."""
-    try:
-        with transaction.atomic():
-            if site.cameras.exists():
-                raise SiteInUse
-            _audit_site(site, "site.deleted", by, now, [])
-            tokens.revoke_tokens_of_site(site_id=site.pk, by=by, now=now)
-            site.delete()
-    except IntegrityError:  # a camera came meanwhile
-        raise SiteInUse from None
+    """Remove a site and revoke its tokens. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
+    with transaction.atomic():
+        if not _lock_site(site.pk):
+            raise Site.DoesNotExist
+        if site.cameras.exists():
+            raise SiteInUse
+        _audit_site(site, "site.deleted", by, now, [])
+        tokens.revoke_tokens_of_site(site_id=site.pk, by=by, now=now)
+        site.delete()
+
+
+def _lock_site(site_id: UUID) -> bool:
+    """Whether there is such a site; it stays until the transaction ends."""
+    return bool(Site.objects.select_for_update(no_key=True).filter(pk=site_id).values_list("pk").first())
 
 
 def _audit_site(site: Site, action: str, by: Author, now: datetime, fields: list[str]) -> None:

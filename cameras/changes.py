@@ -6,6 +6,7 @@ Must not import actions or doors.
 """
 
 import hashlib
+import json
 import re
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -253,5 +254,10 @@ def diff_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     return {
         name: {"before": before.get(name), "after": value}
         for name, value in after.items()
-        if before.get(name) != value
+        if _as_json(before.get(name)) != _as_json(value)
     }
+
+
+def _as_json(value: Any) -> str:
+    """The value as text: to Python 1, 1.0 and true are equal, to whoever reads the configuration they are not."""
+    return json.dumps(value, sort_keys=True)

@@ -15,6 +15,8 @@ from typing import Any, Final
 
 import shapely
 
+from cameras.redaction import redact_text
+
 MAX_ZONES: Final = 100
 MAX_POINTS: Final = 500
 MAX_ID: Final = 64
@@ -81,7 +83,8 @@ class _Zone:
 
     def refuse(self, path: str, reason: str) -> None:
         title = self.known.get("name") or self.known.get("id")
-        label = f'Zone {self.number} ("{title}")' if title else f"Zone {self.number}"
+        # People paste anything into a name, and a refusal is shown and logged.
+        label = f'Zone {self.number} ("{redact_text(str(title))}")' if title else f"Zone {self.number}"
         self.faults.append(ZoneProblem(path, f"{label}: {reason}."))
 
 

@@ -16,7 +16,7 @@ import msgspec
 
 from cameras import geometry, rtsp
 from cameras.models import MAX_INTERVAL_SECONDS, DesiredState
-from controlplane.problems import FieldError
+from controlplane.problems import FieldError, shown_name
 
 MAX_MODEL_CONFIG_BYTES = 64 * 1024
 MAX_MODEL_CONFIG_DEPTH = 32
@@ -25,7 +25,9 @@ MAX_LOCATION = 500
 MAX_NOTES = 10_000
 
 # Control characters and the bidi controls that let one text pose as another; line ends and tabs are for notes.
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u200b\u2028\u2029\u202a-\u202e\u2060\u2066-\u2069\ufeff\ud800-\udfff]"
+)
 _UNPRINTABLE_IN_NOTES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
@@ -33,6 +35,10 @@ READ_ONLY_OF_CAMERA = (
     "id", "status", "status_reason", "status_since", "address", "last_contact", "latest", "generation",
     "observed_generation", "created_at", "updated_at",
 )  # fmt: skip
+
+
+# The database of the system names its own zone too, which is another one on every machine.
+_TIME_ZONES = zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"}
 
 
 class InvalidIntent(ValueError):
@@ -121,7 +127,7 @@ def _interval(value: object) -> int:
 
 
 def _timezone(value: object) -> str:
-    if not isinstance(value, str) or value not in zoneinfo.available_timezones():
+    if not isinstance(value, str) or value not in _TIME_ZONES:
         raise _Fault("Must be a time zone by its IANA name, e.g. Europe/Berlin.")
     return value
 
@@ -202,7 +208,7 @@ def _clean(
         if name in read_only:
             errors.append(FieldError(name, "Is read-only."))
         elif name not in rules:
-            errors.append(FieldError(_shown(name), "There is no such field."))
+            errors.append(FieldError(shown_name(name), "There is no such field."))
         else:
             try:
                 cleaned[name] = rules[name](value)
@@ -216,8 +222,3 @@ def _clean(
     if errors:
         raise InvalidIntent(errors)
     return cleaned
-
-
-def _shown(name: str) -> str:
-    """An unknown key as it may stand in an answer: short, printable, and no text that could be a secret."""
-    return name if re.fullmatch(r"[A-Za-z0-9_-]{1,64}", name) else "(unknown)"

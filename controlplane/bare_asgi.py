@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 from controlplane import problems
-from controlplane.problems import Problem
+from controlplane.problems import FieldError, Problem
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -17,11 +17,23 @@ Send = Callable[[Message], Awaitable[None]]
 
 BODY_DEADLINE_SECONDS = 10.0
 
+_ONCE = {b"authorization", b"content-type", b"content-encoding", b"content-length"}
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
 class Disconnected(Exception):
     """The client hung up before its body was whole."""
+
+
+def headers_of(scope: Scope) -> dict[bytes, bytes]:
+    """The headers by name. Raises Problem 400 where one that decides comes twice: two readers could differ."""
+    headers: dict[bytes, bytes] = {}
+    for name, value in scope["headers"]:
+        if name in _ONCE and name in headers:
+            detail = f"The header {name.decode()} comes twice."
+            raise Problem(400, detail, [FieldError(name.decode(), detail)])
+        headers[name] = value
+    return headers
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import structlog
-from django.views.debug import SafeExceptionReporterFilter
+from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
@@ -170,6 +170,16 @@ def logging_config(level: str) -> None:
 
 
 log = structlog.get_logger(__name__)
+
+
+class RedactedExceptionPage(ExceptionReporter):
+    """Django's page of an exception, its message redacted as a log line is."""
+
+    def get_traceback_data(self) -> dict[str, Any]:
+        data = super().get_traceback_data()
+        if "exception_value" in data:
+            data["exception_value"] = redacted(data["exception_value"])
+        return data
 
 
 class ExceptionPageFilter(SafeExceptionReporterFilter):

@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 
 from controlplane.access.permissions import MAY_READ_DOCS, MayReadDocs
 from controlplane.access.verification import require
-from controlplane.bare_asgi import Scope, Send, send_json, send_problem
+from controlplane.bare_asgi import Scope, Send, headers_of, send_json, send_problem
 from controlplane.observability import metrics_text, readiness
 from controlplane.problems import DATABASE_AWAY, Problem, database_away
 
@@ -63,7 +63,7 @@ async def answer_probe(scope: Scope, send: Send) -> None:
         elif path == "/readyz":
             await send_json(send, *await asyncio.to_thread(_with_connection, _readiness))
         else:
-            await require(dict(scope["headers"]), MAY_READ_DOCS, "Only a viewer may read the metrics.")
+            await require(headers_of(scope), MAY_READ_DOCS, "Only a viewer may read the metrics.")
             text = await asyncio.to_thread(_with_connection, _metrics)
             await send_json(send, 200, text, CONTENT_TYPE_LATEST)
     except Problem as problem:

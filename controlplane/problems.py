@@ -4,6 +4,7 @@ Owns the shape and the translation of DRF's and the database's exceptions into i
 A `detail` never repeats a value that was sent: it may hold a secret.
 """
 
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 import structlog
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
@@ -23,12 +24,19 @@ DATABASE_AWAY = (OperationalError, InterfaceError)
 
 log = structlog.get_logger(__name__)
 
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+
 
 class FieldError(NamedTuple):
     """What is wrong with one field; the empty name stands for the body as a whole."""
 
     field: str
     detail: str
+
+
+def shown_name(name: str) -> str:
+    """A name that was sent, as an answer may repeat it: what is long or no plain name could be a secret."""
+    return name if _PLAIN_NAME.fullmatch(name) else "(unknown)"
 
 
 class Problem(Exception):
@@ -104,6 +112,8 @@ def _translate(error: Exception) -> Problem | None:
         return Problem(403, str(error) or "You may not do this.")
     if isinstance(error, RequestDataTooBig):
         return Problem(413, "The body is larger than this address accepts.")
+    if isinstance(error, SuspiciousOperation):
+        return Problem(400, "The request is malformed, or names too many parameters.")
     if isinstance(error, exceptions.ValidationError):
         errors = list(_flatten(error.detail))
         return Problem(400, _summary(errors), errors)

@@ -17,7 +17,7 @@ from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 from environs import Env, EnvValidationError, ValidationError
 
-from controlplane.observability import ExceptionPageFilter, logging_config
+from controlplane.observability import ExceptionPageFilter, RedactedExceptionPage, logging_config
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 DEBUG_ONLY_SECRET_KEY = "debug-only-secret-key-that-refuses-to-start-outside-debug"  # noqa: S105
@@ -236,6 +236,7 @@ X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+DEFAULT_EXCEPTION_REPORTER = f"{RedactedExceptionPage.__module__}.{RedactedExceptionPage.__qualname__}"
 DEFAULT_EXCEPTION_REPORTER_FILTER = f"{ExceptionPageFilter.__module__}.{ExceptionPageFilter.__qualname__}"
 
 STATIC_URL = "/static/"

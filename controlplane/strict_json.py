@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
-from controlplane.problems import FieldError, Problem
+from controlplane.problems import FieldError, Problem, shown_name
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
@@ -92,7 +92,8 @@ def _check(value: Any, path: str, depth: int) -> None:
         for key, inner in value.items():
             if fault := fault_of_text(key):
                 refuse(path, f"A key is not valid. {fault}")
-            _check(inner, f"{path}.{key}" if path else key, depth + 1)
+            name = shown_name(key)
+            _check(inner, f"{path}.{name}" if path else name, depth + 1)
 
 
 def fault_of_text(text: str) -> str | None:

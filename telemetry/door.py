@@ -16,6 +16,7 @@ from controlplane.bare_asgi import (
     Scope,
     Send,
     busy,
+    headers_of,
     read_body,
     send_json,
     send_problem,
@@ -60,8 +61,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
-    camera = scope["path"][len(PREFIX) :].strip("/")
-    headers = dict(scope["headers"])
+    camera = scope["path"][len(PREFIX) :].removeprefix("/").removesuffix("/")
+    headers = headers_of(scope)
     principal = await require(headers, "telemetry.report_sample", "Only a worker's token may post telemetry.")
     if scope["query_string"]:
         raise wire.unknown_parameter(scope["query_string"])

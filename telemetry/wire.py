@@ -6,7 +6,7 @@ refused here. Must not import ingest, models or doors.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
@@ -17,7 +17,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.bare_asgi import too_large
-from controlplane.problems import FieldError, Problem, encode
+from controlplane.problems import FieldError, Problem, encode, shown_name
 
 MAX_SINGLE_BYTES = 64 * 1024
 MAX_BATCH_BYTES = 2 * 1024 * 1024
@@ -87,10 +87,9 @@ _raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 
 # RFC 3339, section 5.6, in upper case; the year 0000 to 9999 is checked by the calendar.
 _TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?(?:Z|[+-][0-9]{2}:[0-9]{2})"
+    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_KEYS = tuple(f'"{name}"'.encode() for name in _Item.__struct_fields__)
 _PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
 
 
@@ -99,7 +98,7 @@ def read_single(camera_id: UUID, body: bytes) -> Event:
     if len(body) > MAX_SINGLE_BYTES:
         raise too_large(MAX_SINGLE_BYTES)
     try:
-        return _event(camera_id, _decode(_single, body, items=1))
+        return _event(camera_id, _decode(_single, body, lambda read: _keys_of([read])))
     except InvalidEvent as error:
         raise _invalid(error) from None
 
@@ -134,7 +133,7 @@ def _invalid(error: InvalidEvent) -> Problem:
 
 def _read_array(body: bytes) -> Batch:
     try:
-        items = _decode(_items, body, items=body.count(b'"camera_id"'))
+        items = _decode(_items, body, _keys_of)
         events = [_item_event(item) for item in items]
     except InvalidEvent:
         # Some item is at fault: read them one by one, so that it costs none of the others.
@@ -163,7 +162,7 @@ def _read_each(items: list[bytes]) -> Batch:
     events, indexes, errors = [], [], []
     for index, raw in enumerate(items):
         try:
-            events.append(_item_event(_decode(_item, raw, items=1)))
+            events.append(_item_event(_decode(_item, raw, lambda item: _keys_of([item]))))
             indexes.append(index)
         except InvalidEvent as error:
             errors.append(ItemError(index, "invalid", error.field, error.detail))
@@ -175,20 +174,36 @@ def _bound(count: int) -> None:
         raise Problem(413, f"A batch holds at most {MAX_BATCH_ITEMS:,} events; send several.")
 
 
-def _decode(decoder: Any, body: bytes, items: int) -> Any:
-    """The decoded value. Raises InvalidEvent. `items` is how often each known key may stand in the body."""
+def _decode(decoder: Any, body: bytes, keys_of: Callable[[Any], dict[bytes, int]]) -> Any:
+    """The decoded value. Raises InvalidEvent. `keys_of` tells how often each known key was read from it."""
     try:
         body.decode()
-        # A backslash can spell a known key another way; more keys than items can be a key given twice.
-        if b"\\" in body or any(body.count(key) > items for key in _KEYS):
+        read = decoder.decode(body)
+        # msgspec takes the last of two equal keys. More keys in the text than were read can be such a pair, and a
+        # backslash can spell a key another way: then a slower look decides.
+        if b"\\" in body or any(body.count(key) != count for key, count in keys_of(read).items()):
             _refuse_duplicate_keys(body)
-        return decoder.decode(body)
+        return read
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:
         raise _told(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidEvent("", "The body is not JSON in UTF-8.") from None
+
+
+def _keys_of(items: Sequence[_Single]) -> dict[bytes, int]:
+    required = len(items)
+    keys = {
+        b'"timestamp"': required,
+        b'"occupancy"': required,
+        b'"confidence"': required,
+        b'"zone"': sum(item.zone is not UNSET for item in items),
+        b'"generation"': sum(item.generation is not UNSET for item in items),
+    }
+    if items and isinstance(items[0], _Item):
+        keys[b'"camera_id"'] = required
+    return keys
 
 
 def _refuse_duplicate_keys(body: bytes) -> None:
@@ -381,7 +396,7 @@ def no_such_camera() -> Problem:
 def unknown_parameter(query: bytes) -> Problem:
     """The 400 for a query string, where none is taken."""
     name = re.split(rb"[=&]", query, maxsplit=1)[0].decode("ascii", "replace")
-    shown = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "(unknown)"
+    shown = shown_name(name)
     detail = "There is no such query parameter here; known: none."
     return Problem(400, f"{shown}: {detail}", [FieldError(shown, detail)])
 

@@ -21,6 +21,7 @@ T = TypeVar("T")
 class StrictViewSet(viewsets.GenericViewSet):
     """Refuses query parameters that the action does not name in `query_parameters`, and a malformed id."""
 
+    http_method_names = ["get", "head", "post", "patch", "delete"]
     query_parameters: dict[str, tuple[str, ...]] = {}
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:

@@ -1,11 +1,25 @@
 """The filters of the list of cameras."""
 
+from django.core.exceptions import ValidationError
 from django.utils import timezone
 from django_filters import rest_framework as filters
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 
+from cameras.intent import parse_uuid
 from cameras.models import Camera, DesiredState
 from cameras.querysets import CameraQuerySet
 from cameras.status import STATUS_CHOICES
+
+
+def is_canonical_uuid(value: str) -> None:
+    if parse_uuid(value) is None:
+        raise ValidationError("Must be the id of a site (a UUID).")
+
+
+@extend_schema_field(OpenApiTypes.UUID)
+class SiteFilter(filters.CharFilter):
+    """Takes the one form of a UUID that bodies and paths take too."""
 
 
 class CameraFilter(filters.FilterSet):
@@ -13,7 +27,7 @@ class CameraFilter(filters.FilterSet):
         choices=STATUS_CHOICES, method="with_this_status", help_text="Derived health of the camera."
     )
     desired_state = filters.ChoiceFilter(choices=DesiredState.choices)
-    site = filters.UUIDFilter(field_name="site_id", help_text="Id of a site.")
+    site = SiteFilter(field_name="site_id", validators=[is_canonical_uuid], help_text="Id of a site.")
     search = filters.CharFilter(
         method="named_like", max_length=200, help_text="Part of a name, address, location or site's name."
     )

@@ -4,6 +4,7 @@ import base64
 import binascii
 import re
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 from typing import Any, NoReturn
 from uuid import UUID
 
@@ -12,9 +13,10 @@ from django.http import QueryDict
 
 from cameras.changes import Cursor, parse_cursor
 from cameras.intent import parse_uuid
-from controlplane.problems import FieldError, Problem
+from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.strict_json import fault_of_text
 
+FOREIGN_CURSOR = "Is not one that was given by a page before."
 MAY_BE_EMPTY = ("search", "zone")
 
 
@@ -35,10 +37,11 @@ def only(query: QueryDict, allowed: Collection[str]) -> None:
     for name, values in query.lists():
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"
-            shown = name if re.fullmatch(r"[A-Za-z0-9_.-]{1,64}", name) else "(unknown)"
-            refuse(shown, f"There is no such query parameter here; known: {known}.")
+            refuse(shown_name(name), f"There is no such query parameter here; known: {known}.")
         if fault := fault_of_text("".join(values)):
             refuse(name, fault)
+        if "\ufffd" in "".join(values):  # what Django puts in the place of bytes that are no text
+            refuse(name, "Is not UTF-8.")
         if len(values) > 1:
             refuse(name, "The parameter is given twice.")
         if values == [""] and name not in MAY_BE_EMPTY:
@@ -81,7 +84,25 @@ def read_page_cursor(text: str, kind: Any) -> Any:
         padded = text + "=" * (-len(text) % 4)
         return msgspec.json.decode(base64.b64decode(padded, altchars=b"-_", validate=True), type=kind)
     except (binascii.Error, msgspec.MsgspecError, ValueError, RecursionError):
-        refuse("cursor", "Is not one that was given by a page before.")
+        refuse("cursor", FOREIGN_CURSOR)
+
+
+def moment_in_cursor(value: Any) -> datetime:
+    """A moment of a cursor in UTC. Raises Problem 400: a cursor is somebody's text until it is read."""
+    try:
+        moment = msgspec.convert(value, type=datetime)
+        if moment.tzinfo is None:
+            raise ValueError
+        return moment.astimezone(UTC)
+    except (msgspec.ValidationError, ValueError, OverflowError):
+        refuse("cursor", FOREIGN_CURSOR)
+
+
+def text_in_cursor(value: Any) -> str:
+    """A text of a cursor. Raises Problem 400."""
+    if not isinstance(value, str) or fault_of_text(value):
+        refuse("cursor", FOREIGN_CURSOR)
+    return value
 
 
 def revisions_of(if_match: str | None, epoch: str) -> Collection[int] | None:

@@ -61,9 +61,12 @@ class SiteViewSet(StrictViewSet):
         """Change just the fields that are sent."""
         site = self._get(id)
         values = clean_or_problem(lambda: clean_site(request.data, new=False))
-        clean_or_problem(
-            lambda: actions.update_site(site=site, values=values, by=author_of(request), now=timezone.now())
-        )
+        try:
+            clean_or_problem(
+                lambda: actions.update_site(site=site, values=values, by=author_of(request), now=timezone.now())
+            )
+        except Site.DoesNotExist:
+            raise _no_such_site() from None
         return json_answer(site_detail(site))
 
     @extend_schema(responses={204: None})
@@ -74,10 +77,16 @@ class SiteViewSet(StrictViewSet):
             actions.retire_site(site=site, by=author_of(request), now=timezone.now())
         except actions.SiteInUse:
             raise Problem(409, "The site still has cameras: move or remove them first.") from None
+        except Site.DoesNotExist:
+            raise _no_such_site() from None
         return HttpResponse(status=204)
 
     def _get(self, id: str) -> Site:
         site = self.get_queryset().filter(pk=parameters.id_in_path(id)).first()
         if site is None:
-            raise Problem(404, "There is no site with this id that you may see.")
+            raise _no_such_site()
         return site
+
+
+def _no_such_site() -> Problem:
+    return Problem(404, "There is no site with this id that you may see.")

@@ -1,7 +1,6 @@
 """Cameras over REST: each view translates HTTP and calls one action."""
 
 import time
-from datetime import datetime
 from threading import BoundedSemaphore
 from typing import Any, cast
 from uuid import UUID
@@ -27,7 +26,7 @@ from cameras.api.representation import CHUNK, LIST_FIELDS, ORDERINGS, ListPositi
 from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite, ChangePage, Credentials
 from cameras.changes import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
-from cameras.intent import clean_camera
+from cameras.intent import clean_camera, parse_uuid
 from cameras.models import Camera
 from cameras.querysets import CameraQuerySet
 from controlplane.access.authentication import author_of
@@ -242,11 +241,10 @@ def _position(cursor: str, ordering: str | None) -> ListPosition:
     column = position.ordering.lstrip("-")
     if position.ordering not in ORDERINGS or ordering not in (None, position.ordering):
         parameters.refuse("cursor", "Belongs to another ordering.")
-    try:
-        value = msgspec.convert(position.value, type=str if column == "name" else datetime)
-    except msgspec.ValidationError:
-        parameters.refuse("cursor", "Is not one that was given by a page before.")
-    parameters.id_in_path(position.id, "cursor")
+    read = parameters.text_in_cursor if column == "name" else parameters.moment_in_cursor
+    value = read(position.value)
+    if parse_uuid(position.id) is None:
+        parameters.refuse("cursor", parameters.FOREIGN_CURSOR)
     return ListPosition(position.ordering, value, position.id)
 
 

@@ -22,7 +22,7 @@ from controlplane import problems
 from controlplane.access.authentication import REALM, bearer_of, principal_of_user
 from controlplane.access.principals import Principal
 from controlplane.access.verification import verify
-from controlplane.bare_asgi import Receive, Scope, Send, busy, send_json, send_problem
+from controlplane.bare_asgi import Receive, Scope, Send, busy, headers_of, send_json, send_problem
 from controlplane.problems import Problem
 
 PATHS = ("/cameras/changes", "/cameras/changes/")
@@ -57,7 +57,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 async def _page(scope: Scope, receive: Receive) -> bytes:
     watch = _of_this_loop()
-    headers = dict(scope["headers"])
+    headers = headers_of(scope)
     principal = await _principal(watch, headers)
     query = feed.read_query(_query(scope))
     scan = await watch.scan(query.since, query.limit)

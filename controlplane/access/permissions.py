@@ -20,7 +20,7 @@ class MayPerformAction(BasePermission):
         if request.user is None:
             return False
         action = getattr(view, "action", None)
-        if action is None:  # no such method on this view: let the 405 be told
+        if action in (None, "metadata"):  # no such method on this view, or OPTIONS: let the 405 be told
             return True
         needed = view.required_permissions.get(action, ())
         needed = (needed,) if isinstance(needed, str) else needed

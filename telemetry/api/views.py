@@ -126,9 +126,8 @@ def _samples(camera_id: UUID, samples: SampleQuerySet, query: Any) -> dict[str, 
     limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
     if "cursor" in query:
         position = parameters.read_page_cursor(query["cursor"], SamplePosition)
-        if position.timestamp.tzinfo is None:
-            parameters.refuse("cursor", "Is not one that was given by a page before.")
-        samples = samples.after(position.timestamp, position.zone)
+        moment = parameters.moment_in_cursor(position.timestamp)
+        samples = samples.after(moment, parameters.text_in_cursor(position.zone))
     rows = list(samples.oldest_first().values_list("timestamp", "zone", "occupancy", "confidence")[: limit + 1])
     following = None
     if len(rows) > limit:

@@ -144,6 +144,16 @@ def test_generation_rises_only_when_what_a_worker_runs_on_changes(
     assert told["generation"] == (2 if rises else 1)
 
 
+@pytest.mark.parametrize(("stored", "sent"), [(1, True), (1, 1.0), (0, False), (True, 1), ("1", 1), (None, False)])
+def test_a_value_of_another_type_is_another_value(administrator: ApiClient, stored: Any, sent: Any) -> None:
+    camera = make_camera(model_config={"a": stored})
+
+    told = administrator.patch(f"/cameras/{camera.pk}", {"model_config": {"a": sent}}).json()
+
+    assert told["generation"] == 2
+    assert repr(told["model_config"]["a"]) == repr(sent)
+
+
 def test_the_redacted_connection_string_sent_back_means_unchanged(administrator: ApiClient) -> None:
     camera = make_camera()
     redacted = administrator.get(f"/cameras/{camera.pk}").json()["connection_string"]

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from cameras.api.parameters import page_cursor
 from cameras.models import Camera
 from tests.factories import ApiClient, make_camera, make_site
 
@@ -89,6 +90,13 @@ def test_the_list_is_filtered_and_searched(viewer: ApiClient) -> None:
     ]
 
 
+ID = "0b54e1b2-9c0f-4d6f-8f3c-2f6d3f1f0a11"
+
+
+def cursor(*values: Any) -> str:
+    return page_cursor(list(values))
+
+
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -111,6 +119,16 @@ def test_the_list_is_filtered_and_searched(viewer: ApiClient) -> None:
         ("?cursor=x", "cursor"),
         ("?cursor=W10", "cursor"),
         ("?search=%00", "search"),
+        ("?search=%FF", "search"),
+        ("?search=%ED%A0%80", "search"),
+        ("?site=00000000000000000000000000000000", "site"),
+        ("?cursor=" + cursor("name", "a", "nonsense"), "cursor"),
+        ("?cursor=" + cursor("name", "\0", ID), "cursor"),
+        ("?cursor=" + cursor("name", 5, ID), "cursor"),
+        ("?cursor=" + cursor("created_at", "0001-01-01T00:00:00+14:00", ID), "cursor"),
+        ("?cursor=" + cursor("created_at", "9999-12-31T23:59:59-14:00", ID), "cursor"),
+        ("?cursor=" + cursor("created_at", "2026-01-01T00:00:00", ID), "cursor"),
+        ("?cursor=" + cursor("notes", "a", ID), "cursor"),
         ("?search=" + "a" * 201, "search"),
     ],
 )

@@ -61,6 +61,18 @@ def test_no_answer_holds_a_secret_except_the_credentials(
         administrator.delete(path),
     ]
 
+    key = f"rtsp://admin:{SECRET}@h/x"
+    for body in (
+        f'{{"{key}": NaN}}',
+        f'{{"{key}": 1, "{key}": 2}}',
+        f'{{"{key}": "\\u0000"}}',
+        f'{{"model_config": {{"{key}": {{"a": 1, "a": 2}}}}}}',
+        json.dumps({"zone_config": {"type": "Feature", "properties": {"name": key}, "geometry": None}}),
+        json.dumps({key: 1}),
+    ):
+        refused = administrator.post("/cameras", body.encode())
+        assert refused.status_code == 400
+        answers.append(refused)
     for answer in answers:
         assert SECRET not in answer.content.decode(), answer.status_code
     assert SECRET not in json.dumps(list(Change.objects.values()), default=str)

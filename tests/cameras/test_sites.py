@@ -1,10 +1,12 @@
 """Sites over the API."""
 
+import threading
 from typing import Any
 
 import pytest
+from django.db import connection
 
-from tests.factories import ApiClient, make_camera, make_site
+from tests.factories import ApiClient, make_camera, make_site, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -49,3 +51,35 @@ def test_a_bad_site_is_400_by_name(administrator: ApiClient, field: str, value: 
     ):
         assert answer.status_code == 400, answer.content
         assert [error["field"] for error in answer.json()["errors"]] == [field]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_whoever_races_the_removal_of_a_site_is_told_and_nobody_gets_a_500() -> None:
+    client = ApiClient(make_token("administrator"))
+    client.get("/sites")
+    for number in range(15):
+        site, camera = make_site(f"Site {number}"), make_camera()
+        together = threading.Barrier(4)
+        statuses: list[int] = []
+
+        def race(
+            method: str, path: str, body: Any, together: Any = together, statuses: list[int] = statuses
+        ) -> None:
+            together.wait(timeout=30)
+            statuses.append(client.request(method, path, body).status_code)
+            connection.close()
+
+        here = str(site.pk)
+        calls = [
+            ("DELETE", f"/sites/{here}", None),
+            ("PATCH", f"/sites/{here}", {"location": "x"}),
+            ("POST", "/cameras", {"name": "new", "connection_string": "rtsp://h/", "site": here}),
+            ("PATCH", f"/cameras/{camera.pk}", {"site": here}),
+        ]
+        threads = [threading.Thread(target=race, args=call) for call in calls]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(statuses) == 4
+        assert set(statuses) <= {200, 201, 204, 400, 404, 409}, statuses

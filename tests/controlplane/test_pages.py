@@ -13,7 +13,7 @@ from django.test import Client
 from cameras import health
 from cameras.models import KeyCanary
 from controlplane import observability
-from controlplane.observability import ExceptionPageFilter, Finding, redacted
+from controlplane.observability import ExceptionPageFilter, Finding, RedactedExceptionPage, redacted
 from tests.factories import SECRET, URL, ApiClient, make_camera
 
 pytestmark = pytest.mark.django_db
@@ -113,9 +113,32 @@ def test_an_unforeseen_error_is_a_500_without_its_text_and_is_logged_with_it(
 def test_an_error_page_of_debug_shows_no_values(settings: Any, rf: Any) -> None:
     request = rf.post("/admin/", {"connection_string": URL})
     page = ExceptionPageFilter()
+    try:
+        raise ValueError(f"cannot open {URL}")
+    except ValueError:
+        data = RedactedExceptionPage(request, *sys.exc_info()).get_traceback_data()
 
     assert SECRET not in str(page.get_post_parameters(request))
     assert page.get_traceback_frame_variables(request, None) == []
+    assert data["exception_value"] == "cannot open rtsp://user:***@10.0.0.5:554/stream"
+
+
+@pytest.mark.parametrize("path", ["/cameras", "/docs", "/schema", "/telemetry"])
+def test_options_is_no_method_of_ours(viewer: ApiClient, path: str) -> None:
+    assert viewer.request("OPTIONS", path).status_code == 405
+
+
+def test_too_many_parameters_are_a_400(viewer: ApiClient) -> None:
+    query = "&".join(f"a{number}" for number in range(1_100))
+
+    for path in ("/cameras", "/cameras/changes"):
+        assert viewer.get(f"{path}?{query}").status_code == 400
+
+
+def test_the_admin_redirects_to_no_object(django_user_model: Any, client: Client) -> None:
+    client.force_login(django_user_model.objects.create_superuser("ann", password="x"))
+
+    assert client.get("/admin/r/5/1/").status_code == 404
 
 
 @pytest.mark.parametrize("path", ["/cameras", "/nonsense", "/livez", "/admin/login/", "/docs"])

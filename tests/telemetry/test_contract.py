@@ -203,6 +203,7 @@ for field, text in [
     ("timestamp", '"2023-02-29T12:00:00Z"'),
     ("timestamp", '"2024-01-01T24:00:00Z"'),
     ("timestamp", '"2024-01-01T12:00:00+24:00"'),
+    ("timestamp", '"2024-01-01T12:00:00+12:60"'),
     ("timestamp", '"1999-12-31T23:59:59Z"'),
     ("timestamp", '"0001-01-01T00:00:00+01:00"'),
     ("timestamp", '"9999-12-31T23:59:59-23:00"'),
@@ -438,6 +439,33 @@ def test_a_batch_whose_items_are_all_refused_is_a_problem_with_the_same_members(
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"", b"null", b"[1", b"nonsense"])
 def test_what_is_no_batch_is_400(worker_door: Any, body: bytes) -> None:
     assert worker_door.post("/telemetry", body).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ('[{{"camera_id":"{id}","camera_id":"{id}",{rest}}}]', "camera_id"),
+        ('[{{"camera_id":"{id}","zone":"a","zone":"b",{rest}}},{{"camera_id":"{id}",{rest}}}]', "zone"),
+        ('[{{"camera_id":"{id}","occupancy":1,{rest},"x":"camera_id"}}]', "occupancy"),
+        ('[{{"camera_id":"{id}","generation":1,"generat\\u0069on":1,{rest}}}]', "generation"),
+    ],
+)
+def test_a_key_given_twice_in_an_item_is_refused(worker_door: Any, body: str, field: str) -> None:
+    camera = make_camera()
+    rest = json.dumps(BRIEF)[1:-1]
+
+    answer = worker_door.post("/telemetry", body.format(id=camera.pk, rest=rest).encode())
+
+    assert answer.json()["errors"][0]["field"] == field
+    assert answer.json()["errors"][0]["index"] == 0
+    assert answer.json()["rejected"] == 1
+
+
+def test_a_word_that_looks_like_a_key_is_no_key_given_twice(worker_door: Any) -> None:
+    camera = make_camera()
+    item = {**BRIEF, "camera_id": str(camera.pk), "x": "zone", "y": {"occupancy": 1}}
+
+    assert worker_door.post("/telemetry", [item]).json()["accepted"] == 1
 
 
 def test_a_batch_holds_at_most_5000_items(worker_door: Any) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from cameras.api.parameters import page_cursor
 from telemetry.models import Sample
 from tests.factories import ApiClient, make_camera, make_site
 
@@ -119,6 +120,10 @@ def test_days_begin_in_the_site_s_time_zone_also_when_the_clocks_change(viewer: 
         ("?bucket=1h&limit=5", "limit"),
         ("?limit=5001", "limit"),
         ("?cursor=W10", "cursor"),
+        ("?cursor=" + page_cursor(["0001-01-01T00:00:00+14:00", ""]), "cursor"),
+        ("?cursor=" + page_cursor(["2024-01-01T00:00:00Z", "\0"]), "cursor"),
+        ("?cursor=" + page_cursor(["2024-01-01T00:00:00", ""]), "cursor"),
+        ("?zone=%ED%A0%80", "zone"),
         ("?zone=%00", "zone"),
         ("?bucket=1m&nonsense=1", "nonsense"),
     ],
