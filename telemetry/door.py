@@ -26,6 +26,7 @@ from telemetry import wire
 from telemetry.group_commit import QueueFull
 from telemetry.ingest import Submission
 from telemetry.lanes import lanes
+from telemetry.receipts import answer_batch, answer_single
 
 PREFIX = "/telemetry"
 
@@ -85,7 +86,7 @@ async def _single(
     body = await read_body(scope, receive, wire.MAX_SINGLE_BYTES)
     event = wire.read_single(camera_id, body)
     (receipt,) = await lanes().submit(Submission(principal, (event,)))
-    return wire.answer_single(receipt, timezone.now())
+    return answer_single(receipt, timezone.now())
 
 
 async def _batch(principal: Principal, media_type: str, scope: Scope, receive: Receive) -> tuple[int, bytes]:
@@ -94,4 +95,4 @@ async def _batch(principal: Principal, media_type: str, scope: Scope, receive: R
     body = await read_body(scope, receive, wire.MAX_BATCH_BYTES)
     batch = wire.read_batch(body, ndjson=media_type == "ndjson")
     receipts = await lanes().submit(Submission(principal, batch.events)) if batch.events else []
-    return wire.answer_batch(batch, receipts, timezone.now())
+    return answer_batch(batch, receipts, timezone.now())

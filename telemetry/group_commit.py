@@ -19,7 +19,7 @@ from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
 from telemetry.ingest import Submission, accept
-from telemetry.wire import Receipt
+from telemetry.receipts import Receipt
 
 MAX_WAITING_EVENTS = 20_000
 MAX_GROUP_EVENTS = 1_000

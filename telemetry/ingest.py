@@ -14,8 +14,9 @@ from prometheus_client import Counter
 from cameras.models import Camera
 from controlplane.access.principals import Principal
 from telemetry import portable_writer, postgresql_writer
+from telemetry.receipts import Outcome, Receipt
 from telemetry.vitals import CameraTally, Key
-from telemetry.wire import Event, Outcome, Receipt
+from telemetry.wire import Event
 
 AHEAD_TOLERANCE = timedelta(seconds=60)
 ATTEMPTS = 4

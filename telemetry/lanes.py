@@ -8,7 +8,7 @@ import asyncio
 
 from telemetry.group_commit import GroupCommit, QueueFull
 from telemetry.ingest import Submission
-from telemetry.wire import Receipt
+from telemetry.receipts import Receipt
 
 QUICK_AT_MOST_EVENTS = 100
 CHUNK_EVENTS = 500

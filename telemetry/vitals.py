@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from telemetry.wire import Event, Outcome
+from telemetry.receipts import Outcome
+from telemetry.wire import Event
 
 Key = tuple[UUID, datetime, str]
 

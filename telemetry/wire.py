@@ -1,4 +1,4 @@
-"""The wire format of telemetry, once for every door: bytes to events, receipts to bytes.
+"""The wire format of telemetry, once for every door: bytes to events. The way back stands in `receipts`.
 
 What msgspec by itself lets through (duplicate keys, NUL, a space for the T, an offset that overflows) is
 refused here. Must not import ingest, models or doors.
@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -17,12 +16,11 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.bare_asgi import too_large
-from controlplane.problems import FieldError, Problem, encode, shown_name
+from controlplane.problems import FieldError, Problem, shown_name
 
 MAX_SINGLE_BYTES = 64 * 1024
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 MAX_BATCH_ITEMS = 5_000
-MAX_LISTED_ERRORS = 100
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 # --- Events in --------------------------------------------------------------------------------------------
@@ -266,113 +264,6 @@ def read_timestamp(text: str) -> datetime:
     if timestamp < EARLIEST:
         raise InvalidEvent("timestamp", "Must be 2000-01-01T00:00:00Z or later.")
     return timestamp
-
-
-# --- Receipts out -----------------------------------------------------------------------------------------
-
-
-class Outcome(StrEnum):
-    """What became of an event; the names of faults are the codes of a batch's errors."""
-
-    STORED = "stored"
-    DUPLICATE = "duplicate"
-    CONFLICT = "conflict"
-    IN_FUTURE = "in_future"
-    UNKNOWN_CAMERA = "unknown_camera"
-    FORBIDDEN = "forbidden"
-
-
-class Receipt(NamedTuple):
-    """What became of an event, and what its camera should do; the latter only where the camera is known."""
-
-    outcome: Outcome
-    desired_state: str = ""
-    generation: int = 0
-
-
-class _SingleAnswer(msgspec.Struct):
-    accepted: int
-    duplicates: int
-    desired_state: str
-    generation: int
-    server_time: datetime
-
-
-class _ListedError(msgspec.Struct):
-    index: int
-    code: str
-    field: str
-    detail: str
-
-
-class _BatchAnswer(msgspec.Struct):
-    accepted: int
-    duplicates: int
-    rejected: int
-    errors: list[_ListedError]
-    stop: list[UUID]
-    server_time: datetime
-
-
-_FAULTS: dict[Outcome, tuple[int, str, str]] = {
-    Outcome.CONFLICT: (409, "timestamp", "A sample of this camera, time and zone is stored with other values."),
-    Outcome.IN_FUTURE: (400, "timestamp", "Lies more than 60 seconds in the future: check the worker's clock."),
-    Outcome.UNKNOWN_CAMERA: (404, "camera_id", "There is no camera with this id."),
-    Outcome.FORBIDDEN: (403, "camera_id", "This token is bound elsewhere."),
-}
-_encoder = msgspec.json.Encoder()
-
-
-def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
-    """Status and body for one event: 201, 200, or a problem (raised) with the same members."""
-    outcome = receipt.outcome
-    stored = outcome is Outcome.STORED
-    if stored or outcome is Outcome.DUPLICATE:
-        answer = _SingleAnswer(int(stored), int(not stored), receipt.desired_state, receipt.generation, now)
-        return (201 if stored else 200), _encoder.encode(answer)
-    status, field, detail = _FAULTS[outcome]
-    members: dict[str, Any] = {"code": outcome.value, "server_time": now}
-    if receipt.desired_state:
-        members |= {
-            "accepted": 0,
-            "duplicates": 0,
-            "desired_state": receipt.desired_state,
-            "generation": receipt.generation,
-        }
-    raise Problem(status, f"{field}: {detail}", [FieldError(field, detail)], **members)
-
-
-def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tuple[int, bytes]:
-    """Status and body for a batch; a problem document where every item was rejected."""
-    accepted = duplicates = 0
-    faults: list[ItemError] = list(batch.errors)
-    stop: dict[UUID, None] = {}
-    for index, event, receipt in zip(batch.indexes, batch.events, receipts, strict=True):
-        if receipt.outcome is Outcome.STORED:
-            accepted += 1
-        elif receipt.outcome is Outcome.DUPLICATE:
-            duplicates += 1
-        else:
-            _, field, detail = _FAULTS[receipt.outcome]
-            faults.append(ItemError(index, receipt.outcome.value, field, detail))
-        if receipt.desired_state == "stopped":
-            stop[event.camera_id] = None
-    faults.sort()
-    answer = _BatchAnswer(
-        accepted,
-        duplicates,
-        len(faults),
-        [_ListedError(*fault) for fault in faults[:MAX_LISTED_ERRORS]],
-        list(stop),
-        now,
-    )
-    if len(faults) < batch.size:
-        return 200, _encoder.encode(answer)
-    members = msgspec.to_builtins(answer)
-    del members["errors"]
-    problem = Problem(400, "Every item of the batch was rejected.", **members)
-    problem.members["errors"] = msgspec.to_builtins(answer.errors)
-    return 400, encode(problem)
 
 
 # --- What the headers say -----------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from telemetry.api.serializers import BatchItem, BatchReceipt, EventShape, Serie
 from telemetry.ingest import Submission, accept
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
+from telemetry.receipts import answer_batch, answer_single
 from telemetry.series import BUCKETS, TooManyPoints, points_of
 
 DEFAULT_LIMIT = 1_000
@@ -73,7 +74,7 @@ class TelemetryViewSet(StrictViewSet):
             raise wire.no_such_camera()
         event = wire.read_single(known, _body(request, wire.MAX_SINGLE_BYTES))
         (receipts,) = accept([Submission(self.principal, (event,))], timezone.now())
-        return _answer(*wire.answer_single(receipts[0], timezone.now()))
+        return _answer(*answer_single(receipts[0], timezone.now()))
 
     @extend_schema(
         operation_id="telemetry_batch_create",
@@ -90,7 +91,7 @@ class TelemetryViewSet(StrictViewSet):
             raise wire.unsupported("`application/json` or `application/x-ndjson`")
         batch = wire.read_batch(_body(request, wire.MAX_BATCH_BYTES), ndjson=media_type == "ndjson")
         receipts = accept([Submission(self.principal, batch.events)], timezone.now())[0] if batch.events else []
-        return _answer(*wire.answer_batch(batch, receipts, timezone.now()))
+        return _answer(*answer_batch(batch, receipts, timezone.now()))
 
     @extend_schema(parameters=SERIES_PARAMETERS, responses={200: Series})
     def retrieve(self, request: Request, camera_id: str) -> HttpResponse:

@@ -14,7 +14,8 @@ from controlplane.access.principals import WORKER, Principal
 from telemetry import group_commit
 from telemetry.group_commit import GroupCommit, QueueFull
 from telemetry.ingest import Submission
-from telemetry.wire import Event, Outcome, Receipt
+from telemetry.receipts import Outcome, Receipt
+from telemetry.wire import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

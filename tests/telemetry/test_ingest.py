@@ -14,7 +14,8 @@ from controlplane.access.principals import WORKER, Principal
 from telemetry import ingest, portable_writer
 from telemetry.ingest import Submission, accept
 from telemetry.models import Sample
-from telemetry.wire import Event, Outcome
+from telemetry.receipts import Outcome
+from telemetry.wire import Event
 from tests.factories import make_camera
 
 WORKER_PRINCIPAL = Principal("token:worker", WORKER)

@@ -13,7 +13,8 @@ from telemetry.group_commit import GroupCommit, QueueFull
 from telemetry.ingest import Submission
 from telemetry.lanes import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Lanes
 from telemetry.models import Sample
-from telemetry.wire import Event, Receipt
+from telemetry.receipts import Receipt
+from telemetry.wire import Event
 from tests.factories import make_camera
 from tests.telemetry.test_group_commit import Accepting, submission
 from tests.telemetry.test_ingest import WORKER_PRINCIPAL
