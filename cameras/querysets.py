@@ -47,12 +47,6 @@ class CameraQuerySet(models.QuerySet[Any]):
             return self.filter(site_id=principal.site_id)
         return self
 
-    def running(self) -> Self:
-        return self.filter(desired_state="running")
-
-    def stopped(self) -> Self:
-        return self.filter(desired_state="stopped")
-
     def named_like(self, text: str) -> Self:
         """Those whose name, address, location or site's name holds the text, in any case."""
         return self.filter(
