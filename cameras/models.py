@@ -154,12 +154,33 @@ class CameraVitals(models.Model):
     duplicate_count = models.BigIntegerField(default=0)
     conflict_count = models.BigIntegerField(default=0)
     rejected_count = models.BigIntegerField(default=0)
+    dirty_from_at = models.DateTimeField(null=True, help_text=_("Oldest sample that no rollup holds yet."))
+    dirty_until_at = models.DateTimeField(null=True, help_text=_("Newest sample that no rollup holds yet."))
 
     class Meta:
         verbose_name = verbose_name_plural = _("vitals")
 
     def __str__(self) -> str:
         return f"vitals of {self.camera_id}"
+
+
+class FleetVitals(models.Model):
+    """What was observed of ingest as a whole: the one row that every ingest process ticks, also when idle.
+
+    From `paused_at` until `resumed_at` nothing was stored anywhere: that silence says nothing of cameras.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    ticked_at = models.DateTimeField(null=True, help_text=_("When ingest last committed."))
+    paused_at = models.DateTimeField(null=True, help_text=_("When the last outage of ingest began."))
+    resumed_at = models.DateTimeField(null=True, help_text=_("When ingest came back from it."))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("vitals of the fleet")
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="fleet_vitals_is_one_row")]
+
+    def __str__(self) -> str:
+        return "vitals of the fleet"
 
 
 class ChangeKind(models.TextChoices):

@@ -24,3 +24,19 @@ class Sample(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.timestamp} {self.zone}: {self.occupancy}"
+
+
+class DirtyHour(models.Model):
+    """An hour of a camera, long past, that samples arrived in: its rollups have to be computed anew.
+
+    Recent samples are marked in the vitals instead, which ingest writes anyway. Ingest locks the row even where it
+    is there already, so that whoever removes it does so before or after the samples, and never in between.
+    """
+
+    pk = models.CompositePrimaryKey("camera_id", "start_at")
+    camera_id = models.UUIDField()
+    start_at = models.DateTimeField()
+    marked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.start_at}"
