@@ -1,6 +1,7 @@
 """gunicorn reads this by itself: `gunicorn -k asgi -w 2 -b 127.0.0.1:8000 controlplane.asgi:application`."""
 
 import atexit
+import gc
 import os
 import shutil
 import tempfile
@@ -29,3 +30,10 @@ from prometheus_client import multiprocess  # noqa: E402
 def child_exit(server, worker):
     """Take a dead worker's gauges out of the metrics."""
     multiprocess.mark_process_dead(worker.pid)
+
+
+def post_worker_init(worker):
+    """Spare the garbage collector what was loaded at the start: looking through it took a quarter of ingest's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
