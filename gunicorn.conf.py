@@ -33,7 +33,7 @@ def child_exit(server, worker):
 
 
 def post_worker_init(worker):
-    """Spare the garbage collector what was loaded at the start: looking through it took a quarter of ingest's time."""
+    """Spare the garbage collector what was loaded at the start: to look through it took a quarter of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

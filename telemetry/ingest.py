@@ -1,33 +1,41 @@
-"""Accepting telemetry: what is stored, what it does to the cameras' vitals, and what each worker is told.
+"""Accepting events: checked against the registry, stored once, and counted in the vitals.
 
-One call is one transaction for any number of submissions. Must not import doors or cameras' actions.
+The one place where telemetry enters the database. The caller decides how many requests share a transaction.
+Must not import doors.
 """
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
-from typing import NamedTuple
+from collections import Counter
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, connection, transaction
-from prometheus_client import Counter
+from django.db import IntegrityError, OperationalError, connection
+from prometheus_client import Counter as CounterMetric
 
 from cameras.models import Camera
+from cameras.status import AHEAD_TOLERANCE
 from controlplane.access.principals import Principal
 from telemetry import portable_writer, postgresql_writer
 from telemetry.receipts import Outcome, Receipt
-from telemetry.vitals import CameraTally, Key
+from telemetry.stored import Stored
+from telemetry.vitals import RECENT, CameraTally, Key
 from telemetry.wire import Event
 
-AHEAD_TOLERANCE = timedelta(seconds=60)
 ATTEMPTS = 4
-# Deadlock and serialization failure; a camera that was deleted between its look-up and the commit; a day whose
-# partition is just being made.
-RETRIED = {"40P01", "40001", "23503", "23514"}
+# A deadlock, a serialization failure, a camera that was deleted meanwhile; a sample whose day's partition is just
+# being made; a vitals row or a dirty hour that another process made first.
+RETRIED = {"40P01", "40001", "23503", "23505", "23514"}
 
 # To one that is bound elsewhere, or of a camera that there is not, nothing is told of a camera.
-_UNKNOWN = {Outcome.UNKNOWN_CAMERA, Outcome.FORBIDDEN}
+_UNKNOWN = Receipt(Outcome.UNKNOWN_CAMERA)
+_FORBIDDEN = Receipt(Outcome.FORBIDDEN)
 
-EVENTS = Counter("controlplane_ingest_events_total", "Events of workers by what became of them.", ["outcome"])
+EVENTS = CounterMetric(
+    "controlplane_ingest_events_total", "Events of workers by what became of them.", ["outcome"]
+)
+
+T = TypeVar("T")
 
 
 class Submission(NamedTuple):
@@ -37,92 +45,90 @@ class Submission(NamedTuple):
     events: Sequence[Event]
 
 
-class KnownCamera(NamedTuple):
-    site_id: UUID | None
-    desired_state: str
-    generation: int
+class _Group:
+    """The events of several requests: which may be stored, what they mean for vitals, which are refused."""
+
+    def __init__(self, submissions: Sequence[Submission], now: datetime) -> None:
+        self.storable: list[Event] = []
+        self.tallies: dict[int, CameraTally] = {}  # by the integer of the camera's id, which is quick to hash
+        self.faults: dict[int, Outcome] = {}  # by the event's place in the group
+        horizon, recent_from = now + AHEAD_TOLERANCE, now - RECENT
+        sites = _sites_of(submissions)
+        place = 0
+        for principal, events in submissions:
+            bound = principal.camera_id or principal.site_id
+            for event in events:
+                if bound and _bound_elsewhere(principal, event.camera_id, sites):
+                    self.faults[place] = Outcome.FORBIDDEN
+                else:
+                    tally = self.tallies.get(event.camera_id.int)
+                    if tally is None:
+                        tally = self.tallies[event.camera_id.int] = CameraTally(event.camera_id)
+                    tally.hear(event)
+                    if event.timestamp > horizon:
+                        self.faults[place] = Outcome.IN_FUTURE
+                    else:
+                        tally.see(event, recent_from)
+                        self.storable.append(event)
+                place += 1
 
 
 def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
-    """Store the events in one transaction; a receipt for each, in order, once it is committed.
+    """Store the events; a receipt for each, in order, once it is committed.
 
     Raises django.db.OperationalError or InterfaceError where the database is away: nothing was stored then,
     or the same events sent again are told to be duplicates.
     """
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            with transaction.atomic():
-                receipts = _accept(submissions, now)
-            break
-        except (OperationalError, IntegrityError) as error:
-            code = getattr(error.__cause__, "sqlstate", None)
-            if code not in RETRIED or attempt == ATTEMPTS or connection.in_atomic_block:
-                raise
-    for outcome in Outcome:
-        if count := sum(receipt.outcome is outcome for group in receipts for receipt in group):
-            EVENTS.labels(outcome.value).inc(count)
-    return receipts
-
-
-def _accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
-    cameras = _look_up({event.camera_id for submission in submissions for event in submission.events})
-    horizon = now + AHEAD_TOLERANCE
-    tallies: dict[UUID, CameraTally] = {}
-    first: dict[Key, Event] = {}  # of each key in this group, the event that may be stored
-    faults: list[Outcome | None] = []
-    for principal, events in submissions:
-        for event in events:
-            fault = _refused(principal, event, cameras)
-            if fault is None:
-                tally = tallies.setdefault(event.camera_id, CameraTally())
-                tally.hear(event)
-                if event.timestamp > horizon:
-                    fault = Outcome.IN_FUTURE
-                else:
-                    first.setdefault(event[:3], event)
-                    tally.see(event)
-            faults.append(fault)
+    group = _Group(submissions, now)
     writer = postgresql_writer if connection.vendor == "postgresql" else portable_writer
-    fresh: set[Key] = writer.store(sorted(first.values()), tallies, now) if tallies else set()
-    # What was not stored now is compared with what was; what comes twice in this group, with its first.
-    values = {key: (event.occupancy, event.confidence) for key, event in first.items()}
-    if len(fresh) < len(first):
-        values |= writer.stored_values([key for key in first if key not in fresh])
-    told = iter(faults)
-    receipts = []
-    for _, events in submissions:
-        group = []
-        for event in events:
-            outcome = next(told) or _stored_as(event, fresh, values)
-            if outcome in _UNKNOWN:
-                group.append(Receipt(outcome))
-                continue
-            tallies[event.camera_id].count(outcome)
-            _, desired_state, generation = cameras[event.camera_id]
-            group.append(Receipt(outcome, desired_state, generation))
-        receipts.append(group)
-    if tallies:
-        writer.count(tallies)
+    # In the order of the cameras, in which every writer takes its locks.
+    tallies = sorted(group.tallies.values(), key=lambda tally: tally.camera_id.int)
+    stored = _retried(lambda: writer.store(group.storable, tallies, now)) if tallies else Stored({}, None)
+    if stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies):
+        EVENTS.labels(Outcome.STORED.value).inc(len(group.storable))
+        told = {key: Receipt(Outcome.STORED, *camera) for key, camera in stored.cameras.items()}
+        return [[told[event.camera_id.int] for event in events] for _, events in submissions]
+    receipts = _each_its_own(submissions, group, stored, writer.stored_values)
+    if counted := [tally for tally in tallies if tally.camera_id.int in stored.cameras]:
+        _retried(lambda: writer.count(counted))
+    for outcome, count in Counter(receipt.outcome for told in receipts for receipt in told).items():
+        EVENTS.labels(outcome.value).inc(count)
     return receipts
 
 
-def _look_up(camera_ids: Iterable[UUID]) -> dict[UUID, KnownCamera]:
-    rows = Camera.objects.filter(pk__in=list(camera_ids)).values_list(
-        "pk", "site_id", "desired_state", "generation"
-    )
-    return {row[0]: KnownCamera(*row[1:]) for row in rows}
+def _each_its_own(
+    submissions: Sequence[Submission],
+    group: _Group,
+    stored: Stored,
+    stored_values: Callable[[list[Key]], dict[Key, tuple[int, float]]],
+) -> list[list[Receipt]]:
+    """The receipts where some events were not stored now; counts those in the tallies.
 
+    They are compared with what is stored; what comes twice in this group, with its first.
+    """
+    first: dict[Key, Event] = {}
+    for event in group.storable:
+        if event.camera_id.int in stored.cameras:
+            first.setdefault(event[:3], event)
+    fresh = set(first) if stored.fresh is None else stored.fresh
+    values = {key: (event.occupancy, event.confidence) for key, event in first.items()}
+    if missed := [key for key in first if key not in fresh]:
+        values |= stored_values(missed)
 
-def _refused(principal: Principal, event: Event, cameras: dict[UUID, KnownCamera]) -> Outcome | None:
-    """Why this principal's event does not even count as a contact, or None."""
-    if principal.camera_id and event.camera_id != principal.camera_id:
-        return Outcome.FORBIDDEN
-    camera = cameras.get(event.camera_id)
-    if camera is None:
-        return Outcome.UNKNOWN_CAMERA
-    if principal.site_id and camera.site_id != principal.site_id:
-        return Outcome.FORBIDDEN
-    return None
+    def receipt_of(place: int, event: Event) -> Receipt:
+        fault = group.faults.get(place)
+        if fault is Outcome.FORBIDDEN:
+            return _FORBIDDEN
+        camera = stored.cameras.get(event.camera_id.int)
+        if camera is None:
+            return _UNKNOWN
+        outcome = fault or _stored_as(event, fresh, values)
+        if outcome is not Outcome.STORED:
+            group.tallies[event.camera_id.int].count(outcome)
+        return Receipt(outcome, *camera)
+
+    places = iter(range(sum(len(events) for _, events in submissions)))
+    return [[receipt_of(next(places), event) for event in events] for _, events in submissions]
 
 
 def _stored_as(event: Event, fresh: set[Key], values: dict[Key, tuple[int, float]]) -> Outcome:
@@ -130,5 +136,29 @@ def _stored_as(event: Event, fresh: set[Key], values: dict[Key, tuple[int, float
     if key in fresh:
         fresh.discard(key)  # the next one with this key is a repetition
         return Outcome.STORED
-    same = values[key] == (event.occupancy, event.confidence)
+    # What retention removed in this moment was there.
+    same = values.get(key) in (None, (event.occupancy, event.confidence))
     return Outcome.DUPLICATE if same else Outcome.CONFLICT
+
+
+def _sites_of(submissions: Sequence[Submission]) -> dict[UUID, UUID | None]:
+    """The sites of the cameras that principals who are bound to a site speak of."""
+    asked = {event.camera_id for principal, events in submissions if principal.site_id for event in events}
+    return dict(Camera.objects.filter(pk__in=asked).values_list("pk", "site_id")) if asked else {}
+
+
+def _bound_elsewhere(principal: Principal, camera_id: UUID, sites: dict[UUID, UUID | None]) -> bool:
+    if principal.camera_id:
+        return camera_id != principal.camera_id
+    return camera_id in sites and sites[camera_id] != principal.site_id
+
+
+def _retried(write: Callable[[], T]) -> T:
+    for attempt in range(1, ATTEMPTS + 1):
+        try:
+            return write()
+        except (OperationalError, IntegrityError) as error:
+            code = getattr(error.__cause__, "sqlstate", None)
+            if code not in RETRIED or attempt == ATTEMPTS or connection.in_atomic_block:
+                raise
+    raise AssertionError("unreachable")

@@ -33,7 +33,7 @@ class Lanes:
         if not self.bulk.has_room_for(len(events)):
             raise QueueFull
         # Python's sort is stable: of two events with one key, the first stays the first.
-        order = sorted(range(len(events)), key=lambda index: events[index].camera_id)
+        order = sorted(range(len(events)), key=lambda index: events[index].camera_id.int)
         chunks = [order[start : start + CHUNK_EVENTS] for start in range(0, len(order), CHUNK_EVENTS)]
         answers = await asyncio.gather(
             *(self.bulk.submit(Submission(principal, [events[index] for index in chunk])) for chunk in chunks)

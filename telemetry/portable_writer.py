@@ -1,64 +1,55 @@
 """Writing a group of events through the ORM, on every database: bulk_create and an F-expression update.
 
-Runs in the caller's transaction. Must not import doors or ingest.
+Must not import doors or ingest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
-from cameras.models import CameraVitals
+from cameras.models import Camera, CameraVitals
 from cameras.status import AHEAD_TOLERANCE
-from telemetry.models import Sample
+from telemetry.models import DirtyHour, Sample
+from telemetry.stored import KnownCamera, Stored
 from telemetry.vitals import CameraTally, Key
 from telemetry.wire import Event
 
+OBSERVED = [
+    "accepted_count",
+    "observed_generation",
+    "latest_timestamp",
+    "latest_occupancy",
+    "latest_confidence",
+    "dirty_from_at",
+    "dirty_until_at",
+]
 
-def store(events: Sequence[Event], tallies: Mapping[UUID, CameraTally], now: datetime) -> set[Key]:
-    """Insert the events that are not stored yet, and write each camera's contact; returns the keys inserted.
 
-    The vitals are locked first, in the order of their keys: then nobody else inserts samples of these cameras,
-    so that what is read is what there is, and two processes cannot deadlock.
+def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
+    """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera.
+
+    The vitals are locked first: then nobody else inserts samples of these cameras, so that what is read is what
+    there is, and two processes cannot deadlock.
     """
-    vitals = _lock(tallies)
-    known = stored_values([(event.camera_id, event.timestamp, event.zone) for event in events])
-    fresh = [event for event in events if (event.camera_id, event.timestamp, event.zone) not in known]
-    Sample.objects.bulk_create(
-        [
-            Sample(
-                camera_id=event.camera_id,
-                timestamp=event.timestamp,
-                zone=event.zone,
-                occupancy=event.occupancy,
-                confidence=event.confidence,
-                received_at=now,
-            )
-            for event in fresh
-        ]
-    )
-    _hear(tallies, now)
-    for event in fresh:
-        vitals[event.camera_id].accepted_count += 1
-    for camera_id, tally in tallies.items():
-        row = vitals[camera_id]
-        if tally.observed_generation is not None:
-            row.observed_generation = tally.observed_generation
-        latest = tally.latest
-        if latest and (row.latest_timestamp is None or latest.timestamp > row.latest_timestamp):
-            row.latest_timestamp = latest.timestamp
-            row.latest_occupancy, row.latest_confidence = latest.occupancy, latest.confidence
-    observed = (
-        "accepted_count",
-        "observed_generation",
-        "latest_timestamp",
-        "latest_occupancy",
-        "latest_confidence",
-    )
-    CameraVitals.objects.bulk_update(vitals.values(), observed, batch_size=100)
-    return {(event.camera_id, event.timestamp, event.zone) for event in fresh}
+    with transaction.atomic():
+        cameras = _cameras(tallies)
+        known = [tally for tally in tallies if tally.camera_id.int in cameras]
+        vitals = _lock([tally.camera_id for tally in known])
+        wanted = [event for event in events if event.camera_id.int in cameras]
+        there = stored_values([event[:3] for event in wanted])
+        first: dict[Key, Event] = {}
+        for event in wanted:
+            if event[:3] not in there:
+                first.setdefault(event[:3], event)
+        _insert(first.values(), now)
+        _hear(list(vitals), now)
+        _observe(first.values(), known, vitals)
+        _mark(known, now)
+    return Stored(cameras, None if len(first) == len(wanted) else set(first))
 
 
 def stored_values(keys: Sequence[Key]) -> dict[Key, tuple[int, float]]:
@@ -71,33 +62,85 @@ def stored_values(keys: Sequence[Key]) -> dict[Key, tuple[int, float]]:
     return {key: (row[3], row[4]) for row in rows if (key := (row[0], row[1], row[2])) in wanted}
 
 
-def count(tallies: Mapping[UUID, CameraTally]) -> None:
-    """Add what was not stored to the counters of the cameras, whose vitals are locked."""
-    for camera_id, tally in tallies.items():
-        if tally.duplicates or tally.conflicts or tally.rejected:
-            CameraVitals.objects.filter(pk=camera_id).update(
-                duplicate_count=F("duplicate_count") + tally.duplicates,
-                conflict_count=F("conflict_count") + tally.conflicts,
-                rejected_count=F("rejected_count") + tally.rejected,
-            )
+def count(tallies: Sequence[CameraTally]) -> None:
+    """Add what was not stored to the counters of the cameras."""
+    with transaction.atomic():
+        for tally in tallies:
+            if tally.duplicates or tally.conflicts or tally.rejected:
+                CameraVitals.objects.filter(pk=tally.camera_id).update(
+                    duplicate_count=F("duplicate_count") + tally.duplicates,
+                    conflict_count=F("conflict_count") + tally.conflicts,
+                    rejected_count=F("rejected_count") + tally.rejected,
+                )
 
 
-def _lock(camera_ids: Mapping[UUID, CameraTally]) -> dict[UUID, CameraVitals]:
-    wanted = CameraVitals.objects.select_for_update(no_key=True).filter(pk__in=list(camera_ids))
+def _cameras(tallies: Sequence[CameraTally]) -> dict[int, KnownCamera]:
+    rows = Camera.objects.filter(pk__in=[tally.camera_id for tally in tallies])
+    return {
+        pk.int: KnownCamera(desired_state, generation)
+        for pk, desired_state, generation in rows.values_list("pk", "desired_state", "generation")
+    }
+
+
+def _lock(camera_ids: Sequence[UUID]) -> dict[UUID, CameraVitals]:
+    wanted = CameraVitals.objects.select_for_update(no_key=True).filter(pk__in=camera_ids)
     vitals = {row.pk: row for row in wanted.order_by("pk")}
     if len(vitals) < len(camera_ids):
-        missing = sorted(camera_ids.keys() - vitals.keys())
+        missing = [pk for pk in camera_ids if pk not in vitals]
         CameraVitals.objects.bulk_create([CameraVitals(pk=pk) for pk in missing], ignore_conflicts=True)
         vitals = {row.pk: row for row in wanted.order_by("pk")}
     return vitals
 
 
-def _hear(camera_ids: Mapping[UUID, CameraTally], now: datetime) -> None:
+def _insert(events: Iterable[Event], now: datetime) -> None:
+    Sample.objects.bulk_create(
+        Sample(
+            camera_id=event.camera_id,
+            timestamp=event.timestamp,
+            zone=event.zone,
+            occupancy=event.occupancy,
+            confidence=event.confidence,
+            received_at=now,
+        )
+        for event in events
+    )
+
+
+def _hear(camera_ids: Sequence[UUID], now: datetime) -> None:
     """Set the contact to now; it does not go back, except where it came from a clock that was far ahead."""
     moment = Value(now, output_field=DateTimeField())
-    CameraVitals.objects.filter(pk__in=list(camera_ids)).update(
+    CameraVitals.objects.filter(pk__in=camera_ids).update(
         last_contact=Case(
             When(last_contact__gt=now + AHEAD_TOLERANCE, then=moment),
             default=Greatest(Coalesce(F("last_contact"), moment), moment),
         )
+    )
+
+
+def _observe(fresh: Iterable[Event], tallies: Sequence[CameraTally], vitals: Mapping[UUID, CameraVitals]) -> None:
+    """Write what the vitals, which are locked, have to say beyond the contact."""
+    for event in fresh:
+        vitals[event.camera_id].accepted_count += 1
+    for tally in tallies:
+        row, latest = vitals[tally.camera_id], tally.latest
+        if tally.observed_generation is not None:
+            row.observed_generation = tally.observed_generation
+        if latest and (row.latest_timestamp is None or latest.timestamp > row.latest_timestamp):
+            row.latest_timestamp = latest.timestamp
+            row.latest_occupancy, row.latest_confidence = latest.occupancy, latest.confidence
+        if tally.dirty_from_at and tally.dirty_until_at:
+            row.dirty_from_at = min(tally.dirty_from_at, row.dirty_from_at or tally.dirty_from_at)
+            row.dirty_until_at = max(tally.dirty_until_at, row.dirty_until_at or tally.dirty_until_at)
+    CameraVitals.objects.bulk_update(vitals.values(), OBSERVED, batch_size=100)
+
+
+def _mark(tallies: Sequence[CameraTally], now: datetime) -> None:
+    """Mark the hours, long past, that samples came in."""
+    hours = [
+        DirtyHour(camera_id=tally.camera_id, start_at=hour, marked_at=now)
+        for tally in tallies
+        for hour in sorted(tally.dirty_hours)
+    ]
+    DirtyHour.objects.bulk_create(
+        hours, update_conflicts=True, unique_fields=["camera_id", "start_at"], update_fields=["marked_at"]
     )

@@ -1,40 +1,49 @@
-"""Writing a group of events on PostgreSQL: samples and vitals in one statement.
+"""Writing a group of events on PostgreSQL: samples, vitals and marks for the rollups in one statement.
 
-Same promises as `portable_writer`, at more than twice its rate. Samples are inserted in the order of their keys
-and vitals are upserted in the order of theirs, so that two processes cannot deadlock. Counts come from RETURNING.
-Runs in the caller's transaction. Must not import doors or ingest.
+Same promises as `portable_writer`, at a multiple of its rate: a statement that stands alone is a transaction, so
+a group costs one round trip. Samples are inserted in the order of their keys, vitals are upserted in the order of
+theirs, so that two processes cannot deadlock. Must not import doors or ingest.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 import psycopg
 from django.db import connection
 
 from cameras.status import AHEAD_TOLERANCE
+from telemetry.stored import KnownCamera, Stored
 from telemetry.vitals import CameraTally, Key
 from telemetry.wire import Event
 
+# `fresh` comes back only where something was there already: then who asks has to know what was not.
 STORE = """
-WITH event AS (
-    SELECT * FROM unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::integer[], %b::float8[])
-        AS event (camera_id, timestamp, zone, occupancy, confidence)
+WITH event AS MATERIALIZED (
+    SELECT event.* FROM unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::integer[], %b::float8[])
+        WITH ORDINALITY AS event (camera_id, timestamp, zone, occupancy, confidence, place)
+    WHERE EXISTS (SELECT FROM cameras_camera WHERE id = event.camera_id)
 ), fresh AS (
     INSERT INTO telemetry_sample (camera_id, timestamp, zone, occupancy, confidence, received_at)
     SELECT camera_id, timestamp, zone, occupancy, confidence, %b::timestamptz FROM event
+    ORDER BY camera_id, timestamp, zone COLLATE "C", place
     ON CONFLICT DO NOTHING
     RETURNING camera_id, timestamp, zone
+), heard AS MATERIALIZED (
+    SELECT heard.*, camera.desired_state, camera.generation
+    FROM unnest(%b::uuid[], %b::bigint[], %b::timestamptz[], %b::integer[], %b::float8[], %b::timestamptz[],
+            %b::timestamptz[]) WITH ORDINALITY
+        AS heard (camera_id, observed_generation, latest_timestamp, latest_occupancy, latest_confidence,
+            dirty_from_at, dirty_until_at, place)
+    JOIN cameras_camera AS camera ON camera.id = heard.camera_id
 ), contact AS (
     INSERT INTO cameras_cameravitals AS vitals (
         camera_id, last_contact, observed_generation, latest_timestamp, latest_occupancy, latest_confidence,
-        accepted_count, duplicate_count, conflict_count, rejected_count
+        dirty_from_at, dirty_until_at, accepted_count, duplicate_count, conflict_count, rejected_count
     )
     SELECT heard.camera_id, %b::timestamptz, observed_generation, latest_timestamp, latest_occupancy,
-        latest_confidence, coalesce(accepted, 0), 0, 0, 0
-    FROM unnest(%b::uuid[], %b::bigint[], %b::timestamptz[], %b::integer[], %b::float8[])
-        AS heard (camera_id, observed_generation, latest_timestamp, latest_occupancy, latest_confidence)
+        latest_confidence, dirty_from_at, dirty_until_at, coalesce(accepted, 0), 0, 0, 0
+    FROM heard
     LEFT JOIN (SELECT camera_id, count(*) AS accepted FROM fresh GROUP BY camera_id) AS counted
         ON counted.camera_id = heard.camera_id
     ORDER BY heard.camera_id
@@ -44,18 +53,32 @@ WITH event AS (
             ELSE greatest(vitals.last_contact, excluded.last_contact)
         END,
         observed_generation = coalesce(excluded.observed_generation, vitals.observed_generation),
-        (latest_timestamp, latest_occupancy, latest_confidence) = (
-            SELECT newest.* FROM (VALUES
-                (excluded.latest_timestamp, excluded.latest_occupancy, excluded.latest_confidence),
-                (vitals.latest_timestamp, vitals.latest_occupancy, vitals.latest_confidence)
-            ) AS newest (at, occupancy, confidence)
-            WHERE newest.at IS NOT NULL ORDER BY newest.at DESC LIMIT 1
-        ),
+        latest_timestamp = greatest(vitals.latest_timestamp, excluded.latest_timestamp),
+        latest_occupancy = CASE
+            WHEN excluded.latest_timestamp IS NULL OR vitals.latest_timestamp >= excluded.latest_timestamp
+            THEN vitals.latest_occupancy ELSE excluded.latest_occupancy
+        END,
+        latest_confidence = CASE
+            WHEN excluded.latest_timestamp IS NULL OR vitals.latest_timestamp >= excluded.latest_timestamp
+            THEN vitals.latest_confidence ELSE excluded.latest_confidence
+        END,
+        dirty_from_at = least(vitals.dirty_from_at, excluded.dirty_from_at),
+        dirty_until_at = greatest(vitals.dirty_until_at, excluded.dirty_until_at),
         accepted_count = vitals.accepted_count + excluded.accepted_count
+), late AS (
+    INSERT INTO telemetry_dirtyhour AS hour (camera_id, start_at, marked_at)
+    SELECT camera_id, start_at, %b::timestamptz FROM unnest(%b::uuid[], %b::timestamptz[])
+        AS late (camera_id, start_at)
+    WHERE EXISTS (SELECT FROM cameras_camera WHERE id = camera_id)
+    ORDER BY camera_id, start_at
+    ON CONFLICT (camera_id, start_at) DO UPDATE SET marked_at = excluded.marked_at
 )
-SELECT camera_id, timestamp, zone FROM event
-EXCEPT ALL
-SELECT camera_id, timestamp, zone FROM fresh
+SELECT place, desired_state, generation, (SELECT count(*) FROM fresh) = (SELECT count(*) FROM event),
+    NULL::timestamptz, NULL::text
+FROM heard
+UNION ALL
+SELECT place, NULL, NULL, NULL, timestamp, zone FROM fresh JOIN heard USING (camera_id)
+WHERE (SELECT count(*) FROM fresh) < (SELECT count(*) FROM event)
 """
 
 STORED_VALUES = """
@@ -65,21 +88,26 @@ JOIN telemetry_sample USING (camera_id, timestamp, zone)
 """
 
 COUNT = """
-UPDATE cameras_cameravitals AS vitals SET
-    duplicate_count = vitals.duplicate_count + tally.duplicates,
-    conflict_count = vitals.conflict_count + tally.conflicts,
-    rejected_count = vitals.rejected_count + tally.rejected
-FROM unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[])
-    AS tally (camera_id, duplicates, conflicts, rejected)
-WHERE vitals.camera_id = tally.camera_id
+WITH vitals AS (
+    SELECT camera_id FROM cameras_cameravitals WHERE camera_id = ANY (%b::uuid[])
+    ORDER BY camera_id FOR NO KEY UPDATE
+)
+UPDATE cameras_cameravitals AS counted SET
+    duplicate_count = duplicate_count + tally.duplicates,
+    conflict_count = conflict_count + tally.conflicts,
+    rejected_count = rejected_count + tally.rejected
+FROM vitals
+JOIN unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[])
+    AS tally (camera_id, duplicates, conflicts, rejected) USING (camera_id)
+WHERE counted.camera_id = vitals.camera_id
 """
 
 
-def store(events: Sequence[Event], tallies: Mapping[UUID, CameraTally], now: datetime) -> set[Key]:
-    """Insert the events, sorted by key, that are not stored yet; write contacts; returns the keys inserted."""
-    heard = sorted(tallies.items())
-    latest = [tally.latest for _, tally in heard]
-    known = _rows(
+def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
+    """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera."""
+    latest = [tally.latest for tally in tallies]
+    late = [(tally.camera_id, hour) for tally in tallies for hour in sorted(tally.dirty_hours)]
+    rows = _rows(
         STORE,
         [event.camera_id for event in events],
         [event.timestamp for event in events],
@@ -87,37 +115,55 @@ def store(events: Sequence[Event], tallies: Mapping[UUID, CameraTally], now: dat
         [event.occupancy for event in events],
         [event.confidence for event in events],
         now,
-        now,
-        [camera_id for camera_id, _ in heard],
-        [tally.observed_generation for _, tally in heard],
+        [tally.camera_id for tally in tallies],
+        [tally.observed_generation for tally in tallies],
         [event and event.timestamp for event in latest],
         [event and event.occupancy for event in latest],
         [event and event.confidence for event in latest],
+        [tally.dirty_from_at for tally in tallies],
+        [tally.dirty_until_at for tally in tallies],
+        now,
         now + AHEAD_TOLERANCE,
+        now,
+        *_columns(late, 2),
     )
-    return {(event.camera_id, event.timestamp, event.zone) for event in events}.difference(known)
+    cameras: dict[int, KnownCamera] = {}
+    fresh: set[Key] = set()
+    complete = True
+    for place, desired_state, generation, all_fresh, timestamp, zone in rows:
+        camera_id = tallies[place - 1].camera_id
+        if desired_state is None:
+            fresh.add((camera_id, timestamp, zone))
+        else:
+            cameras[camera_id.int] = KnownCamera(desired_state, generation)
+            complete = all_fresh
+    return Stored(cameras, None if complete else fresh)
 
 
 def stored_values(keys: Sequence[Key]) -> dict[Key, tuple[int, float]]:
     """Occupancy and confidence of those of the keys that are stored."""
-    rows = _rows(STORED_VALUES, *(list(column) for column in zip(*keys, strict=True)))
+    rows = _rows(STORED_VALUES, *_columns(keys, 3))
     return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
 
-def count(tallies: Mapping[UUID, CameraTally]) -> None:
-    """Add what was not stored to the counters of the cameras, whose vitals `store` has locked."""
+def count(tallies: Sequence[CameraTally]) -> None:
+    """Add what was not stored to the counters of the cameras."""
     counted = [
-        (camera_id, tally.duplicates, tally.conflicts, tally.rejected)
-        for camera_id, tally in tallies.items()
+        (tally.camera_id, tally.duplicates, tally.conflicts, tally.rejected)
+        for tally in tallies
         if tally.duplicates or tally.conflicts or tally.rejected
     ]
     if counted:
-        _execute(COUNT, *(list(column) for column in zip(*counted, strict=True)))
+        ids, *counts = _columns(counted, 4)
+        _execute(COUNT, ids, ids, *counts)
+
+
+def _columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
 
 
 def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    cursor = _execute(statement, *parameters)
-    return cursor.fetchall()
+    return _execute(statement, *parameters).fetchall()
 
 
 def _execute(statement: str, *parameters: Any) -> psycopg.Cursor[Any]:

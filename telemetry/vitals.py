@@ -1,7 +1,7 @@
 """What a group of events means for the vitals of one camera. Pure."""
 
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from telemetry.receipts import Outcome
@@ -9,14 +9,20 @@ from telemetry.wire import Event
 
 Key = tuple[UUID, datetime, str]
 
+# Rollups that samples of so late belong to are marked in the vitals, as one range; older ones hour by hour.
+RECENT = timedelta(hours=2)
+
 
 @dataclass(slots=True)
 class CameraTally:
-    """One camera's part of a group: its newest whole-frame sample, what its worker runs, and counts."""
+    """One camera's part of a group: newest whole-frame sample, what its worker runs, the rollups it dirties."""
 
+    camera_id: UUID
     latest: Event | None = None
     observed_generation: int | None = None
-    accepted: int = 0
+    dirty_from_at: datetime | None = None
+    dirty_until_at: datetime | None = None
+    dirty_hours: set[datetime] = field(default_factory=set)
     duplicates: int = 0
     conflicts: int = 0
     rejected: int = 0
@@ -26,16 +32,22 @@ class CameraTally:
         if event.generation is not None:
             self.observed_generation = event.generation
 
-    def see(self, event: Event) -> None:
+    def see(self, event: Event, recent_from: datetime) -> None:
         """A sample that may be stored."""
-        newer = self.latest is None or event.timestamp > self.latest.timestamp
-        if event.zone == "" and newer:
+        timestamp = event.timestamp
+        if not event.zone and (self.latest is None or timestamp > self.latest.timestamp):
             self.latest = event
+        if timestamp < recent_from:
+            self.dirty_hours.add(timestamp.replace(minute=0, second=0, microsecond=0))
+            return
+        if self.dirty_from_at is None or timestamp < self.dirty_from_at:
+            self.dirty_from_at = timestamp
+        if self.dirty_until_at is None or timestamp > self.dirty_until_at:
+            self.dirty_until_at = timestamp
 
     def count(self, outcome: Outcome) -> None:
-        if outcome is Outcome.STORED:
-            self.accepted += 1
-        elif outcome is Outcome.DUPLICATE:
+        """An event that was not stored."""
+        if outcome is Outcome.DUPLICATE:
             self.duplicates += 1
         elif outcome is Outcome.CONFLICT:
             self.conflicts += 1

@@ -13,8 +13,9 @@ from cameras.models import Camera, CameraVitals
 from controlplane.access.principals import WORKER, Principal
 from telemetry import ingest, portable_writer
 from telemetry.ingest import Submission, accept
-from telemetry.models import Sample
+from telemetry.models import DirtyHour, Sample
 from telemetry.receipts import Outcome
+from telemetry.vitals import RECENT
 from telemetry.wire import Event
 from tests.factories import make_camera
 
@@ -143,3 +144,28 @@ def test_replays_from_many_threads_in_any_order_count_exactly(writer: Any) -> No
     assert Sample.objects.count() == 1_000
     totals = CameraVitals.objects.values_list("accepted_count", "duplicate_count")
     assert set(totals) == {(100, 500)}
+
+
+@pytest.mark.django_db
+def test_what_is_stored_marks_the_rollups_that_it_touches(writer: Any) -> None:
+    camera, other = make_camera("one"), make_camera("other")
+    recent = [NOW - RECENT, NOW - timedelta(minutes=5), NOW + timedelta(seconds=59)]
+    old = [NOW - RECENT - timedelta(microseconds=1), NOW - timedelta(days=3), NOW - timedelta(days=3, minutes=1)]
+    too_far = NOW + timedelta(seconds=61)
+
+    for group in (recent[1:], [*old, too_far], recent[:1]):
+        accept([Submission(WORKER_PRINCIPAL, [Event(camera.pk, at, "", 1, 1.0, None) for at in group])], NOW)
+    accept([Submission(WORKER_PRINCIPAL, [Event(other.pk, old[0], "", 1, 1.0, None)])], NOW)
+
+    assert CameraVitals.objects.values_list("dirty_from_at", "dirty_until_at").get(pk=camera.pk) == (
+        recent[0],
+        recent[2],
+    )
+    hours = DirtyHour.objects.filter(camera_id=camera.pk).order_by("start_at")
+    assert [hour.start_at.isoformat() for hour in hours] == [
+        "2026-05-28T23:00:00+00:00",
+        "2026-05-29T00:00:00+00:00",
+        "2026-05-31T21:00:00+00:00",
+    ]
+    assert CameraVitals.objects.get(pk=other.pk).dirty_from_at is None
+    assert DirtyHour.objects.filter(camera_id=other.pk).count() == 1
