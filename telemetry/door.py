@@ -23,6 +23,7 @@ from controlplane.bare_asgi import (
 )
 from controlplane.problems import Problem
 from telemetry import wire
+from telemetry.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.group_commit import QueueFull
 from telemetry.ingest import Submission
 from telemetry.lanes import lanes
@@ -92,7 +93,7 @@ async def _single(
 async def _batch(principal: Principal, media_type: str, scope: Scope, receive: Receive) -> tuple[int, bytes]:
     if not media_type:
         raise wire.unsupported("`application/json` or `application/x-ndjson`")
-    body = await read_body(scope, receive, wire.MAX_BATCH_BYTES)
-    batch = wire.read_batch(body, ndjson=media_type == "ndjson")
+    body = await read_body(scope, receive, MAX_BATCH_BYTES)
+    batch = read_batch(body, ndjson=media_type == "ndjson")
     receipts = await lanes().submit(Submission(principal, batch.events)) if batch.events else []
     return answer_batch(batch, receipts, timezone.now())

@@ -16,7 +16,7 @@ from prometheus_client import Counter as CounterMetric
 from cameras.models import Camera
 from cameras.status import AHEAD_TOLERANCE
 from controlplane.access.principals import Principal
-from telemetry import portable_writer, postgresql_writer
+from telemetry import portable_writer, postgresql_copy, postgresql_writer
 from telemetry.receipts import Outcome, Receipt
 from telemetry.stored import Stored
 from telemetry.vitals import RECENT, CameraTally, Key
@@ -83,7 +83,8 @@ def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receip
     writer = postgresql_writer if connection.vendor == "postgresql" else portable_writer
     # In the order of the cameras, in which every writer takes its locks.
     tallies = sorted(group.tallies.values(), key=lambda tally: tally.camera_id.int)
-    stored = _retried(lambda: writer.store(group.storable, tallies, now)) if tallies else Stored({}, None)
+    store = postgresql_copy.store if _is_large(group) else writer.store
+    stored = _retried(lambda: store(group.storable, tallies, now)) if tallies else Stored({}, None)
     if stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies):
         EVENTS.labels(Outcome.STORED.value).inc(len(group.storable))
         told = {key: Receipt(Outcome.STORED, *camera) for key, camera in stored.cameras.items()}
@@ -151,6 +152,10 @@ def _bound_elsewhere(principal: Principal, camera_id: UUID, sites: dict[UUID, UU
     if principal.camera_id:
         return camera_id != principal.camera_id
     return camera_id in sites and sites[camera_id] != principal.site_id
+
+
+def _is_large(group: _Group) -> bool:
+    return connection.vendor == "postgresql" and len(group.storable) > postgresql_copy.LARGE_EVENTS
 
 
 def _retried(write: Callable[[], T]) -> T:

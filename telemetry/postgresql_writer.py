@@ -5,7 +5,7 @@ a group costs one round trip. Samples are inserted in the order of their keys, v
 theirs, so that two processes cannot deadlock. Must not import doors or ingest.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
@@ -17,39 +17,31 @@ from telemetry.stored import KnownCamera, Stored
 from telemetry.vitals import CameraTally, Key
 from telemetry.wire import Event
 
-# `fresh` comes back only where something was there already: then who asks has to know what was not.
-STORE = """
-WITH event AS MATERIALIZED (
-    SELECT event.* FROM unnest(%b::uuid[], %b::timestamptz[], %b::text[], %b::integer[], %b::float8[])
-        WITH ORDINALITY AS event (camera_id, timestamp, zone, occupancy, confidence, place)
-    WHERE EXISTS (SELECT FROM cameras_camera WHERE id = event.camera_id)
-), fresh AS (
-    INSERT INTO telemetry_sample (camera_id, timestamp, zone, occupancy, confidence, received_at)
-    SELECT camera_id, timestamp, zone, occupancy, confidence, %b::timestamptz FROM event
-    ORDER BY camera_id, timestamp, zone COLLATE "C", place
-    ON CONFLICT DO NOTHING
-    RETURNING camera_id, timestamp, zone
-), heard AS MATERIALIZED (
+HEARD = """
     SELECT heard.*, camera.desired_state, camera.generation
-    FROM unnest(%b::uuid[], %b::bigint[], %b::timestamptz[], %b::integer[], %b::float8[], %b::timestamptz[],
-            %b::timestamptz[]) WITH ORDINALITY
-        AS heard (camera_id, observed_generation, latest_timestamp, latest_occupancy, latest_confidence,
-            dirty_from_at, dirty_until_at, place)
+    FROM unnest(
+        %(cameras)b::uuid[], %(observed)b::bigint[], %(latest_at)b::timestamptz[], %(latest_occupancy)b::integer[],
+        %(latest_confidence)b::float8[], %(dirty_from)b::timestamptz[], %(dirty_until)b::timestamptz[],
+        %(accepted)b::bigint[]
+    ) WITH ORDINALITY AS heard (
+        camera_id, observed_generation, latest_timestamp, latest_occupancy, latest_confidence, dirty_from_at,
+        dirty_until_at, accepted, place
+    )
     JOIN cameras_camera AS camera ON camera.id = heard.camera_id
-), contact AS (
+"""
+# {accepted} and {source} say where the number of stored samples of a camera comes from.
+CONTACT = """
     INSERT INTO cameras_cameravitals AS vitals (
         camera_id, last_contact, observed_generation, latest_timestamp, latest_occupancy, latest_confidence,
         dirty_from_at, dirty_until_at, accepted_count, duplicate_count, conflict_count, rejected_count
     )
-    SELECT heard.camera_id, %b::timestamptz, observed_generation, latest_timestamp, latest_occupancy,
-        latest_confidence, dirty_from_at, dirty_until_at, coalesce(accepted, 0), 0, 0, 0
-    FROM heard
-    LEFT JOIN (SELECT camera_id, count(*) AS accepted FROM fresh GROUP BY camera_id) AS counted
-        ON counted.camera_id = heard.camera_id
+    SELECT heard.camera_id, %(now)b::timestamptz, observed_generation, latest_timestamp, latest_occupancy,
+        latest_confidence, dirty_from_at, dirty_until_at, {accepted}, 0, 0, 0
+    FROM {source}
     ORDER BY heard.camera_id
     ON CONFLICT (camera_id) DO UPDATE SET
         last_contact = CASE
-            WHEN vitals.last_contact > %b::timestamptz THEN excluded.last_contact
+            WHEN vitals.last_contact > %(ahead)b::timestamptz THEN excluded.last_contact
             ELSE greatest(vitals.last_contact, excluded.last_contact)
         END,
         observed_generation = coalesce(excluded.observed_generation, vitals.observed_generation),
@@ -65,31 +57,52 @@ WITH event AS MATERIALIZED (
         dirty_from_at = least(vitals.dirty_from_at, excluded.dirty_from_at),
         dirty_until_at = greatest(vitals.dirty_until_at, excluded.dirty_until_at),
         accepted_count = vitals.accepted_count + excluded.accepted_count
-), late AS (
+"""
+LATE = """
     INSERT INTO telemetry_dirtyhour AS hour (camera_id, start_at, marked_at)
-    SELECT camera_id, start_at, %b::timestamptz FROM unnest(%b::uuid[], %b::timestamptz[])
-        AS late (camera_id, start_at)
-    WHERE EXISTS (SELECT FROM cameras_camera WHERE id = camera_id)
-    ORDER BY camera_id, start_at
+    SELECT late.camera_id, late.start_at, %(now)b::timestamptz
+    FROM unnest(%(late_cameras)b::uuid[], %(late_hours)b::timestamptz[]) AS late (camera_id, start_at)
+    JOIN heard USING (camera_id)
+    ORDER BY late.camera_id, late.start_at
     ON CONFLICT (camera_id, start_at) DO UPDATE SET marked_at = excluded.marked_at
-)
+"""
+# `fresh` comes back only where something was there already: then who asks has to know what was not.
+STORE = f"""
+WITH heard AS MATERIALIZED ({HEARD}), event AS MATERIALIZED (
+    SELECT event.* FROM unnest(
+        %(event_cameras)b::uuid[], %(timestamps)b::timestamptz[], %(zones)b::text[], %(occupancies)b::integer[],
+        %(confidences)b::float8[]
+    ) WITH ORDINALITY AS event (camera_id, timestamp, zone, occupancy, confidence, place)
+    WHERE EXISTS (SELECT FROM cameras_camera WHERE id = event.camera_id)
+), fresh AS (
+    INSERT INTO telemetry_sample (camera_id, timestamp, zone, occupancy, confidence, received_at)
+    SELECT camera_id, timestamp, zone, occupancy, confidence, %(now)b::timestamptz FROM event
+    ORDER BY camera_id, timestamp, zone COLLATE "C", place
+    ON CONFLICT DO NOTHING
+    RETURNING camera_id, timestamp, zone
+), counted AS (
+    SELECT camera_id, count(*) AS stored FROM fresh GROUP BY camera_id
+), contact AS (
+    {CONTACT.format(accepted="coalesce(stored, 0)", source="heard LEFT JOIN counted USING (camera_id)")}
+), late AS ({LATE})
 SELECT place, desired_state, generation, (SELECT count(*) FROM fresh) = (SELECT count(*) FROM event),
     NULL::timestamptz, NULL::text
 FROM heard
 UNION ALL
 SELECT place, NULL, NULL, NULL, timestamp, zone FROM fresh JOIN heard USING (camera_id)
 WHERE (SELECT count(*) FROM fresh) < (SELECT count(*) FROM event)
-"""
+"""  # noqa: S608  # put together from the texts above
 
 STORED_VALUES = """
 SELECT camera_id, timestamp, zone, occupancy, confidence
-FROM unnest(%b::uuid[], %b::timestamptz[], %b::text[]) AS wanted (camera_id, timestamp, zone)
+FROM unnest(%(cameras)b::uuid[], %(timestamps)b::timestamptz[], %(zones)b::text[])
+    AS wanted (camera_id, timestamp, zone)
 JOIN telemetry_sample USING (camera_id, timestamp, zone)
 """
 
 COUNT = """
 WITH vitals AS (
-    SELECT camera_id FROM cameras_cameravitals WHERE camera_id = ANY (%b::uuid[])
+    SELECT camera_id FROM cameras_cameravitals WHERE camera_id = ANY (%(cameras)b::uuid[])
     ORDER BY camera_id FOR NO KEY UPDATE
 )
 UPDATE cameras_cameravitals AS counted SET
@@ -97,7 +110,7 @@ UPDATE cameras_cameravitals AS counted SET
     conflict_count = conflict_count + tally.conflicts,
     rejected_count = rejected_count + tally.rejected
 FROM vitals
-JOIN unnest(%b::uuid[], %b::bigint[], %b::bigint[], %b::bigint[])
+JOIN unnest(%(cameras)b::uuid[], %(duplicates)b::bigint[], %(conflicts)b::bigint[], %(rejected)b::bigint[])
     AS tally (camera_id, duplicates, conflicts, rejected) USING (camera_id)
 WHERE counted.camera_id = vitals.camera_id
 """
@@ -105,28 +118,15 @@ WHERE counted.camera_id = vitals.camera_id
 
 def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
     """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera."""
-    latest = [tally.latest for tally in tallies]
-    late = [(tally.camera_id, hour) for tally in tallies for hour in sorted(tally.dirty_hours)]
-    rows = _rows(
+    rows = execute(
         STORE,
-        [event.camera_id for event in events],
-        [event.timestamp for event in events],
-        [event.zone for event in events],
-        [event.occupancy for event in events],
-        [event.confidence for event in events],
-        now,
-        [tally.camera_id for tally in tallies],
-        [tally.observed_generation for tally in tallies],
-        [event and event.timestamp for event in latest],
-        [event and event.occupancy for event in latest],
-        [event and event.confidence for event in latest],
-        [tally.dirty_from_at for tally in tallies],
-        [tally.dirty_until_at for tally in tallies],
-        now,
-        now + AHEAD_TOLERANCE,
-        now,
-        *_columns(late, 2),
-    )
+        **heard(tallies, now),
+        event_cameras=[event.camera_id for event in events],
+        timestamps=[event.timestamp for event in events],
+        zones=[event.zone for event in events],
+        occupancies=[event.occupancy for event in events],
+        confidences=[event.confidence for event in events],
+    ).fetchall()
     cameras: dict[int, KnownCamera] = {}
     fresh: set[Key] = set()
     complete = True
@@ -142,31 +142,45 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
 
 def stored_values(keys: Sequence[Key]) -> dict[Key, tuple[int, float]]:
     """Occupancy and confidence of those of the keys that are stored."""
-    rows = _rows(STORED_VALUES, *_columns(keys, 3))
+    cameras, timestamps, zones = (list(column) for column in zip(*keys, strict=True))
+    rows = execute(STORED_VALUES, cameras=cameras, timestamps=timestamps, zones=zones).fetchall()
     return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
 
 def count(tallies: Sequence[CameraTally]) -> None:
     """Add what was not stored to the counters of the cameras."""
-    counted = [
-        (tally.camera_id, tally.duplicates, tally.conflicts, tally.rejected)
-        for tally in tallies
-        if tally.duplicates or tally.conflicts or tally.rejected
-    ]
+    counted = [tally for tally in tallies if tally.duplicates or tally.conflicts or tally.rejected]
     if counted:
-        ids, *counts = _columns(counted, 4)
-        _execute(COUNT, ids, ids, *counts)
+        execute(
+            COUNT,
+            cameras=[tally.camera_id for tally in counted],
+            duplicates=[tally.duplicates for tally in counted],
+            conflicts=[tally.conflicts for tally in counted],
+            rejected=[tally.rejected for tally in counted],
+        )
 
 
-def _columns(rows: Iterable[Sequence[Any]], width: int) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)] or [[] for _ in range(width)]
+def heard(tallies: Sequence[CameraTally], now: datetime) -> dict[str, Any]:
+    """The parameters of HEARD, CONTACT and LATE."""
+    latest = [tally.latest for tally in tallies]
+    late = [(tally.camera_id, hour) for tally in tallies for hour in sorted(tally.dirty_hours)]
+    return {
+        "cameras": [tally.camera_id for tally in tallies],
+        "observed": [tally.observed_generation for tally in tallies],
+        "latest_at": [event and event.timestamp for event in latest],
+        "latest_occupancy": [event and event.occupancy for event in latest],
+        "latest_confidence": [event and event.confidence for event in latest],
+        "dirty_from": [tally.dirty_from_at for tally in tallies],
+        "dirty_until": [tally.dirty_until_at for tally in tallies],
+        "accepted": [tally.storable for tally in tallies],
+        "late_cameras": [camera_id for camera_id, _ in late],
+        "late_hours": [hour for _, hour in late],
+        "now": now,
+        "ahead": now + AHEAD_TOLERANCE,
+    }
 
 
-def _rows(statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-    return _execute(statement, *parameters).fetchall()
-
-
-def _execute(statement: str, *parameters: Any) -> psycopg.Cursor[Any]:
+def execute(statement: str, **parameters: Any) -> psycopg.Cursor[Any]:
     """Run a statement past Django's cursor, which would write the arrays into its text."""
     connection.ensure_connection()
     with connection.wrap_database_errors:

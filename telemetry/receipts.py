@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from controlplane.problems import FieldError, Problem, encode
-from telemetry.wire import Batch, ItemError
+from telemetry.batch import Batch, ItemError
 
 MAX_LISTED_ERRORS = 100
 

@@ -18,6 +18,7 @@ class CameraTally:
     """One camera's part of a group: newest whole-frame sample, what its worker runs, the rollups it dirties."""
 
     camera_id: UUID
+    storable: int = 0
     latest: Event | None = None
     observed_generation: int | None = None
     dirty_from_at: datetime | None = None
@@ -35,6 +36,7 @@ class CameraTally:
     def see(self, event: Event, recent_from: datetime) -> None:
         """A sample that may be stored."""
         timestamp = event.timestamp
+        self.storable += 1
         if not event.zone and (self.latest is None or timestamp > self.latest.timestamp):
             self.latest = event
         if timestamp < recent_from:

@@ -6,10 +6,10 @@ refused here. Must not import ingest, models or doors.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import UUID
 
 import msgspec
@@ -19,8 +19,6 @@ from controlplane.bare_asgi import too_large
 from controlplane.problems import FieldError, Problem, shown_name
 
 MAX_SINGLE_BYTES = 64 * 1024
-MAX_BATCH_BYTES = 2 * 1024 * 1024
-MAX_BATCH_ITEMS = 5_000
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 # --- Events in --------------------------------------------------------------------------------------------
@@ -50,26 +48,13 @@ class _Single(msgspec.Struct, gc=False):
     generation: Generation | UnsetType = UNSET
 
 
-class _Item(_Single, gc=False, kw_only=True):
+class Item(_Single, gc=False, kw_only=True):
+    """An event of a batch as msgspec reads it; `event_of` checks the rest."""
+
     camera_id: str
 
 
-class ItemError(NamedTuple):
-    """Why one item of a batch was refused; `place` counts from 0."""
-
-    place: int
-    code: str
-    field: str
-    detail: str
-
-
-class Batch(NamedTuple):
-    """The events of a batch with their places in it, and the items that could not be read."""
-
-    events: list[Event]
-    indexes: Sequence[int]
-    errors: list[ItemError]
-    size: int
+S = TypeVar("S", bound="_Single")
 
 
 class InvalidEvent(ValueError):
@@ -79,15 +64,13 @@ class InvalidEvent(ValueError):
 
 
 _single = msgspec.json.Decoder(_Single)
-_item = msgspec.json.Decoder(_Item)
-_items = msgspec.json.Decoder(list[_Item])
-_raw_items = msgspec.json.Decoder(list[msgspec.Raw])
 
 # RFC 3339, section 5.6, in upper case; the year 0000 to 9999 is checked by the calendar.
 _TIMESTAMP = re.compile(
     r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
 )
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_REQUIRED = (b'"timestamp"', b'"occupancy"', b'"confidence"')
 _PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
 
 
@@ -96,22 +79,9 @@ def read_single(camera_id: UUID, body: bytes) -> Event:
     if len(body) > MAX_SINGLE_BYTES:
         raise too_large(MAX_SINGLE_BYTES)
     try:
-        return _event(camera_id, _decode(_single, body, lambda read: _keys_of([read])))
+        return _event(camera_id, decoded(_single, body))
     except InvalidEvent as error:
-        raise _invalid(error) from None
-
-
-def read_batch(body: bytes, *, ndjson: bool) -> Batch:
-    """The events of a JSON array, or of NDJSON lines. Raises Problem 400, 413 for the batch as a whole."""
-    if len(body) > MAX_BATCH_BYTES:
-        raise too_large(MAX_BATCH_BYTES)
-    try:
-        batch = _read_lines(body) if ndjson else _read_array(body)
-    except InvalidEvent as error:
-        raise _invalid(error) from None
-    if not batch.size:
-        raise Problem(400, "The batch is empty.", [FieldError("", "Send at least one event.")])
-    return batch
+        raise invalid(error) from None
 
 
 def camera_id_of(text: str) -> UUID | None:
@@ -124,84 +94,42 @@ def _camera_id(text: str) -> UUID | None:
     return UUID(text) if _UUID.fullmatch(text) else None
 
 
-def _invalid(error: InvalidEvent) -> Problem:
+def invalid(error: InvalidEvent) -> Problem:
     detail = f"{error.field}: {error.detail}" if error.field else error.detail
     return Problem(400, detail, [FieldError(error.field, error.detail)])
 
 
-def _read_array(body: bytes) -> Batch:
-    try:
-        items = _decode(_items, body, _keys_of)
-        events = [_item_event(item) for item in items]
-    except InvalidEvent:
-        # Some item is at fault: read them one by one, so that it costs none of the others.
-        return _read_each(_each_of_array(body))
-    _bound(len(events))
-    return Batch(events, range(len(events)), [], len(events))
-
-
-def _each_of_array(body: bytes) -> list[bytes]:
-    try:
-        return [bytes(raw) for raw in _raw_items.decode(body)]
-    except RecursionError:
-        raise InvalidEvent("", "The JSON is nested too deeply.") from None
-    except msgspec.ValidationError:
-        raise InvalidEvent("", "The body must be a JSON array of events.") from None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidEvent("", "The body is not JSON in UTF-8.") from None
-
-
-def _read_lines(body: bytes) -> Batch:
-    return _read_each([line for line in body.split(b"\n") if line.strip()])
-
-
-def _read_each(items: list[bytes]) -> Batch:
-    _bound(len(items))
-    events, indexes, errors = [], [], []
-    for index, raw in enumerate(items):
-        try:
-            events.append(_item_event(_decode(_item, raw, lambda item: _keys_of([item]))))
-            indexes.append(index)
-        except InvalidEvent as error:
-            errors.append(ItemError(index, "invalid", error.field, error.detail))
-    return Batch(events, indexes, errors, len(items))
-
-
-def _bound(count: int) -> None:
-    if count > MAX_BATCH_ITEMS:
-        raise Problem(413, f"A batch holds at most {MAX_BATCH_ITEMS:,} events; send several.")
-
-
-def _decode(decoder: Any, body: bytes, keys_of: Callable[[Any], dict[bytes, int]]) -> Any:
-    """The decoded value. Raises InvalidEvent. `keys_of` tells how often each known key was read from it."""
+def decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
+    """One event as msgspec reads it. Raises InvalidEvent."""
     try:
         body.decode()
         read = decoder.decode(body)
-        # msgspec takes the last of two equal keys. More keys in the text than were read can be such a pair, and a
-        # backslash can spell a key another way: then a slower look decides.
-        if b"\\" in body or any(body.count(key) != count for key, count in keys_of(read).items()):
-            _refuse_duplicate_keys(body)
-        return read
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:
         raise _told(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
-        raise InvalidEvent("", "The body is not JSON in UTF-8.") from None
+        raise InvalidEvent("", "The event is not JSON in UTF-8.") from None
+    if may_hold_a_key_twice(body, [read]):
+        _refuse_duplicate_keys(body)
+    return read
 
 
-def _keys_of(items: Sequence[_Single]) -> dict[bytes, int]:
+def may_hold_a_key_twice(body: bytes, items: Sequence[_Single]) -> bool:
+    """Whether a slower look is needed: msgspec takes the last of two equal keys.
+
+    More keys in the text than were read can be such a pair, and a backslash can spell a key another way.
+    """
     required = len(items)
-    keys = {
-        b'"timestamp"': required,
-        b'"occupancy"': required,
-        b'"confidence"': required,
-        b'"zone"': sum(item.zone is not UNSET for item in items),
-        b'"generation"': sum(item.generation is not UNSET for item in items),
-    }
-    if items and isinstance(items[0], _Item):
-        keys[b'"camera_id"'] = required
-    return keys
+    if b"\\" in body or any(body.count(key) != required for key in _REQUIRED):
+        return True
+    if isinstance(items[0], Item) and body.count(b'"camera_id"') != required:
+        return True
+    zones, generations = body.count(b'"zone"'), body.count(b'"generation"')
+    return bool(
+        (zones and zones != sum(item.zone is not UNSET for item in items))
+        or (generations and generations != sum(item.generation is not UNSET for item in items))
+    )
 
 
 def _refuse_duplicate_keys(body: bytes) -> None:
@@ -211,7 +139,7 @@ def _refuse_duplicate_keys(body: bytes) -> None:
             seen: set[str] = set()
             for key, _ in pairs:
                 if key in seen:
-                    raise InvalidEvent(key if key in _Item.__struct_fields__ else "", "The key stands here twice.")
+                    raise InvalidEvent(key if key in Item.__struct_fields__ else "", "The key stands here twice.")
                 seen.add(key)
         return value
 
@@ -235,7 +163,8 @@ def _told(message: str) -> InvalidEvent:
     return InvalidEvent(field, detail)
 
 
-def _item_event(item: _Item) -> Event:
+def event_of(item: Item) -> Event:
+    """The event of an item. Raises InvalidEvent."""
     camera_id = camera_id_of(item.camera_id)
     if camera_id is None:
         raise InvalidEvent("camera_id", "Must be the id of a camera (a UUID).")

@@ -19,6 +19,7 @@ from controlplane import problems
 from controlplane.problems import Problem
 from telemetry import wire
 from telemetry.api.serializers import BatchItem, BatchReceipt, EventShape, Series, SingleReceipt
+from telemetry.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest import Submission, accept
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
@@ -89,7 +90,7 @@ class TelemetryViewSet(StrictViewSet):
         media_type = _media_type(request)
         if not media_type:
             raise wire.unsupported("`application/json` or `application/x-ndjson`")
-        batch = wire.read_batch(_body(request, wire.MAX_BATCH_BYTES), ndjson=media_type == "ndjson")
+        batch = read_batch(_body(request, MAX_BATCH_BYTES), ndjson=media_type == "ndjson")
         receipts = accept([Submission(self.principal, batch.events)], timezone.now())[0] if batch.events else []
         return _answer(*answer_batch(batch, receipts, timezone.now()))
 

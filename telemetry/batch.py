@@ -1,0 +1,130 @@
+"""Batches of telemetry: a JSON array or NDJSON, as events; one that is at fault costs none of the others.
+
+Must not import ingest, models or doors.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from controlplane.bare_asgi import too_large
+from controlplane.problems import FieldError, Problem
+from telemetry.wire import Event, InvalidEvent, Item, decoded, event_of, invalid, may_hold_a_key_twice
+
+MAX_BATCH_BYTES = 2 * 1024 * 1024
+MAX_BATCH_ITEMS = 5_000
+# More brackets than any batch of events needs: reading it item by item would take too long.
+MAX_BRACKETS = 40 * MAX_BATCH_ITEMS
+
+
+class ItemError(NamedTuple):
+    """Why one item of a batch was refused; `place` counts from 0."""
+
+    place: int
+    code: str
+    field: str
+    detail: str
+
+
+class Batch(NamedTuple):
+    """The events of a batch with their places in it, and the items that could not be read."""
+
+    events: list[Event]
+    indexes: Sequence[int]
+    errors: list[ItemError]
+    size: int
+
+
+_item = msgspec.json.Decoder(Item)
+_items = msgspec.json.Decoder(list[Item])
+# The next bracket or comma that stands in no string; atomic, so that it is linear on any text.
+_MARK = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{},])', re.DOTALL)
+_BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])', re.DOTALL)
+
+
+def read_batch(body: bytes, *, ndjson: bool) -> Batch:
+    """The events of a JSON array, or of NDJSON lines. Raises Problem 400, 413 for the batch as a whole."""
+    if len(body) > MAX_BATCH_BYTES:
+        raise too_large(MAX_BATCH_BYTES)
+    try:
+        batch = _read_lines(body) if ndjson else _read_array(body)
+    except InvalidEvent as error:
+        raise invalid(error) from None
+    if not batch.size:
+        raise Problem(400, "The batch is empty.", [FieldError("", "Send at least one event.")])
+    return batch
+
+
+def _read_array(body: bytes) -> Batch:
+    return _read_at_once(body, _items.decode) or _read_each(_items_of_array(body))
+
+
+def _read_lines(body: bytes) -> Batch:
+    lines = [stripped for line in body.split(b"\n") if (stripped := line.strip())]
+    _bound(len(lines))
+    # msgspec would also take an item that goes over several lines.
+    if all(line[0] == ord("{") and line[-1] == ord("}") for line in lines):
+        batch = _read_at_once(body, _item.decode_lines)
+        if batch and batch.size == len(lines):
+            return batch
+    return _read_each(lines)
+
+
+def _read_at_once(body: bytes, decode: Callable[[bytes], list[Item]]) -> Batch | None:
+    """Every event of a body; None where some item is, or may be, at fault."""
+    try:
+        body.decode()
+        items = decode(body)
+        if not items or may_hold_a_key_twice(body, items):
+            return None
+        events = [event_of(item) for item in items]
+    except (InvalidEvent, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    _bound(len(events))
+    return Batch(events, range(len(events)), [], len(events))
+
+
+def _read_each(items: list[bytes]) -> Batch:
+    _bound(len(items))
+    events, indexes, errors = [], [], []
+    for index, raw in enumerate(items):
+        try:
+            events.append(event_of(decoded(_item, raw)))
+            indexes.append(index)
+        except InvalidEvent as error:
+            errors.append(ItemError(index, "invalid", error.field, error.detail))
+    return Batch(events, indexes, errors, len(items))
+
+
+def _bound(count: int) -> None:
+    if count > MAX_BATCH_ITEMS:
+        raise Problem(413, f"A batch holds at most {MAX_BATCH_ITEMS:,} events; send several.")
+
+
+def _items_of_array(body: bytes) -> list[bytes]:
+    """The texts between the commas of an array, whatever they hold. Raises InvalidEvent where it is no array."""
+    text = body.strip()
+    if not text.startswith(b"["):
+        raise InvalidEvent("", "The body must be a JSON array of events.")
+    if text.count(b"[") + text.count(b"{") > MAX_BRACKETS:
+        raise InvalidEvent("", "The JSON is nested too deeply.")
+    items: list[bytes] = []
+    depth, start, end = 1, 1, 1
+    while depth:
+        mark = (_MARK if depth == 1 else _BRACKET).match(text, end)
+        if mark is None or len(items) > MAX_BATCH_ITEMS:
+            break
+        end = mark.end()
+        if mark[1] in b"[{":
+            depth += 1
+        elif mark[1] in b"]}":
+            depth -= 1
+        if depth == 0 or (depth == 1 and mark[1] == b","):
+            items.append(text[start : end - 1])
+            start = end
+    _bound(len(items))
+    if depth or end != len(text) or not text.endswith(b"]"):
+        raise InvalidEvent("", "The body is not a whole JSON array.")
+    return items if any(item.strip() for item in items) else []

@@ -1,0 +1,106 @@
+"""Reading batches: what is at fault in one item costs none of the others, and nothing costs more than its length."""
+
+import json
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controlplane.problems import Problem
+from telemetry.batch import MAX_BATCH_ITEMS, read_batch
+
+CAMERA = "0b8f1f6a-7f0d-4c39-9c0a-3f6f5b9f2a11"
+
+
+def item(**values: object) -> str:
+    return json.dumps(
+        {"camera_id": CAMERA, "timestamp": "2026-01-01T00:00:00Z", "occupancy": 5, "confidence": 0.5} | values
+    )
+
+
+AT_FAULT = {
+    "not a number": item(occupancy=float("nan")),
+    "infinity": item(confidence=float("inf")),
+    "deep": item(extra=0)[:-2] + "[" * 3_000 + "]" * 3_000 + "}",
+    "lone surrogate": item(zone="x")[:-2] + '\\ud800"}',
+    "key twice": item()[:-1] + ', "occupancy": 6}',
+    "key twice, spelt another way": item()[:-1] + ', "occup\\u0061ncy": 6}',
+    "a comma and brackets in a string": item(zone='],[{"'),
+    "no object": "7",
+    "word": "nonsense",
+    "nothing": "",
+    "closed wrongly": "[1}",
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "ndjson"),
+    # To NDJSON a line without text is no item.
+    [(name, ndjson) for name in AT_FAULT for ndjson in (False, True) if AT_FAULT[name] or not ndjson],
+)
+def test_an_item_at_fault_costs_none_of_the_others(name: str, ndjson: bool) -> None:
+    items = [item(), AT_FAULT[name], item(occupancy=7)]
+    body = "\n".join(items) if ndjson else f" [{','.join(items)}]\n"
+
+    batch = read_batch(body.encode(), ndjson=ndjson)
+
+    assert [event.occupancy for event in batch.events] == [5, 7]
+    assert (list(batch.indexes), [error.place for error in batch.errors], batch.size) == ([0, 2], [1], 3)
+    assert batch.events[0].camera_id == UUID(CAMERA)
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("[]", 400),
+        ("[ ]", 400),
+        ("{}", 400),
+        ("", 400),
+        ("null", 400),
+        (f"[{item()}", 400),  # cut off: nothing of it is stored
+        (f"[{item()},", 400),
+        (f"[{item()}] 1", 400),
+        (f"[{item()}]]", 400),
+        ("[" + '"' * 999_999, 400),
+        ("[" * 2_000_000, 400),
+        ("[" + "," * (MAX_BATCH_ITEMS + 1) + "]", 413),
+        (f"[{item()}{(',' + item()) * MAX_BATCH_ITEMS}]", 413),
+        ("x" * 2_097_153, 413),
+    ],
+)
+def test_what_is_no_array_of_items_is_refused_as_a_whole(body: str, status: int) -> None:
+    with pytest.raises(Problem) as caught:
+        read_batch(body.encode(), ndjson=False)
+
+    assert caught.value.status == status
+
+
+def test_an_item_on_several_lines_is_not_one_of_ndjson() -> None:
+    broken = item().replace(", ", ",\n", 1)
+
+    batch = read_batch(f"{item()}\r\n\n{broken}\n".encode(), ndjson=True)
+
+    assert (len(batch.events), len(batch.errors), batch.size) == (1, 2, 3)
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_any_bytes_give_a_batch_or_a_problem(body: bytes, ndjson: bool) -> None:
+    try:
+        batch = read_batch(body, ndjson=ndjson)
+    except Problem as problem:
+        assert problem.status == 400
+    else:
+        assert len(batch.events) + len(batch.errors) == batch.size > 0
+
+
+@given(st.lists(st.sampled_from([item(), *AT_FAULT.values()]), min_size=1, max_size=8))
+def test_the_way_item_by_item_finds_what_the_way_at_once_finds(items: list[str]) -> None:
+    if not any(text.strip() for text in items):
+        items = [item()]
+    body = f"[{','.join(items)}]".encode()
+
+    batch = read_batch(body, ndjson=False)
+
+    good = [place for place, text in enumerate(items) if text == item()]
+    assert (list(batch.indexes), batch.size) == (good, len(items))
