@@ -11,7 +11,7 @@ from telemetry.ingest import Submission
 from telemetry.receipts import Receipt
 
 QUICK_AT_MOST_EVENTS = 100
-CHUNK_EVENTS = 500
+CHUNK_EVENTS = 1_000
 
 
 class Lanes:
@@ -26,6 +26,8 @@ class Lanes:
         """The receipts, in the order of the events, after the commit. Raises as `GroupCommit.submit` does."""
         if len(submission.events) <= QUICK_AT_MOST_EVENTS:
             return await self.quick.submit(submission)
+        if len(submission.events) <= CHUNK_EVENTS:
+            return await self.bulk.submit(submission)
         return await self._submit_in_chunks(submission)
 
     async def _submit_in_chunks(self, submission: Submission) -> list[Receipt]:
@@ -58,7 +60,7 @@ _lanes: Lanes | None = None
 def lanes() -> Lanes:
     """The lanes of this process, made at their first use in the loop that serves."""
     global _lanes
-    if _lanes is None or _lanes.loop is not asyncio.get_running_loop():
+    if _lanes is None or _lanes.loop.is_closed():
         _lanes = Lanes()
     return _lanes
 

@@ -139,7 +139,7 @@ def _mark(tallies: Sequence[CameraTally], now: datetime) -> None:
     hours = [
         DirtyHour(camera_id=tally.camera_id, start_at=hour, marked_at=now)
         for tally in tallies
-        for hour in sorted(tally.dirty_hours)
+        for hour in sorted(tally.dirty_hours or ())
     ]
     DirtyHour.objects.bulk_create(
         hours, update_conflicts=True, unique_fields=["camera_id", "start_at"], update_fields=["marked_at"]

@@ -163,7 +163,7 @@ def count(tallies: Sequence[CameraTally]) -> None:
 def heard(tallies: Sequence[CameraTally], now: datetime) -> dict[str, Any]:
     """The parameters of HEARD, CONTACT and LATE."""
     latest = [tally.latest for tally in tallies]
-    late = [(tally.camera_id, hour) for tally in tallies for hour in sorted(tally.dirty_hours)]
+    late = [(tally.camera_id, hour) for tally in tallies for hour in sorted(tally.dirty_hours or ())]
     return {
         "cameras": [tally.camera_id for tally in tallies],
         "observed": [tally.observed_generation for tally in tallies],

@@ -1,6 +1,6 @@
 """What a group of events means for the vitals of one camera. Pure."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,7 +23,7 @@ class CameraTally:
     observed_generation: int | None = None
     dirty_from_at: datetime | None = None
     dirty_until_at: datetime | None = None
-    dirty_hours: set[datetime] = field(default_factory=set)
+    dirty_hours: set[datetime] | None = None
     duplicates: int = 0
     conflicts: int = 0
     rejected: int = 0
@@ -40,6 +40,7 @@ class CameraTally:
         if not event.zone and (self.latest is None or timestamp > self.latest.timestamp):
             self.latest = event
         if timestamp < recent_from:
+            self.dirty_hours = self.dirty_hours or set()
             self.dirty_hours.add(timestamp.replace(minute=0, second=0, microsecond=0))
             return
         if self.dirty_from_at is None or timestamp < self.dirty_from_at:

@@ -88,10 +88,9 @@ def test_an_item_on_several_lines_is_not_one_of_ndjson() -> None:
 def test_any_bytes_give_a_batch_or_a_problem(body: bytes, ndjson: bool) -> None:
     try:
         batch = read_batch(body, ndjson=ndjson)
-    except Problem as problem:
-        assert problem.status == 400
-    else:
-        assert len(batch.events) + len(batch.errors) == batch.size > 0
+    except Problem:
+        return
+    assert len(batch.events) + len(batch.errors) == batch.size > 0
 
 
 @given(st.lists(st.sampled_from([item(), *AT_FAULT.values()]), min_size=1, max_size=8))

@@ -70,7 +70,7 @@ def test_a_batch_is_written_in_chunks_by_camera_and_answered_in_its_own_order() 
     receipts = asyncio.run(scenario())
 
     assert [receipt.outcome.value for receipt in receipts] == ["stored"] * 1_500 + ["conflict"]
-    assert sizes == [500, 500, 500, 1]
+    assert sizes == [1_000, 501]
     assert Sample.objects.count() == 1_500
 
 
