@@ -12,6 +12,7 @@ keepalive = 75
 graceful_timeout = 8
 # Longer than the longest query that the API takes; gunicorn's own answer would be plain text.
 limit_request_line = 8190
+# A worker answers 503 to more (`controlplane.connections`), and to fewer where its limit of open files is lower.
 worker_connections = 2000
 # Two services of one user would share the socket.
 control_socket_disable = True
@@ -25,6 +26,13 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     atexit.register(lambda: os.getpid() == _master and shutil.rmtree(_folder, ignore_errors=True))
 
 from prometheus_client import multiprocess  # noqa: E402
+
+from controlplane.connections import bound_connections  # noqa: E402
+
+
+def post_worker_init(worker):
+    """Deadlines for heads, a cap on connections, and a quick stop: gunicorn's `asgi` worker has none of them."""
+    bound_connections(worker)
 
 
 def child_exit(server, worker):

@@ -16,6 +16,7 @@ django_application = get_asgi_application()
 
 # These use models, so they come after Django is set up.
 from cameras.api import watch  # noqa: E402
+from controlplane import stopping  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_livez  # noqa: E402
@@ -36,6 +37,7 @@ def _with_static_files(inner: Any) -> Any:
 
 
 _rest = _with_static_files(Admission(django_application))
+stopping.at_stop(watch.end_waits)
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:

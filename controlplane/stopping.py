@@ -1,8 +1,10 @@
-"""Ending long work between two of its pieces when the process is told to stop. Must not import an app."""
+"""What a stop does to long work, and to those who wait. Must not import an app."""
 
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+_ends: list[Callable[[], None]] = []
 
 
 @contextmanager
@@ -18,3 +20,14 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def at_stop(end: Callable[[], None]) -> None:
+    """Have `end` called in the event loop of a serving process as soon as it is told to stop."""
+    _ends.append(end)
+
+
+def end_waits() -> None:
+    """Call whatever `at_stop` was given."""
+    for end in _ends:
+        end()

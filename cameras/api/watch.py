@@ -160,10 +160,14 @@ class _Watch:
             del self._queued[since, limit]
             return await self.in_thread(lambda: scan_changes(since, limit))
 
-    async def close(self) -> None:
-        """Answer everybody who waits, and end the poller."""
+    def end(self) -> None:
+        """Answer everybody who waits, and from now on whoever comes, at once."""
         self._ended = True
         self._changed.set()
+
+    async def close(self) -> None:
+        """End the waits and the poller, and give the connection back."""
+        self.end()
         if self._poller is not None:
             await self._poller
         await self.in_thread(lambda: connection.close())
@@ -202,8 +206,13 @@ def _of_this_loop() -> _Watch:
     return _watch
 
 
+def end_waits() -> None:
+    """Answer everybody who waits in this process, because it is about to stop."""
+    _of_this_loop().end()
+
+
 async def close_watch() -> None:
-    """Answer everybody who waits in this process, because it stops."""
+    """End what is under way for those who waited in this process, because it stops."""
     global _watch
     if _watch is not None:
         watch, _watch = _watch, None
