@@ -1,13 +1,15 @@
-"""Connections under gunicorn's `asgi` worker: how long they may be silent, how many there may be, what a stop does.
+"""Connections under gunicorn's `asgi` worker: their number, how long they may be silent, and what a stop does.
 
 The worker by itself never times out half a header, has no cap, and waits for idle clients as it stops. Here all
-connections are looked over once a second, so that requests cost nothing; bodies have their deadline in `bare_asgi`.
-Reads internals of the pinned gunicorn: `tests/faults` fails where another version differs. Must not import an app.
+connections are looked over once a second, so that requests cost nothing; `bare_asgi` has the deadline for bodies.
+Reads internals of the pinned gunicorn: tests/faults fails where another version differs. Must not import an app.
 """
 
 import asyncio
+import math
 import resource
 import signal
+import sys
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -30,23 +32,27 @@ RESERVED_FILES = 200
 class Connection(ASGIProtocol):
     """One connection; it knows since when it waits for a head, or for its client to take an answer."""
 
-    def __init__(self, worker: Any, open_connections: set["Connection"]) -> None:
+    def __init__(self, worker: Any, connections: "Connections") -> None:
         super().__init__(worker)
-        self._open = open_connections
+        self._connections = connections
         self._waiting_for = (1, False)
         self._waiting_since = worker.loop.time()
         self._untaken_bytes = 0
         self._untaken_since = 0.0
 
     def connection_made(self, transport: Any) -> None:
-        self._open.add(self)
+        self._connections.open.add(self)
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._open.discard(self)
+        self._connections.open.discard(self)
         super().connection_lost(exc)
 
-    def look_over(self, now: float, *, stopping: bool) -> None:
+    def _will_close(self, request: Any, response_requires_close: bool) -> bool:
+        """What the answer tells of the connection; gunicorn does as it was told."""
+        return self._connections.stopping or bool(super()._will_close(request, response_requires_close))
+
+    def look_over(self, now: float) -> None:
         """Close it where it has been silent for too long; `now` is the loop's clock."""
         untaken = self.transport.get_write_buffer_size()
         if not untaken or untaken != self._untaken_bytes:
@@ -67,10 +73,14 @@ class Connection(ASGIProtocol):
             detail = f"The request's headers did not arrive within {HEAD_SECONDS:.0f} seconds."
             self._safe_write(_answer(Problem(408, detail)))
             self._keepalive_timeout()
-        elif not begun and (
-            (first and silent_seconds >= HEAD_SECONDS) or (stopping and silent_seconds >= IDLE_AT_STOP_SECONDS)
-        ):
+        elif not begun and silent_seconds >= self._patience_seconds(first=first):
             self._keepalive_timeout()
+
+    def _patience_seconds(self, *, first: bool) -> float:
+        """How long a connection may be idle; that between requests is gunicorn's `keepalive` otherwise."""
+        if self._connections.stopping:
+            return IDLE_AT_STOP_SECONDS
+        return HEAD_SECONDS if first else math.inf
 
 
 class Refusal(asyncio.Protocol):
@@ -87,35 +97,40 @@ class Connections:
     """All connections of one worker process."""
 
     def __init__(self, worker: Any) -> None:
+        self.open: set[Connection] = set()
+        self.stopping = False
         self._worker = worker
-        self._open: set[Connection] = set()
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most = max(1, min(worker.cfg.worker_connections, files - RESERVED_FILES))
-        self._stopping = False
+        # gunicorn would end connections that it has just told to be kept alive.
+        self._most_requests, worker.max_requests = worker.max_requests, sys.maxsize
         self._listening = False
 
-    def open(self, worker: Any) -> asyncio.Protocol:
+    def accept(self, worker: Any) -> asyncio.Protocol:
         """What gunicorn calls for each connection that it has accepted."""
-        return Connection(worker, self._open) if len(self._open) < self._most else Refusal()
+        return Connection(worker, self) if len(self.open) < self._most else Refusal()
 
-    def watch(self) -> None:
-        """Look all connections over, now and every second from now on."""
-        self._worker.loop.call_later(SWEEP_SECONDS, self.watch)
+    def look_over(self) -> None:
+        """Look at all connections, now and every second from now on."""
+        self._worker.loop.call_later(SWEEP_SECONDS, self.look_over)
         if self._worker.servers and not self._listening:
             self._listening = True
             self._widen_backlogs()
-        if not self._worker.alive and not self._stopping:
-            self._stopping = True
-            stopping.end_waits()
+        if not self.stopping and (self._worker.nr >= self._most_requests or not self._worker.alive):
+            self.stop()
         now = self._worker.loop.time()
-        for connection in tuple(self._open):
-            connection.look_over(now, stopping=self._stopping)
+        for connection in tuple(self.open):
+            connection.look_over(now)
 
     def stop(self) -> None:
-        """SIGTERM: what waits is answered at the start of the stop, not when gunicorn has waited for it."""
-        self._worker.handle_exit_signal()
-        self._stopping = True
-        stopping.end_waits()
+        """SIGTERM, or requests enough: from now on answers tell that the connection closes, and nobody waits.
+
+        gunicorn itself stops a second later, when whoever is busy has been told.
+        """
+        if not self.stopping:
+            self.stopping = True
+            stopping.end_waits()
+            self._worker.loop.call_later(IDLE_AT_STOP_SECONDS, self._worker.handle_exit_signal)
 
     def _widen_backlogs(self) -> None:
         """asyncio has narrowed the backlog to 100, where a storm of reconnections waits a second for a resend."""
@@ -126,9 +141,9 @@ class Connections:
 def bound_connections(worker: Any) -> None:
     """Bound the connections of a worker process; gunicorn's hook `post_worker_init` is the time for it."""
     connections = Connections(worker)
-    gasgi.ASGIProtocol = connections.open
+    gasgi.ASGIProtocol = connections.accept
     worker.loop.add_signal_handler(signal.SIGTERM, connections.stop)
-    worker.loop.call_soon(connections.watch)
+    worker.loop.call_soon(connections.look_over)
 
 
 def _answer(problem: Problem) -> bytes:

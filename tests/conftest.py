@@ -15,6 +15,10 @@ from tests.factories import ApiClient, make_site, make_token
 _connect = socket.socket.connect
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="faults with their full numbers, for about half an hour")
+
+
 def _connect_to_loopback(self: socket.socket, address: Any) -> Any:
     if self.family != socket.AF_UNIX and address[0] not in ("127.0.0.1", "::1", "localhost"):
         raise AssertionError(f"A test tried to reach {address!r}; only loopback is allowed.")

@@ -20,12 +20,12 @@ from typing import Any
 
 import psycopg
 
-from tests.benchmarks.cluster import Cluster
 from tests.benchmarks.load import Load, Window
-from tests.benchmarks.processes import ROOT, Failure, say
 from tests.benchmarks.report import Measured, tables, write_json
 from tests.benchmarks.scenarios import Scenario, all_scenarios
 from tests.benchmarks.servers import RESULTS, Servers
+from tests.cluster import Cluster
+from tests.processes import ROOT, Failure, say
 
 NAMES = (
     "single-events",

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.benchmarks.cluster import Cluster
-from tests.benchmarks.processes import Failure, output_of
 from tests.benchmarks.servers import HERE, SAMPLES, Server
+from tests.cluster import Cluster
+from tests.processes import Failure, output_of
 
 TIMEOUT_SECONDS = 30
 SLOT_SECONDS = 10  # a window's events are stamped within so many seconds, a microsecond apart

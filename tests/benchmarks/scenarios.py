@@ -4,8 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from tests.benchmarks.load import Load, Requests, Window
-from tests.benchmarks.processes import say
 from tests.benchmarks.servers import SAMPLES, Server, Servers
+from tests.processes import say
 
 Round = Mapping[str, Window]
 

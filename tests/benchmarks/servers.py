@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -12,10 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import httpx
-from cryptography.fernet import Fernet
 
-from tests.benchmarks.cluster import Cluster
-from tests.benchmarks.processes import ROOT, Failure, end, free_port, output_of, say, start, tail_of
+from tests.cluster import Cluster
+from tests.processes import (
+    ROOT,
+    Failure,
+    end,
+    free_port,
+    output_of,
+    say,
+    service_environment,
+    start,
+    tail_of,
+)
 
 HERE = Path(__file__).parent
 REFERENCE = HERE / "reference"
@@ -51,24 +59,6 @@ class Servers:
         self._stack = ExitStack()
         self._started: dict[str, Server] = {}
         self._migrated = False
-        # Every setting is given, so that none comes from the developer's own environment or .env.
-        self._environment = {
-            **{
-                name: value
-                for name, value in os.environ.items()
-                if not name.startswith(("PG", "PYTHONPATH", "PROMETHEUS_"))
-            },
-            "DJANGO_SETTINGS_MODULE": "controlplane.settings",
-            "SECRET_KEY": secrets.token_urlsafe(48),
-            "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
-            "ALLOWED_HOSTS": "127.0.0.1",
-            "CSRF_TRUSTED_ORIGINS": "",
-            "DATABASE_POOL_SIZE": "20",
-            "LOG_LEVEL": "WARNING",
-            "DEBUG": "0",
-            "BEHIND_TLS": "0",
-            "HASHED_STATIC_FILES": "0",
-        }
 
     def __enter__(self) -> "Servers":
         return self
@@ -89,9 +79,7 @@ class Servers:
             made = json.loads(self._manage(name, ["-m", "tests.benchmarks.fleet", str(cameras)]))
             ids = self.work / f"{name}.ids"
             ids.write_text("".join(f"{camera}\n" for camera in made["cameras"]))
-            server = self._gunicorn(
-                name, "controlplane.asgi:application", {"DATABASE_URL": self.cluster.url(name)}
-            )
+            server = self._gunicorn(name, "controlplane.asgi:application", self.cluster.url(name))
             server.cameras, server.database, server.samples, server.tokens = ids, name, SAMPLES, made["tokens"]
         return self._started[name]
 
@@ -100,7 +88,7 @@ class Servers:
         if "noop" not in self._started:
             cameras = self.ours().cameras
             say("Starting the no-op ceiling ...")
-            self._gunicorn("noop", "tests.benchmarks.noop:application", {}).cameras = cameras
+            self._gunicorn("noop", "tests.benchmarks.noop:application", "sqlite://").cameras = cameras
         return self._started["noop"]
 
     def reference(self) -> Server:
@@ -112,7 +100,7 @@ class Servers:
             say("Starting the reference ...")
             self.cluster.create_database("reference")
             url = self.cluster.url("reference", scheme="postgresql+asyncpg")
-            environment = {**self._environment, "REFERENCE_DATABASE_URL": url}
+            environment = {**os.environ, "REFERENCE_DATABASE_URL": url}
             ids = json.dumps(cameras.read_text().split())
             output_of([bin_folder / "python", "fleet.py"], timeout=120, env=environment, cwd=REFERENCE, given=ids)
             command = [bin_folder / "uvicorn", "app:app", "--app-dir", REFERENCE, "--workers", WORKERS]
@@ -124,13 +112,13 @@ class Servers:
         return self._started["reference"]
 
     def _manage(self, database: str, arguments: list[str]) -> str:
-        environment = {**self._environment, "DATABASE_URL": self.cluster.url(database)}
+        environment = service_environment(self.cluster.url(database))
         return output_of([sys.executable, *arguments], timeout=600, env=environment)
 
-    def _gunicorn(self, name: str, application: str, environment: dict[str, str]) -> Server:
+    def _gunicorn(self, name: str, application: str, database_url: str) -> Server:
         # As the README starts it; the address comes last here, since the port is found at the start.
         command = [Path(sys.executable).with_name("gunicorn"), "-k", "asgi", "-w", WORKERS, application, "-b"]
-        return self._start(name, [str(word) for word in command], {**self._environment, **environment})
+        return self._start(name, [str(word) for word in command], service_environment(database_url))
 
     def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Server:
         port = free_port()

@@ -1,23 +1,30 @@
-"""Child processes that end with the benchmark, whatever ends it."""
+"""Child processes that end with whoever started them, whatever ends that one."""
 
 import contextlib
 import ctypes
 import os
 import pwd
+import secrets
 import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[2]
+from cryptography.fernet import Fernet
+
+ROOT = Path(__file__).resolve().parents[1]
+_KEYS = {
+    "SECRET_KEY": secrets.token_urlsafe(48),
+    "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
+}
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
 
 
 class Failure(Exception):
-    """The benchmark cannot go on; the text says why."""
+    """It cannot go on; the text says why."""
 
 
 def say(text: str) -> None:
@@ -34,7 +41,7 @@ def start(
     user: str | None = None,
     last_signal: int = signal.SIGTERM,
 ) -> subprocess.Popen[bytes]:
-    """A server in a session of its own, so that Ctrl-C comes to the benchmark alone, which then ends it."""
+    """A server in a session of its own, so that Ctrl-C comes to its parent alone, which then ends it."""
 
     def end_with_parent() -> None:
         with contextlib.suppress(OSError, AttributeError):
@@ -52,6 +59,27 @@ def start(
             preexec_fn=end_with_parent,
             **_identity(user),
         )
+
+
+def service_environment(database_url: str) -> dict[str, str]:
+    """Every setting of the service, so that none comes from the developer's own environment or .env."""
+    return {
+        **{
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("PG", "PYTHONPATH", "PROMETHEUS_"))
+        },
+        "DJANGO_SETTINGS_MODULE": "controlplane.settings",
+        "DATABASE_URL": database_url,
+        **_KEYS,
+        "ALLOWED_HOSTS": "127.0.0.1",
+        "CSRF_TRUSTED_ORIGINS": "",
+        "DATABASE_POOL_SIZE": "20",
+        "LOG_LEVEL": "WARNING",
+        "DEBUG": "0",
+        "BEHIND_TLS": "0",
+        "HASHED_STATIC_FILES": "0",
+    }
 
 
 def end(process: subprocess.Popen[bytes], by: int = signal.SIGTERM) -> None:
@@ -94,6 +122,25 @@ def output_of(
     if done.returncode:
         raise Failure(f"{' '.join(words)[:200]} failed:\n{(done.stdout + done.stderr)[-2000:]}")
     return done.stdout
+
+
+def children_of(pid: int) -> list[int]:
+    listed = output_of(["ps", "-A", "-o", "ppid=,pid="], timeout=10)
+    pairs = (map(int, line.split()) for line in listed.splitlines())
+    return [child for parent, child in pairs if parent == pid]
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and has not ended, waited for or not."""
+    done = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, timeout=10)
+    return bool(done.stdout.strip()) and not done.stdout.startswith("Z")
+
+
+def signal_all(pids: Iterable[int], number: int) -> None:
+    """Signal those of the processes that are still there."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def free_port() -> int:

@@ -1,4 +1,4 @@
-"""A PostgreSQL of the benchmark's own: fsync on and everything else as PostgreSQL comes; gone at the end."""
+"""A PostgreSQL of the caller's own: fsync on and everything else as PostgreSQL comes; gone at the end."""
 
 import os
 import pwd
@@ -8,6 +8,8 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import TracebackType
@@ -15,23 +17,24 @@ from typing import Any, Self
 
 import psycopg
 
-from tests.benchmarks.processes import Failure, end, free_port, output_of, start, tail_of
+from tests.processes import Failure, children_of, end, free_port, is_running, output_of, signal_all, start, tail_of
 
 
 class Cluster:
-    """A context manager; inside it the server listens on a port of loopback."""
+    """A context manager; inside it the server listens on a port of loopback, unless it is made to fail."""
 
     def __init__(self) -> None:
         # Not /tmp, which often lies in memory, where a flush costs nothing.
         parent = "/var/tmp" if Path("/var/tmp").is_dir() else None  # noqa: S108
-        self.folder = Path(tempfile.mkdtemp(prefix="controlplane-benchmark.", dir=parent))
+        self.folder = Path(tempfile.mkdtemp(prefix="controlplane-postgres.", dir=parent))
         self.user: str | None = None
         self.port = free_port()
         self._server: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._start()
+            self._make()
+            self.start()
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -40,12 +43,11 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._server is not None:
-            end(self._server, by=signal.SIGINT)  # a "fast" shutdown: sessions are ended
+        self.stop()
         shutil.rmtree(self.folder, ignore_errors=True)
 
-    def url(self, database: str, scheme: str = "postgresql") -> str:
-        return f"{scheme}://postgres@127.0.0.1:{self.port}/{database}"
+    def url(self, database: str, scheme: str = "postgresql", user: str = "postgres") -> str:
+        return f"{scheme}://{user}@127.0.0.1:{self.port}/{database}"
 
     def psql(self) -> str:
         return shutil.which("psql") or str(self.bin / "psql")
@@ -61,11 +63,59 @@ class Cluster:
         with self.connect() as connection:
             return connection.info.parameter_status("server_version") or ""
 
-    def _start(self) -> None:
+    def start(self) -> None:
+        """Returns when connections are accepted. Raises Failure."""
+        options = {
+            "port": self.port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": "",
+            "max_connections": 200,
+        }
+        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
+        log = self.folder / "postgres.log"
+        self._server = start(
+            [self.bin / "postgres", "-D", self.folder / "data", *settings],
+            log=log,
+            env={**os.environ, "HOME": str(self.folder)},
+            cwd=self.folder,
+            user=self.user,
+            last_signal=signal.SIGQUIT,
+        )
+        self._wait(log)
+
+    def stop(self) -> None:
+        """A "fast" shutdown: sessions are ended."""
+        if self._server is not None:
+            end(self._server, by=signal.SIGINT)
+
+    def kill(self) -> None:
+        """SIGKILL to every process of the server, as if the machine had failed; returns when they are gone."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)  # it starts no others
+        processes = [self._server.pid, *children_of(self._server.pid)]
+        signal_all(processes, signal.SIGKILL)
+        self._server.wait(10)
+        # One that still runs would keep the shared memory, and the next start from it.
+        while any(is_running(process) for process in processes):
+            time.sleep(0.01)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP to every process, and SIGCONT at the end: the server neither answers nor hangs up."""
+        assert self._server is not None
+        self._server.send_signal(signal.SIGSTOP)
+        processes = [self._server.pid, *children_of(self._server.pid)]
+        try:
+            signal_all(processes, signal.SIGSTOP)
+            yield
+        finally:
+            signal_all(processes, signal.SIGCONT)
+
+    def _make(self) -> None:
         self.bin = _find_bin(self.folder)
-        data, log = self.folder / "data", self.folder / "postgres.log"
+        data = self.folder / "data"
         data.mkdir()
-        log.touch()
+        (self.folder / "postgres.log").touch()
         if os.getuid() == 0:  # as root the server refuses to run
             names = {entry.pw_name for entry in pwd.getpwall()}
             self.user = "postgres" if "postgres" in names else "nobody"
@@ -77,22 +127,6 @@ class Cluster:
             self._run([*initdb, "--locale=C.UTF-8"])
         except Failure:
             self._run([*initdb, "--no-locale"])
-        options = {
-            "port": self.port,
-            "listen_addresses": "127.0.0.1",
-            "unix_socket_directories": "",
-            "max_connections": 200,
-        }
-        settings = [word for name, value in options.items() for word in ("-c", f"{name}={value}")]
-        self._server = start(
-            [self.bin / "postgres", "-D", data, *settings],
-            log=log,
-            env={**os.environ, "HOME": str(self.folder)},
-            cwd=self.folder,
-            user=self.user,
-            last_signal=signal.SIGQUIT,
-        )
-        self._wait(log)
 
     def _run(self, command: list[str | Path]) -> None:
         output_of(
@@ -106,7 +140,7 @@ class Cluster:
                 self.connect().close()
                 return
             except psycopg.OperationalError:
-                time.sleep(0.1)
+                time.sleep(0.02)
         raise Failure(f"PostgreSQL does not start:\n{tail_of(log)}")
 
 

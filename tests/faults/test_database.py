@@ -1,0 +1,223 @@
+"""PostgreSQL killed, frozen, locked and out of connections, under clients that repeat until acknowledged."""
+
+import asyncio
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.cluster import Cluster
+from tests.faults.client import Connection
+from tests.faults.conftest import DATABASE, ROLE
+from tests.faults.ledger import Ledger
+from tests.faults.load import Load, percentile
+from tests.faults.service import Fleet, Service
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+Connect = Callable[..., psycopg.Connection[Any]]
+Record = Callable[[str, object], None]
+
+
+class Reads(threading.Thread):
+    """One client that repeats a GET; a context manager."""
+
+    def __init__(self, port: int, token: str, path: str) -> None:
+        super().__init__(name="reads")
+        self.statuses: Counter[int] = Counter()
+        self.seconds: list[float] = []
+        self._port, self._token, self._path = port, token, path
+        self._ending = False
+
+    def __enter__(self) -> "Reads":
+        self.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self._ending = True
+        self.join()
+
+    def run(self) -> None:
+        asyncio.run(self._read())
+
+    async def _read(self) -> None:
+        async with Connection(self._port, self._token) as connection:
+            while not self._ending:
+                started = time.monotonic()
+                answer = await connection.request("GET", self._path)
+                self.seconds.append(time.monotonic() - started)
+                self.statuses[answer.status] += 1
+                await asyncio.sleep(0.02)
+
+
+def test_nothing_acknowledged_is_lost_or_doubled_when_postgresql_is_killed(
+    cluster: Cluster,
+    service: Service,
+    fleet: Fleet,
+    ledger: Ledger,
+    database: Connect,
+    long: bool,
+    record_property: Record,
+) -> None:
+    kills = 20 if long else 2
+    until_acknowledged = []
+    with Load(service.port, fleet.tokens["worker"], ledger) as load:
+        for _ in range(kills):
+            time.sleep(1.0)
+            cluster.kill()
+            cluster.start()
+            until_acknowledged.append(load.wait_for_answer(time.monotonic()))
+
+    ledger.check(database())
+    assert set(ledger.statuses) <= {200, 201, 503}
+    assert ledger.statuses[503] > 0, "the kills were not noticed: the test tests nothing"
+    assert percentile(until_acknowledged, 0.99) < 2
+    record_property("kills", kills)
+    record_property("events stored", len(ledger.acknowledged))
+    record_property("statuses", dict(ledger.statuses))
+    record_property("longest until the first acknowledgement (s)", round(max(until_acknowledged), 3))
+    record_property("slowest answer (s)", round(load.slowest(), 2))
+
+
+def test_every_request_is_answered_soon_while_postgresql_is_down(
+    cluster: Cluster,
+    service: Service,
+    fleet: Fleet,
+    ledger: Ledger,
+    database: Connect,
+    long: bool,
+    record_property: Record,
+) -> None:
+    for seconds in (30, 120) if long else (5,):
+        with (
+            Load(service.port, fleet.tokens["worker"], ledger) as load,
+            Reads(service.port, fleet.tokens["viewer"], "/cameras") as reads,
+        ):
+            time.sleep(0.5)
+            cluster.stop()
+            down_at = time.monotonic()
+            time.sleep(seconds)
+            answered = [attempt for attempt in load.attempts if attempt.sent_at > down_at]
+            cluster.start()
+            until_acknowledged = load.wait_for_answer(time.monotonic())
+
+        assert Counter(attempt.status for attempt in answered).keys() == {503}
+        assert load.slowest() < 3
+        assert set(reads.statuses) == {200, 503}
+        assert max(reads.seconds) < 3
+        assert until_acknowledged < 2
+        record_property(f"down {seconds} s: answers of 503", len(answered))
+        record_property(f"down {seconds} s: slowest answer of ingest (s)", round(load.slowest(), 2))
+        record_property(f"down {seconds} s: slowest GET /cameras (s)", round(max(reads.seconds), 2))
+        record_property(f"down {seconds} s: until the first acknowledgement (s)", round(until_acknowledged, 3))
+    ledger.check(database())
+
+
+def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
+    cluster: Cluster,
+    service: Service,
+    fleet: Fleet,
+    ledger: Ledger,
+    database: Connect,
+    long: bool,
+    record_property: Record,
+) -> None:
+    workers = service.workers()
+    with (
+        Load(service.port, fleet.tokens["worker"], ledger) as load,
+        Reads(service.port, "", "/livez") as probes,
+    ):
+        time.sleep(0.5)
+        frozen_at = time.monotonic()
+        with cluster.frozen():
+            time.sleep(20 if long else 4)
+        until_acknowledged = load.wait_for_answer(time.monotonic())
+        time.sleep(2.5)
+        thawed = [attempt.seconds for attempt in load.attempts if attempt.sent_at > time.monotonic() - 0.5]
+
+    ledger.check(database())
+    assert set(ledger.statuses) <= {200, 201, 503}
+    assert set(probes.statuses) == {200}
+    assert service.workers() == workers
+    assert until_acknowledged < 2
+    assert percentile(thawed, 0.99) < 2
+    record_property("slowest /livez (s)", round(max(probes.seconds), 3))
+    record_property("slowest answer of ingest (s)", round(load.slowest(frozen_at), 2))
+    record_property("until the first acknowledgement (s)", round(until_acknowledged, 3))
+
+
+def test_a_locked_table_of_samples_is_told_as_503_and_leaves_the_configuration_alone(
+    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
+) -> None:
+    with (
+        Load(service.port, fleet.tokens["worker"], ledger) as load,
+        Reads(service.port, fleet.tokens["viewer"], "/cameras") as reads,
+        database(autocommit=False) as locker,
+    ):
+        time.sleep(0.5)
+        locker.execute("LOCK TABLE telemetry_sample IN ACCESS EXCLUSIVE MODE")
+        time.sleep(10 if long else 4.5)
+        locker.rollback()
+        until_acknowledged = load.wait_for_answer(time.monotonic())
+
+    ledger.check(database())
+    assert ledger.statuses[503] > 0
+    assert set(ledger.statuses) <= {200, 201, 503}
+    assert set(reads.statuses) == {200}
+    assert percentile(reads.seconds, 0.99) < 1
+    assert until_acknowledged < 2
+    assert load.slowest() < 5
+    record_property("slowest answer of ingest (s)", round(load.slowest(), 2))
+    record_property("p99 of GET /cameras (s)", round(percentile(reads.seconds, 0.99), 3))
+
+
+def test_a_database_without_connections_to_spare_is_told_as_503(
+    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
+) -> None:
+    control = database()
+    control.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT 10")
+    end_sessions = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = %s"
+    count_sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
+    try:
+        control.execute(end_sessions, [ROLE])
+        readers = [Reads(service.port, fleet.tokens["viewer"], "/cameras") for _ in range(32)]
+        with Load(service.port, fleet.tokens["worker"], ledger, sizes=(1,) * 32) as load:
+            for reader in readers:
+                reader.start()
+            most = 0
+            for _ in range(60 if long else 4):
+                time.sleep(1)
+                row = control.execute(count_sessions, [ROLE]).fetchone()
+                most = max(most, row[0] if row else 0)
+            control.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+            until_acknowledged = load.wait_for_answer(time.monotonic())
+            for reader in readers:
+                reader.__exit__()
+    finally:
+        control.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
+
+    ledger.check(control)
+    statuses = sum((reader.statuses for reader in readers), Counter[int]())
+    stored = [attempt.seconds for attempt in load.attempts if attempt.status in (200, 201)]
+    assert set(ledger.statuses) <= {200, 201, 503}
+    assert set(statuses) <= {200, 503}
+    assert most <= 10
+    assert percentile(stored, 0.99) < 3
+    assert until_acknowledged < 2
+    record_property("connections", most)
+    record_property("statuses of ingest", dict(ledger.statuses))
+    record_property("statuses of GET /cameras", dict(statuses))
+    record_property("p99 of what was stored (s)", round(percentile(stored, 0.99), 3))
+
+
+def test_the_tests_use_a_database_of_their_own(cluster: Cluster) -> None:
+    """What is killed here is nobody else's."""
+    with cluster.connect(DATABASE) as connection:
+        row = connection.execute("SHOW data_directory").fetchone()
+
+    assert row is not None
+    assert row[0] == str(cluster.folder / "data")
