@@ -4,6 +4,7 @@ import atexit
 import gc
 import os
 import shutil
+import signal
 import tempfile
 
 worker_class = "asgi"
@@ -27,11 +28,16 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
 
 from prometheus_client import multiprocess  # noqa: E402
 
-from controlplane.connections import bound_connections  # noqa: E402
+
+def post_fork(server, worker):
+    """Keep a stop that comes while the application is loaded: a loop that does not run yet may forget it."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def post_worker_init(worker):
-    """Deadlines for heads, a cap on connections, and a quick stop: gunicorn's `asgi` worker has none of them."""
+    """Deadlines for heads, a cap on connections and a quick stop, of which the `asgi` worker has none."""
+    from controlplane.connections import bound_connections  # noqa: PLC0415  # in the master it would outlive a reload
+
     bound_connections(worker)
 
 

@@ -110,6 +110,12 @@ class Connections:
         """What gunicorn calls for each connection that it has accepted."""
         return Connection(worker, self) if len(self.open) < self._most else Refusal()
 
+    def begin(self) -> None:
+        """The loop runs: hear of a stop, also of one that came before, and look at connections."""
+        self._worker.loop.add_signal_handler(signal.SIGTERM, self.stop)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+        self.look_over()
+
     def look_over(self) -> None:
         """Look at all connections, now and every second from now on."""
         self._worker.loop.call_later(SWEEP_SECONDS, self.look_over)
@@ -139,11 +145,13 @@ class Connections:
 
 
 def bound_connections(worker: Any) -> None:
-    """Bound the connections of a worker process; gunicorn's hook `post_worker_init` is the time for it."""
+    """Bound the connections of a worker process, and make its stop a quick one.
+
+    For gunicorn's hook `post_worker_init`, where SIGTERM is blocked; here it is let through once the loop runs.
+    """
     connections = Connections(worker)
     gasgi.ASGIProtocol = connections.accept
-    worker.loop.add_signal_handler(signal.SIGTERM, connections.stop)
-    worker.loop.call_soon(connections.look_over)
+    worker.loop.call_soon(connections.begin)
 
 
 def _answer(problem: Problem) -> bytes:
