@@ -31,14 +31,17 @@ from prometheus_client import multiprocess  # noqa: E402
 
 def post_fork(server, worker):
     """Keep a stop that comes while the application is loaded: a loop that does not run yet may forget it."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    if worker.cfg.worker_class_str == "asgi":
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def post_worker_init(worker):
     """Deadlines for heads, a cap on connections and a quick stop, of which the `asgi` worker has none."""
-    from controlplane.connections import bound_connections  # noqa: PLC0415  # in the master it would outlive a reload
+    if worker.cfg.worker_class_str == "asgi":
+        # Imported in the master it would outlive a reload.
+        from controlplane.connections import bound_connections  # noqa: PLC0415
 
-    bound_connections(worker)
+        bound_connections(worker)
 
 
 def child_exit(server, worker):

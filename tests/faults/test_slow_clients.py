@@ -1,0 +1,160 @@
+"""Clients that send slowly or not at all, too many connections, and people who ask for too much at once."""
+
+import asyncio
+import re
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.faults.client import Answer, Connection
+from tests.faults.ledger import Ledger
+from tests.faults.load import Load, percentile
+from tests.faults.service import WORKERS, Fleet, Service
+from tests.processes import output_of, service_environment
+
+pytestmark = pytest.mark.xdist_group("faults")
+
+Connect = Callable[..., psycopg.Connection[Any]]
+Record = Callable[[str, object], None]
+PROBLEM = "application/problem+json"
+
+
+async def drip(port: int, token: str, begin: bytes, drop: bytes) -> tuple[float, Answer | None]:
+    """Send a drop each half second until the connection ends; how long that took, and what was told."""
+    async with Connection(port, token) as connection:
+        started = time.monotonic()
+        receiving: asyncio.Task[Answer] | None = None
+        try:
+            await connection.send(begin)
+            receiving = asyncio.create_task(connection.receive())
+            while not receiving.done():
+                await asyncio.wait([receiving], timeout=0.5)
+                if not receiving.done() and drop:
+                    await connection.send(drop)
+            return time.monotonic() - started, receiving.result()
+        except (OSError, asyncio.IncompleteReadError):
+            if receiving is not None and not receiving.done():
+                receiving.cancel()
+            return time.monotonic() - started, None
+
+
+def test_slow_senders_are_told_408_and_disturb_nobody(
+    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, record_property: Record
+) -> None:
+    token = fleet.tokens["worker"]
+    path = f"POST /telemetry/{ledger.cameras[0]} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+    head = path.encode()
+    body = f"{path}Authorization: Bearer {token}\r\nContent-Type: application/json\r\n".encode()
+    by_length, in_chunks = b"Content-Length: 500\r\n\r\n{", b"Transfer-Encoding: chunked\r\n\r\n"
+
+    async def all_at_once() -> list[tuple[float, Answer | None]]:
+        return await asyncio.gather(
+            *(drip(service.port, token, head, b"X") for _ in range(50)),
+            *(drip(service.port, token, body + by_length, b" ") for _ in range(25)),
+            *(drip(service.port, token, body + in_chunks, b"1\r\n \r\n") for _ in range(25)),
+            *(drip(service.port, token, b"", b"") for _ in range(20)),
+        )
+
+    with Load(service.port, token, ledger) as load:
+        ends = asyncio.run(all_at_once())
+
+    ledger.check(database())
+    for _, answer in ends[:100]:
+        assert answer is not None
+        assert (answer.status, answer.headers["content-type"]) == (408, PROBLEM)
+    assert [answer for _, answer in ends[100:]] == [None] * 20, "whoever never sent a byte is told nothing"
+    assert max(seconds for seconds, _ in ends) < 15
+    assert set(ledger.statuses) <= {200, 201}
+    assert percentile([attempt.seconds for attempt in load.attempts], 0.99) < 1
+    record_property("longest of 120 slow connections (s)", round(max(seconds for seconds, _ in ends), 1))
+    record_property("p99 of ingest meanwhile (s)", round(percentile([a.seconds for a in load.attempts], 0.99), 3))
+
+
+def test_connections_over_the_cap_are_told_503_and_leave_the_others_alone(
+    database_url: str, fleet: Fleet, ledger: Ledger, database: Connect, tmp_path: Path
+) -> None:
+    cap, asked = 40, 200
+
+    async def crowd(port: int) -> Counter[int]:
+        """Connections that send nothing; what they were told within two seconds."""
+        connections = [Connection(port) for _ in range(asked)]
+        told: Counter[int] = Counter()
+        for connection in connections:
+            await connection.send(b"")
+        answers = await asyncio.gather(
+            *(asyncio.wait_for(connection.receive(), 2) for connection in connections), return_exceptions=True
+        )
+        for answer in answers:
+            told[answer.status if isinstance(answer, Answer) else 0] += 1
+            if isinstance(answer, Answer):
+                assert (answer.headers["content-type"], answer.headers["retry-after"]) == (PROBLEM, "2")
+        for connection in connections:
+            connection.close()
+        return told
+
+    with Service(tmp_path, database_url, "--worker-connections", str(cap)) as small:
+        with Load(small.port, fleet.tokens["worker"], ledger) as load:
+            load.wait_for_answer(time.monotonic())
+            told = asyncio.run(crowd(small.port))
+            load.wait_for_answer(time.monotonic())
+        assert small.faults_told() == []
+
+    ledger.check(database())
+    assert set(ledger.statuses) <= {200, 201}
+    assert ledger.unanswered == 0
+    assert set(told) == {0, 503}
+    assert told[503] >= asked - WORKERS * cap
+
+
+def test_300_slow_requests_to_the_admin_are_told_503_and_never_stall_ingest(
+    service: Service,
+    database_url: str,
+    fleet: Fleet,
+    ledger: Ledger,
+    database: Connect,
+    record_property: Record,
+) -> None:
+    locker = database(autocommit=False)
+    environment = {**service_environment(database_url), "DJANGO_SUPERUSER_PASSWORD": "a-password-of-tests"}
+    words = ["manage.py", "createsuperuser", "--noinput", "--username", "ann", "--email", "ann@example.com"]
+    output_of([sys.executable, *words], timeout=60, env=environment)
+
+    async def sign_in() -> dict[str, str]:
+        async with Connection(service.port) as connection:
+            form = await connection.request("GET", "/admin/login/")
+            field = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', form.body)
+            assert field is not None
+            cookie = form.headers["set-cookie"].partition(";")[0]
+            sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+            body = b"csrfmiddlewaretoken=%s&username=ann&password=a-password-of-tests" % field[1]
+            answer = await connection.request("POST", "/admin/login/?next=/admin/", body, sent)
+            assert answer.status == 302, answer
+            return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
+
+    async def look(headers: dict[str, str]) -> int:
+        async with Connection(service.port) as connection:
+            return (await connection.request("GET", "/admin/access/auditentry/", headers=headers)).status
+
+    async def all_at_once(headers: dict[str, str]) -> Counter[int]:
+        return Counter(await asyncio.gather(*(look(headers) for _ in range(300))))
+
+    headers = asyncio.run(sign_in())
+    assert asyncio.run(look(headers)) == 200
+    locker.execute("LOCK TABLE access_auditentry IN ACCESS EXCLUSIVE MODE")
+    with Load(service.port, fleet.tokens["worker"], ledger) as load:
+        statuses = asyncio.run(all_at_once(headers))
+        locker.rollback()
+
+    assert asyncio.run(look(headers)) == 200
+    ledger.check(database())
+    assert set(statuses) == {503}
+    assert set(ledger.statuses) <= {200, 201}
+    assert percentile([attempt.seconds for attempt in load.attempts], 0.99) < 1
+    record_property("answers to 300 slow requests", dict(statuses))
+    record_property("slowest answer of ingest meanwhile (s)", round(load.slowest(), 2))
