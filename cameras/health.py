@@ -10,6 +10,7 @@ from cameras import credentials
 from cameras.changes import current_cursor
 from cameras.key_rotation import key_ring_fits
 from cameras.models import Camera, Purge
+from cameras.pulse import read_pulse
 from cameras.status import Status
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
 
@@ -31,7 +32,7 @@ def check_key_ring(now: datetime) -> Finding:
 
 def fleet_metrics(now: datetime) -> Iterable[Metric]:
     by_status = GaugeMetricFamily("controlplane_cameras", "Cameras by derived status.", labels=["status"])
-    rows = Camera.objects.with_status(now).values("derived_status").annotate(count=Count("pk"))
+    rows = Camera.objects.with_status(now, read_pulse(now)).values("derived_status").annotate(count=Count("pk"))
     counts = dict(rows.order_by().values_list("derived_status", "count"))
     for status in Status:
         by_status.add_metric([status.value], counts.get(status.value, 0))

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.geometry import canonical_zones
 from cameras.querysets import CameraQuerySet, ChangeQuerySet, SiteQuerySet
-from cameras.status import Verdict, derive_status
+from cameras.status import STATUS_CHOICES, Pulse, Status, Verdict, derive_status
 
 DEFAULT_INTERVAL_SECONDS = 10
 MAX_INTERVAL_SECONDS = 86_400
@@ -125,16 +125,24 @@ class Camera(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def verdict(self, now: datetime) -> Verdict:
-        """The camera's health; `with_vitals` must have been asked for, or this queries."""
+    def verdict(self, now: datetime, pulse: Pulse) -> Verdict:
+        """The camera's health; `with_vitals` must have been asked for, or this queries.
+
+        Of a healthy camera `since` is what was stored when it became so, None where nothing was yet.
+        """
         vitals = cast("CameraVitals | None", getattr(self, "vitals", None))
-        return derive_status(
+        verdict = derive_status(
             desired_state=self.desired_state,
             desired_state_at=self.desired_state_at,
             last_contact=vitals.last_contact if vitals else None,
             expected_interval_seconds=self.expected_interval_seconds,
             now=now,
+            pulse=pulse,
         )
+        known = cast("KnownStatus | None", getattr(self, "known_status", None))
+        if verdict.since is None and known and known.status == verdict.status:
+            return verdict._replace(since=known.since_at)
+        return verdict
 
 
 class CameraVitals(models.Model):
@@ -164,16 +172,41 @@ class CameraVitals(models.Model):
         return f"vitals of {self.camera_id}"
 
 
+class KnownStatus(models.Model):
+    """The status that a camera was last seen to have: what a change of status is told from.
+
+    Written only together with the transition that it stands for. It may outlive the camera for a moment.
+    """
+
+    camera = models.OneToOneField(
+        Camera, primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="known_status"
+    )
+    status = models.CharField(max_length=16, choices=STATUS_CHOICES)
+    since_at = models.DateTimeField(help_text=_("The deadline crossed, or the contact that ended it."))
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("known status")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(status__in=[*Status]), name="known_status_is_a_status")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.camera_id}: {self.status}"
+
+
 class FleetVitals(models.Model):
     """What was observed of ingest as a whole: the one row that every ingest process ticks, also when idle.
 
     From `paused_at` until `resumed_at` nothing was stored anywhere: that silence says nothing of cameras.
+    From `hushed_at` until `hush_over_at` more than half of the fleet was silent at once (telemetry.alerts tells).
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     ticked_at = models.DateTimeField(null=True, help_text=_("When ingest last committed."))
     paused_at = models.DateTimeField(null=True, help_text=_("When the last outage of ingest began."))
     resumed_at = models.DateTimeField(null=True, help_text=_("When ingest came back from it."))
+    hushed_at = models.DateTimeField(null=True, help_text=_("When most of the fleet last fell silent at once."))
+    hush_over_at = models.DateTimeField(null=True, help_text=_("When it was heard again; empty while it lasts."))
 
     class Meta:
         verbose_name = verbose_name_plural = _("vitals of the fleet")

@@ -9,12 +9,14 @@ from typing import Any, Self
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Coalesce, Greatest
+from django.db.models.lookups import GreaterThanOrEqual
 
 from cameras.status import (
     AHEAD_TOLERANCE,
     OFFLINE_AFTER_INTERVALS,
     STALE_AFTER_INTERVALS,
     STOP_GRACE,
+    Pulse,
     Status,
 )
 from controlplane.access.principals import Principal
@@ -71,37 +73,35 @@ class CameraQuerySet(models.QuerySet[Any]):
         )
 
     def with_vitals(self) -> Self:
-        """Joins the vitals, so that `camera.vitals` costs no query."""
-        return self.select_related("vitals")
+        """Joins the vitals and the status that was last stored, so that neither costs a query."""
+        return self.select_related("vitals", "known_status")
 
-    def with_status(self, now: datetime, resumed_at: datetime | None = None) -> Self:
+    def with_status(self, now: datetime, pulse: Pulse) -> Self:
         """Annotates `derived_status`: the twin in SQL of `status.derive_status`, see there."""
-        last_contact = F("vitals__last_contact")
         heard = Q(vitals__last_contact__lte=now + AHEAD_TOLERANCE)
         heard_since = heard & Q(vitals__last_contact__gte=F("desired_state_at"))
-        second = 1_000_000
-        stale_after = F("expected_interval_seconds") * Value(STALE_AFTER_INTERVALS * second)
-        offline_after = F("expected_interval_seconds") * Value(OFFLINE_AFTER_INTERVALS * second)
-        resumed = _moment(resumed_at) if resumed_at else F("desired_state_at")
-        contact = Greatest(Coalesce(last_contact, F("desired_state_at")), resumed)
-        silence = MicrosecondsBetween(_moment(now), contact)
-        waiting = MicrosecondsBetween(_moment(now), Greatest(F("desired_state_at"), resumed))
-        since_contact = MicrosecondsBetween(_moment(now), Coalesce(last_contact, F("desired_state_at")))
+        contact = Coalesce(F("vitals__last_contact"), F("desired_state_at"))
+        heard_until = _moment(min(now, pulse.deaf_since or now))
+        hush_over = _moment(pulse.hush_over_at or now)
+        offline_after = _microseconds(OFFLINE_AFTER_INTERVALS)
         grace = STOP_GRACE // timedelta(microseconds=1)
-        stopped_for = MicrosecondsBetween(_moment(now), F("desired_state_at"))
         return self.alias(
-            _silence=silence,
-            _waiting=waiting,
-            _since_contact=since_contact,
-            _stopped_for=stopped_for,
-            _stale_after=models.ExpressionWrapper(stale_after, models.BigIntegerField()),
-            _offline_after=models.ExpressionWrapper(offline_after, models.BigIntegerField()),
+            _stale_after=_microseconds(STALE_AFTER_INTERVALS),
+            _offline_after=offline_after,
+            _silent_from=_counted_from(contact, offline_after, pulse),
+            _silence=MicrosecondsBetween(heard_until, F("_silent_from")),
+            _silence_since_hush=MicrosecondsBetween(heard_until, Greatest(F("_silent_from"), hush_over)),
+            _silence_at_hush=MicrosecondsBetween(_moment(pulse.hushed_at or now), F("_silent_from")),
+            _waiting=MicrosecondsBetween(heard_until, _counted_from(F("desired_state_at"), offline_after, pulse)),
+            _since_contact=MicrosecondsBetween(_moment(now), contact),
+            _stopped_for=MicrosecondsBetween(_moment(now), F("desired_state_at")),
         ).annotate(
             derived_status=Case(
                 When(
                     Q(desired_state="running") & heard_since,
                     then=Case(
                         When(_silence__lt=F("_stale_after"), then=Value(Status.HEALTHY)),
+                        When(_excused(pulse), then=Value(Status.STALE)),
                         When(_silence__lt=F("_offline_after"), then=Value(Status.STALE)),
                         default=Value(Status.OFFLINE),
                     ),
@@ -125,6 +125,31 @@ class CameraQuerySet(models.QuerySet[Any]):
                 output_field=models.CharField(),
             )
         )
+
+
+def _microseconds(intervals: int) -> Any:
+    """So many expected intervals of the camera."""
+    length = F("expected_interval_seconds") * Value(intervals * 1_000_000)
+    return models.ExpressionWrapper(length, models.BigIntegerField())
+
+
+def _counted_from(moment: Any, offline_after: Any, pulse: Pulse) -> Any:
+    """The twin of `status.counted_from`."""
+    if pulse.resumed_at is None:
+        return moment
+    later = Greatest(moment, _moment(pulse.resumed_at))
+    if pulse.paused_at is None:
+        return later
+    was_offline = GreaterThanOrEqual(MicrosecondsBetween(_moment(pulse.paused_at), moment), offline_after)
+    return Case(When(was_offline, then=moment), default=later, output_field=models.DateTimeField())
+
+
+def _excused(pulse: Pulse) -> Q:
+    """Fell silent with most of the fleet, and that is not over, or not for long."""
+    if pulse.hushed_at is None:
+        return Q(pk__in=())
+    then = Q(vitals__last_contact__lte=pulse.hushed_at) & Q(_silence_at_hush__lt=F("_offline_after"))
+    return then if pulse.hush_over_at is None else then & Q(_silence_since_hush__lt=F("_offline_after"))
 
 
 class SiteQuerySet(models.QuerySet[Any]):

@@ -15,7 +15,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from cameras.admin import json_text
-from cameras.admin.moments import age, aged, now_of
+from cameras.admin.moments import age, aged, now_of, pulse_of
 from cameras.models import Camera, DesiredState
 from cameras.querysets import CameraQuerySet
 from cameras.status import STATUS_CHOICES, Status, Verdict
@@ -37,7 +37,7 @@ ONLY_ON_THE_PAGE = ("zone_config", "model_config", "notes", "sealed_connection")
 def judge(camera: Camera, request: HttpRequest) -> None:
     """Put the camera's verdict on the row, for its columns; all rows of a page are judged at one moment."""
     camera.asked_at = now_of(request)  # type: ignore[attr-defined]
-    camera.health = camera.verdict(camera.asked_at)  # type: ignore[attr-defined]
+    camera.health = camera.verdict(camera.asked_at, pulse_of(request))  # type: ignore[attr-defined]
 
 
 def reason_in_words(verdict: Verdict) -> str:
@@ -75,7 +75,7 @@ class StatusFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
         if self.value() not in STATUS_LABELS:
             return queryset
-        return queryset.with_status(now_of(request)).filter(derived_status=self.value())
+        return queryset.with_status(now_of(request), pulse_of(request)).filter(derived_status=self.value())
 
 
 class JudgedChangeList(ChangeList):

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from django.urls import reverse
 
 from cameras.admin.camera_columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
-from cameras.admin.moments import age, now_of
+from cameras.admin.moments import age, now_of, pulse_of
 from cameras.models import Camera
 from cameras.status import Status
 
@@ -16,10 +16,10 @@ SHOWN_AT_MOST = 12
 
 
 def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """unfold's DASHBOARD_CALLBACK: three queries, however many cameras there are."""
+    """unfold's DASHBOARD_CALLBACK: four queries, however many cameras there are."""
     if not request.user.has_perm("cameras.view_camera"):
         return context
-    judged = Camera.objects.with_vitals().with_status(now_of(request))
+    judged = Camera.objects.with_vitals().with_status(now_of(request), pulse_of(request))
     counts = dict(judged.order_by().values_list("derived_status").annotate(Count("pk")))
     url = reverse("admin:cameras_camera_changelist")
     statuses = [
@@ -31,7 +31,7 @@ def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str
         }
         for status in STATUS_LABELS
     ]
-    attention = judged.filter(derived_status__in=NEEDS_ATTENTION).select_related("vitals", "site")
+    attention = judged.filter(derived_status__in=NEEDS_ATTENTION).select_related("site")
     worst = list(attention.order_by("derived_status", "name", "pk").defer(*ONLY_ON_THE_PAGE)[:SHOWN_AT_MOST])
     for camera in worst:
         judge(camera, request)

@@ -1,4 +1,4 @@
-"""The `now` of a request, and how the admin words moments."""
+"""The `now` and the pulse of a request, and how the admin words moments."""
 
 from datetime import UTC, datetime
 
@@ -9,12 +9,22 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from cameras.pulse import read_pulse
+from cameras.status import Pulse
+
 
 def now_of(request: HttpRequest) -> datetime:
     """When this request was asked, read once: a badge, a filter and a log entry of one page agree."""
     if not hasattr(request, "asked_at"):
         request.asked_at = timezone.now()  # type: ignore[attr-defined]
     return request.asked_at  # type: ignore[attr-defined]
+
+
+def pulse_of(request: HttpRequest) -> Pulse:
+    """How the service itself was when this request was asked, read once."""
+    if not hasattr(request, "pulse"):
+        request.pulse = read_pulse(now_of(request))  # type: ignore[attr-defined]
+    return request.pulse  # type: ignore[attr-defined]
 
 
 def age(moment: datetime, now: datetime) -> str:

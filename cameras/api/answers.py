@@ -1,17 +1,22 @@
 """What the views of cameras and sites share: a strict viewset, and answers in JSON, whole or streamed."""
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from datetime import datetime
+from functools import cached_property
 from typing import Any, TypeVar
 
 import msgspec
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 from rest_framework import viewsets
 from rest_framework.request import Request
 
 from cameras.api import parameters
 from cameras.intent import InvalidIntent
+from cameras.pulse import read_pulse
+from cameras.status import Pulse
 from controlplane.access.principals import Principal
 from controlplane.problems import Problem
 
@@ -27,6 +32,16 @@ class StrictViewSet(viewsets.GenericViewSet):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         parameters.only(request.query_params, self.query_parameters.get(self.action, ()))
+
+    @cached_property
+    def now(self) -> datetime:
+        """When this request was asked, read once."""
+        return timezone.now()
+
+    @cached_property
+    def pulse(self) -> Pulse:
+        """How the service itself was then, read once."""
+        return read_pulse(self.now)
 
     @property
     def principal(self) -> Principal:

@@ -1,7 +1,6 @@
 """The filters of the list of cameras."""
 
 from django.core.exceptions import ValidationError
-from django.utils import timezone
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
@@ -37,7 +36,8 @@ class CameraFilter(filters.FilterSet):
         fields: list[str] = []
 
     def with_this_status(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
-        return cameras.with_status(timezone.now()).filter(derived_status=value)
+        view = self.request.parser_context["view"]
+        return cameras.with_status(view.now, view.pulse).filter(derived_status=value)
 
     def named_like(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
         return cameras.named_like(value)

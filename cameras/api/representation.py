@@ -8,7 +8,7 @@ import msgspec
 
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
-from cameras.status import derive_status
+from cameras.status import Pulse, derive_status
 
 LIST_FIELDS = (
     "id", "name", "status", "status_reason", "desired_state", "site", "address", "last_contact", "generation",
@@ -22,10 +22,10 @@ _COLUMNS = (
 )  # fmt: skip
 
 
-def camera_detail(camera: Camera, now: datetime) -> dict[str, Any]:
+def camera_detail(camera: Camera, now: datetime, pulse: Pulse) -> dict[str, Any]:
     """All fields of a camera that was asked for `with_vitals`; its connection string in the redacted form."""
     vitals = getattr(camera, "vitals", None)
-    verdict = camera.verdict(now)
+    verdict = camera.verdict(now, pulse)
     latest = None
     if vitals and vitals.latest_timestamp:
         latest = {
@@ -82,6 +82,7 @@ def camera_pages(
     ordering: str,
     fields: Collection[str],
     now: datetime,
+    pulse: Pulse,
     after: ListPosition | None = None,
     size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
@@ -93,12 +94,12 @@ def camera_pages(
         if more:
             last = dict(zip(_COLUMNS, rows[-1], strict=True))
             after = ListPosition(ordering, last[ordering.lstrip("-")], str(last["id"]))
-        yield [_item(row, fields, now) for row in rows], after
+        yield [_item(row, fields, now, pulse) for row in rows], after
         if after is None:
             return
 
 
-def _item(row: tuple[Any, ...], fields: Collection[str], now: datetime) -> dict[str, Any]:
+def _item(row: tuple[Any, ...], fields: Collection[str], now: datetime, pulse: Pulse) -> dict[str, Any]:
     id_, name, desired_state, site, address, last_contact, generation, desired_state_at, interval, _ = row
     verdict = derive_status(
         desired_state=desired_state,
@@ -106,6 +107,7 @@ def _item(row: tuple[Any, ...], fields: Collection[str], now: datetime) -> dict[
         last_contact=last_contact,
         expected_interval_seconds=interval,
         now=now,
+        pulse=pulse,
     )
     item = {
         "id": id_,

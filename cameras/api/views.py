@@ -92,7 +92,6 @@ class CameraViewSet(StrictViewSet):
     @extend_schema(parameters=LIST_PARAMETERS, responses={200: CameraListItem(many=True)})
     def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """All cameras that the principal may see, as a bare array; `X-Cursor` is where to watch from."""
-        now = timezone.now()
         query = request.query_params
         fields = _fields(query.get("fields"))
         limit = parameters.whole_number(query, "limit", CHUNK, 1, MAX_LIMIT)
@@ -104,7 +103,8 @@ class CameraViewSet(StrictViewSet):
             cast(CameraQuerySet, self.filter_queryset(self.get_queryset())),
             ordering=after.ordering if after else ordering or "name",
             fields=fields,
-            now=now,
+            now=self.now,
+            pulse=self.pulse,
             after=after,
             size=limit,
         )
@@ -212,7 +212,7 @@ class CameraViewSet(StrictViewSet):
 
     def _detail(self, camera_id: UUID, status: int = 200) -> HttpResponse:
         camera = self._get(camera_id)
-        response = json_answer(camera_detail(camera, timezone.now()), status)
+        response = json_answer(camera_detail(camera, timezone.now(), self.pulse), status)
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
         return response
 

@@ -568,13 +568,13 @@ def test_a_site_with_cameras_stays_and_the_message_says_why(administrator: Clien
 # --- Reading ----------------------------------------------------------------------------------------------
 
 LISTS = [
-    (CAMERAS, 6),
-    (f"{CAMERAS}?status=offline&desired_state__exact=running&q=gate", 6),
+    (CAMERAS, 7),
+    (f"{CAMERAS}?status=offline&desired_state__exact=running&q=gate", 7),
     (SITES, 6),
     (TOKENS, 8),
     ("/admin/cameras/change/", 5),
     ("/admin/access/auditentry/", 5),
-    ("/admin/", 6),
+    ("/admin/", 7),
 ]
 
 
@@ -602,7 +602,7 @@ def test_a_page_takes_few_queries(administrator: Client, django_assert_num_queri
     token, _ = tokens.create_token(name="w", role="worker", by=AUTHOR, now=datetime.now(UTC), camera_id=camera.pk)
 
     for path, queries in [
-        (page_of(camera), 6),
+        (page_of(camera), 7),
         (f"{CAMERAS}add/", 4),
         (f"{SITES}{camera.site_id}/change/", 5),
         (f"{TOKENS}{token.pk}/change/", 6),

@@ -1,14 +1,15 @@
 """The rule of health at each of its boundaries, and its twin in SQL beside it."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cameras.models import Camera, CameraVitals
-from cameras.status import Status, derive_status
+from cameras.models import Camera, CameraVitals, FleetVitals
+from cameras.pulse import read_pulse
+from cameras.status import Pulse, Status, derive_status, outage_began_at, outage_threshold
 from tests.factories import NOW, make_camera
 
 # Expected interval 10 s: stale after 30 s, offline after 60 s; the grace of a stop is 30 s.
@@ -19,8 +20,25 @@ def seconds(value: float) -> timedelta:
     return timedelta(microseconds=round(value * 1_000_000))
 
 
-#: desired state, its age, the contact's age (None for none, negative for ahead), resumed ago, status, code, since
-TABLE: list[tuple[str, float, float | None, float | None, str, str, float | None]] = [
+def ago(**moments: float | None) -> Pulse:
+    """A pulse by how long ago each of its moments was."""
+    return Pulse(**{name: None if age is None else NOW - seconds(age) for name, age in moments.items()})
+
+
+def back(resumed: float, paused: float | None = None) -> Pulse:
+    return ago(resumed_at=resumed, paused_at=paused)
+
+
+def deaf(since: float) -> Pulse:
+    return ago(deaf_since=since)
+
+
+def hushed(at: float, over: float | None = None) -> Pulse:
+    return ago(hushed_at=at, hush_over_at=over)
+
+
+#: desired state, its age, the contact's age (None for none, negative for ahead), the pulse, status, code, since
+TABLE: list[tuple[str, float, float | None, Pulse | None, str, str, float | None]] = [
     # Running, not heard since it was started
     ("running", 0, None, None, "pending", "starting", 0),
     ("running", 60 - US, None, None, "pending", "starting", 60 - US),
@@ -40,13 +58,44 @@ TABLE: list[tuple[str, float, float | None, float | None, str, str, float | None
     ("running", 1000, -60, None, "healthy", "reporting", None),
     ("running", 1000, -60 - US, None, "offline", "never_reported", 940),
     # Ages count from when the service came back
-    ("running", 1000, 500, 29, "healthy", "reporting", None),
-    ("running", 1000, 500, 30, "stale", "late", 0),
-    ("running", 1000, 500, 60, "offline", "silent", 0),
-    ("running", 1000, 10, 500, "healthy", "reporting", None),
-    ("running", 1000, None, 59, "pending", "starting", 1000),
-    ("running", 1000, None, 60, "offline", "never_reported", 0),
-    ("running", 20, None, 500, "pending", "starting", 20),
+    ("running", 1000, 500, back(29), "healthy", "reporting", None),
+    ("running", 1000, 500, back(30), "stale", "late", 0),
+    ("running", 1000, 500, back(60), "offline", "silent", 0),
+    ("running", 1000, 10, back(500), "healthy", "reporting", None),
+    ("running", 1000, None, back(59), "pending", "starting", 1000),
+    ("running", 1000, None, back(60), "offline", "never_reported", 0),
+    ("running", 20, None, back(500), "pending", "starting", 20),
+    # ... but only for those that were not offline when it went away
+    ("running", 5000, 3660 - US, back(29, paused=3600), "healthy", "reporting", None),
+    ("running", 5000, 3660, back(29, paused=3600), "offline", "silent", 3600),
+    ("running", 5000, 3601, back(30, paused=3600), "stale", "late", 0),
+    ("running", 5000, 3601, back(60, paused=3600), "offline", "silent", 0),
+    ("running", 3660 - US, None, back(29, paused=3600), "pending", "starting", 3660 - US),
+    ("running", 3660, None, back(29, paused=3600), "offline", "never_reported", 3600),
+    # While it is away, ages stand still
+    ("running", 9000, 3600, deaf(3600), "healthy", "reporting", None),
+    ("running", 9000, 3630 - US, deaf(3600), "healthy", "reporting", None),
+    ("running", 9000, 3630, deaf(3600), "stale", "late", 3600),
+    ("running", 9000, 3660 - US, deaf(3600), "stale", "late", 3630 - US),
+    ("running", 9000, 3660, deaf(3600), "offline", "silent", 3600),
+    ("running", 3000, None, deaf(3600), "pending", "starting", 3000),
+    ("running", 9000, 3000, deaf(3600), "healthy", "reporting", None),
+    ("running", 9000, 500, deaf(-5), "offline", "silent", 440),
+    ("running", 9000, 7120, ago(paused_at=7100, resumed_at=3610, deaf_since=3600), "healthy", "reporting", None),
+    ("running", 9000, 7120, ago(paused_at=7100, resumed_at=3660, deaf_since=3600), "offline", "silent", 3600),
+    # Most of the fleet fell silent at once: nobody goes offline for it, until it is over and six intervals more
+    ("running", 1000, 29, hushed(29), "healthy", "reporting", None),
+    ("running", 1000, 30, hushed(30), "stale", "mass_silence", 0),
+    ("running", 1000, 500, hushed(500), "stale", "mass_silence", 470),
+    ("running", 1000, 500, hushed(440 + US), "stale", "mass_silence", 470),
+    ("running", 1000, 500, hushed(440), "offline", "silent", 440),
+    ("running", 1000, 500, hushed(500 + US), "offline", "silent", 440),
+    ("running", 1000, 500, hushed(500, over=60 - US), "stale", "late", 470),
+    ("running", 1000, 500, hushed(500, over=60), "offline", "silent", 0),
+    ("running", 1000, 500, hushed(500, over=480), "offline", "silent", 420),
+    ("running", 1000, 10, hushed(500, over=60), "healthy", "reporting", None),
+    ("running", 1000, None, hushed(500), "offline", "never_reported", 940),
+    ("running", 9000, 500, ago(hushed_at=490, deaf_since=400), "stale", "mass_silence", 470),
     # Stopped
     ("stopped", 0, None, None, "stopped", "stopped_on_purpose", 0),
     ("stopped", 10, 10 + US, None, "stopped", "stopped_on_purpose", 10),
@@ -65,9 +114,9 @@ TABLE: list[tuple[str, float, float | None, float | None, str, str, float | None
 ]
 
 
-@pytest.mark.parametrize("row", TABLE, ids=[" ".join(map(str, row[:4])) for row in TABLE])
+@pytest.mark.parametrize("row", TABLE, ids=[f"{n} {row[0]} {row[4]}" for n, row in enumerate(TABLE)])
 def test_status_reason_and_since_at_each_boundary(row: Any) -> None:
-    desired_state, state_age, contact_age, resumed_ago, status, code, since_ago = row
+    desired_state, state_age, contact_age, pulse, status, code, since_ago = row
 
     verdict = derive_status(
         desired_state=desired_state,
@@ -75,15 +124,15 @@ def test_status_reason_and_since_at_each_boundary(row: Any) -> None:
         last_contact=None if contact_age is None else NOW - seconds(contact_age),
         expected_interval_seconds=10,
         now=NOW,
-        resumed_at=None if resumed_ago is None else NOW - seconds(resumed_ago),
+        pulse=pulse or Pulse(),
     )
 
     assert (verdict.status, verdict.reason.partition(":")[0]) == (status, code)
     assert verdict.since == (None if since_ago is None else NOW - seconds(since_ago))
 
 
-def derived_in_sql(resumed_at: datetime | None = None) -> dict[Any, str]:
-    return dict(Camera.objects.with_status(NOW, resumed_at).values_list("pk", "derived_status"))
+def derived_in_sql(pulse: Pulse | None = None) -> dict[Any, str]:
+    return dict(Camera.objects.with_status(NOW, pulse or Pulse()).values_list("pk", "derived_status"))
 
 
 def place(
@@ -101,11 +150,10 @@ def place(
 @pytest.mark.django_db
 def test_the_twin_in_sql_agrees_at_each_boundary() -> None:
     for row in TABLE:
-        desired_state, state_age, contact_age, resumed_ago, status, *_ = row
-        camera = make_camera(str(row))
+        desired_state, state_age, contact_age, pulse, status, *_ = row
+        camera = make_camera()
         place(camera, desired_state, state_age, contact_age)
-        resumed_at = None if resumed_ago is None else NOW - seconds(resumed_ago)
-        assert derived_in_sql(resumed_at)[camera.pk] == status, row
+        assert derived_in_sql(pulse)[camera.pk] == status, row
 
 
 @pytest.mark.django_db
@@ -129,17 +177,23 @@ def test_a_camera_without_vitals_has_a_status_too() -> None:
         min_size=1,
         max_size=10,
     ),
-    resumed_ago=st.none() | st.floats(0, 300),
+    pulse=st.builds(
+        ago,
+        resumed_at=st.none() | st.floats(0, 300),
+        paused_at=st.none() | st.floats(0, 600),
+        deaf_since=st.none() | st.floats(-10, 300),
+        hushed_at=st.none() | st.floats(0, 300),
+        hush_over_at=st.none() | st.floats(0, 300),
+    ),
 )
-def test_the_twin_in_sql_agrees_anywhere(rows: Any, resumed_ago: float | None) -> None:
+def test_the_twin_in_sql_agrees_anywhere(rows: Any, pulse: Pulse) -> None:
     CameraVitals.objects.all().delete()
     Camera.objects.all().delete()
     cameras = [make_camera(str(number)) for number in range(len(rows))]
     for camera, row in zip(cameras, rows, strict=True):
         place(camera, *row)
-    resumed_at = None if resumed_ago is None else NOW - seconds(resumed_ago)
 
-    in_sql = derived_in_sql(resumed_at)
+    in_sql = derived_in_sql(pulse)
 
     for camera in Camera.objects.select_related("vitals"):
         verdict = derive_status(
@@ -148,6 +202,52 @@ def test_the_twin_in_sql_agrees_anywhere(rows: Any, resumed_ago: float | None) -
             last_contact=camera.vitals.last_contact,
             expected_interval_seconds=camera.expected_interval_seconds,
             now=NOW,
-            resumed_at=resumed_at,
+            pulse=pulse,
         )
         assert in_sql[camera.pk] == verdict.status
+
+
+# --- The service's own pulse ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("interval", "expected"), [(None, 6), (1, 6), (2, 6), (3, 9), (10, 30)])
+def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
+    interval: int | None, expected: int
+) -> None:
+    assert outage_threshold(interval) == seconds(expected)
+
+
+@pytest.mark.parametrize(
+    ("resumed", "ticked", "began"),
+    [
+        (None, 100, 100),
+        (1000, 100, 100),
+        (160, 100, 100),  # 60 s of hearing: a camera could have gone offline in them
+        (160 - US, 100, 500),  # a loop of crashes is one outage
+    ],
+)
+def test_outages_that_follow_one_another_at_once_are_one(
+    resumed: float | None, ticked: float, began: float
+) -> None:
+    paused_at = None if resumed is None else NOW - seconds(500 if resumed < 500 else 2000)
+    resumed_at = None if resumed is None else NOW - seconds(resumed)
+
+    assert outage_began_at(NOW - seconds(ticked), paused_at, resumed_at, seconds(30)) == NOW - seconds(began)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("ticked", "deaf_for", "queries"),
+    [(None, None, 1), (2, None, 1), (6, None, 1), (30, None, 2), (30 + US, 30 + US, 2)],
+)
+def test_an_outage_that_lasts_is_read_from_the_stored_row(
+    ticked: float | None, deaf_for: float | None, queries: int, django_assert_num_queries: Any
+) -> None:
+    make_camera(desired_state="running", expected_interval_seconds=10)
+    make_camera("quick, but stopped", expected_interval_seconds=1)
+    FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": ticked and NOW - seconds(ticked)})
+
+    with django_assert_num_queries(queries):
+        pulse = read_pulse(NOW)
+
+    assert pulse.deaf_since == (deaf_for and NOW - seconds(deaf_for))
