@@ -71,9 +71,12 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         media_type = ""
-    if camera:
-        return await _single(camera, principal, media_type, scope, receive)
-    return await _batch(principal, media_type, scope, receive)
+    limit = wire.MAX_SINGLE_BYTES if camera else MAX_BATCH_BYTES
+    declared = headers.get(b"content-length", b"")
+    with lanes().room_for(min(int(declared), limit) if declared.isdigit() else limit):
+        if camera:
+            return await _single(camera, principal, media_type, scope, receive)
+        return await _batch(principal, media_type, scope, receive)
 
 
 async def _single(

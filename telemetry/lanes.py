@@ -5,12 +5,16 @@ sorted by camera. Must not import doors.
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from telemetry.group_commit import GroupCommit, QueueFull
 from telemetry.ingest import Submission
 from telemetry.receipts import Receipt
 
 QUICK_AT_MOST_EVENTS = 100
+# Bodies that are read, parsed or waiting at one time; more would be memory that nobody has reckoned with.
+MAX_WAITING_BYTES = 64 * 1024 * 1024
 CHUNK_EVENTS = 1_000
 
 
@@ -21,6 +25,18 @@ class Lanes:
         self.loop = asyncio.get_running_loop()
         self.quick = GroupCommit()
         self.bulk = GroupCommit(max_group_events=CHUNK_EVENTS)
+        self._waiting_bytes = 0
+
+    @contextmanager
+    def room_for(self, size: int) -> Iterator[None]:
+        """Room for a body of so many bytes, from before it is read until it is answered. Raises QueueFull."""
+        if self._waiting_bytes + size > MAX_WAITING_BYTES:
+            raise QueueFull
+        self._waiting_bytes += size
+        try:
+            yield
+        finally:
+            self._waiting_bytes -= size
 
     async def submit(self, submission: Submission) -> list[Receipt]:
         """The receipts, in the order of the events, after the commit. Raises as `GroupCommit.submit` does."""

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from telemetry import asgi as ingest_tier
+from telemetry import lanes
 from telemetry.lanes import close_lanes
 from tests.asgi_client import AsgiClient
 from tests.factories import make_camera, make_token
@@ -39,3 +40,20 @@ def test_it_serves_nothing_else(tier: AsgiClient, path: str) -> None:
         answer = tier.request(method, path, headers=headers)
         assert (answer.status_code, answer["Content-Type"]) == (404, "application/problem+json")
     assert tier.request("GET", f"/telemetry/{camera.pk}", headers=headers).status_code == 404
+
+
+def test_more_bytes_than_may_wait_are_told_to_come_later(
+    tier: AsgiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = make_camera()
+    headers = {"Authorization": f"Bearer {make_token('worker')}", "Content-Type": "application/json"}
+    body = b'{"timestamp": "2026-01-01T00:00:00Z", "occupancy": 5, "confidence": 0.5}'
+    exact = {**headers, "Content-Length": str(len(body))}
+    monkeypatch.setattr(lanes, "MAX_WAITING_BYTES", len(body))
+
+    assert tier.request("POST", f"/telemetry/{camera.pk}", body, exact).status_code == 201
+    # Without a declared length it may become as long as any.
+    answer = tier.request("POST", f"/telemetry/{camera.pk}", body, headers)
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    # What was refused has given its room back.
+    assert tier.request("POST", f"/telemetry/{camera.pk}", body, exact).status_code == 200
