@@ -21,7 +21,7 @@ from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_livez  # noqa: E402
 from telemetry import door  # noqa: E402
-from telemetry.lanes import close_lanes  # noqa: E402
+from telemetry.lanes import close_lanes, open_lanes  # noqa: E402
 
 
 def _with_static_files(inner: Any) -> Any:
@@ -51,7 +51,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         await _rest(scope, receive, send)
     elif scope["type"] == "lifespan":
-        await serve_lifespan(receive, send, _close)
+        await serve_lifespan(receive, send, open_lanes, _close)
 
 
 async def _close() -> None:

@@ -145,11 +145,14 @@ async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], bod
     await send({"type": "http.response.body", "body": body})
 
 
-async def serve_lifespan(receive: Receive, send: Send, close: Callable[[], Awaitable[None]]) -> None:
+async def serve_lifespan(
+    receive: Receive, send: Send, begin: Callable[[], Awaitable[None]], close: Callable[[], Awaitable[None]]
+) -> None:
     """Take part in the server's start and stop: `close` ends what still waits when the process stops."""
     while True:
         message = await receive()
         if message["type"] == "lifespan.startup":
+            await begin()
             await send({"type": "lifespan.startup.complete"})
         elif message["type"] == "lifespan.shutdown":
             await close()

@@ -15,7 +15,7 @@ from controlplane.bare_asgi import Receive, Scope, Send, send_problem, serve_lif
 from controlplane.probes import answer_probe, is_probe  # noqa: E402
 from controlplane.problems import Problem  # noqa: E402
 from telemetry import door  # noqa: E402
-from telemetry.lanes import close_lanes  # noqa: E402
+from telemetry.lanes import close_lanes, open_lanes  # noqa: E402
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
@@ -27,4 +27,4 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         await send_problem(send, Problem(404, "This process takes telemetry only."))
     elif scope["type"] == "lifespan":
-        await serve_lifespan(receive, send, close_lanes)
+        await serve_lifespan(receive, send, open_lanes, close_lanes)

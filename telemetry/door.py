@@ -28,6 +28,7 @@ from telemetry.group_commit import QueueFull
 from telemetry.ingest import Submission
 from telemetry.lanes import lanes
 from telemetry.receipts import answer_batch, answer_single
+from telemetry.ticks import ClockWrong
 
 PREFIX = "/telemetry"
 
@@ -53,6 +54,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except problems.DATABASE_AWAY as error:
         log.warning("answered 503", reason=type(error).__name__)
         await send_problem(send, problems.database_away())
+    except ClockWrong as error:
+        await send_problem(send, error.problem())
     except QueueFull:
         await send_problem(send, busy())
     except Exception as error:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
@@ -40,6 +40,7 @@ WAITING_EVENTS = Gauge(
 
 log = structlog.get_logger(__name__)
 
+T = TypeVar("T")
 Accept = Callable[[Sequence[Submission], datetime], list[list[Receipt]]]
 
 
@@ -90,6 +91,10 @@ class GroupCommit:
         if since is None:
             since = self._waiters[0].since if self._waiters else None
         return 0.0 if since is None else self._loop.time() - since
+
+    async def run(self, work: Callable[[], None]) -> None:
+        """Do other work between two groups, on the writing thread and its connection. Raises what that raises."""
+        await self._loop.run_in_executor(self._writer, _reconnecting, work)
 
     async def close(self) -> None:
         """Commit what waits, and give the connection back."""
@@ -146,11 +151,15 @@ class GroupCommit:
                 waiter.answer.set_result(receipts)
 
     def _write(self, submissions: list[Submission]) -> list[list[Receipt]]:
-        try:
-            return self._accept(submissions, timezone.now())
-        except (OperationalError, InterfaceError):
-            connections[DEFAULT_DB_ALIAS].close()  # the next group connects anew
-            raise
+        return _reconnecting(lambda: self._accept(submissions, timezone.now()))
+
+
+def _reconnecting(work: Callable[[], T]) -> T:
+    try:
+        return work()
+    except (OperationalError, InterfaceError):
+        connections[DEFAULT_DB_ALIAS].close()  # what comes next connects anew
+        raise
 
 
 def _own_connection() -> None:

@@ -8,13 +8,20 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import structlog
+from django.utils import timezone
+
+from controlplane.problems import DATABASE_AWAY
 from telemetry.group_commit import GroupCommit, QueueFull
 from telemetry.ingest import Submission
 from telemetry.receipts import Receipt
+from telemetry.ticks import TICK_SECONDS, ClockWrong, tick
 
 QUICK_AT_MOST_EVENTS = 100
 # Bodies that are read, parsed or waiting at one time; more would be memory that nobody has reckoned with.
 MAX_WAITING_BYTES = 64 * 1024 * 1024
+
+log = structlog.get_logger(__name__)
 CHUNK_EVENTS = 1_000
 
 
@@ -26,6 +33,8 @@ class Lanes:
         self.quick = GroupCommit()
         self.bulk = GroupCommit(max_group_events=CHUNK_EVENTS)
         self._waiting_bytes = 0
+        self._clock_wrong: ClockWrong | None = None
+        self._ticking = self.loop.create_task(self._tick_on())
 
     @contextmanager
     def room_for(self, size: int) -> Iterator[None]:
@@ -39,7 +48,12 @@ class Lanes:
             self._waiting_bytes -= size
 
     async def submit(self, submission: Submission) -> list[Receipt]:
-        """The receipts, in the order of the events, after the commit. Raises as `GroupCommit.submit` does."""
+        """The receipts, in the order of the events, after the commit.
+
+        Raises as `GroupCommit.submit` does, and ClockWrong.
+        """
+        if self._clock_wrong:
+            raise self._clock_wrong
         if len(submission.events) <= QUICK_AT_MOST_EVENTS:
             return await self.quick.submit(submission)
         if len(submission.events) <= CHUNK_EVENTS:
@@ -66,8 +80,24 @@ class Lanes:
 
     async def close(self) -> None:
         """Commit what waits, and give the connections back."""
+        self._ticking.cancel()
         await self.quick.close()
         await self.bulk.close()
+
+    async def _tick_on(self) -> None:
+        while True:
+            try:
+                await self.quick.run(lambda: tick(timezone.now()))
+                self._clock_wrong = None
+            except ClockWrong as error:
+                if self._clock_wrong is None:
+                    log.error("ingest answers 503", reason=str(error))
+                self._clock_wrong = error
+            except DATABASE_AWAY:
+                pass  # that there is no tick tells enough
+            except Exception as error:
+                log.exception("no tick", exception_type=type(error).__name__)
+            await asyncio.sleep(TICK_SECONDS)
 
 
 _lanes: Lanes | None = None
@@ -79,6 +109,11 @@ def lanes() -> Lanes:
     if _lanes is None or _lanes.loop.is_closed():
         _lanes = Lanes()
     return _lanes
+
+
+async def open_lanes() -> None:
+    """Begin to tick, because the process serves."""
+    lanes()
 
 
 async def close_lanes() -> None:

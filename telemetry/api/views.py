@@ -23,8 +23,9 @@ from telemetry.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest import Submission, accept
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
-from telemetry.receipts import answer_batch, answer_single
+from telemetry.receipts import Receipt, answer_batch, answer_single
 from telemetry.series import BUCKETS, TooManyPoints, points_of
+from telemetry.ticks import ClockWrong, tick_when_due
 
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 5_000
@@ -74,7 +75,7 @@ class TelemetryViewSet(StrictViewSet):
         if known is None:
             raise wire.no_such_camera()
         event = wire.read_single(known, _body(request, wire.MAX_SINGLE_BYTES))
-        (receipts,) = accept([Submission(self.principal, (event,))], timezone.now())
+        (receipts,) = _accepted(Submission(self.principal, (event,)))
         return _answer(*answer_single(receipts[0], timezone.now()))
 
     @extend_schema(
@@ -91,7 +92,7 @@ class TelemetryViewSet(StrictViewSet):
         if not media_type:
             raise wire.unsupported("`application/json` or `application/x-ndjson`")
         batch = read_batch(_body(request, MAX_BATCH_BYTES), ndjson=media_type == "ndjson")
-        receipts = accept([Submission(self.principal, batch.events)], timezone.now())[0] if batch.events else []
+        (receipts,) = _accepted(Submission(self.principal, batch.events)) if batch.events else ([],)
         return _answer(*answer_batch(batch, receipts, timezone.now()))
 
     @extend_schema(parameters=SERIES_PARAMETERS, responses={200: Series})
@@ -149,6 +150,14 @@ def _moment(query: Any, name: str) -> datetime | None:
         return wire.read_timestamp(query[name])
     except wire.InvalidEvent as error:
         parameters.refuse(name, f"{error.detail} (A + in an address is written %2B.)")
+
+
+def _accepted(submission: Submission) -> list[list[Receipt]]:
+    try:
+        tick_when_due()
+    except ClockWrong as error:
+        raise error.problem() from None
+    return accept([submission], timezone.now())
 
 
 def _media_type(request: Request) -> str:

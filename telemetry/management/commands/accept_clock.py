@@ -1,0 +1,26 @@
+"""`manage.py accept_clock`: believe the clock of this machine."""
+
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.utils import timezone
+
+from controlplane.problems import DATABASE_AWAY
+from telemetry.ticks import accept_clock
+
+
+class Command(BaseCommand):
+    help = (
+        "Believe the clock of this machine. Ingest answers 503 while its clock is more than a minute behind what "
+        "is stored; where the clock is right now and was ahead before, this lets it go on."
+    )
+
+    def handle(self, **options: Any) -> None:
+        now = timezone.now()
+        try:
+            accept_clock(now)
+        except DATABASE_AWAY as error:
+            raise CommandError(
+                f"The database does not answer ({type(error).__name__}). Try again later."
+            ) from None
+        self.stdout.write(f"It is {now:%Y-%m-%d %H:%M:%S} UTC; ingest goes on from there.")

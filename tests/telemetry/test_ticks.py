@@ -1,0 +1,143 @@
+"""The tick of ingest: outages are written down once, and a clock that is wrong stores nothing."""
+
+import asyncio
+from contextlib import nullcontext
+from datetime import UTC, datetime, timedelta
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
+
+from cameras.models import CameraVitals, FleetVitals
+from telemetry import ticks
+from telemetry.lanes import Lanes
+from telemetry.models import Sample
+from telemetry.ticks import ClockWrong, tick
+from tests.factories import make_camera
+
+SECOND = timedelta(seconds=1)
+EVENT = {"timestamp": "2026-01-01T00:00:00Z", "occupancy": 5, "confidence": 0.5}
+
+
+@pytest.fixture
+def _any_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Moments of the test's own, where the database's clock would say otherwise."""
+    monkeypatch.setattr(ticks, "_compare_with_database", lambda now: None)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_any_clock")
+@pytest.mark.parametrize(
+    ("interval_seconds", "quiet_seconds", "is_outage"),
+    [
+        (None, 6.0, False),
+        (None, 6.1, True),
+        (1, 6.0, False),  # three missing ticks are the least
+        (1, 6.1, True),
+        (10, 30.0, False),
+        (10, 30.1, True),
+    ],
+)
+def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
+    interval_seconds: int | None, quiet_seconds: float, is_outage: bool
+) -> None:
+    began = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    if interval_seconds:
+        make_camera("quick", desired_state="running", expected_interval_seconds=interval_seconds)
+        make_camera("slow", desired_state="running", expected_interval_seconds=600)
+        make_camera("stopped", expected_interval_seconds=1)
+    tick(began)
+
+    tick(began + quiet_seconds * SECOND)
+
+    vitals = FleetVitals.objects.get()
+    assert vitals.ticked_at == began + quiet_seconds * SECOND
+    expected = (began, vitals.ticked_at) if is_outage else (None, None)
+    assert (vitals.paused_at, vitals.resumed_at) == expected
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_any_clock")
+def test_of_processes_that_come_back_together_one_writes_the_outage_down() -> None:
+    began = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    tick(began)
+    tick(began + 3600 * SECOND)
+
+    tick(began + 3600.5 * SECOND)  # another one, half a second later
+
+    vitals = FleetVitals.objects.get()
+    assert (vitals.paused_at, vitals.resumed_at) == (began, began + 3600 * SECOND)
+    assert vitals.ticked_at == began + 3600 * SECOND
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("ahead_seconds", "is_wrong"), [(59, False), (61, True), (86_400, True)])
+def test_a_clock_behind_what_is_stored_is_not_ready(viewer: Any, ahead_seconds: int, is_wrong: bool) -> None:
+    FleetVitals.objects.update_or_create(
+        pk=1, defaults={"ticked_at": timezone.now() + timedelta(seconds=ahead_seconds)}
+    )
+
+    ready = viewer.get("/readyz")
+    assert (ready.status_code, ready.json()["checks"]["clock"]["ok"]) == (503 if is_wrong else 200, not is_wrong)
+    if not is_wrong:
+        return
+    assert "accept_clock" in ready.json()["checks"]["clock"]["detail"]
+
+    call_command("accept_clock", stdout=StringIO())
+    assert viewer.get("/readyz").json()["checks"]["clock"]["ok"] is True
+
+
+@pytest.mark.django_db
+def test_the_door_of_django_refuses_by_503_until_the_clock_is_right(worker: Any) -> None:
+    camera = make_camera()
+    FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": timezone.now() + timedelta(hours=1)})
+    ticks._last_tick = 0.0
+
+    answer = worker.post(f"/telemetry/{camera.pk}", EVENT)
+
+    assert (answer.status_code, answer["Retry-After"]) == (503, "2")
+    assert "behind what is stored" in answer.json()["detail"]
+    assert not Sample.objects.exists()
+    assert CameraVitals.objects.get().last_contact is None
+
+    FleetVitals.objects.update(ticked_at=timezone.now())
+    assert worker.post(f"/telemetry/{camera.pk}", EVENT).status_code == 201
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("telemetry.lanes.TICK_SECONDS", 0.05)
+    FleetVitals.objects.all().delete()
+
+    async def scenario() -> ClockWrong | None:
+        lanes = Lanes()
+        try:
+            while lanes._clock_wrong is None:
+                await asyncio.sleep(0.05)
+                await asyncio.to_thread(_put_ahead_once_it_ticked)
+            return lanes._clock_wrong
+        finally:
+            await lanes.close()
+
+    wrong = asyncio.run(asyncio.wait_for(scenario(), 20))
+
+    assert "accept_clock" in str(wrong)
+
+
+def _put_ahead_once_it_ticked() -> None:
+    later = timezone.now() + timedelta(hours=1)
+    FleetVitals.objects.filter(ticked_at__isnull=False).update(ticked_at=later)
+    connection.close()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("off_seconds", [-61, 61])
+def test_the_clock_of_the_database_decides_where_it_has_one(off_seconds: int) -> None:
+    shared = connection.vendor == "postgresql"
+    with pytest.raises(ClockWrong, match="off the database's") if shared else nullcontext():
+        tick(timezone.now() + off_seconds * SECOND)
+
+    assert FleetVitals.objects.filter(ticked_at__isnull=False).exists() is not shared
