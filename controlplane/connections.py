@@ -17,6 +17,7 @@ from gunicorn.workers import gasgi
 
 from controlplane import problems, stopping
 from controlplane.bare_asgi import busy
+from controlplane.listening import listen_in_turns
 from controlplane.problems import Problem
 
 HEAD_SECONDS = 10.0
@@ -151,6 +152,7 @@ def bound_connections(worker: Any) -> None:
     """
     connections = Connections(worker)
     gasgi.ASGIProtocol = connections.accept
+    listen_in_turns(worker.loop, connections.open)
     worker.loop.call_soon(connections.begin)
 
 

@@ -1,0 +1,92 @@
+"""Accepting connections in turns, so that a few busy clients do not all end up with one worker process.
+
+An event loop by itself accepts whatever waits at once: the first worker to wake takes all of it, and keeps it for
+as long as the connections are kept alive. Must not import an app.
+"""
+
+import asyncio
+import socket
+from collections.abc import Callable, Sized
+from typing import Any
+
+# Who has taken a connection lets the others have the next. Where there are many, chance is even enough.
+TURN_SECONDS = 0.001
+FEW = 16
+AT_ONCE = 64
+# Where a connection cannot be accepted, for want of files, say: what waits is not lost.
+FAULT_SECONDS = 0.5
+
+
+class Listener:
+    """In the place of the server that `loop.create_server` gives: accepts from one socket until it is closed."""
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        sock: socket.socket,
+        ssl: Any,
+        opened: Sized,
+    ) -> None:
+        self._loop, self._sock, self._opened = loop, sock, opened
+        self._protocol_factory, self._ssl = protocol_factory, ssl
+        self._closed = False
+        self._beginnings: set[asyncio.Task[Any]] = set()
+        self._listen()
+
+    def close(self) -> None:
+        """Accept no more; what was accepted goes on."""
+        self._closed = True
+        self._loop.remove_reader(self._sock)
+
+    async def wait_closed(self) -> None:
+        """Until what was accepted last has begun."""
+        if self._beginnings:
+            await asyncio.wait(self._beginnings)
+
+    def _listen(self) -> None:
+        if not self._closed:
+            self._loop.add_reader(self._sock, self._accept)
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._sock)
+        self._loop.call_later(seconds, self._listen)
+
+    def _accept(self) -> None:
+        few = len(self._opened) < FEW
+        try:
+            for _ in range(1 if few else AT_ONCE):
+                connection, _ = self._sock.accept()
+                self._begin(connection)
+        except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+            return  # another worker was quicker, or the client has gone
+        except OSError:
+            self._pause(FAULT_SECONDS)
+            return
+        if few:
+            self._pause(TURN_SECONDS)
+
+    def _begin(self, connection: socket.socket) -> None:
+        connection.setblocking(False)
+        beginning = self._loop.create_task(
+            self._loop.connect_accepted_socket(self._protocol_factory, connection, ssl=self._ssl)
+        )
+        self._beginnings.add(beginning)
+        beginning.add_done_callback(self._begun)
+
+    def _begun(self, beginning: asyncio.Task[Any]) -> None:
+        self._beginnings.discard(beginning)
+        if not beginning.cancelled():
+            beginning.exception()  # a handshake that failed is nobody's fault here
+
+
+def listen_in_turns(loop: Any, opened: Sized) -> None:
+    """Have `loop` serve by a Listener; `opened` are the connections of this process."""
+
+    async def create_server(
+        protocol_factory: Callable[[], asyncio.BaseProtocol], *, sock: socket.socket, ssl: Any = None, **_: Any
+    ) -> Listener:
+        sock.setblocking(False)
+        return Listener(loop, protocol_factory, sock, ssl, opened)
+
+    loop.create_server = create_server
