@@ -1,12 +1,14 @@
 """Writing a large group of events on PostgreSQL: samples by COPY, then their vitals, in one transaction.
 
-COPY knows no ON CONFLICT. It is tried in the hope that nothing of the group is stored yet, as with nearly every
-batch; where something is, the group goes the way of `postgresql_writer`. Must not import doors or ingest.
+COPY knows no ON CONFLICT and asks for no camera. It is tried in the hope that nothing of the group is stored yet
+and all its cameras are there, as with nearly every batch; else the group goes the way of `postgresql_writer`.
+Must not import doors or ingest.
 """
 
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any, cast
 
 import psycopg
 from django.db import IntegrityError, connection, transaction
@@ -20,19 +22,16 @@ from telemetry.wire import Event
 LARGE_EVENTS = 100
 UNIQUE_VIOLATION = "23505"
 
-CAMERAS = """
-SELECT place, camera.desired_state, camera.generation
-FROM unnest(%(cameras)b::uuid[]) WITH ORDINALITY AS heard (camera_id, place)
-JOIN cameras_camera AS camera ON camera.id = heard.camera_id
-"""
 SAMPLES = (
     "COPY telemetry_sample (camera_id, timestamp, occupancy, confidence, received_at, zone)"
     " FROM STDIN (FORMAT BINARY)"
 )
 VITALS = f"""
-WITH heard AS MATERIALIZED ({HEARD}), late AS ({LATE})
-{CONTACT.format(accepted="accepted", source="heard")}
-"""
+WITH heard AS MATERIALIZED ({HEARD}), contact AS (
+    {CONTACT.format(accepted="accepted", source="heard")}
+), late AS ({LATE})
+SELECT place, desired_state, generation FROM heard
+"""  # noqa: S608  # put together from texts of our own
 
 # PostgreSQL's documentation of COPY, "Binary Format": a header, rows of (length, value), and -1.
 _HEADER = b"PGCOPY\n\xff\r\n\0" + struct.pack("!ii", 0, 0)
@@ -41,27 +40,38 @@ _TRAILER = struct.pack("!h", -1)
 _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
 
 
+class _NotByCopy(Exception):
+    """The group holds something that COPY cannot sort out."""
+
+
 def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
     """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera."""
     try:
         with transaction.atomic():
             return _copy(events, tallies, now)
-    except IntegrityError as error:
-        if getattr(error.__cause__, "sqlstate", None) != UNIQUE_VIOLATION:
-            raise
-    return postgresql_writer.store(events, tallies, now)
+    except _NotByCopy:
+        return postgresql_writer.store(events, tallies, now)
 
 
 def _copy(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
-    rows = execute(CAMERAS, cameras=[tally.camera_id for tally in tallies]).fetchall()
-    cameras = {tallies[place - 1].camera_id.int: KnownCamera(*camera) for place, *camera in rows}
-    known = [event for event in events if event.camera_id.int in cameras]
     # In one order in every process, or two that send the same would wait for each other.
-    known.sort(key=lambda event: (event.camera_id.int, event.timestamp, event.zone))
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection).copy(SAMPLES) as copy:
-        copy.write(_binary(known, now))
-    execute(VITALS, **heard([tally for tally in tallies if tally.camera_id.int in cameras], now))
-    return Stored(cameras, None)
+    ordered = sorted(events, key=lambda event: (event.camera_id.int, event.timestamp, event.zone))
+    try:
+        with connection.wrap_database_errors, psycopg.Cursor(_connected()).copy(SAMPLES) as copy:
+            copy.write(_binary(ordered, now))
+    except IntegrityError as error:
+        if getattr(error.__cause__, "sqlstate", None) == UNIQUE_VIOLATION:
+            raise _NotByCopy from None
+        raise
+    rows = execute(VITALS, **heard(tallies, now)).fetchall()
+    if len(rows) < len(tallies):
+        raise _NotByCopy  # events of cameras that there are not
+    return Stored({tallies[place - 1].camera_id.int: KnownCamera(*camera) for place, *camera in rows}, None)
+
+
+def _connected() -> psycopg.Connection[Any]:
+    connection.ensure_connection()
+    return cast("psycopg.Connection[Any]", connection.connection)
 
 
 def _binary(events: Iterable[Event], now: datetime) -> bytes:

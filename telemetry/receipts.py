@@ -93,15 +93,16 @@ def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tu
     accepted = duplicates = 0
     faults: list[ItemError] = list(batch.errors)
     stop: dict[UUID, None] = {}
-    for index, event, receipt in zip(batch.indexes, batch.events, receipts, strict=True):
-        if receipt.outcome is Outcome.STORED:
+    stored, known = Outcome.STORED, Outcome.DUPLICATE  # looked up once: an enum's members are slow to get at
+    for index, event, (outcome, desired_state, _) in zip(batch.indexes, batch.events, receipts, strict=True):
+        if outcome is stored:
             accepted += 1
-        elif receipt.outcome is Outcome.DUPLICATE:
+        elif outcome is known:
             duplicates += 1
         else:
-            _, field, detail = _FAULTS[receipt.outcome]
-            faults.append(ItemError(index, receipt.outcome.value, field, detail))
-        if receipt.desired_state == "stopped":
+            _, field, detail = _FAULTS[outcome]
+            faults.append(ItemError(index, outcome.value, field, detail))
+        if desired_state == "stopped":
             stop[event.camera_id] = None
     faults.sort()
     answer = _BatchAnswer(

@@ -187,7 +187,9 @@ def read_timestamp(text: str) -> datetime:
     if not _TIMESTAMP.fullmatch(text):
         raise InvalidEvent("timestamp", "Must be RFC 3339 with an offset, e.g. 2024-01-01T12:00:00Z.")
     try:
-        timestamp = datetime.fromisoformat(text).astimezone(UTC)
+        timestamp = datetime.fromisoformat(text)
+        if timestamp.tzinfo is not UTC:
+            timestamp = timestamp.astimezone(UTC)
     except (ValueError, OverflowError):
         raise InvalidEvent("timestamp", "Is no moment of the calendar.") from None
     if timestamp < EARLIEST:
