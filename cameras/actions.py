@@ -50,10 +50,8 @@ def register_camera(
     with record_changes(by=by, now=now) as log:
         if camera_id and Purge.objects.filter(pk=camera_id).exists():
             raise InvalidIntent([FieldError("id", "The samples of a deleted camera are still being purged.")])
-        camera = Camera(id=camera_id or uuid4(), created_at=now, updated_at=now, desired_state_at=now)
-        diff = _assign(camera, values, now)
+        camera = _made(log, camera_id, values, now)
         _save(camera, force_insert=True)
-        log.created(camera, diff)
     return camera
 
 
@@ -75,6 +73,36 @@ def update_camera(
             raise StaleRevision(camera.revision)
         _change(log, camera, values, now)
     return camera
+
+
+def save_cameras(
+    *,
+    new: Iterable[tuple[UUID | None, Mapping[str, Any]]],
+    changed: Mapping[UUID, tuple[int, Mapping[str, Any]]],
+    by: Author,
+    now: datetime,
+) -> None:
+    """Register and update many cameras as one change of the fleet, in a few statements for all.
+
+    `new` are ids, or None for an id of its own, with values; `changed` are by id the revision that was seen, with
+    values. Raises StaleRevision where one has changed or is gone, and InvalidIntent for a site that is gone.
+    """
+    with record_changes(by=by, now=now) as log:
+        cameras = list(_lock(changed))
+        columns = {"generation", "updated_at"}
+        for camera in cameras:
+            revision, values = changed[camera.pk]
+            if camera.revision != revision:
+                raise StaleRevision(camera.revision)
+            columns |= _columns(_alter(log, camera, values, now))
+        if len(cameras) < len(changed):
+            raise StaleRevision(0)
+        made = [_made(log, camera_id, values, now) for camera_id, values in new]
+        sites = {camera.site_id for camera in (*cameras, *made) if camera.site_id}
+        if len(Site.objects.select_for_update(no_key=True).filter(pk__in=sites).order_by("pk")) < len(sites):
+            raise InvalidIntent([FieldError("site", "There is no site with this id.")])
+        Camera.objects.bulk_update(cameras, sorted(columns), batch_size=200)
+        Camera.objects.bulk_create(made, batch_size=500)
 
 
 def set_desired_state(
@@ -126,16 +154,29 @@ def _lock(camera_ids: Iterable[UUID]) -> CameraQuerySet:
 
 
 def _change(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime) -> bool:
+    diff = _alter(log, camera, values, now)
+    if diff:
+        _save(camera, update_fields=[*_columns(diff), "generation", "updated_at"])
+    return bool(diff)
+
+
+def _made(log: Recorder, camera_id: UUID | None, values: Mapping[str, Any], now: datetime) -> Camera:
+    """A new camera, logged and still to be saved."""
+    camera = Camera(id=camera_id or uuid4(), created_at=now, updated_at=now, desired_state_at=now)
+    log.created(camera, _assign(camera, values, now))
+    return camera
+
+
+def _alter(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+    """Put the values on a locked row, logged and still to be saved; returns the diff."""
     site_before = camera.site_id
     diff = _assign(camera, values, now)
-    if not diff:
-        return False
-    camera.updated_at = now
-    if SPEC_FIELDS & diff.keys():
-        camera.generation += 1
-    _save(camera, update_fields=[*_columns(diff), "generation", "updated_at"])
-    log.updated(camera, diff, site_before)
-    return True
+    if diff:
+        camera.updated_at = now
+        if SPEC_FIELDS & diff.keys():
+            camera.generation += 1
+        log.updated(camera, diff, site_before)
+    return diff
 
 
 def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:

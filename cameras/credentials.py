@@ -41,6 +41,24 @@ def unseal(camera_id: UUID, sealed: str) -> str:
     return text
 
 
+def seal_for(owner: str, content: bytes) -> str:
+    """Bytes that an owner will bring back, sealed so that nobody else can read or bring them."""
+    return _ring()[0].encrypt(f"{owner}\n".encode() + content).decode()
+
+
+def unseal_for(owner: str, sealed: str, max_age_seconds: int) -> bytes:
+    """The bytes again. Raises UnreadableCredential: too old, changed, another owner's, or of another key ring."""
+    for key in _ring():
+        try:
+            payload = key.decrypt(sealed.encode(), ttl=max_age_seconds)
+        except (InvalidToken, ValueError):
+            continue
+        brought_by, _, content = payload.partition(b"\n")
+        if brought_by == owner.encode():
+            return content
+    raise UnreadableCredential("The sealed content is too old, or not of this owner.")
+
+
 def is_on_first_key(camera_id: UUID, sealed: str) -> bool:
     """Whether a rotation has nothing to do here. Raises UnreadableCredential."""
     return _open(camera_id, sealed)[1] == 0

@@ -235,7 +235,8 @@ SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
-DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
+# Under ASGI `admission` refuses larger bodies. An upload stays in memory: on disk its passwords would be in clear.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DEFAULT_EXCEPTION_REPORTER = f"{RedactedExceptionPage.__module__}.{RedactedExceptionPage.__qualname__}"
 DEFAULT_EXCEPTION_REPORTER_FILTER = f"{ExceptionPageFilter.__module__}.{ExceptionPageFilter.__qualname__}"
 

@@ -1,6 +1,6 @@
-"""The audit trail: the one way in which an AuditEntry is written. Entries are never changed or removed."""
+"""The audit trail: the one place where an AuditEntry is written. Entries are never changed or removed."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from controlplane.access.models import AuditEntry
@@ -29,3 +29,23 @@ def record(
         object_name=object_name,
         fields=list(fields),
     )
+
+
+def record_all(
+    *, by: Author, now: datetime, action: str, object_type: str, objects: Iterable[tuple[object, str]]
+) -> None:
+    """Write one entry for each object, an id and a name, in the caller's transaction."""
+    entries = (
+        AuditEntry(
+            at=now,
+            by=by.label,
+            door=by.door,
+            request_id=by.request_id,
+            action=action,
+            object_type=object_type,
+            object_id=str(object_id),
+            object_name=name,
+        )
+        for object_id, name in objects
+    )
+    AuditEntry.objects.bulk_create(entries, batch_size=500)

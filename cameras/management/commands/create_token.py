@@ -1,18 +1,20 @@
 """`manage.py create_token`: a machine's credential, alone on standard output."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from cameras.intent import parse_uuid
-from cameras.models import Camera, Site
+from cameras.management.terminal import site_named
+from cameras.models import Camera
 from controlplane.access import tokens
 from controlplane.access.models import Role
 from controlplane.access.principals import Author
+from controlplane.commands import CommandWithEpilog
 
 AUTHOR = Author("command:create_token", "command")
 MAX_NAME = 100
@@ -34,14 +36,9 @@ The token is shown this once: only its digest is stored. It is revoked in the ad
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithEpilog):
     help = "Make a token for a machine, and print it, alone on one line, to standard output."
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        # Django's own formatter would run the lines of the epilog together.
-        parser = super().create_parser(prog_name, subcommand, epilog=ROLES, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
+    epilog = ROLES
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="whose token this is; the change log names it")
@@ -63,7 +60,7 @@ class Command(BaseCommand):
         if days is not None and not 1 <= days <= MAX_DAYS:
             raise CommandError(f"--expires is a number of days from 1 to {MAX_DAYS:,}; leave it out for never.")
         camera = _camera(options["camera"]) if options["camera"] is not None else None
-        site = _site(options["site"]) if options["site"] is not None else None
+        site = site_named(options["site"])
         _, secret = tokens.create_token(
             name=name,
             role=role,
@@ -85,15 +82,3 @@ def _camera(text: str) -> Camera:
     if camera is None:
         raise CommandError("There is no camera with this id. GET /cameras and the admin list the ids.")
     return camera
-
-
-def _site(text: str) -> Site:
-    site_id = parse_uuid(text)
-    found = Site.objects.filter(name=text).first() or (
-        Site.objects.filter(pk=site_id).first() if site_id else None
-    )
-    if found is None:
-        known = list(Site.objects.order_by("name").values_list("name", flat=True)[:10])
-        names = f" Known are: {', '.join(known)}." if known else " There is none yet."
-        raise CommandError(f"There is no site with this name or id.{names}")
-    return found

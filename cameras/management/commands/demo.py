@@ -3,17 +3,18 @@
 import json
 import os
 import tempfile
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import transaction
 from django.utils import timezone
 
 from cameras.demo import DemoConflict, Remains, Secrets, find_demo, has_other_data, make_demo, remove_demo
 from cameras.intent import InvalidIntent
 from controlplane.access.principals import Author
+from controlplane.commands import CommandWithEpilog
 
 AUTHOR = Author("command:demo", "command")
 
@@ -34,13 +35,9 @@ NEW_SECRETS = (
 )
 
 
-class Command(BaseCommand):
+class Command(CommandWithEpilog):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
+    epilog = EXAMPLE
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reset", action="store_true", help="remove what demos made, and make it anew")

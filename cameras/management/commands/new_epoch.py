@@ -1,15 +1,14 @@
 """`manage.py new_epoch`: every watcher of the change feed is told to list again."""
 
-from argparse import RawDescriptionHelpFormatter
 from typing import Any
 
-from django.core.management.base import BaseCommand
 from django.db import transaction
 from django.utils import timezone
 
 from cameras.changes import renew_epoch
 from controlplane.access import audit
 from controlplane.access.principals import Author
+from controlplane.commands import CommandWithEpilog
 
 AUTHOR = Author("command:new_epoch", "command")
 
@@ -29,13 +28,9 @@ example:
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithEpilog):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
+    epilog = EXAMPLE
 
     def handle(self, **options: Any) -> None:
         with transaction.atomic():

@@ -1,15 +1,16 @@
 """`manage.py rotate_field_keys`: every connection string on the first key of the ring."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
 from cameras.key_rotation import Canary, Survey, rotate_keys, survey_keys
 from cameras.models import Camera
 from controlplane.access.principals import Author
+from controlplane.commands import CommandWithEpilog
 from controlplane.problems import DATABASE_AWAY
 from controlplane.stopping import stop_signals
 
@@ -34,13 +35,9 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithEpilog):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
+    epilog = EXAMPLE
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(

@@ -2,16 +2,17 @@
 
 import logging
 import time
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
 from typing import Any
 
 import structlog
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.db import close_old_connections
 from django.utils import timezone
 from tqdm import tqdm
 
+from controlplane.commands import CommandWithEpilog
 from controlplane.problems import DATABASE_AWAY
 from controlplane.stopping import stop_signals
 from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
@@ -37,13 +38,9 @@ examples:
 log = structlog.get_logger(__name__)
 
 
-class Command(BaseCommand):
+class Command(CommandWithEpilog):
     help = HELP
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
+    epilog = EXAMPLE
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="do one round, then end")

@@ -4,14 +4,15 @@ import asyncio
 import logging
 import os
 import signal
-from argparse import ArgumentParser, ArgumentTypeError, RawDescriptionHelpFormatter
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from tqdm import tqdm
 
+from controlplane.commands import CommandWithEpilog
 from telemetry.simulation import Fleet, SimulationFailed, Tally, is_loopback, run_fleet
 
 PROGRESS_EVERY_SECONDS = 0.5
@@ -34,15 +35,11 @@ examples:
 """
 
 
-class Command(BaseCommand):
+class Command(CommandWithEpilog):
     help = HELP
+    epilog = EXAMPLE
     # It knows the service by HTTP alone, perhaps on a machine without its database.
     requires_system_checks = []
-
-    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
-        parser = super().create_parser(prog_name, subcommand, epilog=EXAMPLE, **kwargs)
-        parser.formatter_class = RawDescriptionHelpFormatter
-        return parser
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--url", default="http://127.0.0.1:8000", help="of the service (default: %(default)s)")

@@ -1,0 +1,194 @@
+"""Import and export on the list of cameras: a file, the plan of what it would do, and its confirmation."""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+
+from cameras.admin import json_text
+from cameras.admin.moments import now_of
+from cameras.admin.transfer_forms import ExpiredFile, ExportForm, ImportForm, sealed, unsealed
+from cameras.exports import ExportRefused, export_cameras
+from cameras.import_plan import Outcome, Plan, PlanOutdated, PlanRefused, Step, apply_plan
+from cameras.imports import Prepared
+from cameras.intent import InvalidIntent
+from cameras.models import Site
+from cameras.transfer import formats
+from cameras.transfer.formats import Format
+from controlplane.access.authentication import author_of, principal_of_user
+from controlplane.access.principals import Principal
+
+SHOWN_AT_MOST = 100
+TITLES = {
+    Outcome.REFUSED: _("Refused"),
+    Outcome.CHANGE: _("To change"),
+    Outcome.CREATE: _("To create"),
+    Outcome.UNCHANGED: _("Unchanged"),
+}
+COLOURS = {
+    Outcome.REFUSED: "danger",
+    Outcome.CHANGE: "info",
+    Outcome.CREATE: "success",
+    Outcome.UNCHANGED: "default",
+}
+MARK = "\ufeff"  # by which spreadsheets know UTF-8
+
+
+class TransferPages:
+    """For the admin of cameras: two links above the list, and the pages behind them."""
+
+    actions_list = ("import_cameras", "export_cameras")
+    admin_site: Any
+    opts: Any
+
+    def has_import_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perms(("cameras.add_camera", "cameras.change_camera"))  # type: ignore[union-attr]
+
+    def has_export_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("cameras.view_camera")
+
+    @action(description=_("Import"), url_path="import", permissions=["import"], icon="upload")
+    def import_cameras(self, request: HttpRequest) -> HttpResponse:
+        """A form; with a file its plan; with the file and its plan's fingerprint, the import."""
+        principal = principal_of_user(request.user)
+        if "sealed" in request.POST:
+            return self._confirm(request, principal)
+        sites = Site.objects.visible_to(principal).order_by("name")
+        if request.method != "POST":
+            return self._form(request, ImportForm(sites=sites))
+        form = ImportForm(request.POST, request.FILES, sites=sites)
+        if not form.is_valid():
+            return self._form(request, form)
+        plan = form.prepared.plan(principal)
+        return self._plan(request, form.prepared, plan, sealed(form.upload, _owner(principal)))
+
+    def _confirm(self, request: HttpRequest, principal: Principal) -> HttpResponse:
+        text = request.POST["sealed"]
+        try:
+            prepared = unsealed(text, _owner(principal))
+        except ExpiredFile:
+            words = gettext("The plan is more than an hour old, or not yours. Choose the file again.")
+            messages.error(request, words)
+            return HttpResponseRedirect(request.path)
+        try:
+            plan = apply_plan(
+                lambda: prepared.plan(principal),
+                fingerprint=request.POST.get("fingerprint", ""),
+                by=author_of(request, "admin"),
+                now=now_of(request),
+            )
+        except (PlanOutdated, PlanRefused, InvalidIntent):
+            messages.warning(
+                request, gettext("Cameras have changed since this plan was made. Nothing was stored; look again.")
+            )
+            return self._plan(request, prepared, prepared.plan(principal), text)
+        messages.success(request, _stored(plan))
+        return HttpResponseRedirect(reverse("admin:cameras_camera_changelist"))
+
+    def _form(self, request: HttpRequest, form: ImportForm) -> HttpResponse:
+        return self._page(request, "import", gettext("Import cameras"), form=form)
+
+    def _plan(self, request: HttpRequest, prepared: Prepared, plan: Plan, text: str) -> HttpResponse:
+        counts = plan.counts()
+        unit = gettext("Item") if prepared.unit == "item" else gettext("Line")
+        groups = [
+            {
+                "outcome": outcome.value,
+                "title": title,
+                "count": counts[outcome],
+                "colour": COLOURS[outcome],
+                "steps": [_shown(step) for step in plan.having(outcome)[:SHOWN_AT_MOST]],
+                "more": max(0, counts[outcome] - SHOWN_AT_MOST),
+            }
+            for outcome, title in TITLES.items()
+        ]
+        return self._page(
+            request,
+            "import_plan",
+            gettext("Import cameras: the plan"),
+            groups=groups,
+            unit=unit,
+            plan=plan,
+            sealed=text,
+            file_url=request.path,
+            writes=counts[Outcome.CREATE] + counts[Outcome.CHANGE],
+        )
+
+    @action(description=_("Export"), url_path="export", permissions=["export"], icon="download")
+    def export_cameras(self, request: HttpRequest) -> HttpResponse:
+        """A form, and the file that it asks for."""
+        principal = principal_of_user(request.user)
+        form = ExportForm(
+            request.POST or None,
+            sites=Site.objects.visible_to(principal).order_by("name"),
+            may_reveal=principal.has_perm("cameras.reveal_camera"),
+        )
+        if form.is_valid():
+            target = Format(form.cleaned_data["format"])
+            try:
+                text = export_cameras(
+                    target=target,
+                    with_credentials=form.cleaned_data.get("with_credentials", False),
+                    principal=principal,
+                    by=author_of(request, "admin"),
+                    now=now_of(request),
+                    site=form.cleaned_data["site"],
+                )
+            except ExportRefused as error:
+                form.add_error(None, str(error))
+            else:
+                return _download(text, target)
+        return self._page(request, "export", gettext("Export cameras"), form=form)
+
+    def _page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
+        context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}
+        response = TemplateResponse(request, f"admin/cameras/{name}.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+
+def _owner(principal: Principal) -> str:
+    return f"import of {principal.label}"
+
+
+def _shown(step: Step) -> dict[str, Any]:
+    """A row of the plan; of a refused one what is wrong with it, of the others what would be stored."""
+    refused = step.outcome is Outcome.REFUSED
+    return {
+        "number": step.row.number,
+        "name": step.name,
+        "faults": step.faults,
+        "remarks": step.remarks,
+        "diff": [] if refused else [_difference(name, entry) for name, entry in step.diff.items()],
+        "is_new": step.outcome is Outcome.CREATE,
+    }
+
+
+def _difference(name: str, entry: dict[str, Any]) -> dict[str, Any]:
+    before, after = (_worded(entry[side]) for side in ("before", "after"))
+    secret = name == "connection_string" and before == after
+    return {"label": gettext(name.replace("_", " ")), "before": before, "after": after, "is_secret": secret}
+
+
+def _worded(value: Any) -> str:
+    return json_text.pretty(value) if isinstance(value, dict) else "" if value is None else str(value)
+
+
+def _stored(plan: Plan) -> str:
+    counts = plan.counts()
+    made = ngettext("%(count)d camera created", "%(count)d cameras created", counts[Outcome.CREATE])
+    changed = ngettext("%(count)d changed", "%(count)d changed", counts[Outcome.CHANGE])
+    return f"{made % {'count': counts[Outcome.CREATE]}}, {changed % {'count': counts[Outcome.CHANGE]}}."
+
+
+def _download(text: str, target: Format) -> HttpResponse:
+    content_type = formats.CONTENT_TYPES.get(target, formats.YAML_CONTENT_TYPE)
+    response = HttpResponse((MARK if target is Format.CSV else "") + text, content_type=content_type)
+    response["Content-Disposition"] = f'attachment; filename="cameras{formats.SUFFIXES[target]}"'
+    response["Cache-Control"] = "no-store"
+    return response

@@ -1,0 +1,83 @@
+"""Cameras as a file, for whoever may see them. Connection strings in clear are for those who may reveal them.
+
+Must not import doors.
+"""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from cameras import credentials
+from cameras.models import Camera, Site
+from cameras.querysets import CameraQuerySet
+from cameras.transfer import formats
+from cameras.transfer.formats import Format
+from controlplane.access import audit
+from controlplane.access.principals import Author, Principal
+
+REVEALED = "credentials.exported"
+MAX_LISTED = 20
+
+
+class ExportRefused(Exception):
+    """Why there is no file; the text is for whoever asked for it."""
+
+
+def export_cameras(
+    *,
+    target: Format,
+    with_credentials: bool,
+    principal: Principal,
+    by: Author,
+    now: datetime,
+    site: Site | None = None,
+) -> str:
+    """The file, its cameras by name. Each connection string that it shows in clear gets an audit entry.
+
+    Raises ExportRefused.
+    """
+    if target in formats.WITH_CREDENTIALS_ONLY and not with_credentials:
+        raise ExportRefused(f"The format {target} is of no use without the connection strings: ask for them.")
+    if with_credentials and not principal.has_perm("cameras.reveal_camera"):
+        raise ExportRefused("Your role may not read connection strings.")
+    cameras: CameraQuerySet = Camera.objects.visible_to(principal).select_related("site").order_by("name", "pk")
+    rows = list(_rows(cameras.filter(site=site) if site else cameras, with_credentials))
+    if with_credentials:
+        audit.record_all(
+            by=by,
+            now=now,
+            action=REVEALED,
+            object_type="camera",
+            objects=[(row["id"], row["name"]) for row in rows],
+        )
+    return formats.write(rows, target)
+
+
+def _rows(cameras: CameraQuerySet, with_credentials: bool) -> Iterator[dict[str, Any]]:
+    """Each camera with all `transfer.rows.FIELDS`."""
+    unreadable: list[str] = []
+    for camera in cameras.iterator(chunk_size=1_000):
+        connection_string = camera.redacted_connection
+        if with_credentials:
+            try:
+                connection_string = credentials.unseal(camera.pk, camera.sealed_connection)
+            except credentials.UnreadableCredential:
+                unreadable.append(str(camera.pk))
+        yield {
+            "id": str(camera.pk),
+            "name": camera.name,
+            "site": camera.site.name if camera.site else None,
+            "location": camera.location,
+            "connection_string": connection_string,
+            "desired_state": camera.desired_state,
+            "expected_interval_seconds": camera.expected_interval_seconds,
+            "zone_config": camera.zone_config,
+            "model_config": camera.model_config,
+            "notes": camera.notes,
+        }
+    if unreadable:
+        ids = ", ".join(unreadable[:MAX_LISTED]) + (", …" if len(unreadable) > MAX_LISTED else "")
+        raise ExportRefused(
+            f"{len(unreadable)} connection strings cannot be opened; check FIELD_ENCRYPTION_KEYS, or set them"
+            f" anew. They are of: {ids}."
+        )

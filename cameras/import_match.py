@@ -1,0 +1,130 @@
+"""Which camera a row of a file means, and which site: by id, else by site and name.
+
+Reads the cameras and sites that a principal may see, in a few queries for all rows. Must not import actions or
+doors.
+"""
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from cameras.intent import InvalidIntent, clean_site, parse_uuid
+from cameras.models import Camera, Purge, Site
+from cameras.transfer.rows import Fault, Row
+from controlplane.access.principals import Principal
+
+# Values in one query: SQLite takes about 32,000 parameters, and a plan of few is planned soon.
+CHUNK = 2_000
+
+
+@dataclass(slots=True)
+class Match:
+    """What a row means. `site_name` is of a site that is to be made; `names_site` says whether it names any."""
+
+    camera: Camera | None = None
+    camera_id: UUID | None = None
+    names_site: bool = False
+    site_id: UUID | None = None
+    site_name: str | None = None
+    faults: list[Fault] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def site(self) -> UUID | str | None:
+        return self.site_name or self.site_id
+
+
+class Registry:
+    """The cameras and sites that rows may mean. `default_site` is for rows that name none."""
+
+    def __init__(self, rows: Sequence[Row], principal: Principal, default_site: Site | None = None) -> None:
+        self.principal = principal
+        self.default_site_id = principal.site_id or (default_site.pk if default_site else None)
+        self.may_make_sites = principal.has_perm("cameras.add_site") and not principal.is_bound
+        self.site_ids = dict(Site.objects.visible_to(principal).values_list("name", "pk"))
+        self.site_names = {site_id: name for name, site_id in self.site_ids.items()}
+        self._new_sites: dict[str, str] = {}  # why a name is none for a site; "" where it is one
+        ids = {camera_id for row in rows if (camera_id := parse_uuid(row.values.get("id")))}
+        names = {name for row in rows if (name := same_name(row.values.get("name")))}
+        visible = Camera.objects.visible_to(principal)
+        self.by_id: dict[UUID, Camera] = {}
+        for chunk in _chunks(ids):
+            self.by_id.update(visible.in_bulk(chunk))
+        self.by_name: dict[str, list[Camera]] = defaultdict(list)
+        for chunk in _chunks(names):
+            for camera in visible.filter(name__in=chunk).order_by("pk"):
+                self.by_name[camera.name].append(camera)
+        self.taken: set[UUID] = set()
+        for chunk in _chunks(ids - self.by_id.keys()):
+            self.taken.update(Camera.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+            self.taken.update(Purge.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+
+    def match(self, row: Row) -> Match:
+        match = Match()
+        self._match_site(row, match)
+        told = row.values.get("id")
+        match.camera_id = parse_uuid(told)
+        if told is not None and match.camera_id is None:
+            match.faults.append(Fault("id", "Must be a UUID, or empty."))
+        elif match.camera_id in self.by_id:
+            match.camera = self.by_id[match.camera_id]
+        elif not match.faults:
+            self._match_name(row, match)
+        return match
+
+    def _match_name(self, row: Row, match: Match) -> None:
+        fitting = self.by_name.get(same_name(row.values.get("name")) or "", [])
+        if match.names_site:
+            fitting = [camera for camera in fitting if not match.site_name and camera.site_id == match.site_id]
+        if len(fitting) > 1:
+            hint = "give its id" if match.names_site else "give its id or its site"
+            match.faults.append(Fault("name", f"Fits {len(fitting)} cameras: {hint}."))
+        elif fitting:
+            match.camera = fitting[0]
+            if match.camera_id:
+                match.remarks.append("No camera has this id; the one with this name was taken.")
+        elif match.camera_id in self.taken:
+            match.faults.append(Fault("id", "Belongs to a camera that you may not see, or that is being deleted."))
+
+    def _match_site(self, row: Row, match: Match) -> None:
+        told = row.values.get("site")
+        if told is not None and not isinstance(told, str):
+            match.faults.append(Fault("site", "Must be the name of a site, or null."))
+            return
+        name = same_name(told)
+        if not name:
+            match.names_site = "site" in row.values or self.default_site_id is not None
+            match.site_id = self.default_site_id
+            return
+        match.names_site, match.site_id = True, self.site_ids.get(name)
+        if match.site_id is None:
+            fault = self._fault_of_new_site(name)
+            if fault:
+                match.faults.append(Fault("site", fault))
+            else:
+                match.site_name = name
+
+    def _fault_of_new_site(self, name: str) -> str:
+        if not self.may_make_sites:
+            return "There is no site of this name that you may use."
+        if name not in self._new_sites:
+            try:
+                clean_site({"name": name}, new=True)
+                self._new_sites[name] = ""
+            except InvalidIntent as error:
+                self._new_sites[name] = error.errors[0].detail
+        return self._new_sites[name]
+
+
+def same_name(value: Any) -> str | None:
+    """A name as it is stored (`intent` decides whether it may be), or None for what is none."""
+    return unicodedata.normalize("NFC", value).strip() if isinstance(value, str) else None
+
+
+def _chunks(values: set[Any]) -> Iterator[list[Any]]:
+    ordered = sorted(values)
+    for start in range(0, len(ordered), CHUNK):
+        yield ordered[start : start + CHUNK]

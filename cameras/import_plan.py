@@ -1,0 +1,266 @@
+"""What a file would do to the cameras, before anything is written; and doing it, all or nothing.
+
+`make_plan` judges each row by the rules of the fields; `apply_plan` makes the plan anew inside its transaction,
+and refuses where that is not the plan that was shown. Must not import doors.
+"""
+
+import enum
+import hashlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import connection
+
+from cameras import actions, credentials
+from cameras.changes import diff_of, record_changes
+from cameras.import_match import Match, Registry
+from cameras.intent import InvalidIntent, clean_camera, clean_site
+from cameras.models import Camera, Site
+from cameras.transfer.rows import Fault, Row
+from controlplane.access.principals import Author, Principal
+
+# Two imports at once could both make a camera of one name; the number means nothing.
+ADVISORY_LOCK = 7_264_881_553
+
+# Whether a file that cannot hold all of a stored `zone_config` says the same as it.
+SameZones = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
+
+
+class Outcome(enum.StrEnum):
+    CREATE = "create"
+    CHANGE = "change"
+    UNCHANGED = "unchanged"
+    REFUSED = "refused"
+
+
+@dataclass(slots=True)
+class Step:
+    """What one row comes to. `diff` is for people: sites by name, connection strings redacted."""
+
+    row: Row
+    outcome: Outcome
+    match: Match
+    values: dict[str, Any] = field(default_factory=dict)
+    diff: dict[str, Any] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
+
+    @property
+    def name(self) -> str:
+        told = self.row.values.get("name")
+        return told if isinstance(told, str) else self.match.camera.name if self.match.camera else ""
+
+    def refuse(self, faults: Sequence[Fault]) -> None:
+        self.outcome = Outcome.REFUSED
+        self.faults += faults
+
+
+@dataclass(slots=True)
+class Plan:
+    steps: list[Step]
+
+    def having(self, outcome: Outcome) -> list[Step]:
+        return [step for step in self.steps if step.outcome is outcome]
+
+    def counts(self) -> dict[Outcome, int]:
+        return {outcome: len(self.having(outcome)) for outcome in Outcome}
+
+    @property
+    def new_sites(self) -> list[str]:
+        written = self.having(Outcome.CREATE) + self.having(Outcome.CHANGE)
+        return sorted({step.match.site_name for step in written if step.match.site_name and "site" in step.values})
+
+    @property
+    def is_refused(self) -> bool:
+        return any(step.outcome is Outcome.REFUSED for step in self.steps)
+
+    @property
+    def writes(self) -> bool:
+        return any(step.outcome in (Outcome.CREATE, Outcome.CHANGE) for step in self.steps)
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same file while the cameras that it changes are as they were."""
+        parts = [
+            (
+                step.row.number,
+                step.outcome.value,
+                (camera.pk, camera.revision) if (camera := step.match.camera) and step.values else None,
+            )
+            for step in self.steps
+        ]
+        return hashlib.sha256(repr((parts, self.new_sites)).encode()).hexdigest()
+
+
+class PlanOutdated(Exception):
+    """The cameras have changed since the plan was shown; `plan` is what the file would do now."""
+
+    def __init__(self, plan: Plan) -> None:
+        super().__init__("Cameras have changed since the plan was made; nothing was stored.")
+        self.plan = plan
+
+
+class PlanRefused(Exception):
+    """A plan with refused rows is not applied, not even in part."""
+
+
+def make_plan(
+    rows: Sequence[Row], *, principal: Principal, site: Site | None = None, same_zones: SameZones | None = None
+) -> Plan:
+    """What the rows would do; nothing is written. `site` is for rows that name none.
+
+    `same_zones` stands for a format that cannot tell all of a camera's zones.
+    """
+    registry = Registry(rows, principal, site)
+    steps = [_step(row, registry, same_zones) for row in rows]
+    _refuse_doubles(steps)
+    return Plan(steps)
+
+
+def apply_plan(make: Callable[[], Plan], *, fingerprint: str, by: Author, now: datetime) -> Plan:
+    """Do what was shown: `make` plans anew, and the plan must have the fingerprint. One change of the fleet.
+
+    Raises PlanOutdated, PlanRefused, and InvalidIntent for what others removed in this very moment.
+    """
+    with record_changes(by=by, now=now):
+        _one_import_at_a_time()
+        plan = make()
+        if plan.fingerprint != fingerprint:
+            raise PlanOutdated(plan)
+        if plan.is_refused:
+            raise PlanRefused
+        sites = {
+            name: actions.register_site(values=clean_site({"name": name}, new=True), by=by, now=now).pk
+            for name in plan.new_sites
+        }
+        try:
+            actions.save_cameras(
+                new=[(step.match.camera_id, _settled(step, sites)) for step in plan.having(Outcome.CREATE)],
+                changed={
+                    camera.pk: (camera.revision, _settled(step, sites))
+                    for step in plan.having(Outcome.CHANGE)
+                    if (camera := step.match.camera)
+                },
+                by=by,
+                now=now,
+            )
+        except actions.StaleRevision:
+            raise PlanOutdated(make()) from None
+    return plan
+
+
+def _one_import_at_a_time() -> None:
+    """Until the transaction ends. On SQLite every transaction that writes is alone."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
+
+
+def _settled(step: Step, sites: Mapping[str, UUID]) -> dict[str, Any]:
+    values = dict(step.values)
+    if "site" in values and step.match.site_name:
+        values["site"] = sites[step.match.site_name]
+    return values
+
+
+def _step(row: Row, registry: Registry, same_zones: SameZones | None) -> Step:
+    match = registry.match(row)
+    camera = match.camera
+    step = Step(row, Outcome.CREATE, match, remarks=[*row.remarks, *match.remarks])
+    faults = [*row.faults, *match.faults]
+    refused_fields = {fault.field for fault in row.faults}
+    told = {name: value for name, value in row.values.items() if name not in ("id", "site")}
+    if told:
+        try:
+            step.values = clean_camera(told, stored_redacted=camera.redacted_connection if camera else None)
+        except InvalidIntent as error:
+            # A field whose own reading failed is not missing besides.
+            faults += [Fault(*fault) for fault in error.errors if not _is_told(fault.field, refused_fields)]
+    elif camera is None and not faults:
+        faults = [Fault("name", "Is required.")]
+    if match.names_site:
+        step.values["site"] = match.site_id
+    if faults:
+        step.refuse(faults)
+    elif camera is None:
+        step.diff = _shown(step, {}, registry)
+    else:
+        _keep_what_differs(step, camera, same_zones)
+        step.diff = _shown(step, _before(step, camera), registry)
+        step.outcome = Outcome.CHANGE if step.values else Outcome.UNCHANGED
+    return step
+
+
+def _is_told(name: str, refused: set[str]) -> bool:
+    """Frigate's `ffmpeg.inputs` is what gives the connection string."""
+    return name in refused or (name == "connection_string" and any(one.startswith("ffmpeg") for one in refused))
+
+
+def _keep_what_differs(step: Step, camera: Camera, same_zones: SameZones | None) -> None:
+    """Leave in `values` only what the camera does not have already."""
+    values = step.values
+    url = values.pop("connection_string", None)
+    if same_zones and "zone_config" in values and same_zones(camera.zone_config, values["zone_config"]):
+        del values["zone_config"]
+    if "site" in values and not step.match.site_name and values["site"] == camera.site_id:
+        del values["site"]
+    rest = {name: value for name, value in values.items() if name != "site"}
+    differing = diff_of({name: getattr(camera, name) for name in rest}, rest)
+    for name in rest.keys() - differing.keys():
+        del values[name]
+    if url is not None and not _is_stored(camera, url.normalised):
+        values["connection_string"] = url
+
+
+def _is_stored(camera: Camera, text: str) -> bool:
+    try:
+        return credentials.unseal(camera.pk, camera.sealed_connection) == text
+    except credentials.UnreadableCredential:
+        return False  # what the file says mends it
+
+
+def _before(step: Step, camera: Camera) -> dict[str, Any]:
+    fields = {"connection_string": "redacted_connection", "site": "site_id"}
+    return {name: getattr(camera, fields.get(name, name)) for name in step.values}
+
+
+def _shown(step: Step, before: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+    """The difference for people; in one of a secret alone the two sides look the same."""
+
+    def worded(name: str, value: Any) -> Any:
+        if name == "connection_string":
+            return getattr(value, "redacted", value)
+        return registry.site_names.get(value, value) if name == "site" and value else value
+
+    after = dict(step.values)
+    if "site" in after:
+        after["site"] = step.match.site
+    return {
+        name: {"before": worded(name, before.get(name)), "after": worded(name, value)}
+        for name, value in after.items()
+        if before or (name != "name" and value not in (None, "", {}))
+    }
+
+
+def _refuse_doubles(steps: Sequence[Step]) -> None:
+    """A camera that several rows mean is refused in all of them: nobody can know which one is right."""
+    groups: dict[Any, list[Step]] = defaultdict(list)
+    for step in steps:
+        match = step.match
+        if match.camera:
+            groups[match.camera.pk].append(step)
+        elif not match.faults:
+            if match.camera_id:
+                groups[match.camera_id].append(step)
+            groups[(match.site, step.name.strip())].append(step)
+    for key, group in groups.items():
+        told_apart = isinstance(key, tuple) and all(step.match.camera_id for step in group)
+        if len(group) > 1 and not told_apart:
+            numbers = ", ".join(str(step.row.number) for step in group[:5])
+            for step in group:
+                if not any(fault.detail.startswith("Stands") for fault in step.faults):
+                    step.refuse([Fault("name", f"Stands in the file more than once: at {numbers}.")])

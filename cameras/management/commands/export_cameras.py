@@ -1,0 +1,75 @@
+"""`manage.py export_cameras`: the cameras as a file."""
+
+import os
+from argparse import ArgumentParser
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from cameras.exports import ExportRefused, export_cameras
+from cameras.management.terminal import site_named
+from cameras.transfer import formats
+from cameras.transfer.formats import Format
+from controlplane.access.principals import ADMINISTRATOR, Author, Principal
+from controlplane.commands import CommandWithEpilog
+
+AUTHOR = Author("command:export_cameras", "command")
+PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR)
+
+HELP = """\
+Write the cameras as a file: CSV or JSON, which import_cameras takes again, or a configuration of Frigate, paths of
+MediaMTX or streams of go2rtc.
+
+Connection strings are redacted unless --with-credentials is given, which the last three need; each one that is
+written in clear gets an entry in the audit trail. A file is made with mode 600.
+"""
+EXAMPLE = """\
+examples:
+  manage.py export_cameras > cameras.csv
+  manage.py export_cameras --format json --with-credentials -o cameras.json
+  manage.py export_cameras --format mediamtx --with-credentials --site "North lot" -o mediamtx.yml
+"""
+
+
+class Command(CommandWithEpilog):
+    help = HELP
+    epilog = EXAMPLE
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--format", choices=[*Format], default=Format.CSV.value, help="csv by default")
+        parser.add_argument("--with-credentials", action="store_true", help="connection strings in clear")
+        parser.add_argument("--site", metavar="NAME", help="only the cameras of one site; by its name or its id")
+        parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="standard output by default")
+
+    def handle(self, *, with_credentials: bool, output: Path | None, **options: Any) -> None:
+        try:
+            text = export_cameras(
+                target=Format(options["format"]),
+                with_credentials=with_credentials,
+                principal=PRINCIPAL,
+                by=AUTHOR,
+                now=timezone.now(),
+                site=site_named(options["site"]),
+            )
+        except ExportRefused as error:
+            hint = (
+                " Give --with-credentials." if Format(options["format"]) in formats.WITH_CREDENTIALS_ONLY else ""
+            )
+            raise CommandError(f"{error}{'' if with_credentials else hint}") from None
+        if output is None:
+            self.stdout.write(text, ending="")
+            return
+        try:
+            _write(output, text)
+        except OSError as error:
+            raise CommandError(f"The file cannot be written: {error.strerror}.") from None
+
+
+def _write(file: Path, text: str) -> None:
+    """Readable by its owner alone, from its first byte on."""
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
+        os.fchmod(target.fileno(), 0o600)
+        target.write(text)

@@ -1,0 +1,117 @@
+"""`manage.py import_cameras`: cameras from a file, after a plan of what it would do."""
+
+import sys
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError
+from django.utils import timezone
+
+from cameras.import_plan import Outcome, Plan, PlanOutdated, Step, apply_plan
+from cameras.imports import Upload, read_upload
+from cameras.intent import InvalidIntent
+from cameras.management.terminal import in_words, plain, site_named
+from cameras.transfer import formats
+from cameras.transfer.rows import MAX_FILE_BYTES, UnreadableFile
+from controlplane.access.principals import ADMINISTRATOR, Author, Principal
+from controlplane.commands import CommandWithEpilog
+
+AUTHOR = Author("command:import_cameras", "command")
+PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR)
+
+HELP = """\
+Import cameras from a CSV or JSON file as export_cameras writes them, or from a configuration of Frigate.
+
+A plan is printed first: which cameras would be created, which changed and in what, which rows are refused and
+why. It is all or nothing: while one row is refused, nothing is stored. A row is matched by its id, else by site
+and name.
+{FRIGATE_...} placeholders are filled from the environment. It exits with 1 where a row was refused.
+"""
+EXAMPLE = """\
+examples:
+  manage.py import_cameras cameras.csv --dry-run
+  manage.py import_cameras /config/config.yml --site "North lot" --yes
+  manage.py export_cameras --format json | manage.py import_cameras - --format json --dry-run
+"""
+
+
+class Command(CommandWithEpilog):
+    help = HELP
+    epilog = EXAMPLE
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
+        parser.add_argument("--format", choices=[*formats.IMPORTED], help="recognised by the file if left out")
+        parser.add_argument("--site", metavar="NAME", help="for rows that name no site; by its name or its id")
+        parser.add_argument("--dry-run", action="store_true", help="print the plan and store nothing")
+        parser.add_argument("--yes", action="store_true", help="store it without asking")
+
+    def handle(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> None:
+        upload = Upload(_content(file), file, options["format"], site_named(options["site"]))
+        try:
+            prepared = read_upload(upload)
+        except UnreadableFile as error:
+            raise CommandError(str(error)) from None
+        plan = prepared.plan(PRINCIPAL)
+        for line in _told(plan, prepared.unit):
+            self.stdout.write(line)
+        if plan.is_refused:
+            raise CommandError("Nothing was stored: mend the refused rows, and import the file again.")
+        if dry_run or not plan.writes:
+            return
+        if not yes and not _agreed():
+            raise CommandError("Nothing was stored. Give --yes to store it without being asked.")
+        try:
+            apply_plan(
+                lambda: prepared.plan(PRINCIPAL), fingerprint=plan.fingerprint, by=AUTHOR, now=timezone.now()
+            )
+        except (PlanOutdated, InvalidIntent):
+            raise CommandError("Cameras were changed meanwhile; nothing was stored. Run it again.") from None
+        self.stdout.write("Stored.")
+
+
+def _content(file: str) -> bytes:
+    """At most one byte more than is taken, however large the file is."""
+    try:
+        if file == "-":
+            return sys.stdin.buffer.read(MAX_FILE_BYTES + 1)
+        with Path(file).open("rb") as source:
+            return source.read(MAX_FILE_BYTES + 1)
+    except OSError as error:
+        raise CommandError(f"The file cannot be read: {error.strerror}.") from None
+
+
+def _agreed() -> bool:
+    if not sys.stdin.isatty():
+        return False
+    return input("Store this? [y/N] ").strip().lower() in ("y", "yes")
+
+
+def _told(plan: Plan, unit: str) -> Iterator[str]:
+    for step in plan.steps:
+        if step.outcome is not Outcome.UNCHANGED or step.remarks:
+            yield from _step(step, unit)
+    counts = plan.counts()
+    for name in plan.new_sites:
+        yield f"new site: {plain(name)}"
+    yield (
+        f"{counts[Outcome.CREATE]} to create, {counts[Outcome.CHANGE]} to change, "
+        f"{counts[Outcome.UNCHANGED]} unchanged, {counts[Outcome.REFUSED]} refused."
+    )
+
+
+def _step(step: Step, unit: str) -> Iterator[str]:
+    yield f"{step.outcome:<9} {unit} {step.row.number}: {plain(step.name)}"
+    for fault in step.faults:
+        yield (
+            f"          {plain(fault.field)}: {plain(fault.detail)}"
+            if fault.field
+            else f"          {plain(fault.detail)}"
+        )
+    for remark in step.remarks:
+        yield f"          note: {plain(remark)}"
+    if step.outcome is not Outcome.REFUSED:
+        for name, entry in step.diff.items():
+            yield f"          {name}: {in_words(name, entry)}"

@@ -1,0 +1,48 @@
+"""What the commands print and take: text that cannot steer the terminal, and sites by their names."""
+
+import json
+from typing import Any
+
+from django.core.management.base import CommandError
+
+from cameras.intent import parse_uuid
+from cameras.models import Site
+from cameras.redaction import redact_text
+
+SHOWN_AT_MOST = 160
+
+
+def plain(text: str) -> str:
+    """The text on one line, what cannot be printed escaped, secrets masked."""
+    shown = redact_text(text)
+    shown = shown if len(shown) <= SHOWN_AT_MOST else shown[:SHOWN_AT_MOST] + "…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in shown)
+
+
+def in_words(name: str, entry: dict[str, Any]) -> str:
+    """A difference on one line; of a new camera only what it will be."""
+    before, after = _in_words(entry["before"]), _in_words(entry["after"])
+    if name == "connection_string" and before == after:
+        return f"{after}, with another secret"
+    return after if entry["before"] is None else f"{before} → {after}"
+
+
+def _in_words(value: Any) -> str:
+    if value is None or value == "":
+        return "nothing"
+    return plain(json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value))
+
+
+def site_named(text: str | None) -> Site | None:
+    """The site by its name or its id; None for None. Raises CommandError that names some."""
+    if text is None:
+        return None
+    site_id = parse_uuid(text)
+    found = Site.objects.filter(name=text).first() or (
+        Site.objects.filter(pk=site_id).first() if site_id else None
+    )
+    if found is None:
+        known = list(Site.objects.order_by("name").values_list("name", flat=True)[:10])
+        names = f" Known are: {', '.join(known)}." if known else " There is none yet."
+        raise CommandError(f"There is no site with this name or id.{names}")
+    return found

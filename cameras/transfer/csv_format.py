@@ -1,0 +1,133 @@
+"""Cameras as CSV (RFC 4180): a line of headings, then one camera a row. Zones and model configuration are JSON.
+
+A cell that a spreadsheet would take for a formula is written with an apostrophe in front, and so is one that
+begins with an apostrophe; reading takes exactly those apostrophes off again.
+
+Must not import models, actions or doors.
+"""
+
+import csv
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from cameras.transfer import json_format
+from cameras.transfer.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
+
+MAX_CELL = 1024 * 1024
+DELIMITERS = ",;\t|"
+# An empty cell of these says nothing, of the other fields that there is nothing.
+_SILENT_WHEN_EMPTY = (
+    "id", "connection_string", "desired_state", "expected_interval_seconds", "zone_config", "model_config",
+)  # fmt: skip
+_JSON = ("zone_config", "model_config")
+# The list of OWASP, and the wide forms that spreadsheets of East Asia read alike.
+_FORMULA = "=+-@\t\r\n＝＋－＠"
+_NEEDS_APOSTROPHE = (*_FORMULA, "'")
+
+csv.field_size_limit(MAX_CELL)
+
+
+def neutralised(cell: str) -> str:
+    """The cell as a spreadsheet takes it for text; `restored` undoes it."""
+    return f"'{cell}" if cell.startswith(_NEEDS_APOSTROPHE) else cell
+
+
+def restored(cell: str) -> str:
+    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_NEEDS_APOSTROPHE) else cell
+
+
+def read(text: str) -> list[Row]:
+    """The rows, each numbered by the line where it begins. Raises UnreadableFile."""
+    lines = _lines(text)
+    _, headings = next(lines, (1, []))
+    names = _names(headings)
+    rows = [_row(number, names, cells) for number, cells in lines if any(map(str.strip, cells))]
+    check_count(len(rows))
+    return rows
+
+
+def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
+    number = 1
+    try:
+        for cells in reader:
+            yield number, cells
+            number = reader.line_num + 1
+    except csv.Error as error:
+        reason = (
+            "a cell is too large" if "field limit" in str(error) else "a quotation mark is not closed or doubled"
+        )
+        raise UnreadableFile(f"Line {number} is no CSV: {reason}.") from None
+
+
+def _delimiter(text: str) -> str:
+    """The one that finds the most known headings."""
+    headings = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
+    return max(
+        DELIMITERS, key=lambda delimiter: len({_name(cell) for cell in headings.split(delimiter)} & {*FIELDS})
+    )
+
+
+def _name(heading: str) -> str:
+    return heading.strip().strip('"').strip().lower().replace(" ", "_")
+
+
+def _names(headings: list[str]) -> list[str]:
+    names = [_name(heading) for heading in headings]
+    while names and not names[-1]:  # spreadsheets leave empty columns at the end
+        names.pop()
+    unknown = [
+        f"{shown_key(heading.strip())} (column {column})"
+        for column, (heading, name) in enumerate(zip(headings, names, strict=False), start=1)
+        if name not in FIELDS
+    ]
+    if unknown:
+        raise UnreadableFile(
+            f"Line 1 has unknown columns: {', '.join(unknown[:10])}. Known are: {', '.join(FIELDS)}."
+        )
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise UnreadableFile(f"Line 1 has columns twice: {', '.join(twice)}.")
+    return names
+
+
+def _row(number: int, names: list[str], cells: list[str]) -> Row:
+    row = Row(number)
+    if len(cells) < len(names) or any(map(str.strip, cells[len(names) :])):
+        row.refuse("", f"Has {len(cells)} cells, but there are {len(names)} columns.")
+    for name, cell in zip(names, cells, strict=False):
+        text = restored(cell)
+        if not text.strip() and name in _SILENT_WHEN_EMPTY:
+            continue
+        try:
+            row.values[name] = _value(name, text)
+        except UnreadableFile as error:
+            row.refuse(name, str(error))
+    return row
+
+
+def _value(name: str, text: str) -> Any:
+    if name in _JSON:
+        return json_format.parse(text)
+    if name == "site":
+        return text.strip() or None
+    if name == "expected_interval_seconds" and re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
+        return int(text)
+    return text.strip() if name in ("id", "desired_state") else text
+
+
+def write(cameras: Iterable[Mapping[str, Any]]) -> str:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow(FIELDS)
+    for camera in cameras:
+        writer.writerow([neutralised(_cell(camera[name])) for name in FIELDS])
+    return out.getvalue()
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return json_format.compact(value)
+    return "" if value is None else str(value)

@@ -1,0 +1,138 @@
+"""Zones in Frigate's notations: `x,y,x,y` as a text or a list, in parts of the picture or, before 0.14, in pixels.
+
+Pure: must not import Django or models.
+"""
+
+import re
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from cameras.transfer.rows import Fault, shown_key
+
+# Frigate's editor rounds to three places and lets a point fall just outside.
+OUTSIDE = 0.01
+PLACES = 6
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+
+
+class Frame(NamedTuple):
+    width: int
+    height: int
+
+
+class Zones(NamedTuple):
+    """A `zone_config` that the rule for zones has yet to see."""
+
+    zone_config: dict[str, Any]
+    faults: list[Fault]
+    remarks: list[str]
+
+
+def frame_of(detect: Any) -> Frame | None:
+    """The size of the picture by a section `detect`, where it names both sides."""
+    match detect:
+        case {"width": int(width), "height": int(height)} if width > 1 and height > 1:
+            return Frame(width, height)
+    return None
+
+
+def read(section: Any, frame: Frame | None) -> Zones:
+    faults: list[Fault] = []
+    remarks: list[str] = []
+    outlines: dict[str, list[tuple[float, float]]] = {}
+    names: dict[str, str] = {}
+    zones = section if isinstance(section, dict) else {}
+    if section is not None and not isinstance(section, dict):
+        faults.append(Fault("zones", "Must be a section with a zone under each name."))
+    for key, zone in zones.items():
+        path = f"zones.{key}" if _ID.fullmatch(key) else f"zones.{shown_key(key)}"
+        if not isinstance(zone, dict):
+            faults.append(Fault(path, "Is no section with the settings of a zone."))
+        elif str(zone.get("enabled")).lower() in ("false", "no", "off"):
+            remarks.append(f"Zone {shown_key(key)} is switched off in Frigate and was left out.")
+        else:
+            try:
+                outlines[key] = _points(zone.get("coordinates"))
+            except ValueError as error:
+                faults.append(Fault(f"{path}.coordinates", str(error)))
+            names[key] = str(zone.get("friendly_name") or key)
+    in_pixels = {key for key, points in outlines.items() if any(max(point) > 1 + OUTSIDE for point in points)}
+    if in_pixels and not frame and len(in_pixels) < len(outlines):
+        faults += [
+            Fault(f"zones.{key}.coordinates", "Is in pixels: the width and height under detect are needed.")
+            for key in sorted(in_pixels)
+        ]
+    if frame:
+        for key in in_pixels:
+            outlines[key] = [(x / frame.width, y / frame.height) for x, y in outlines[key]]
+    units = "pixels" if in_pixels and not frame else "normalised"
+    features = [_feature(key, names[key], points, units) for key, points in outlines.items()]
+    told = {"type": "FeatureCollection", "units": units, "features": features}
+    return Zones(told | ({"frame": frame._asdict()} if frame else {}), faults, remarks)
+
+
+def _points(coordinates: Any) -> list[tuple[float, float]]:
+    """The points of a text, of a list of texts or numbers, or of a list of pairs. Raises ValueError."""
+    if coordinates is None:
+        raise ValueError("Is required.")
+    numbers: list[float] = []
+    for part in _parts(coordinates):
+        text = part.strip() if isinstance(part, str) else "" if isinstance(part, bool) else str(part)
+        if not _NUMBER.fullmatch(text):
+            raise ValueError("Must be numbers with commas between: x,y,x,y,….")
+        numbers.append(float(text))
+    if len(numbers) % 2:
+        raise ValueError(f"Has {len(numbers)} numbers: an x has no y.")
+    if len(numbers) < 6:
+        raise ValueError(f"Has {len(numbers) // 2} points; a zone needs at least three.")
+    return list(zip(numbers[::2], numbers[1::2], strict=True))
+
+
+def _parts(coordinates: Any) -> list[Any]:
+    if isinstance(coordinates, str):
+        return coordinates.strip().removesuffix(",").split(",")
+    if isinstance(coordinates, list):
+        return [
+            part for entry in coordinates for part in (_parts(entry) if isinstance(entry, str | list) else [entry])
+        ]
+    return [coordinates]
+
+
+def _feature(key: str, name: str, points: list[tuple[float, float]], units: str) -> dict[str, Any]:
+    ring = [[_near(x, units), _near(y, units)] for x, y in points]
+    identity = {"id": key} if _ID.fullmatch(key) else {}
+    return {
+        "type": "Feature",
+        **identity,
+        "properties": {"name": name},
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+    }
+
+
+def _near(value: float, units: str) -> float:
+    if units == "pixels":
+        return max(value, 0.0) if value > -1 else value
+    value = round(value, PLACES)
+    return min(max(value, 0.0), 1.0) if -OUTSIDE <= value <= 1 + OUTSIDE else value
+
+
+def write(zone_config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int] | None]:
+    """The section `zones` with what Frigate can hold of them, and the section `detect` where one is needed."""
+    frame = zone_config.get("frame")
+    pixels = zone_config["units"] == "pixels"
+    sides = (frame["width"], frame["height"]) if pixels and frame else (1, 1)
+    zones = {}
+    for feature in zone_config["features"]:
+        if feature["geometry"]["type"] != "Polygon" or feature["properties"].get("kind") == "exclusion":
+            continue
+        ring = feature["geometry"]["coordinates"][0][:-1]
+        numbers = [_text(value / side) for point in ring for value, side in zip(point, sides, strict=True)]
+        name = feature["properties"]["name"]
+        named = {"friendly_name": name} if name != feature["id"] else {}
+        zones[feature["id"]] = {**named, "coordinates": ",".join(numbers)}
+    return zones, dict(frame) if frame else None
+
+
+def _text(value: float) -> str:
+    return f"{value:.{PLACES}f}".rstrip("0").rstrip(".") or "0"

@@ -1,0 +1,18 @@
+"""What the management commands have in common. Must not import an app."""
+
+from argparse import RawDescriptionHelpFormatter
+from typing import Any, ClassVar
+
+from django.core.management.base import BaseCommand
+
+
+class CommandWithEpilog(BaseCommand):
+    """Ends its help with `epilog`, the lines of which stay as they are: examples, tables."""
+
+    epilog: ClassVar[str] = ""
+
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> Any:
+        # Django's own formatter would run the lines together.
+        parser = super().create_parser(prog_name, subcommand, epilog=self.epilog, **kwargs)
+        parser.formatter_class = RawDescriptionHelpFormatter
+        return parser
