@@ -47,7 +47,7 @@ class TransferPages:
     opts: Any
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(("cameras.add_camera", "cameras.change_camera"))  # type: ignore[union-attr]
+        return request.user.has_perms(("cameras.add_camera", "cameras.change_camera"))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("cameras.view_camera")

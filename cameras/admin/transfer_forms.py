@@ -66,10 +66,13 @@ class ImportForm(forms.Form):
             "CSV or JSON as the export writes them, or a Frigate configuration; at most %(size)d MiB."
         ) % {"size": MAX_UPLOAD_BYTES // 1024 // 1024}
         # Before it is sent: what is far too large, the server cuts off without a page.
-        self.fields["file"].widget.attrs["x-on:change"] = (
-            f"$el.setCustomValidity($el.files[0] && $el.files[0].size > {MAX_UPLOAD_BYTES} ? $el.dataset.tooLarge : '')"
-        )
-        self.fields["file"].widget.attrs["data-too-large"] = _too_large()
+        self.fields["file"].widget.attrs |= {
+            "data-largest": MAX_UPLOAD_BYTES,
+            "data-too-large": _too_large(),
+            "x-on:change": (
+                "$el.setCustomValidity($el.files[0]?.size > $el.dataset.largest ? $el.dataset.tooLarge : '')"
+            ),
+        }
 
     def clean(self) -> dict[str, Any]:
         data = self.cleaned_data
@@ -135,9 +138,8 @@ def sealed(upload: Upload, owner: str) -> str:
 def unsealed(text: str, owner: str) -> Prepared:
     """The rows of the file that travelled. Raises ExpiredFile."""
     try:
-        said, _newline, data = zlib.decompress(credentials.unseal_for(owner, text, MAX_AGE_SECONDS)).partition(
-            b"\n"
-        )
+        content = zlib.decompress(credentials.unseal_for(owner, text, MAX_AGE_SECONDS))
+        said, _newline, data = content.partition(b"\n")
         file_name, source, site_id = json.loads(said)
         site = Site.objects.get(pk=site_id) if site_id else None
         return read_upload(Upload(data, file_name, source, site))

@@ -1,0 +1,547 @@
+"""From a file to the cameras and back: what a row means, the plan, doing it all or nothing, and the commands."""
+
+import csv
+import io
+import json
+import stat
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from django.core.management import CommandError, call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cameras import actions, exports, import_plan
+from cameras.import_plan import Outcome, Plan, PlanOutdated, PlanRefused
+from cameras.imports import Upload, read_upload
+from cameras.intent import clean_camera
+from cameras.models import Camera, Change, Purge, Site
+from cameras.transfer import csv_format, json_format
+from cameras.transfer.formats import Format, recognise
+from cameras.transfer.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
+from controlplane.access.models import AuditEntry
+from controlplane.access.principals import ADMINISTRATOR, VIEWER, Principal
+from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_site
+
+pytestmark = pytest.mark.django_db
+
+ANNA = Principal("user:anna", ADMINISTRATOR)
+VERA = Principal("user:vera", VIEWER)
+OTHER_URL = "rtsp://user:an0ther-secret@10.0.0.6/b"
+HOSTILE = [
+    "=HYPERLINK(\"http://x\",\"y\")", "=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "'=quoted", "'", "''", "'plain'",
+    "＝1+1", "＋1", "－1", "＠x", "007", "1e5", "TRUE", "null", "a,b;c|d", 'say "x"', "<script>alert(1)</script>",
+    "{{7*7}}", "Ünïcödé 北门 🎥", "a" * 200, "%s %(name)s {0}", "‘’", "# comment", "~", "on", "-", "|x", "a: b", "{FRIGATE_X}",
+]  # fmt: skip
+ZONES = {
+    "type": "FeatureCollection",
+    "features": [
+        {
+            "type": "Feature",
+            "id": "steps",
+            "properties": {"name": "Stufen, „vorn“", "color": "#aabbcc", "capacity": 5},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[0.1234567, 0], [1, 1e-7], [1, 1], [0, 0.3333333333]]],
+            },
+        },
+        {
+            "type": "Feature",
+            "properties": {"name": "line"},
+            "geometry": {"type": "LineString", "coordinates": [[0, 0], [1, 1]]},
+        },
+    ],
+}
+
+
+def plan_of(text: str | bytes, source: Format, principal: Principal = ANNA, site: Site | None = None) -> Plan:
+    data = text if isinstance(text, bytes) else text.encode()
+    return read_upload(Upload(data, "file", source, site)).plan(principal)
+
+
+def outcomes(plan: Plan) -> list[str]:
+    return [step.outcome.value for step in plan.steps]
+
+
+def csv_of(*rows: dict[str, Any]) -> str:
+    out = io.StringIO(newline="")
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(out, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    return out.getvalue()
+
+
+def apply(text: str, source: Format, principal: Principal = ANNA, site: Site | None = None) -> Plan:
+    prepared = read_upload(Upload(text.encode(), "file", source, site))
+    fingerprint = prepared.plan(principal).fingerprint
+    return import_plan.apply_plan(lambda: prepared.plan(principal), fingerprint=fingerprint, by=AUTHOR, now=NOW)
+
+
+def remove(cameras: Any) -> None:
+    for camera_id in cameras.values_list("pk", flat=True):
+        actions.retire_camera(camera_id=camera_id, by=AUTHOR, now=NOW)
+
+
+def export(target: Format, with_credentials: bool = False, principal: Principal = ANNA) -> str:
+    return exports.export_cameras(
+        target=target, with_credentials=with_credentials, principal=principal, by=AUTHOR, now=NOW
+    )
+
+
+# --- There and back ---------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def fleet() -> None:
+    sites = [make_site("North, „lot“"), make_site("=1+1"), None]
+    for number, name in enumerate(HOSTILE):
+        make_camera(
+            name,
+            site=sites[number % 3],
+            location=name,
+            notes=f"{name}\n{name}\r\n\tend" if number % 2 else "",
+            connection_string=f"rtsp://u{number}:p%40{number}'@10.0.0.{number}/s?x={number}",
+            zone_config=ZONES if number % 2 else {},
+            model_config={"note": name, "n": [1, 1.0, True, None]},
+            desired_state="running" if number % 3 else "stopped",
+        )
+    make_camera("twin")
+    make_camera("twin", notes="=1")
+
+
+@pytest.mark.parametrize("with_credentials", [False, True], ids=["redacted", "in clear"])
+@pytest.mark.parametrize("target", [Format.CSV, Format.JSON])
+def test_an_export_that_is_imported_again_changes_nothing(
+    fleet: None, target: Format, with_credentials: bool
+) -> None:
+    text = export(target, with_credentials)
+
+    assert set(outcomes(plan_of(text, target))) == {"unchanged"}
+    assert set(outcomes(plan_of(b"\xef\xbb\xbf" + text.encode(), target))) == {"unchanged"}
+
+
+def test_a_frigate_export_that_is_imported_again_changes_nothing(fleet: None) -> None:
+    remove(Camera.objects.filter(name="twin"))
+
+    plan = plan_of(export(Format.FRIGATE, True), Format.FRIGATE)
+
+    assert [(step.name, step.faults, step.diff) for step in plan.steps if step.outcome != Outcome.UNCHANGED] == []
+
+
+def test_an_export_moves_a_fleet_to_an_empty_service_with_its_ids(fleet: None) -> None:
+    text = export(Format.JSON, with_credentials=True)
+    remove(Camera.objects.all())
+    Purge.objects.all().delete()
+    Site.objects.all().delete()
+
+    apply(text, Format.JSON)
+
+    assert export(Format.JSON, with_credentials=True) == text
+    assert set(Site.objects.values_list("name", flat=True)) == {"North, „lot“", "=1+1"}
+
+
+@given(st.lists(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0")), min_size=1))
+def test_no_cell_is_a_formula_and_each_is_read_as_it_was(texts: list[str]) -> None:
+    cameras = [dict.fromkeys(FIELDS, "") | {"name": "n", "notes": text} for text in texts]
+
+    written = csv_format.write(cameras)
+
+    cells = [cell for row in csv.reader(io.StringIO(written, newline="")) for cell in row]
+    assert [cell for cell in cells if cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))] == []
+    assert [row.values["notes"] for row in csv_format.read(written)] == texts
+    assert [row.values["notes"] for row in json_format.read(json_format.write(cameras))] == texts
+
+
+@pytest.mark.parametrize("target", [Format.CSV, Format.JSON])
+def test_an_export_shows_no_secret_unless_it_is_asked_to(fleet: None, target: Format) -> None:
+    make_camera("plain")
+
+    assert SECRET not in export(target)
+    assert AuditEntry.objects.filter(action=exports.REVEALED).count() == 0
+    assert SECRET in export(target, with_credentials=True)
+    assert AuditEntry.objects.filter(action=exports.REVEALED).count() == Camera.objects.count()
+
+
+@pytest.mark.parametrize("target", list(Format))
+def test_a_viewer_exports_no_connection_string_in_clear(target: Format) -> None:
+    make_camera("Gate")
+
+    with pytest.raises(exports.ExportRefused):
+        export(target, with_credentials=True, principal=VERA)
+    assert AuditEntry.objects.filter(action=exports.REVEALED).count() == 0
+
+
+def test_restreamers_get_unique_names_and_what_mediamtx_cannot_read_is_named() -> None:
+    for name in ["Süd Tor", "süd-tor", "北门"]:
+        make_camera(name)
+    empty = make_camera("empty", connection_string="rtsp://admin:@10.0.0.9/a")
+
+    paths, streams = export(Format.MEDIAMTX, True), export(Format.GO2RTC, True)
+
+    assert list(yaml.safe_load(paths)["paths"]) == ["sud_tor", "sud_tor_2", "camera"]
+    assert yaml.safe_load(paths)["paths"]["camera"] == {"source": URL, "sourceOnDemand": True}
+    assert str(empty.pk) in paths.splitlines()[0]
+    assert yaml.safe_load(streams)["streams"]["empty"] == "rtsp://admin:@10.0.0.9/a"
+
+
+# --- What a row means -------------------------------------------------------------------------------------
+
+
+def test_a_row_is_matched_by_id_else_by_site_and_name() -> None:
+    north, south = make_site("North"), make_site("South")
+    by_id, by_name = make_camera("old name", site=north), make_camera("Gate", site=north)
+    make_camera("Gate", site=south)
+    rows = [
+        {"id": str(by_id.pk), "name": "new name", "site": "South"},
+        {"id": "", "name": "Gate ", "site": "North", "location": "roof"},
+    ]
+
+    plan = plan_of(csv_of(*rows).replace(",roof", ",roof").replace('"",', ","), Format.CSV)
+
+    assert [step.match.camera for step in plan.steps] == [by_id, by_name]
+    assert plan.steps[0].diff["site"] == {"before": "North", "after": "South"}
+    assert plan.steps[0].diff["name"] == {"before": "old name", "after": "new name"}
+
+
+@pytest.mark.parametrize(
+    ("row", "field", "told"),
+    [
+        ({"name": "Gate"}, "name", "Fits 2 cameras: give its id or its site."),
+        ({"name": "Twin", "site": "North"}, "name", "Fits 2 cameras: give its id."),
+        ({"name": "New", "connection_string": ""}, "connection_string", "Is required."),
+        ({"name": "New", "connection_string": "rtsp://u:***@h/p"}, "connection_string", "masked"),
+        ({"name": "New", "connection_string": "http://u:hunter2@h/p"}, "connection_string", "scheme"),
+        ({"name": "", "connection_string": URL}, "name", "Must not be empty."),
+        ({"name": "New", "connection_string": URL, "id": "7"}, "id", "UUID"),
+        ({"name": "New", "connection_string": URL, "desired_state": "on"}, "desired_state", "running"),
+        ({"name": "New", "connection_string": URL, "expected_interval_seconds": "fast"}, "expected_interval_seconds", "whole"),
+        ({"name": "New", "connection_string": URL, "zone_config": "{"}, "zone_config", "not JSON"),
+        ({"name": "New", "connection_string": URL, "zone_config": '{"type":"LineString","coordinates":[[0,0]]}'}, "zone_config.coordinates", "two different"),
+        ({"name": "New", "connection_string": URL, "model_config": "[]"}, "model_config", "object"),
+        ({"name": "New", "connection_string": URL, "site": "a\x1bb"}, "site", "control character"),
+    ],
+)  # fmt: skip
+def test_a_row_that_cannot_be_is_refused_by_field_and_nothing_is_stored(
+    row: dict[str, str], field: str, told: str
+) -> None:
+    north = make_site("North")
+    make_camera("Gate", site=north)
+    make_camera("Gate", site=make_site("South"))
+    make_camera("Twin", site=north)
+    make_camera("Twin", site=north)
+    good = {"name": "Good", "connection_string": OTHER_URL}
+    before = Camera.objects.count()
+
+    plan = plan_of(csv_of(good, good | row), Format.CSV)
+
+    assert outcomes(plan) == ["create", "refused"]
+    [step] = plan.having(Outcome.REFUSED)
+    assert step.row.number == 3
+    assert [(fault.field, told in fault.detail) for fault in step.faults] == [(field, True)]
+    with pytest.raises(PlanRefused):
+        apply(csv_of(good, good | row), Format.CSV)
+    assert Camera.objects.count() == before
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([{"name": "A"}, {"name": "A"}], ["refused", "refused"]),
+        ([{"name": "A", "site": "North"}, {"name": "A", "site": ""}], ["create", "create"]),
+        ([{"name": "A", "site": "New"}, {"name": "A", "site": " New"}], ["refused", "refused"]),
+        ([{"name": "Gate"}, {"name": "x", "id": "GATE"}], ["refused", "refused"]),
+        ([{"name": "A", "id": "1" * 8 + "-1111-1111-1111-" + "1" * 12}, {"name": "A"}], ["refused", "refused"]),
+    ],
+)
+def test_a_camera_that_stands_in_a_file_twice_is_refused_both_times(
+    rows: list[dict[str, str]], expected: list[str]
+) -> None:
+    gate = make_camera("Gate", site=make_site("North"))
+    filled = [{"connection_string": URL, **row} for row in rows]
+    for row in filled:
+        row["id"] = row.get("id", "").replace("GATE", str(gate.pk))
+
+    plan = plan_of(json.dumps([{k: v for k, v in row.items() if v or k == "site"} for row in filled]), Format.JSON)
+
+    assert outcomes(plan) == expected
+
+
+def test_only_the_columns_that_are_there_are_changed() -> None:
+    camera = make_camera("Gate", site=make_site("North"), notes="keep", location="keep", desired_state="running")
+
+    apply("name;location\nGate;roof\n", Format.CSV)
+
+    stored = Camera.objects.get()
+    assert (stored.location, stored.notes, stored.site_id, stored.desired_state) == (
+        "roof", "keep", camera.site_id, "running",
+    )  # fmt: skip
+    assert Change.objects.latest("revision").diff == {"location": {"before": "keep", "after": "roof"}}
+
+
+def test_a_new_camera_is_stopped_and_at_the_site_that_was_given_for_all() -> None:
+    apply(f"name\tconnection_string\nA\t{URL}\n", Format.CSV, site=make_site("North"))
+
+    camera = Camera.objects.get()
+    assert (camera.desired_state, camera.site.name if camera.site else None) == ("stopped", "North")
+
+
+def test_who_is_bound_to_a_site_imports_only_there() -> None:
+    north = make_site("North")
+    theirs = make_camera("Gate", site=make_site("South"))
+    bound = Principal("token:north", ADMINISTRATOR, site_id=north.pk)
+    rows = [
+        {"name": "Gate", "connection_string": URL},
+        {"name": "A", "connection_string": URL, "site": "South"},
+        {"name": "B", "connection_string": URL, "site": "New"},
+        {"name": "C", "connection_string": URL, "id": str(theirs.pk)},
+    ]
+
+    plan = plan_of(json.dumps(rows), Format.JSON, bound)
+
+    assert outcomes(plan) == ["create", "refused", "refused", "refused"]
+    assert plan.steps[0].match.site_id == north.pk
+    assert "South" not in exports.export_cameras(
+        target=Format.CSV, with_credentials=False, principal=bound, by=AUTHOR, now=NOW
+    )
+
+
+# --- Doing it ---------------------------------------------------------------------------------------------
+
+
+def test_an_import_is_one_block_of_the_log_and_a_no_op_writes_nothing() -> None:
+    make_camera("A", connection_string=URL)
+    make_camera("B", connection_string=URL)
+    make_camera("C", connection_string=URL)
+    rows = [
+        {"name": "A", "connection_string": OTHER_URL, "site": "New"},
+        {"name": "B", "connection_string": URL, "site": None},
+        {"name": "D", "connection_string": URL, "site": "New"},
+    ]
+    rows[0]["id"] = str(Camera.objects.get(name="A").pk)
+    last = Change.objects.latest("revision").revision
+
+    plan = apply(json.dumps(rows), Format.JSON)
+
+    assert (outcomes(plan), plan.new_sites) == (["change", "unchanged", "create"], ["New"])
+    changes = list(Change.objects.filter(revision__gt=last).order_by("revision"))
+    assert [(change.name, change.kind) for change in changes] == [("A", "updated"), ("D", "created")]
+    assert changes[0].diff.keys() == {"connection_string", "site"}
+    assert changes[0].diff["connection_string"] == {"changed": True}
+    a = Camera.objects.get(name="A")
+    assert (a.generation, a.revision, a.address) == (2, last + 1, "10.0.0.6:554")
+    assert actions.reveal_connection_string(camera=a, by=AUTHOR, now=NOW) == OTHER_URL
+    assert Camera.objects.get(name="D").vitals.accepted_count == 0  # type: ignore[attr-defined]
+    assert apply(json.dumps(rows), Format.JSON).writes is False
+    assert Change.objects.latest("revision").revision == last + 2
+
+
+@pytest.mark.parametrize("meanwhile", ["changed", "deleted", "made"])
+def test_a_plan_that_no_longer_fits_is_refused_and_shown_anew(meanwhile: str) -> None:
+    camera = make_camera("Gate")
+    rows = [{"name": "Gate", "location": "roof"}, {"name": "New", "connection_string": URL}]
+    prepared = read_upload(Upload(json.dumps(rows).encode(), "x.json"))
+    shown = prepared.plan(ANNA)
+    if meanwhile == "changed":
+        actions.update_camera(
+            camera_id=camera.pk,
+            values=clean_camera({"notes": "theirs"}, stored_redacted=""),
+            by=AUTHOR,
+            now=NOW,
+        )
+    elif meanwhile == "deleted":
+        actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)
+    else:
+        make_camera("New")
+    count, last = Camera.objects.count(), Change.objects.latest("revision").revision
+
+    with pytest.raises(PlanOutdated):
+        import_plan.apply_plan(lambda: prepared.plan(ANNA), fingerprint=shown.fingerprint, by=AUTHOR, now=NOW)
+
+    assert (Camera.objects.count(), Change.objects.latest("revision").revision) == (count, last)
+
+
+def test_a_frigate_file_leaves_alone_what_it_cannot_hold() -> None:
+    camera = make_camera("yard", zone_config=ZONES, notes="keep", desired_state="running")
+    text = export(Format.FRIGATE, True).replace("0.3333333333", "0.333333")
+
+    apply(text.replace("10.0.0.5", "10.0.0.7"), Format.FRIGATE)
+
+    stored = Camera.objects.get()
+    assert (stored.address, stored.zone_config, stored.notes) == ("10.0.0.7:554", camera.zone_config, "keep")
+
+
+@pytest.mark.parametrize("count", [1, 50])
+def test_planning_and_doing_take_as_many_queries_for_one_camera_as_for_fifty(count: int) -> None:
+    for number in range(count):
+        make_camera(f"old {number}")
+    rows = [{"name": f"old {n}", "location": "roof"} for n in range(count)]
+    rows += [{"name": f"new {n}", "connection_string": URL, "site": "New"} for n in range(count)]
+    prepared = read_upload(Upload(json.dumps(rows).encode(), "x.json"))
+
+    with CaptureQueriesContext(connection) as planning:
+        plan = prepared.plan(ANNA)
+    with CaptureQueriesContext(connection) as doing:
+        import_plan.apply_plan(lambda: prepared.plan(ANNA), fingerprint=plan.fingerprint, by=AUTHOR, now=NOW)
+
+    assert len(planning) == 2
+    assert [query["sql"] for query in doing if "SAVEPOINT" not in query["sql"]][25:] == []
+    assert Camera.objects.filter(location="roof").count() == count
+
+
+# --- Files that are none ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("source", "data", "told"),
+    [
+        (Format.CSV, b"", "empty"),
+        (Format.CSV, b" \n\n", "empty"),
+        (Format.CSV, b"name,connection_string\n", "names no camera"),
+        (Format.CSV, b"\x89PNG\r\n\x1a\n\0\0", "not text in UTF-8"),
+        (Format.CSV, b"name\n\0\n", "binary"),
+        (Format.CSV, "name\nTür\n".encode("latin-1"), "line 2"),
+        (Format.CSV, "name\nTür\n".encode("utf-16"), "UTF-16"),
+        (Format.CSV, b"name,colour\nA,red\n", "“colour” (column 2)"),
+        (Format.CSV, b"A,rtsp://u:hunter2@h/p\n", "(column 2)"),
+        (Format.CSV, b"name,Name\nA,B\n", "twice: name"),
+        (Format.CSV, b'name\nA\n"B\n', "Line 3"),
+        (Format.CSV, b'name\n"A"hunter2\n', "Line 2"),
+        pytest.param(Format.CSV, b"name\n" + b"x" * 2_000_000, "too large", id="a cell of 2 MB"),
+        (Format.JSON, b"{", "not JSON"),
+        (Format.JSON, b'{"cameras": {}}', "choose the format Frigate"),
+        (Format.JSON, b"[]", "names no camera"),
+        (Format.JSON, b'[{"name": "A", "name": "B"}]', "twice"),
+        (Format.JSON, b'[{"name": NaN}]', "NaN"),
+        pytest.param(Format.JSON, b"[" * 100_000, "nested", id="nested"),
+        (Format.JSON, b'[{"name": "\\ud800"}]', "surrogate"),
+        pytest.param(Format.JSON, b"[" + b"{}," * 20_000 + b"{}]", "at most 20,000", id="20,001 rows"),
+        pytest.param(Format.JSON, b" " * (MAX_FILE_BYTES + 1), "larger than 32 MiB", id="too large"),
+    ],
+)  # fmt: skip
+def test_a_file_that_is_not_what_it_says_is_refused_as_a_whole(source: Format, data: bytes, told: str) -> None:
+    with pytest.raises(UnreadableFile) as refused:
+        read_upload(Upload(data, "file", source))
+
+    assert told in str(refused.value)
+    assert "hunter2" not in str(refused.value)
+
+
+def test_rows_of_json_name_the_field_that_is_unknown() -> None:
+    plan = plan_of('[{"name": "A", "connection_string": "rtsp://h/p", "color": 1, "p w:d": 2}, 7]', Format.JSON)
+
+    told = [[(fault.field, fault.detail) for fault in step.faults] for step in plan.steps]
+    assert told == [
+        [("“color”", "There is no such field."), ("(no plain name)", "There is no such field.")],
+        [("", "Must be a JSON object."), ("name", "Is required.")][:1],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "source"),
+    [
+        ("a.CSV", b"{", Format.CSV),
+        ("a.tsv", b"", Format.CSV),
+        ("a.json", b"", Format.JSON),
+        ("config.yml", b"[", Format.FRIGATE),
+        ("-", b"\xef\xbb\xbf [", Format.JSON),
+        ("-", b"mqtt: {}\ncameras:\n", Format.FRIGATE),
+        ("-", b"name,site", Format.CSV),
+    ],
+)
+def test_the_format_is_recognised(name: str, data: bytes, source: Format) -> None:
+    assert recognise(name, data) is source
+
+
+# --- The commands -----------------------------------------------------------------------------------------
+
+
+def write(folder: Path, name: str, text: str) -> str:
+    (folder / name).write_text(text, encoding="utf-8")
+    return str(folder / name)
+
+
+def test_the_command_shows_the_plan_and_stores_it_only_when_told_to(tmp_path: Path, capsys: Any) -> None:
+    make_camera("Gate")
+    file = write(tmp_path, "a.csv", csv_of({"name": "Gate", "connection_string": OTHER_URL}, {"name": "N\x1b[31m", "connection_string": URL})[:-1].replace("N\x1b[31m", "New"))  # fmt: skip
+
+    call_command("import_cameras", file, "--dry-run")
+    with pytest.raises(CommandError, match="Give --yes"):
+        call_command("import_cameras", file)
+    assert Camera.objects.count() == 1
+    call_command("import_cameras", file, "--yes")
+
+    told = capsys.readouterr().out
+    assert "change    line 2: Gate" in told
+    assert "connection_string: rtsp://user:***@10.0.0.5:554/stream → rtsp://user:***@10.0.0.6/b" in told
+    assert "1 to create, 1 to change, 0 unchanged, 0 refused." in told
+    assert SECRET not in told
+    assert "an0ther-secret" not in told
+    assert Camera.objects.count() == 2
+    assert Change.objects.latest("revision").by == "command:import_cameras"
+
+
+def test_the_command_names_refused_rows_and_exits_with_1(tmp_path: Path, capsys: Any) -> None:
+    file = write(
+        tmp_path, "a.json", json.dumps([{"name": "\x1b[31mred\u202e"}, {"name": "B", "connection_string": URL}])
+    )
+
+    with pytest.raises(CommandError, match="Nothing was stored") as refused:
+        call_command("import_cameras", file, "--yes")
+
+    told = capsys.readouterr().out
+    assert refused.value.returncode == 1
+    assert "refused   item 1: \\x1b[31mred\\u202e" in told
+    assert "          connection_string: Is required." in told
+    assert "\x1b" not in told
+    assert Camera.objects.count() == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["/nowhere/at/all.csv"], "cannot be read"),
+        (["FILE", "--site", "Nowhere"], "no site with this name"),
+        (["FILE", "--format", "json"], "not JSON"),
+    ],
+)
+def test_the_command_says_what_it_was_given_wrong(tmp_path: Path, arguments: list[str], told: str) -> None:
+    file = write(tmp_path, "a.csv", "name\nA\n")
+
+    with pytest.raises(CommandError, match=told):
+        call_command("import_cameras", *[argument.replace("FILE", file) for argument in arguments])
+
+
+def test_placeholders_come_from_the_environment_of_the_command(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "FRIGATE_SECRET").write_text("from-a-file\n")
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(tmp_path))
+    monkeypatch.setenv("FRIGATE_USER", "viewer")
+    file = write(tmp_path, "a.yml", "cameras:\n  yard:\n    ffmpeg:\n      inputs:\n        - path: rtsp://{FRIGATE_USER}:{FRIGATE_SECRET}@h/p\n")  # fmt: skip
+
+    call_command("import_cameras", file, "--yes", "--site", make_site("North").name)
+
+    camera = Camera.objects.get()
+    assert actions.reveal_connection_string(camera=camera, by=AUTHOR, now=NOW) == "rtsp://viewer:from-a-file@h/p"
+    assert (camera.site.name if camera.site else "", camera.desired_state) == ("North", "stopped")
+
+
+def test_an_exported_file_is_for_its_owner_alone(tmp_path: Path, capsys: Any) -> None:
+    make_camera("Gate", site=make_site("North"))
+    make_camera("Other")
+    file = tmp_path / "cameras.json"
+    file.touch(0o644)
+
+    call_command("export_cameras", "--format", "json", "--with-credentials", "--site", "North", "-o", str(file))
+
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert [(one["name"], one["connection_string"]) for one in json.loads(file.read_text())] == [("Gate", URL)]
+    assert AuditEntry.objects.get(action=exports.REVEALED).by == "command:export_cameras"
+    assert SECRET not in capsys.readouterr().out
+    with pytest.raises(CommandError, match="Give --with-credentials"):
+        call_command("export_cameras", "--format", "frigate")
