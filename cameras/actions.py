@@ -101,7 +101,10 @@ def save_cameras(
         sites = {camera.site_id for camera in (*cameras, *made) if camera.site_id}
         if len(Site.objects.select_for_update(no_key=True).filter(pk__in=sites).order_by("pk")) < len(sites):
             raise InvalidIntent([FieldError("site", "There is no site with this id.")])
-        Camera.objects.bulk_update(cameras, sorted(columns), batch_size=200)
+        # The rows are there and locked. `bulk_update` takes ten times as long for ten thousand.
+        Camera.objects.bulk_create(
+            cameras, update_conflicts=True, unique_fields=["id"], update_fields=sorted(columns), batch_size=500
+        )
         Camera.objects.bulk_create(made, batch_size=500)
 
 

@@ -36,13 +36,24 @@ class Match:
     def site(self) -> UUID | str | None:
         return self.site_name or self.site_id
 
+    @property
+    def identity(self) -> tuple[object, ...]:
+        """Differs as soon as the row means something else, or its camera has changed."""
+        camera = self.camera
+        return camera and camera.pk, camera and camera.revision, self.camera_id, self.site, tuple(self.faults)
+
 
 class Registry:
-    """The cameras and sites that rows may mean. `default_site` is for rows that name none."""
+    """The cameras and sites that rows may mean. `site` is for rows that name none.
 
-    def __init__(self, rows: Sequence[Row], principal: Principal, default_site: Site | None = None) -> None:
+    Without `whole`, of a camera only what identifies it is read.
+    """
+
+    def __init__(
+        self, rows: Sequence[Row], principal: Principal, site: Site | None = None, *, whole: bool = True
+    ) -> None:
         self.principal = principal
-        self.default_site_id = principal.site_id or (default_site.pk if default_site else None)
+        self.default_site_id = principal.site_id or (site.pk if site else None)
         self.may_make_sites = principal.has_perm("cameras.add_site") and not principal.is_bound
         self.site_ids = dict(Site.objects.visible_to(principal).values_list("name", "pk"))
         self.site_names = {site_id: name for name, site_id in self.site_ids.items()}
@@ -50,6 +61,8 @@ class Registry:
         ids = {camera_id for row in rows if (camera_id := parse_uuid(row.values.get("id")))}
         names = {name for row in rows if (name := same_name(row.values.get("name")))}
         visible = Camera.objects.visible_to(principal)
+        if not whole:
+            visible = visible.only("pk", "name", "site_id", "revision")
         self.by_id: dict[UUID, Camera] = {}
         for chunk in _chunks(ids):
             self.by_id.update(visible.in_bulk(chunk))

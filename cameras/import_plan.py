@@ -1,7 +1,7 @@
 """What a file would do to the cameras, before anything is written; and doing it, all or nothing.
 
-`make_plan` judges each row by the rules of the fields; `apply_plan` makes the plan anew inside its transaction,
-and refuses where that is not the plan that was shown. Must not import doors.
+`make_plan` judges each row by the rules of the fields; `apply_plan` refuses a plan that is not the one that was
+shown, or whose cameras have changed. Must not import doors.
 """
 
 import enum
@@ -62,6 +62,8 @@ class Step:
 @dataclass(slots=True)
 class Plan:
     steps: list[Step]
+    principal: Principal
+    site: Site | None = None
 
     def having(self, outcome: Outcome) -> list[Step]:
         return [step for step in self.steps if step.outcome is outcome]
@@ -97,11 +99,7 @@ class Plan:
 
 
 class PlanOutdated(Exception):
-    """The cameras have changed since the plan was shown; `plan` is what the file would do now."""
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__("Cameras have changed since the plan was made; nothing was stored.")
-        self.plan = plan
+    """The cameras have changed since the plan was shown: make it anew, and show that."""
 
 
 class PlanRefused(Exception):
@@ -118,21 +116,24 @@ def make_plan(
     registry = Registry(rows, principal, site)
     steps = [_step(row, registry, same_zones) for row in rows]
     _refuse_doubles(steps)
-    return Plan(steps)
+    return Plan(steps, principal, site)
 
 
-def apply_plan(make: Callable[[], Plan], *, fingerprint: str, by: Author, now: datetime) -> Plan:
-    """Do what was shown: `make` plans anew, and the plan must have the fingerprint. One change of the fleet.
+def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> None:
+    """Do what was shown under the fingerprint, as one change of the fleet.
 
-    Raises PlanOutdated, PlanRefused, and InvalidIntent for what others removed in this very moment.
+    The rules took their time before; the transaction only sees that all rows still mean what they meant.
+    Raises PlanOutdated, PlanRefused, and InvalidIntent for a site that others remove in this very moment.
     """
+    if plan.fingerprint != fingerprint:
+        raise PlanOutdated
+    if plan.is_refused:
+        raise PlanRefused
     with record_changes(by=by, now=now):
         _one_import_at_a_time()
-        plan = make()
-        if plan.fingerprint != fingerprint:
-            raise PlanOutdated(plan)
-        if plan.is_refused:
-            raise PlanRefused
+        registry = Registry([step.row for step in plan.steps], plan.principal, plan.site, whole=False)
+        if any(registry.match(step.row).identity != step.match.identity for step in plan.steps):
+            raise PlanOutdated
         sites = {
             name: actions.register_site(values=clean_site({"name": name}, new=True), by=by, now=now).pk
             for name in plan.new_sites
@@ -149,8 +150,7 @@ def apply_plan(make: Callable[[], Plan], *, fingerprint: str, by: Author, now: d
                 now=now,
             )
         except actions.StaleRevision:
-            raise PlanOutdated(make()) from None
-    return plan
+            raise PlanOutdated from None
 
 
 def _one_import_at_a_time() -> None:

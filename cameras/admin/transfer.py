@@ -75,9 +75,10 @@ class TransferPages:
             words = gettext("The plan is more than an hour old, or not yours. Choose the file again.")
             messages.error(request, words)
             return HttpResponseRedirect(request.path)
+        plan = prepared.plan(principal)
         try:
-            plan = apply_plan(
-                lambda: prepared.plan(principal),
+            apply_plan(
+                plan,
                 fingerprint=request.POST.get("fingerprint", ""),
                 by=author_of(request, "admin"),
                 now=now_of(request),
@@ -147,9 +148,7 @@ class TransferPages:
 
     def _page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}
-        response = TemplateResponse(request, f"admin/cameras/{name}.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return TemplateResponse(request, f"admin/cameras/{name}.html", context)
 
 
 def _owner(principal: Principal) -> str:
@@ -190,5 +189,4 @@ def _download(text: str, target: Format) -> HttpResponse:
     content_type = formats.CONTENT_TYPES.get(target, formats.YAML_CONTENT_TYPE)
     response = HttpResponse((MARK if target is Format.CSV else "") + text, content_type=content_type)
     response["Content-Disposition"] = f'attachment; filename="cameras{formats.SUFFIXES[target]}"'
-    response["Cache-Control"] = "no-store"
     return response

@@ -64,9 +64,7 @@ class Command(CommandWithEpilog):
         if not yes and not _agreed():
             raise CommandError("Nothing was stored. Give --yes to store it without being asked.")
         try:
-            apply_plan(
-                lambda: prepared.plan(PRINCIPAL), fingerprint=plan.fingerprint, by=AUTHOR, now=timezone.now()
-            )
+            apply_plan(plan, fingerprint=plan.fingerprint, by=AUTHOR, now=timezone.now())
         except (PlanOutdated, InvalidIntent):
             raise CommandError("Cameras were changed meanwhile; nothing was stored. Run it again.") from None
         self.stdout.write("Stored.")
