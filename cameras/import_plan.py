@@ -236,14 +236,29 @@ def _shown(step: Step, before: Mapping[str, Any], registry: Registry) -> dict[st
             return getattr(value, "redacted", value)
         return registry.site_names.get(value, value) if name == "site" and value else value
 
-    after = dict(step.values)
+    before, after = dict(before), dict(step.values)
     if "site" in after:
         after["site"] = step.match.site
+    if "zone_config" in after:
+        before["zone_config"], after["zone_config"] = _zones_in_words(
+            before.get("zone_config"), after["zone_config"]
+        )
     return {
         name: {"before": worded(name, before.get(name)), "after": worded(name, value)}
         for name, value in after.items()
-        if before or (name != "name" and value not in (None, "", {}))
+        if step.match.camera or (name != "name" and value not in (None, "", {}))
     }
+
+
+def _zones_in_words(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, str]:
+    """The names of the zones, and which of them are drawn anew."""
+    known = {zone["id"]: zone for zone in before["features"]} if before else {}
+    told = [
+        zone["properties"]["name"] + (" (changed)" if known.get(zone["id"], zone) != zone else "")
+        for zone in after["features"]
+    ]
+    was, will = ", ".join(zone["properties"]["name"] for zone in known.values()), ", ".join(told)
+    return was, will if before is None or was != will else f"{will} (in another picture)".strip()
 
 
 def _refuse_doubles(steps: Sequence[Step]) -> None:

@@ -58,9 +58,15 @@ def read(section: Any, frame: Frame | None) -> Zones:
                 faults.append(Fault(f"{path}.coordinates", str(error)))
             names[key] = str(zone.get("friendly_name") or key)
     in_pixels = {key for key, points in outlines.items() if any(max(point) > 1 + OUTSIDE for point in points)}
+    if frame and any(x > frame.width + 1 or y > frame.height + 1 for key in in_pixels for x, y in outlines[key]):
+        remarks.append(f"Zones lie outside the {frame.width} by {frame.height} pixels of detect: kept in pixels.")
+        frame = None
     if in_pixels and not frame and len(in_pixels) < len(outlines):
         faults += [
-            Fault(f"zones.{key}.coordinates", "Is in pixels: the width and height under detect are needed.")
+            Fault(
+                f"zones.{key}.coordinates",
+                "Is in pixels: the width and height under detect that it was drawn for are needed.",
+            )
             for key in sorted(in_pixels)
         ]
     if frame:

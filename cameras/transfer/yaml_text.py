@@ -64,8 +64,9 @@ def read(text: str) -> Any:
     except UnreadableFile:
         if "\t" not in text:
             raise
-        # A tab between words is not YAML, but people's editors put it there; one that indents stays a fault.
-        return _read(re.sub(r"(?<=[^\s])[ ]*\t[ \t]*", " ", text))
+        # A tab between words or before a comment is not YAML, but editors put it there; one that indents stays a
+        # fault.
+        return _read(re.sub(r"(?m)^[ \t]*\t[ \t]*(?=#|$)|(?<=[^\s])[ ]*\t[ \t]*", " ", text))
 
 
 def dump(value: Any) -> str:

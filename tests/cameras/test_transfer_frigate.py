@@ -111,7 +111,7 @@ ADDRESSES = {
     ),
     "anchors, a merge, odd indents, tabs before comments": (
         "x: &roles\n- detect\ny: &cam\n    ffmpeg:\n          inputs:\n          - {path: rtsp://10.9.8.7/a, roles: *roles}\n"
-        "cameras:\n    yard:\n      <<: *cam\n      enabled: true\t# on\n",
+        "cameras:\n\t# the yard\n    yard:\n      <<: *cam\n\t\n      enabled: true\t# on\n",
         "rtsp://10.9.8.7/a",
     ),
     "what only Frigate understands, passed over": (
@@ -247,6 +247,19 @@ def test_pixels_stay_pixels_where_nothing_tells_the_size_of_the_picture() -> Non
 
     assert zones_of(row) == {"a": [[0, 461], [3, 0], [1919, 0], [0, 461]]}
     assert row.values["zone_config"]["units"] == "pixels"
+
+
+def test_pixels_of_another_picture_than_detect_s_stay_pixels_and_the_plan_says_so() -> None:
+    """As in the reference of 0.12, whose example has a zone below its own picture."""
+    row = read_one(
+        "detect: {width: 1280, height: 720}\n"
+        + DIRECT.format(path="rtsp://h/p")
+        + "    zones:\n      front_steps:\n        coordinates: 545,1077,747,939,788,805\n"
+    )
+
+    assert zones_of(row) == {"front_steps": [[545, 1077], [747, 939], [788, 805], [545, 1077]]}
+    assert row.values["zone_config"].keys() == {"type", "units", "features"}
+    assert "1280 by 720" in row.remarks[0]
 
 
 def test_a_zone_keeps_its_key_and_its_friendly_name_and_one_that_is_off_is_left_out() -> None:
