@@ -17,7 +17,7 @@ from django.db import connection
 
 from cameras import actions, credentials
 from cameras.changes import diff_of, record_changes
-from cameras.import_match import Match, Registry
+from cameras.import_match import Match, Registry, same_name
 from cameras.intent import InvalidIntent, clean_camera, clean_site
 from cameras.models import Camera, Site
 from cameras.transfer.rows import Fault, Row
@@ -271,7 +271,7 @@ def _refuse_doubles(steps: Sequence[Step]) -> None:
         elif not match.faults:
             if match.camera_id:
                 groups[match.camera_id].append(step)
-            groups[(match.site, step.name.strip())].append(step)
+            groups[(match.site, same_name(step.name))].append(step)
     for key, group in groups.items():
         told_apart = isinstance(key, tuple) and all(step.match.camera_id for step in group)
         if len(group) > 1 and not told_apart:

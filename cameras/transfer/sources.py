@@ -24,6 +24,8 @@ _RESTREAM = re.compile(
 _LOGIN = re.compile(r"(rtsps?://[^:/?#@\s]*:)(.*)(@[^@]*)", re.IGNORECASE | re.DOTALL)
 _NOT_IN_A_PASSWORD = re.compile(r"%(?![0-9A-Fa-f]{2})|[/?#\[\]<>{}@\\^|`\"\s]")
 _DEFAULT_PORT = "8554"
+# Streams that are copies of streams.
+MAX_DETOURS = 50
 
 
 class NoSource(ValueError):
@@ -60,7 +62,7 @@ class Restreams:
         return next(self._addresses(name, set()), None)
 
     def _addresses(self, name: str, seen: set[str]) -> Iterator[str]:
-        if name in seen:
+        if name in seen or len(seen) > MAX_DETOURS:
             return
         seen.add(name)
         sources = self.streams.get(name)
