@@ -139,7 +139,9 @@ def test_a_configuration_imports_without_a_hand_s_touch(text: str, address: str)
         '{yard: "ffmpeg:http://10.9.8.7/flv?user=u&password=p#video=h264#hardware"}',
         '{yard: ["exec:ffmpeg -i /media/x.mp4 -f rtsp {{output}}", "ffmpeg:yard#audio=opus"]}',
         '{yard: ["ffmpeg:other"], other: ["ffmpeg:yard"]}',
-        pytest.param("{yard: n0, " + ", ".join(f"n{n}: n{n + 1}" for n in range(3_000)) + "}", id="a long way round"),
+        pytest.param(
+            "{yard: n0, " + ", ".join(f"n{n}: n{n + 1}" for n in range(3_000)) + "}", id="a long way round"
+        ),
         "{another: rtsp://10.9.8.7/a}",
         "",
     ],
