@@ -55,7 +55,10 @@ class ImportForm(forms.Form):
         queryset=Site.objects.none(),
         required=False,
         empty_label=_("As the file says"),
-        help_text=_("For cameras that name no site in the file; a Frigate configuration names none."),
+        help_text=_(
+            "For cameras that name no site in the file. A Frigate configuration names none: choose one where there"
+            " are several Frigates, so that cameras of the same name are told apart."
+        ),
         widget=UnfoldAdminSelectWidget,
     )
 

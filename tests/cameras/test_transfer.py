@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
@@ -550,3 +550,18 @@ def test_an_exported_file_is_for_its_owner_alone(tmp_path: Path, capsys: Any) ->
     assert SECRET not in capsys.readouterr().out
     with pytest.raises(CommandError, match="Give --with-credentials"):
         call_command("export_cameras", "--format", "frigate")
+
+
+def test_a_database_that_is_busy_is_told_and_stores_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(**values: Any) -> None:
+        raise OperationalError("canceling statement due to lock timeout")
+
+    monkeypatch.setattr(actions, "save_cameras", busy)
+    file = write(tmp_path, "a.csv", csv_of({"name": "New", "connection_string": URL, "site": "Harbour"}))
+
+    with pytest.raises(CommandError, match="busy"):
+        call_command("import_cameras", file, "--yes")
+
+    assert (Camera.objects.count(), Site.objects.count()) == (0, 0)

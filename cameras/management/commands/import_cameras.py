@@ -17,6 +17,7 @@ from cameras.transfer import formats
 from cameras.transfer.rows import MAX_FILE_BYTES, UnreadableFile
 from controlplane.access.principals import ADMINISTRATOR, Author, Principal
 from controlplane.commands import CommandWithEpilog
+from controlplane.problems import DATABASE_AWAY
 
 AUTHOR = Author("command:import_cameras", "command")
 PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR)
@@ -67,6 +68,10 @@ class Command(CommandWithEpilog):
             apply_plan(plan, fingerprint=plan.fingerprint, by=AUTHOR, now=timezone.now())
         except (PlanOutdated, InvalidIntent):
             raise CommandError("Cameras were changed meanwhile; nothing was stored. Run it again.") from None
+        except DATABASE_AWAY as error:
+            raise CommandError(
+                f"The database is away or busy ({type(error).__name__}); nothing was stored. Run it again."
+            ) from None
         self.stdout.write("Stored.")
 
 
