@@ -4,6 +4,7 @@ import os
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,9 @@ SWITCHES = [
     "--no-first-run",
 ]
 PASSWORD = "a-password-for-one-test"
+
+AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
+AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
 
 
 @pytest.fixture(scope="session")
@@ -78,3 +82,28 @@ def administrator(tab: Page, groups: None) -> Page:
     tab.get_by_role("button", name="Log in").click()
     tab.wait_for_url("**/admin/")
     return tab
+
+
+def axe_violations(page: Page) -> list[str]:
+    """What axe-core finds against WCAG 2.1 A and AA on the page as it stands, in light and in dark.
+
+    One text for each element, with the look, the rule and where it is; leaves the page in light.
+    """
+    found = []
+    page.evaluate(AXE)
+    for look in ("dark", "light"):
+        wear(page, look)
+        for rule in page.evaluate("rules => axe.run(rules).then(result => result.violations)", AXE_RULES):
+            for node in rule["nodes"]:
+                why = node["failureSummary"].partition("\n")[2].strip().partition("\n")[0]
+                found.append(f"{look}: {rule['id']} at {node['target'][-1]}: {why}")
+    return found
+
+
+def wear(page: Page, look: str) -> None:
+    """Switch the admin to `light` or `dark`, as its menu does, and wait until the colours have settled."""
+    page.evaluate("look => Alpine.$data(document.documentElement).switchTheme(look)", look)
+    page.wait_for_function("look => document.documentElement.classList.contains(look)", arg=look)
+    page.evaluate(
+        "document.getAnimations().forEach(running => running instanceof CSSTransition && running.finish())"
+    )
