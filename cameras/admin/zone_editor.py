@@ -1,13 +1,12 @@
 """Zones drawn by hand: the textarea that a script turns into an editor, and the two questions that it asks.
 
-The script never judges: whether zones are valid, and in which words they are not, `cameras.geometry` tells. Must not
-write anything; the form around it saves.
+The script never judges: whether zones are valid, and in which words they are not, `cameras.geometry` tells.
+Must not write anything; the form around it saves.
 """
 
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.forms import Media
 from django.forms.widgets import Script
 from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.template.loader import render_to_string
@@ -40,9 +39,8 @@ TEXTS = {
     "cannot_draw": _("This JSON cannot be drawn. Put it right below, or undo."),
     "checking": _("Checking…"),
     "copied": _("Copied from {camera}: {count}. Undo takes them back."),
-    "copy_all": _("Copy the zones of {camera}, {site}: {count}"),
     "delete_point": _("Delete point {number}"),
-    "drawing_first": _("Click or tap where the shape begins. With the keyboard: arrows move the cross, Space sets a point."),
+    "drawing_first": _("Click or tap where it begins. By keyboard: arrows move the cross, Space sets a point."),
     "drawing_area": _("{count} set. Close it on the first point, or press Enter. Escape cancels."),
     "drawing_line": _("{count} set. End it on the last point, or press Enter. Escape cancels."),
     "exclusion": _("Exclusion"),
@@ -70,6 +68,7 @@ TEXTS = {
     "valid": _("Valid. Zones: {count}"),
     "x_of": _("x of point {number}"),
     "y_of": _("y of point {number}"),
+    "zones": _("Zones: {count}"),
     "zone_gone": _("{name} is deleted. Undo brings it back."),
 }  # fmt: skip
 
@@ -77,12 +76,9 @@ TEXTS = {
 class ZoneEditor(UnfoldAdminTextareaWidget):
     """A textarea of GeoJSON, which stays what is sent; with a script the zones are drawn instead of typed."""
 
-    @property
-    def media(self) -> Media:
-        return Media(
-            css={"screen": ["cameras/zone_editor/zone_editor.css"]},
-            js=[Script("cameras/zone_editor/main.js", type="module")],
-        )
+    class Media:
+        css = {"screen": ["cameras/zone_editor/zone_editor.css"]}
+        js = [Script("cameras/zone_editor/main.js", type="module")]
 
     def render(self, name: str, value: Any, attrs: Any = None, renderer: Any = None) -> SafeString:
         textarea = super().render(name, value, attrs, renderer)

@@ -28,6 +28,8 @@ PASSWORD = "a-password-for-one-test"
 
 AXE = (Path(__file__).parent / "vendor" / "axe.min.js").read_text(encoding="utf-8")
 AXE_RULES = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
+# Faults of packages, by rule and a part of the selector: Select2, as Django brings it, names its empty box by nothing.
+AXE_UPSTREAM = [("aria-input-field-name", "select2")]
 
 
 @pytest.fixture(scope="session")
@@ -61,7 +63,7 @@ def tab(chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
         context.set_default_timeout(15_000)
         tab = context.new_page()
         tab.on("console", lambda line: line.type == "error" and faults.append(f"{tab.url}: {line.text}"))
-        tab.on("pageerror", lambda error: faults.append(f"{tab.url}: {error}"))
+        tab.on("pageerror", lambda error: faults.append(f"{tab.url}: {error.stack}"))
         tab.on("dialog", lambda dialog: (faults.append(f"{tab.url}: a dialog"), dialog.dismiss()))
         inside = (live_server.url, "data:")
         tab.on("request", lambda asked: asked.url.startswith(inside) or faults.append(f"asked {asked.url}"))
@@ -95,8 +97,11 @@ def axe_violations(page: Page) -> list[str]:
         wear(page, look)
         for rule in page.evaluate("rules => axe.run(rules).then(result => result.violations)", AXE_RULES):
             for node in rule["nodes"]:
+                where = node["target"][-1]
+                if any(rule["id"] == known and part in where for known, part in AXE_UPSTREAM):
+                    continue
                 why = node["failureSummary"].partition("\n")[2].strip().partition("\n")[0]
-                found.append(f"{look}: {rule['id']} at {node['target'][-1]}: {why}")
+                found.append(f"{look}: {rule['id']} at {where}: {why}")
     return found
 
 

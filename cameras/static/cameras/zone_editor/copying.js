@@ -52,7 +52,7 @@ export class Copying {
     const site = camera.site || texts.say("no_site");
     const button = element(
       "button",
-      {type: "button", className: "ze-other", ariaLabel: texts.say("copy_all", {camera: camera.name, site, count})},
+      {type: "button", className: "ze-other"},
       thumbnail(picture),
       element(
         "span",
@@ -60,7 +60,7 @@ export class Copying {
         element("bdi", {textContent: camera.name}),
         element("bdi", {className: "ze-kind", textContent: site}),
       ),
-      element("span", {className: "ze-count", textContent: count}),
+      element("span", {className: "ze-count", textContent: texts.say("zones", {count})}),
     );
     button.addEventListener("click", () => this.#copy(camera, picture));
     return element("li", {}, button);

@@ -1,5 +1,7 @@
 // A picture under the zones, which somebody chose or dropped in. It is decoded and drawn here, and goes nowhere.
 
+import {element} from "./dom.js";
+
 export class Still {
   size = null;
   #bitmap = null;
@@ -7,7 +9,9 @@ export class Still {
   constructor(editor) {
     this.editor = editor;
     this.canvas = editor.part("still");
-    const file = editor.part("file");
+    // Made here and marked, else unfold takes it for a file field of the form.
+    const file = element("input", {type: "file", accept: "image/*", hasChangeListener: true});
+    editor.part("file").append(file);
     const stage = editor.part("stage");
     file.addEventListener("change", () => {
       if (file.files[0]) this.show(file.files[0]);
