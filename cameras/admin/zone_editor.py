@@ -52,6 +52,7 @@ TEXTS = {
     "no_picture": _("This file is no picture that the browser can show."),
     "no_site": _("no site"),
     "no_zones": _("No zones: the whole picture counts."),
+    "not_valid": _("Not valid. Faults: {count}"),
     "not_checked": _("The check does not answer just now; saving checks all the same."),
     "place": _("{x}, {y}"),
     "point": _("Point {number} of {count} of {name}: {x}, {y}"),

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from cameras.admin import json_text
+from cameras.geometry import InvalidZones, canonical_zones
 from cameras.models import Camera
 from tests.browser.conftest import axe_violations
 from tests.factories import make_camera, make_site
@@ -201,9 +203,12 @@ def test_a_refused_zone_is_told_in_the_servers_words_and_cannot_be_missed(admini
     editor.click((0.2, 0.1), (0.4, 0.5), (0.4, 0.1), (0.2, 0.5))
     editor.button("Finish").click()
 
-    words = 'Zone 2 ("Area 1"): its edges cross or overlap at (0.3, 0.3); redraw it there.'
+    with pytest.raises(InvalidZones) as refused:
+        canonical_zones(collection(*editor.typed()))
+    words = refused.value.problems[0].detail
+    assert words.startswith('Zone 2 ("Area 1"): its edges cross or overlap at (0.')
     expect(administrator.get_by_role("button", name=words)).to_be_visible()
-    expect(editor.verdict).to_have_text("These zones cannot be saved yet")
+    expect(editor.verdict).to_have_text("Not valid. Faults: 1")
     expect(editor.picture.get_by_role("button", name="Area 1, Area. Points: 4. Not valid")).to_be_visible()
     assert axe_violations(administrator) == []
     administrator.get_by_role("button", name="Save", exact=True).click()
@@ -292,6 +297,27 @@ def test_what_is_typed_as_json_is_drawn_on_a_phone_too_and_a_hostile_name_does_n
     administrator.get_by_text("Keyboard, mouse and touch").click()
     assert axe_violations(administrator) == []
     assert administrator.evaluate("document.documentElement.scrollWidth") <= 390
+
+    editor.picture.scroll_into_view_if_needed()
+    before, (x, y) = editor.ring(), editor.spot(*(0.5, 0.5))
+    handle = editor.point(1).locator(".ze-hit").bounding_box()
+    assert handle
+    finger = administrator.context.new_cdp_session(administrator)
+    start = {"x": handle["x"] + handle["width"] / 2, "y": handle["y"] + handle["height"] / 2}
+    for kind, points in [("touchStart", [start]), ("touchMove", [{"x": x, "y": y}]), ("touchEnd", [])]:
+        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    expect(editor.button("Undo")).to_be_enabled()
+    assert editor.ring()[1:] == before[1:]
+    assert editor.ring()[0] == pytest.approx([640, 360], abs=4)
+    assert all(type(number) is int for number in editor.ring()[0]), "pixels are whole"
+
+    zones_js = "/static/cameras/zone_editor/zones.js"
+    same = f"text => import('{zones_js}').then(({{read, write}}) => write(read(text)) === text)"
+    rings = [[[0, 0], [1, 0], [1, 1], [0, 0]], [[0.5, 0.2], [0.8, 0.2], [0.8, 0.5], [0.5, 0.2]]]
+    holed = SQUARE | {"geometry": {"type": "Polygon", "coordinates": rings}}
+    for value in (collection(holed), collection(units="pixels", frame={"width": 704, "height": 576}), {}, stored):
+        assert administrator.evaluate(same, json_text.pretty(canonical_zones(value)))
+
     small = """() => [...document.querySelectorAll(".ze :is(button, input, select, summary, .ze-point, .ze-middle)")]
         .map((target) => [target.labels?.[0] ?? target, target])
         .filter(([target]) => Math.min(target.getBoundingClientRect().width, target.getBoundingClientRect().height) < 24)

@@ -15,6 +15,9 @@ import {Validity} from "./validity.js";
 import {View, between, extentOf} from "./view.js";
 import * as zones from "./zones.js";
 
+// A frame of 100,000 by 1 is allowed, and nobody could draw on it.
+const MOST_OBLONG = 5;
+
 export class Editor {
   selected = null;
   draft = null;
@@ -271,8 +274,8 @@ export class Editor {
     const known = picture.units === zones.NORMALISED ? picture.frame ?? this.still.size : extent;
     const choice = this.part("aspect");
     choice.closest("label").hidden = Boolean(known);
-    if (known) return known.width / known.height;
     const [width, height] = choice.value.split(":").map(Number);
-    return width / height;
+    const aspect = known ? known.width / known.height : width / height;
+    return Math.min(Math.max(aspect, 1 / MOST_OBLONG), MOST_OBLONG);
   }
 }

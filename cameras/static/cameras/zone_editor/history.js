@@ -29,7 +29,7 @@ export class History {
     this.#entries.length = this.#at + 1;
     if (joins) this.#entries[this.#at] = {...present, value};
     else this.#entries.push({value, action, key});
-    this.#entries.splice(1, Math.max(0, this.#entries.length - 1 - MAX_STEPS));
+    if (this.#entries.length > MAX_STEPS) this.#entries.shift();
     this.#at = this.#entries.length - 1;
   }
 

@@ -8,6 +8,7 @@ export class Validity {
   faulty = new Set(); // places in the list of the zones that are refused
   #zones = null;
   #asked = null;
+  #told = "[]";
   #timer = 0;
   #request = null;
 
@@ -60,15 +61,24 @@ export class Validity {
     const valid = problems.length === 0;
     editor.part("refused").hidden = valid;
     editor.part("refused-title").textContent = texts.say("refused");
-    editor.part("problems").replaceChildren(...problems.map((problem) => this.#line(problem)));
+    this.#list(problems);
     editor.root.classList.toggle("ze-invalid", !valid);
     editor.textarea.setAttribute("aria-invalid", !valid);
     const count = zones?.features.length;
-    const verdict = valid ? texts.say(count ? "valid" : "no_zones", {count}) : texts.say("refused");
-    editor.part("verdict").textContent = verdict;
+    const verdict = valid ? (count ? "valid" : "no_zones") : "not_valid";
+    editor.part("verdict").textContent = texts.say(verdict, {count: valid ? count : problems.length});
     editor.judged({zones});
     if (!editor.canDraw) editor.tell("cannot_draw");
     if (!editor.canDraw) editor.part("json").open = true;
+  }
+
+  // Only what is new is put in: the list is an alert, and would be read out again.
+  #list(problems) {
+    const list = this.editor.part("problems");
+    const told = JSON.stringify(problems);
+    if (told === this.#told) return;
+    this.#told = told;
+    list.replaceChildren(...problems.map((problem) => this.#line(problem)));
   }
 
   #line(problem) {
