@@ -118,15 +118,13 @@ export class Drawing {
     return `M${spots.join(" L")}${closed ? " Z" : ""}`;
   }
 
-  // Where a name stands: at the topmost point, inside the picture.
+  // Where a name stands: at the upper left point, inside the picture.
   #cornerOf(zone) {
     const spots = zone.rings[0].map((place) => this.view.onScreen(place));
-    const top = spots.reduce((best, spot) => (spot[1] < best[1] ? spot : best));
-    const below = zone.shape === "Polygon" ? 20 : -10;
-    return [
-      Math.min(Math.max(top[0] + 8, MARGIN + 6), Math.max(MARGIN + 6, MARGIN + this.view.width - 90)),
-      Math.min(Math.max(top[1] + below, MARGIN + 18), MARGIN + this.view.height - 6),
-    ];
+    const [left, top] = spots.reduce((best, spot) => (spot[0] + 2 * spot[1] < best[0] + 2 * best[1] ? spot : best));
+    const below = zone.shape === "Polygon" ? 22 : -10;
+    const within = (number, least, most) => Math.min(Math.max(number, MARGIN + least), Math.max(least, MARGIN + most));
+    return [within(left + 10, 6, this.view.width - 90), within(top + below, 18, this.view.height - 6)];
   }
 
   #drawPoints(zone, index) {
