@@ -106,6 +106,7 @@ export class Editor {
 
   #write() {
     this.#converted = null;
+    this.tell();
     this.textarea.value = this.history.value.text;
     this.textarea.dispatchEvent(new Event("input", {bubbles: true})); // for scripts that watch the form
     this.refresh();
