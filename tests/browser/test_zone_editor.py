@@ -99,7 +99,7 @@ def test_a_zone_drawn_by_mouse_and_a_line_and_a_zone_by_keyboard_alone_are_store
     editor = Editor(administrator, make_camera())
     editor.button("Area").click()
     editor.click((0.003, 0.3), (0.5, 0.3), (0.5, 0.6), (0.2, 0.6), (0.003, 0.3))
-    administrator.get_by_label("Name of the zone").fill("Dock doors")
+    administrator.get_by_label("Zone", exact=True).fill("Dock doors")
     administrator.get_by_label("Capacity").fill("12")
 
     administrator.get_by_role("button", name="Counting line").focus()
@@ -255,7 +255,7 @@ def test_a_still_stays_in_the_browser_and_zones_come_from_another_camera(adminis
     assert asked == []
 
     editor.button("Copy from a camera…").click()
-    administrator.get_by_label("Search by name").fill("yar")
+    administrator.get_by_label("Find a camera").fill("yar")
     offer = administrator.get_by_role("button", name="Yard South Zones: 1")
     expect(administrator.locator(".ze-other")).to_have_count(1)
     assert axe_violations(administrator) == []
