@@ -19,6 +19,7 @@ from unfold.widgets import (
 from cameras.admin import json_text
 from cameras.admin.editing import IntentForm
 from cameras.admin.row_select import RowSelect
+from cameras.admin.zone_editor import ZoneEditor
 from cameras.intent import MAX_LOCATION, MAX_NAME, clean_camera
 from cameras.models import MAX_INTERVAL_SECONDS, Camera, DesiredState, Site
 
@@ -59,12 +60,7 @@ class CameraForm(IntentForm):
         help_text=_("How often a worker reports; three times this is late, six times is offline."),
         widget=UnfoldAdminIntegerFieldWidget({"min": 1, "max": MAX_INTERVAL_SECONDS, "inputmode": "numeric"}),
     )
-    zone_config = forms.CharField(
-        label=_("Zones"),
-        required=False,
-        help_text=_("GeoJSON: a Polygon, a LineString, a Feature or a FeatureCollection; empty for none."),
-        widget=UnfoldAdminTextareaWidget(JSON_INPUT),
-    )
+    zone_config = forms.CharField(label=_("Zones"), required=False, widget=ZoneEditor(JSON_INPUT))
     model_config = forms.CharField(
         label=_("Model configuration"),
         required=False,

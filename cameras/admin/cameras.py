@@ -26,6 +26,7 @@ from cameras.admin.camera_form import CameraForm
 from cameras.admin.editing import IntentAdmin
 from cameras.admin.moments import now_of
 from cameras.admin.transfer import TransferPages
+from cameras.admin.zone_editor import AnswersZoneEditor
 from cameras.changes import record_changes
 from cameras.models import Camera, DesiredState
 from cameras.querysets import CameraQuerySet
@@ -33,7 +34,7 @@ from controlplane.access.authentication import author_of
 
 
 @admin.register(Camera)
-class CameraAdmin(TransferPages, CameraColumns, IntentAdmin):
+class CameraAdmin(TransferPages, AnswersZoneEditor, CameraColumns, IntentAdmin):
     form = CameraForm
     list_display = ("name", "status", "reason", "desired", "site", "last_contact", "address")
     list_filter = (StatusFilter, ("desired_state", ChoicesDropdownFilter), ("site", AutocompleteSelectFilter))
