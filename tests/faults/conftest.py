@@ -15,6 +15,7 @@ CAMERAS = 400
 CAMERAS_A_TEST = 20
 ROLE = "service"
 DATABASE = "faults"
+SMALL_CAP = 40
 
 # These need a PostgreSQL that they may kill; where the tests run on SQLite, only its own faults are tested.
 ON_POSTGRESQL = ["test_database.py", "test_processes.py", "test_slow_clients.py", "test_submissions.py"]
@@ -51,6 +52,17 @@ def fleet(database_url: str) -> Fleet:
 def _running(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     with Service(tmp_path_factory.mktemp("service"), database_url) as service:
         yield service
+
+
+@pytest.fixture(scope="session")
+def small_service(
+    database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory, long: bool
+) -> Iterator[Service]:
+    """One whose workers take few connections, and end after so many requests."""
+    options = ("--worker-connections", str(SMALL_CAP), "--max-requests", "500" if long else "200")
+    with Service(tmp_path_factory.mktemp("small"), database_url, *options) as service:
+        yield service
+        assert service.faults_told() == []
 
 
 @pytest.fixture

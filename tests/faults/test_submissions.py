@@ -10,14 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.faults.client import Connection
 from tests.faults.ledger import Event, Ledger
 from tests.faults.load import batch_of, post, share
 from tests.faults.service import Fleet, Service
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
