@@ -10,6 +10,7 @@ import math
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -28,6 +29,16 @@ IDLE_AT_STOP_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 # For database connections, threads, files, and connections that are just being refused.
 RESERVED_FILES = 200
+
+# What gunicorn finds before the application is asked; by status.
+UNREADABLE = {
+    400: "This is not a request of HTTP/1.1 that can be read.",
+    414: "The address is too long.",
+    426: "There is nothing here that speaks another protocol.",
+    431: "The headers are too many, or one of them is too long.",
+    500: "Something went wrong on our side.",
+    501: "This transfer coding is not known; `chunked` is.",
+}
 
 
 class Connection(ASGIProtocol):
@@ -52,6 +63,12 @@ class Connection(ASGIProtocol):
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """What the answer tells of the connection; gunicorn does as it was told."""
         return self._connections.stopping or bool(super()._will_close(request, response_requires_close))
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:
+        """A request that gunicorn cannot read gets a problem too; its own message may repeat what was sent."""
+        self._safe_write(
+            _answer(Problem(status, UNREADABLE.get(status, UNREADABLE[400]), headers=dict(extra_headers)))
+        )
 
     def look_over(self, now: float) -> None:
         """Close it where it has been silent for too long; `now` is the loop's clock."""
