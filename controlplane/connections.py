@@ -70,6 +70,14 @@ class Connection(ASGIProtocol):
             _answer(Problem(status, UNREADABLE.get(status, UNREADABLE[400]), headers=dict(extra_headers)))
         )
 
+    def _handle_h1c_exception(self, exc: Exception) -> bool:
+        """What gunicorn's parser did not foresee, such as a length of 5,000 digits, is unreadable too."""
+        if isinstance(exc, ValueError):
+            self._send_error_response(400, "")
+            self._close_transport()
+            return True
+        return bool(super()._handle_h1c_exception(exc))
+
     def look_over(self, now: float) -> None:
         """Close it where it has been silent for too long; `now` is the loop's clock."""
         untaken = self.transport.get_write_buffer_size()

@@ -271,6 +271,31 @@ def test_latest_is_the_newest_of_arrivals_in_any_order(
         ledger.check(database())
 
 
+UNREADABLE = {
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
+    "an address too long": (b"GET /%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % (b"a" * 9_000), 414),
+    "a header too long": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: %s\r\n\r\n" % (b"a" * 9_000), 431),
+    "too many headers": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n" % (b"X: 1\r\n" * 200), 431),
+    "two lengths": (b"POST /telemetry HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{", 400),
+    "a length and chunks": (
+        b"POST /telemetry HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a length of 5,000 digits": (b"POST /telemetry HTTP/1.1\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5_000), 400),
+    "no chunk": (b"POST /telemetry HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", 400),
+}
+
+
+def test_what_is_no_readable_request_is_told_so_as_a_problem(service: Service) -> None:
+    async def send(data: bytes, status: int) -> None:
+        async with Connection(service.port) as connection:
+            await connection.send(data)
+            answer = await connection.receive()
+            assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+
+    share([send(data, status) for data, status in UNREADABLE.values()], clients=1)
+
+
 def test_a_compressed_body_is_415(service: Service, fleet: Fleet, ledger: Ledger, database: Connect) -> None:
     async def send() -> None:
         async with Connection(service.port, fleet.tokens["worker"]) as connection:
