@@ -1,7 +1,9 @@
 """Clients that send slowly or not at all, too many connections, and people who ask for too much at once."""
 
 import asyncio
+import contextlib
 import re
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -40,8 +42,27 @@ async def drip(port: int, token: str, begin: bytes, drop: bytes) -> tuple[float,
             return time.monotonic() - started, None
 
 
+async def take_nothing(port: int) -> float:
+    """Ask for much and read nothing of it, until the connection is cut; how long that took."""
+    started = time.monotonic()
+    with socket.socket() as client:
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.setblocking(False)
+        loop = asyncio.get_running_loop()
+        await loop.sock_connect(client, ("127.0.0.1", port))
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - started < 60:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(0.5):
+                        await loop.sock_sendall(
+                            client,
+                            b"GET /static/unfold/css/styles.css HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" * 1_000,
+                        )
+    return time.monotonic() - started
+
+
 def test_slow_senders_are_told_408_and_disturb_nobody(
-    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, record_property: Record
+    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
     token = fleet.tokens["worker"]
     path = f"POST /telemetry/{ledger.cameras[0]} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
@@ -68,6 +89,10 @@ def test_slow_senders_are_told_408_and_disturb_nobody(
     assert max(seconds for seconds, _ in ends) < 15
     assert set(ledger.statuses) <= {200, 201}
     assert percentile([attempt.seconds for attempt in load.attempts], 0.99) < 1
+    if long:
+        cut_after = asyncio.run(take_nothing(service.port))
+        assert cut_after < 50
+        record_property("a client that takes nothing is cut after (s)", round(cut_after, 1))
     record_property("longest of 120 slow connections (s)", round(max(seconds for seconds, _ in ends), 1))
     record_property("p99 of ingest meanwhile (s)", round(percentile([a.seconds for a in load.attempts], 0.99), 3))
 
