@@ -74,14 +74,9 @@ def service(_running: Service) -> Iterator[Service]:
 
 
 @pytest.fixture
-def new_ledger(fleet: Fleet) -> Callable[[], Ledger]:
-    """Ledgers of cameras that nothing else uses."""
-    return lambda: Ledger([fleet.cameras.pop() for _ in range(CAMERAS_A_TEST)])
-
-
-@pytest.fixture
-def ledger(new_ledger: Callable[[], Ledger]) -> Ledger:
-    return new_ledger()
+def ledger(fleet: Fleet) -> Ledger:
+    """A ledger of cameras that no other test uses."""
+    return Ledger([fleet.cameras.pop() for _ in range(CAMERAS_A_TEST)])
 
 
 @pytest.fixture
