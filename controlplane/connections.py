@@ -130,7 +130,6 @@ class Connections:
         self._most = max(1, min(worker.cfg.worker_connections, files - RESERVED_FILES))
         # gunicorn would end connections that it has just told to be kept alive.
         self._most_requests, worker.max_requests = worker.max_requests, sys.maxsize
-        self._listening = False
 
     def accept(self, worker: Any) -> asyncio.Protocol:
         """What gunicorn calls for each connection that it has accepted."""
@@ -145,9 +144,6 @@ class Connections:
     def look_over(self) -> None:
         """Look at all connections, now and every second from now on."""
         self._worker.loop.call_later(SWEEP_SECONDS, self.look_over)
-        if self._worker.servers and not self._listening:
-            self._listening = True
-            self._widen_backlogs()
         if not self.stopping and (self._worker.nr >= self._most_requests or not self._worker.alive):
             self.stop()
         now = self._worker.loop.time()
@@ -163,11 +159,6 @@ class Connections:
             self.stopping = True
             stopping.end_waits()
             self._worker.loop.call_later(IDLE_AT_STOP_SECONDS, self._worker.handle_exit_signal)
-
-    def _widen_backlogs(self) -> None:
-        """asyncio has narrowed the backlog to 100, where a storm of reconnections waits a second for a resend."""
-        for listener in self._worker.sockets:
-            listener.sock.listen(self._worker.cfg.backlog)
 
 
 def bound_connections(worker: Any) -> None:
