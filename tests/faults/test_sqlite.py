@@ -69,7 +69,7 @@ def test_two_processes_on_sqlite_never_find_it_locked_and_share_commits(
     finally:
         database.close()
     assert stored == accepted == len(grouped.acknowledged) + len(alone.acknowledged)
-    assert together > one_by_one
+    assert together > 1.5 * one_by_one
     record_property("events a second, group commit", round(together))
     record_property("events a second, one transaction each", round(one_by_one))
     record_property("ratio", round(together / one_by_one, 1))
