@@ -10,6 +10,7 @@ import math
 import resource
 import signal
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from gunicorn.asgi.protocol import ASGIProtocol
@@ -28,6 +29,16 @@ IDLE_AT_STOP_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
 # For database connections, threads, files, and connections that are just being refused.
 RESERVED_FILES = 200
+
+# What gunicorn finds before the application is asked; by status.
+UNREADABLE = {
+    400: "This is not a request of HTTP/1.1 that can be read.",
+    414: "The address is too long.",
+    426: "There is nothing here that speaks another protocol.",
+    431: "The headers are too many, or one of them is too long.",
+    500: "Something went wrong on our side.",
+    501: "This transfer coding is not known; `chunked` is.",
+}
 
 
 class Connection(ASGIProtocol):
@@ -52,6 +63,20 @@ class Connection(ASGIProtocol):
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """What the answer tells of the connection; gunicorn does as it was told."""
         return self._connections.stopping or bool(super()._will_close(request, response_requires_close))
+
+    def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:
+        """A request that gunicorn cannot read gets a problem too; its own message may repeat what was sent."""
+        self._safe_write(
+            _answer(Problem(status, UNREADABLE.get(status, UNREADABLE[400]), headers=dict(extra_headers)))
+        )
+
+    def _handle_h1c_exception(self, exc: Exception) -> bool:
+        """What gunicorn's parser did not foresee, such as a length of 5,000 digits, is unreadable too."""
+        if isinstance(exc, ValueError):
+            self._send_error_response(400, "")
+            self._close_transport()
+            return True
+        return bool(super()._handle_h1c_exception(exc))
 
     def look_over(self, now: float) -> None:
         """Close it where it has been silent for too long; `now` is the loop's clock."""
@@ -105,7 +130,6 @@ class Connections:
         self._most = max(1, min(worker.cfg.worker_connections, files - RESERVED_FILES))
         # gunicorn would end connections that it has just told to be kept alive.
         self._most_requests, worker.max_requests = worker.max_requests, sys.maxsize
-        self._listening = False
 
     def accept(self, worker: Any) -> asyncio.Protocol:
         """What gunicorn calls for each connection that it has accepted."""
@@ -120,9 +144,6 @@ class Connections:
     def look_over(self) -> None:
         """Look at all connections, now and every second from now on."""
         self._worker.loop.call_later(SWEEP_SECONDS, self.look_over)
-        if self._worker.servers and not self._listening:
-            self._listening = True
-            self._widen_backlogs()
         if not self.stopping and (self._worker.nr >= self._most_requests or not self._worker.alive):
             self.stop()
         now = self._worker.loop.time()
@@ -138,11 +159,6 @@ class Connections:
             self.stopping = True
             stopping.end_waits()
             self._worker.loop.call_later(IDLE_AT_STOP_SECONDS, self._worker.handle_exit_signal)
-
-    def _widen_backlogs(self) -> None:
-        """asyncio has narrowed the backlog to 100, where a storm of reconnections waits a second for a resend."""
-        for listener in self._worker.sockets:
-            listener.sock.listen(self._worker.cfg.backlog)
 
 
 def bound_connections(worker: Any) -> None:

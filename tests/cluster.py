@@ -43,7 +43,8 @@ class Cluster:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.stop()
+        if self._server is not None:
+            end(self._server, by=signal.SIGQUIT)  # at once: nothing of it is needed
         shutil.rmtree(self.folder, ignore_errors=True)
 
     def url(self, database: str, scheme: str = "postgresql", user: str = "postgres") -> str:

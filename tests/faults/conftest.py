@@ -15,6 +15,7 @@ CAMERAS = 400
 CAMERAS_A_TEST = 20
 ROLE = "service"
 DATABASE = "faults"
+SMALL_CAP = 40
 
 # These need a PostgreSQL that they may kill; where the tests run on SQLite, only its own faults are tested.
 ON_POSTGRESQL = ["test_database.py", "test_processes.py", "test_slow_clients.py", "test_submissions.py"]
@@ -53,6 +54,17 @@ def _running(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathF
         yield service
 
 
+@pytest.fixture(scope="session")
+def small_service(
+    database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory, long: bool
+) -> Iterator[Service]:
+    """One whose workers take few connections, and end after so many requests."""
+    options = ("--worker-connections", str(SMALL_CAP), "--max-requests", "500" if long else "200")
+    with Service(tmp_path_factory.mktemp("small"), database_url, *options) as service:
+        yield service
+        assert service.faults_told() == []
+
+
 @pytest.fixture
 def service(_running: Service) -> Iterator[Service]:
     """The service; a test fails where its log tells of an error, whatever clients were told."""
@@ -62,14 +74,9 @@ def service(_running: Service) -> Iterator[Service]:
 
 
 @pytest.fixture
-def new_ledger(fleet: Fleet) -> Callable[[], Ledger]:
-    """Ledgers of cameras that nothing else uses."""
-    return lambda: Ledger([fleet.cameras.pop() for _ in range(CAMERAS_A_TEST)])
-
-
-@pytest.fixture
-def ledger(new_ledger: Callable[[], Ledger]) -> Ledger:
-    return new_ledger()
+def ledger(fleet: Fleet) -> Ledger:
+    """A ledger of cameras that no other test uses."""
+    return Ledger([fleet.cameras.pop() for _ in range(CAMERAS_A_TEST)])
 
 
 @pytest.fixture

@@ -69,7 +69,8 @@ class Service:
         return self
 
     def __exit__(self, *reason: object) -> None:
-        self.stop()
+        if self._process is not None:
+            end(self._process, by=signal.SIGQUIT)  # at once: nobody waits any more
 
     def start(self) -> None:
         """Returns when every worker answers. Raises Failure."""

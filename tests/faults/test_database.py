@@ -5,10 +5,10 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.cluster import Cluster
 from tests.faults.client import Connection
@@ -16,8 +16,6 @@ from tests.faults.conftest import DATABASE, ROLE
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load, percentile
 from tests.faults.service import Fleet, Service
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
@@ -54,7 +52,7 @@ class Reads(threading.Thread):
                 await asyncio.sleep(0.02)
 
 
-def test_nothing_acknowledged_is_lost_or_doubled_when_postgresql_is_killed(
+def test_nothing_is_lost_or_doubled_when_postgresql_is_killed_and_every_answer_comes_soon(
     cluster: Cluster,
     service: Service,
     fleet: Fleet,
@@ -63,58 +61,40 @@ def test_nothing_acknowledged_is_lost_or_doubled_when_postgresql_is_killed(
     long: bool,
     record_property: Record,
 ) -> None:
-    kills = 20 if long else 2
+    """Killed so many times, and down for so many seconds."""
     until_acknowledged = []
-    with Load(service.port, fleet.tokens["worker"], ledger) as load:
-        for _ in range(kills):
-            time.sleep(1.0)
-            cluster.kill()
-            cluster.start()
-            until_acknowledged.append(load.wait_for_answer(time.monotonic()))
-
-    ledger.check(database())
-    assert set(ledger.statuses) <= {200, 201, 503}
-    assert ledger.statuses[503] > 0, "the kills were not noticed: the test tests nothing"
-    assert percentile(until_acknowledged, 0.99) < 2
-    record_property("kills", kills)
-    record_property("events stored", len(ledger.acknowledged))
-    record_property("statuses", dict(ledger.statuses))
-    record_property("longest until the first acknowledgement (s)", round(max(until_acknowledged), 3))
-    record_property("slowest answer (s)", round(load.slowest(), 2))
-
-
-def test_every_request_is_answered_soon_while_postgresql_is_down(
-    cluster: Cluster,
-    service: Service,
-    fleet: Fleet,
-    ledger: Ledger,
-    database: Connect,
-    long: bool,
-    record_property: Record,
-) -> None:
-    for seconds in (30, 120) if long else (5,):
+    for seconds_down in [30, 120, *[0] * 18] if long else [5, 0]:
         with (
             Load(service.port, fleet.tokens["worker"], ledger) as load,
             Reads(service.port, fleet.tokens["viewer"], "/cameras") as reads,
         ):
             time.sleep(0.5)
-            cluster.stop()
-            down_at = time.monotonic()
-            time.sleep(seconds)
-            answered = [attempt for attempt in load.attempts if attempt.sent_at > down_at]
+            killed_at = time.monotonic()
+            cluster.kill()
+            time.sleep(seconds_down)
+            refused = [attempt.status for attempt in load.attempts if attempt.sent_at > killed_at]
             cluster.start()
-            until_acknowledged = load.wait_for_answer(time.monotonic())
+            until_acknowledged.append(load.wait_for_answer(time.monotonic()))
 
-        assert Counter(attempt.status for attempt in answered).keys() == {503}
+        assert set(reads.statuses) <= {200, 503}
         assert load.slowest() < 3
-        assert set(reads.statuses) == {200, 503}
         assert max(reads.seconds) < 3
-        assert until_acknowledged < 2
-        record_property(f"down {seconds} s: answers of 503", len(answered))
-        record_property(f"down {seconds} s: slowest answer of ingest (s)", round(load.slowest(), 2))
-        record_property(f"down {seconds} s: slowest GET /cameras (s)", round(max(reads.seconds), 2))
-        record_property(f"down {seconds} s: until the first acknowledgement (s)", round(until_acknowledged, 3))
+        if seconds_down:
+            assert reads.statuses[503] > 0
+            assert set(refused) <= {200, 201, 503}
+            assert refused.count(503) > 10 * seconds_down
+            record_property(f"down {seconds_down} s: answers of 503", refused.count(503))
+            record_property(f"down {seconds_down} s: slowest answer of ingest (s)", round(load.slowest(), 2))
+            record_property(f"down {seconds_down} s: slowest GET /cameras (s)", round(max(reads.seconds), 2))
+
     ledger.check(database())
+    assert set(ledger.statuses) <= {200, 201, 503}
+    assert max(until_acknowledged) < 2
+    record_property("kills", len(until_acknowledged))
+    record_property("events stored", len(ledger.acknowledged))
+    record_property("statuses", dict(ledger.statuses))
+    record_property("requests without an answer", ledger.unanswered)
+    record_property("longest until the first acknowledgement (s)", round(max(until_acknowledged), 3))
 
 
 def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
@@ -126,7 +106,7 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
     long: bool,
     record_property: Record,
 ) -> None:
-    workers = service.workers()
+    workers, seconds = service.workers(), 20 if long else 2.5
     with (
         Load(service.port, fleet.tokens["worker"], ledger) as load,
         Reads(service.port, "", "/livez") as probes,
@@ -134,15 +114,17 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
         time.sleep(0.5)
         frozen_at = time.monotonic()
         with cluster.frozen():
-            time.sleep(20 if long else 4)
-        until_acknowledged = load.wait_for_answer(time.monotonic())
-        time.sleep(2.5)
-        thawed = [attempt.seconds for attempt in load.attempts if attempt.sent_at > time.monotonic() - 0.5]
+            time.sleep(seconds)
+        thawed_at = time.monotonic()
+        until_acknowledged = load.wait_for_answer(thawed_at)
+        time.sleep(0.5)
+        thawed = [attempt.seconds for attempt in load.attempts if attempt.sent_at > thawed_at]
 
     ledger.check(database())
     assert set(ledger.statuses) <= {200, 201, 503}
     assert set(probes.statuses) == {200}
     assert service.workers() == workers
+    assert load.slowest(frozen_at) > seconds - 1, "it was not frozen: the test tests nothing"
     assert until_acknowledged < 2
     assert percentile(thawed, 0.99) < 2
     record_property("slowest /livez (s)", round(max(probes.seconds), 3))
@@ -160,7 +142,7 @@ def test_a_locked_table_of_samples_is_told_as_503_and_leaves_the_configuration_a
     ):
         time.sleep(0.5)
         locker.execute("LOCK TABLE telemetry_sample IN ACCESS EXCLUSIVE MODE")
-        time.sleep(10 if long else 4.5)
+        time.sleep(10 if long else 3)
         locker.rollback()
         until_acknowledged = load.wait_for_answer(time.monotonic())
 
@@ -185,18 +167,16 @@ def test_a_database_without_connections_to_spare_is_told_as_503(
     try:
         control.execute(end_sessions, [ROLE])
         readers = [Reads(service.port, fleet.tokens["viewer"], "/cameras") for _ in range(32)]
-        with Load(service.port, fleet.tokens["worker"], ledger, sizes=(1,) * 32) as load:
+        with Load(service.port, fleet.tokens["worker"], ledger, sizes=(1,) * 32) as load, ExitStack() as stack:
             for reader in readers:
-                reader.start()
+                stack.enter_context(reader)
             most = 0
-            for _ in range(60 if long else 4):
+            for _ in range(60 if long else 2):
                 time.sleep(1)
                 row = control.execute(count_sessions, [ROLE]).fetchone()
                 most = max(most, row[0] if row else 0)
             control.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
             until_acknowledged = load.wait_for_answer(time.monotonic())
-            for reader in readers:
-                reader.__exit__()
     finally:
         control.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT -1")
 

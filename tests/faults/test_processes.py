@@ -4,24 +4,52 @@ import asyncio
 import os
 import random
 import signal
+import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import psycopg
-import pytest
 
-from tests.faults.client import Answer, Connection
+from tests.faults.client import Connection
 from tests.faults.ledger import Ledger
 from tests.faults.load import GIVE_UP_SECONDS, Load
 from tests.faults.service import WORKERS, Fleet, Service
 
-pytestmark = pytest.mark.xdist_group("faults")
-
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
 GRACEFUL_SECONDS = 8
+
+
+class Waiters(threading.Thread):
+    """Long polls, and connections that are idle between two requests; a context manager, which waits for their end."""
+
+    def __init__(self, port: int, token: str) -> None:
+        super().__init__(name="waiters")
+        self.answers: list[tuple[int, list[Any]]] = []
+        self._port, self._token = port, token
+
+    def __enter__(self) -> "Waiters":
+        self.start()
+        return self
+
+    def __exit__(self, *reason: object) -> None:
+        self.join()
+
+    def run(self) -> None:
+        asyncio.run(self._wait())
+
+    async def _wait(self) -> None:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(4):
+                group.create_task(self._poll())
+
+    async def _poll(self) -> None:
+        async with Connection(self._port, self._token) as waiting, Connection(self._port) as idle:
+            await idle.request("GET", "/livez")
+            listed = await waiting.request("GET", "/cameras?limit=1")
+            answer = await waiting.request("GET", f"/cameras/changes?since={listed.headers['x-cursor']}&wait=30")
+            self.answers.append((answer.status, answer.json()["changes"]))
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_workers_are_killed(
@@ -61,21 +89,24 @@ def test_a_reload_fails_no_request(
     record_property("requests, all answered", len(load.attempts))
 
 
-def test_a_stop_answers_what_it_has_taken_and_is_quick(
+def test_a_stop_answers_what_it_has_taken_ends_waits_and_is_quick(
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
     took = []
     clients = 8
     with Load(service.port, fleet.tokens["worker"], ledger, sizes=(1,) * clients) as load:
         for _ in range(10 if long else 1):
-            time.sleep(0.5)
-            before, told_at = len(load.attempts), time.monotonic()
-            took.append(service.stop())
-            lost = [attempt for attempt in load.attempts[before:] if not attempt.status and attempt.whole]
+            with Waiters(service.port, fleet.tokens["viewer"]) as waiters:
+                time.sleep(0.5)
+                before, told_at = len(load.attempts), time.monotonic()
+                took.append(service.stop())
+            unanswered = [attempt for attempt in load.attempts[before:] if not attempt.status and attempt.whole]
             service.start()
             load.wait_for_answer(time.monotonic())
-            assert [attempt for attempt in lost if attempt.sent_at < told_at] == []
-            assert len(lost) <= clients, "more than one reset for a connection"
+            assert waiters.answers == [(200, [])] * len(waiters.answers)
+            assert waiters.answers
+            assert [attempt for attempt in unanswered if attempt.sent_at < told_at] == []
+            assert len(unanswered) <= clients, "more than one reset for a connection"
 
     ledger.check(database())
     assert set(ledger.statuses) <= {200, 201, 503}
@@ -85,43 +116,14 @@ def test_a_stop_answers_what_it_has_taken_and_is_quick(
     record_property("requests without an answer", ledger.unanswered)
 
 
-def test_a_stop_ends_long_polls_and_idle_connections_at_its_start(service: Service, fleet: Fleet) -> None:
-    async def poll() -> tuple[Answer, float]:
-        async with Connection(service.port, fleet.tokens["viewer"]) as waiting, Connection(service.port) as idle:
-            listed = await waiting.request("GET", "/cameras?limit=1")
-            path = f"/cameras/changes?since={listed.headers['x-cursor']}&wait=30"
-            await idle.request("GET", "/livez")
-            polling = asyncio.create_task(waiting.request("GET", path))
-            await asyncio.sleep(0.5)
-            stopping = asyncio.create_task(asyncio.to_thread(service.stop))
-            return await polling, await stopping
-
-    try:
-        answer, seconds = asyncio.run(poll())
-    finally:
-        service.start()
-
-    assert (answer.status, answer.json()["changes"]) == (200, [])
-    assert seconds < GRACEFUL_SECONDS
-
-
 def test_recycled_workers_fail_no_request(
-    fleet: Fleet,
-    ledger: Ledger,
-    database: Connect,
-    database_url: str,
-    tmp_path: Path,
-    long: bool,
-    record_property: Record,
+    small_service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
-    most, wanted = (500, 20_000) if long else (200, 800)
-    with Service(tmp_path, database_url, "--max-requests", str(most)) as recycled:
-        first = set(recycled.workers())
-        with Load(recycled.port, fleet.tokens["worker"], ledger) as load:
-            while len(load.attempts) < wanted or first & set(recycled.workers()):
-                assert load.slowest() < GIVE_UP_SECONDS
-                time.sleep(0.1)
-        assert recycled.faults_told() == []
+    first = set(small_service.workers())
+    with Load(small_service.port, fleet.tokens["worker"], ledger) as load:
+        while len(load.attempts) < (20_000 if long else 500) or first & set(small_service.workers()):
+            assert load.slowest() < GIVE_UP_SECONDS
+            time.sleep(0.1)
 
     ledger.check(database())
     assert ledger.unanswered == 0

@@ -3,7 +3,7 @@
 import asyncio
 import sqlite3
 import time
-from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -12,8 +12,6 @@ from tests.faults.client import Connection
 from tests.faults.ledger import Ledger
 from tests.faults.load import post
 from tests.faults.service import Fleet, Service, make_fleet
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 CLIENTS = 32
 
@@ -46,11 +44,11 @@ def rate(port: int, token: str, ledger: Ledger, seconds: float) -> float:
 
 
 def test_two_processes_on_sqlite_never_find_it_locked_and_share_commits(
-    url: str, tmp_path: Path, long: bool, record_property: "pytest.FixtureRequest"
+    url: str, tmp_path: Path, long: bool, record_property: Callable[[str, object], None]
 ) -> None:
     fleet: Fleet = make_fleet(url, 20)
     grouped, alone = Ledger(fleet.cameras), Ledger(fleet.cameras)
-    seconds = 10 if long else 2
+    seconds = 10 if long else 1.5
 
     with Service(tmp_path, url) as service:
         together = rate(service.port, fleet.tokens["worker"], grouped, seconds)
@@ -63,7 +61,7 @@ def test_two_processes_on_sqlite_never_find_it_locked_and_share_commits(
         one_by_one = rate(wsgi.port, fleet.tokens["worker"], alone, seconds)
         assert wsgi.faults_told() == []
 
-    assert Counter(grouped.statuses.keys() | alone.statuses.keys()).keys() == {201}
+    assert grouped.statuses.keys() | alone.statuses.keys() == {201}
     database = sqlite3.connect(url.removeprefix("sqlite:///"))
     try:
         stored = database.execute("SELECT count(*) FROM telemetry_sample").fetchone()[0]
@@ -71,7 +69,7 @@ def test_two_processes_on_sqlite_never_find_it_locked_and_share_commits(
     finally:
         database.close()
     assert stored == accepted == len(grouped.acknowledged) + len(alone.acknowledged)
-    assert together > one_by_one
+    assert together > 1.5 * one_by_one
     record_property("events a second, group commit", round(together))
     record_property("events a second, one transaction each", round(one_by_one))
     record_property("ratio", round(together / one_by_one, 1))

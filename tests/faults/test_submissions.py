@@ -10,14 +10,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-import pytest
 
 from tests.faults.client import Connection
 from tests.faults.ledger import Event, Ledger
 from tests.faults.load import batch_of, post, share
 from tests.faults.service import Fleet, Service
-
-pytestmark = pytest.mark.xdist_group("faults")
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
@@ -246,32 +243,55 @@ def test_each_clock_is_believed_or_refused_by_rule(
 
 
 def test_latest_is_the_newest_of_arrivals_in_any_order(
-    service: Service, fleet: Fleet, new_ledger: Callable[[], Ledger], database: Connect, long: bool
+    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool
 ) -> None:
-    """Workers whose clocks are a day apart report of the same cameras, some ahead of the server's."""
+    """Workers whose clocks are a day apart report of the same cameras."""
     now = datetime.now(UTC)
-    for _ in range(5 if long else 1):
-        ledger = new_ledger()
-        events = [
-            Event(
-                random.choice(ledger.cameras),
-                now + timedelta(microseconds=number) - random.choice((timedelta(), timedelta(days=1))),
-                random.choice(("", "", "door")),
-                number % 100,
-                0.5,
-            )
-            for number in range(1_000 if long else 200)
-        ]
-        random.shuffle(events)
+    events = [
+        Event(
+            random.choice(ledger.cameras),
+            now + timedelta(microseconds=number) - random.choice((timedelta(), timedelta(days=1))),
+            random.choice(("", "", "door")),
+            number % 100,
+            0.5,
+        )
+        for number in range(1_000 if long else 200)
+    ]
+    random.shuffle(events)
 
-        async def send(part: list[Event], ledger: Ledger = ledger) -> None:
-            async with Connection(service.port, fleet.tokens["worker"]) as connection:
-                for event in part:
-                    assert (await post(connection, [event])).status == 201
-                    ledger.acknowledge([event], accepted=1, duplicates=0)
+    async def send(part: list[Event]) -> None:
+        async with Connection(service.port, fleet.tokens["worker"]) as connection:
+            for event in part:
+                assert (await post(connection, [event])).status == 201
+                ledger.acknowledge([event], accepted=1, duplicates=0)
 
-        share([send(events[client::8]) for client in range(8)], clients=8)
-        ledger.check(database())
+    share([send(events[client::8]) for client in range(8)], clients=8)
+    ledger.check(database())
+
+
+UNREADABLE = {
+    "no HTTP": (b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", 400),
+    "an address too long": (b"GET /%s HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n" % (b"a" * 9_000), 414),
+    "a header too long": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: %s\r\n\r\n" % (b"a" * 9_000), 431),
+    "too many headers": (b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n" % (b"X: 1\r\n" * 200), 431),
+    "two lengths": (b"POST /telemetry HTTP/1.1\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n{", 400),
+    "a length and chunks": (
+        b"POST /telemetry HTTP/1.1\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+        400,
+    ),
+    "a length of 5,000 digits": (b"POST /telemetry HTTP/1.1\r\nContent-Length: %s\r\n\r\n" % (b"9" * 5_000), 400),
+    "no chunk": (b"POST /telemetry HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", 400),
+}
+
+
+def test_what_is_no_readable_request_is_told_so_as_a_problem(service: Service) -> None:
+    async def send(data: bytes, status: int) -> None:
+        async with Connection(service.port) as connection:
+            await connection.send(data)
+            answer = await connection.receive()
+            assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
+
+    share([send(data, status) for data, status in UNREADABLE.values()], clients=1)
 
 
 def test_a_compressed_body_is_415(service: Service, fleet: Fleet, ledger: Ledger, database: Connect) -> None:
