@@ -38,15 +38,20 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     return headers
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
-    """The whole body. Raises Problem 413 over the limit, 408 for a slow sender, and Disconnected."""
+async def read_body(
+    scope: Scope, receive: Receive, limit: int, take_room: Callable[[int], None] = lambda size: None
+) -> bytes:
+    """The whole body. Raises Problem 413 over the limit, 408 for a slow sender, and Disconnected.
+
+    `take_room` is told the size of each part as it comes; what it raises ends the reading.
+    """
     declared = dict(scope["headers"]).get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > limit:
         raise too_large(limit)
     readings = _of_this_loop()
     reading = readings.begin()
     try:
-        return await _read_body(receive, limit)
+        return await _read_body(receive, limit, take_room)
     except asyncio.CancelledError:
         if not readings.overdue(reading):
             raise
@@ -55,13 +60,15 @@ async def read_body(scope: Scope, receive: Receive, limit: int) -> bytes:
         readings.end(reading)
 
 
-async def _read_body(receive: Receive, limit: int) -> bytes:
+async def _read_body(receive: Receive, limit: int, take_room: Callable[[int], None]) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Disconnected
-        body += message.get("body", b"")
+        part = message.get("body", b"")
+        take_room(len(part))
+        body += part
         if len(body) > limit:
             raise too_large(limit)
         if not message.get("more_body"):

@@ -35,9 +35,11 @@ class Listener:
         self._listen()
 
     def close(self) -> None:
-        """Accept no more; what was accepted goes on."""
-        self._closed = True
-        self._loop.remove_reader(self._sock)
+        """Accept no more; what was accepted goes on. The last process to close has newcomers refused at once."""
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._sock)
+            self._sock.close()
 
     async def wait_closed(self) -> None:
         """Until what was accepted last has begun."""

@@ -4,6 +4,8 @@ It translates HTTP to `wire` and one call of the lanes, and the answer back. The
 (`telemetry.api`) makes the same promises where there is no event loop; one set of contract tests holds both.
 """
 
+from collections.abc import Callable
+
 import structlog
 from django.utils import timezone
 
@@ -31,6 +33,7 @@ from telemetry.receipts import answer_batch, answer_single
 from telemetry.ticks import ClockWrong
 
 PREFIX = "/telemetry"
+TakeRoom = Callable[[int], None]
 
 log = structlog.get_logger(__name__)
 
@@ -74,32 +77,32 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         media_type = ""
-    limit = wire.MAX_SINGLE_BYTES if camera else MAX_BATCH_BYTES
-    declared = headers.get(b"content-length", b"")
-    with lanes().room_for(min(int(declared), limit) if declared.isdigit() else limit):
+    with lanes().room() as take_room:
         if camera:
-            return await _single(camera, principal, media_type, scope, receive)
-        return await _batch(principal, media_type, scope, receive)
+            return await _single(camera, principal, media_type, scope, receive, take_room)
+        return await _batch(principal, media_type, scope, receive, take_room)
 
 
 async def _single(
-    camera: str, principal: Principal, media_type: str, scope: Scope, receive: Receive
+    camera: str, principal: Principal, media_type: str, scope: Scope, receive: Receive, take_room: TakeRoom
 ) -> tuple[int, bytes]:
     if media_type != "json":
         raise wire.unsupported("`application/json`")
     camera_id = wire.camera_id_of(camera)
     if camera_id is None:
         raise wire.no_such_camera()
-    body = await read_body(scope, receive, wire.MAX_SINGLE_BYTES)
+    body = await read_body(scope, receive, wire.MAX_SINGLE_BYTES, take_room)
     event = wire.read_single(camera_id, body)
     (receipt,) = await lanes().submit(Submission(principal, (event,)))
     return answer_single(receipt, timezone.now())
 
 
-async def _batch(principal: Principal, media_type: str, scope: Scope, receive: Receive) -> tuple[int, bytes]:
+async def _batch(
+    principal: Principal, media_type: str, scope: Scope, receive: Receive, take_room: TakeRoom
+) -> tuple[int, bytes]:
     if not media_type:
         raise wire.unsupported("`application/json` or `application/x-ndjson`")
-    body = await read_body(scope, receive, MAX_BATCH_BYTES)
+    body = await read_body(scope, receive, MAX_BATCH_BYTES, take_room)
     batch = read_batch(body, ndjson=media_type == "ndjson")
     receipts = await lanes().submit(Submission(principal, batch.events)) if batch.events else []
     return answer_batch(batch, receipts, timezone.now())

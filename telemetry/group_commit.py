@@ -128,6 +128,11 @@ class GroupCommit:
             GROUP_EVENTS.observe(events)
         return group
 
+    def _take_all(self) -> list[_Waiter]:
+        waiters, self._waiting_events = list(self._waiters), 0
+        self._waiters.clear()
+        return waiters
+
     async def _commit(self, group: list[_Waiter]) -> None:
         submissions = [waiter.submission for waiter in group]
         started = self._loop.time()
@@ -141,7 +146,9 @@ class GroupCommit:
                 await self._commit(group[middle:])
                 return
             log.warning("group not stored", events=len(group), reason=type(error).__name__)
-            for waiter in group:
+            # Those behind it would wait for the same database as long again, and be told the same.
+            behind = self._take_all() if isinstance(error, OperationalError | InterfaceError) else []
+            for waiter in [*group, *behind]:
                 if not waiter.answer.done():
                     waiter.answer.set_exception(error)
             return

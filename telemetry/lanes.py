@@ -5,7 +5,7 @@ sorted by camera. Must not import doors.
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import structlog
@@ -37,15 +37,21 @@ class Lanes:
         self._ticking = self.loop.create_task(self._tick_on())
 
     @contextmanager
-    def room_for(self, size: int) -> Iterator[None]:
-        """Room for a body of so many bytes, from before it is read until it is answered. Raises QueueFull."""
-        if self._waiting_bytes + size > MAX_WAITING_BYTES:
-            raise QueueFull
-        self._waiting_bytes += size
+    def room(self) -> Iterator[Callable[[int], None]]:
+        """A function that takes room for so many bytes, or raises QueueFull; it is given back at the end."""
+        taken = 0
+
+        def take(size: int) -> None:
+            nonlocal taken
+            if self._waiting_bytes + size > MAX_WAITING_BYTES:
+                raise QueueFull
+            self._waiting_bytes += size
+            taken += size
+
         try:
-            yield
+            yield take
         finally:
-            self._waiting_bytes -= size
+            self._waiting_bytes -= taken
 
     async def submit(self, submission: Submission) -> list[Receipt]:
         """The receipts, in the order of the events, after the commit.

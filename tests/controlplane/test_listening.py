@@ -19,7 +19,7 @@ class Loop:
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self.thread.start()
-        self.server = self.run(self._serve(listening))
+        self.server = self.run(self._serve(listening.dup()))
 
     async def _serve(self, listening: socket.socket) -> Listener:
         listen_in_turns(self.loop, self.opened)
