@@ -68,6 +68,19 @@ def _log_level(value: str) -> None:
         raise ValidationError("must be DEBUG, INFO, WARNING or ERROR")
 
 
+def _within(least: int, most: int) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        if not least <= value <= most:
+            raise ValidationError(f"must be from {least:,} to {most:,}")
+
+    return check
+
+
+def _email_security(value: str) -> None:
+    if value not in ("starttls", "tls", "none"):
+        raise ValidationError("must be starttls, tls or none")
+
+
 SECRET_KEY = env.str("SECRET_KEY", "", validate=_strong_secret) or DEBUG_ONLY_SECRET_KEY
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [], validate=_fernet_keys) or [DEBUG_ONLY_FIELD_KEY]
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}", validate=_database_url)
@@ -77,6 +90,16 @@ CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", False)
+ALERT_FLAP_CHANGES = env.int("ALERT_FLAP_CHANGES", 6, validate=_within(1, 1_000))
+ALERT_FLAP_WINDOW_SECONDS = env.int("ALERT_FLAP_WINDOW_SECONDS", 1_800, validate=_within(1, 86_400))
+ALERT_CAPACITY_HOLD_SECONDS = env.int("ALERT_CAPACITY_HOLD_SECONDS", 60, validate=_within(0, 86_400))
+EMAIL_HOST = env.str("EMAIL_HOST", "")
+EMAIL_PORT = env.int("EMAIL_PORT", 587)
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_SECURITY = env.str("EMAIL_SECURITY", "starttls", validate=_email_security)
+EMAIL_FROM = env.str("EMAIL_FROM", "controlplane@localhost")
 
 try:
     env.seal()
@@ -105,6 +128,7 @@ INSTALLED_APPS = [
     "controlplane.access",
     "cameras",
     "telemetry",
+    "telemetry.alerts",
 ]
 
 MIDDLEWARE = [
@@ -220,6 +244,14 @@ TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
 
+# --- E-mail ----------------------------------------------------------------------------------------
+
+# Only alerts are mailed, by `maintain` and by the button that tests a subscription.
+EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
+EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
+
 # --- HTTP ------------------------------------------------------------------------------------------
 
 # TLS ends at a proxy in front. Without it plain HTTP works, and the cookies stay usable.
@@ -306,6 +338,14 @@ UNFOLD = {
                     _list_of(_("Cameras"), "videocam", "cameras.camera"),
                     _list_of(_("Sites"), "location_on", "cameras.site"),
                     _list_of(_("Changes"), "history", "cameras.change"),
+                ],
+            },
+            {
+                "title": _("Alerts"),
+                "separator": True,
+                "items": [
+                    _list_of(_("Subscriptions"), "notifications", "alerts.subscription"),
+                    _list_of(_("Deliveries"), "outbox", "alerts.delivery"),
                 ],
             },
             {

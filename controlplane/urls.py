@@ -24,6 +24,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("cameras.api.urls")),
     path("", include("telemetry.api.urls")),
+    path("", include("telemetry.alerts.api.urls")),
     path("schema", SpectacularAPIView.as_view(http_method_names=READ), name="schema"),
     path("docs", SpectacularSwaggerSplitView.as_view(url_name="schema", http_method_names=READ), name="docs"),
     path("metrics", probes.MetricsView.as_view(), name="metrics"),

@@ -17,6 +17,7 @@ from django.db import connection
 
 from controlplane.problems import DATABASE_AWAY
 from telemetry import partitions, retention
+from telemetry.alerts import steps as alerts
 
 # Not the lock of telemetry.partitions, which a step takes while this one is held.
 ADVISORY_LOCK = 4_201_002
@@ -75,6 +76,8 @@ def _plan_purge(turn: Turn) -> str:
 
 
 STEPS: tuple[Step, ...] = (
+    Step("status", alerts.record_status, alerts.plan_status),
+    Step("alerts", alerts.send_alerts, alerts.plan_alerts),
     Step("partitions", _make_partitions, _plan_partitions),
     Step("purge", _purge, _plan_purge),
 )

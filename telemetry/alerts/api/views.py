@@ -1,0 +1,102 @@
+"""Changes of a camera's status over REST."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+
+from cameras.api import parameters
+from cameras.api.answers import StrictViewSet, json_answer
+from cameras.models import Camera
+from cameras.status import STATUS_CHOICES
+from controlplane.problems import Problem
+from telemetry import wire
+from telemetry.alerts.models import Transition
+
+DEFAULT_LIMIT = 500
+MAX_LIMIT = 1_000
+PARAMETERS = [
+    OpenApiParameter("from", OpenApiTypes.DATETIME, description="The first moment, with an offset."),
+    OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range."),
+    OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="Transitions a page."),
+    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before."),
+]
+
+
+class TransitionShape(serializers.Serializer):
+    at = serializers.DateTimeField(help_text="The deadline that was crossed, or the contact that was heard.")
+    from_status = serializers.ChoiceField(choices=STATUS_CHOICES)
+    to_status = serializers.ChoiceField(choices=STATUS_CHOICES)
+    reason = serializers.CharField()
+    detected_at = serializers.DateTimeField()
+
+
+class Transitions(serializers.Serializer):
+    camera_id = serializers.UUIDField()
+    transitions = TransitionShape(many=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class TransitionPosition(msgspec.Struct, array_like=True):
+    """Where a page ended."""
+
+    at: datetime
+    id: int
+
+
+class TransitionViewSet(StrictViewSet):
+    """What became of cameras' health."""
+
+    queryset = Transition.objects.all()
+    serializer_class = Transitions
+    lookup_field = "camera_id"
+    required_permissions = {"list": "telemetry.view_sample"}
+    query_parameters = {"list": ("from", "to", "limit", "cursor")}
+
+    @extend_schema(operation_id="telemetry_transitions", parameters=PARAMETERS, responses={200: Transitions})
+    def list(self, request: Request, camera_id: str) -> HttpResponse:
+        """Changes of a camera's status, oldest first, in pages; each at the deadline that was crossed."""
+        query = request.query_params
+        found = parameters.id_in_path(camera_id, "camera_id")
+        if not Camera.objects.visible_to(self.principal).filter(pk=found).exists():
+            raise Problem(404, "There is no camera with this id that you may see.")
+        start, end = _moment(query, "from"), _moment(query, "to")
+        if start and end and start >= end:
+            parameters.refuse("to", "Must be later than `from`.")
+        limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        return json_answer(_page(found, start, end, limit, query.get("cursor")))
+
+
+def _page(
+    camera_id: UUID, start: datetime | None, end: datetime | None, limit: int, cursor: str | None
+) -> dict[str, Any]:
+    rows = Transition.objects.of_camera(camera_id).between(start, end).oldest_first()
+    if cursor is not None:
+        position = parameters.read_page_cursor(cursor, TransitionPosition)
+        rows = rows.after(parameters.moment_in_cursor(position.at), position.id)
+    names = ("at", "from_status", "to_status", "reason", "detected_at")
+    found = list(rows.values("pk", *names)[: limit + 1])
+    following = None
+    if len(found) > limit:
+        last = found[limit - 1]
+        following = parameters.page_cursor(msgspec.to_builtins(TransitionPosition(last["at"], last["pk"])))
+    return {
+        "camera_id": camera_id,
+        "transitions": [{name: row[name] for name in names} for row in found[:limit]],
+        "next": following,
+    }
+
+
+def _moment(query: Any, name: str) -> datetime | None:
+    if name not in query:
+        return None
+    try:
+        return wire.read_timestamp(query[name])
+    except wire.InvalidEvent as error:
+        parameters.refuse(name, f"{error.detail} (A + in an address is written %2B.)")

@@ -1,0 +1,45 @@
+"""What /readyz and /metrics tell of alerts. Registers itself with `controlplane.observability`."""
+
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+
+from django.db.models import Min
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
+from telemetry.alerts.models import Breach, Delivery, DeliveryState, Flapping
+
+LATE_AFTER = timedelta(minutes=5)
+
+
+def check_alerts(now: datetime) -> Finding:
+    """What is due is being sent."""
+    late = now - _oldest_due(now)
+    if late > LATE_AFTER:
+        minutes = late // timedelta(minutes=1)
+        return Finding(True, f"Warning: alerts have been due for {minutes} minutes; is `maintain` running?")
+    return Finding(True)
+
+
+def fleet_metrics(now: datetime) -> Iterable[Metric]:
+    deliveries = GaugeMetricFamily("controlplane_alert_deliveries", "Deliveries of alerts.", labels=["state"])
+    for state in (DeliveryState.WAITING, DeliveryState.GIVEN_UP):
+        deliveries.add_metric([state.value], Delivery.objects.filter(state=state).count())
+    yield deliveries
+    overdue = GaugeMetricFamily("controlplane_alerts_overdue_seconds", "How long the oldest alert is due.")
+    overdue.add_metric([], (now - _oldest_due(now)).total_seconds())
+    yield overdue
+    flapping = GaugeMetricFamily("controlplane_cameras_flapping", "Cameras whose alerts are held back.")
+    flapping.add_metric([], Flapping.objects.count())
+    yield flapping
+    crowded = GaugeMetricFamily("controlplane_zones_over_capacity", "Zones that hold more than their capacity.")
+    crowded.add_metric([], Breach.objects.filter(ended_at=None).count())
+    yield crowded
+
+
+def _oldest_due(now: datetime) -> datetime:
+    return Delivery.objects.due(now).order_by().aggregate(oldest=Min("next_attempt_at"))["oldest"] or now
+
+
+add_ready_check("alerts", check_alerts)
+add_fleet_metrics(fleet_metrics)

@@ -1,0 +1,213 @@
+"""What happened to the fleet, and who is told: transitions, breaches of capacity, alerts, and their delivery.
+
+Rows hold the camera's id and name and no foreign key: what happened outlives the camera.
+"""
+
+import uuid
+
+from django.core.validators import MaxValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from cameras.models import Site
+from cameras.status import STATUS_CHOICES
+from telemetry.alerts.querysets import DeliveryQuerySet, TransitionQuerySet
+
+MAX_GRACE_SECONDS = 3_600
+
+
+class Transition(models.Model):
+    """One change of a camera's status, at the deadline that was crossed and not when that was noticed."""
+
+    camera_id = models.UUIDField(_("camera id"))
+    camera_name = models.CharField(_("camera"), max_length=200)
+    site_id = models.UUIDField(null=True)
+    at = models.DateTimeField(_("at"))
+    from_status = models.CharField(_("from"), max_length=16, choices=STATUS_CHOICES)
+    to_status = models.CharField(_("to"), max_length=16, choices=STATUS_CHOICES)
+    reason = models.CharField(_("reason"), max_length=32, help_text=_("The short code of the reason."))
+    detected_at = models.DateTimeField(_("detected"))
+
+    objects = models.Manager.from_queryset(TransitionQuerySet)()
+
+    class Meta:
+        verbose_name = _("transition")
+        constraints = [
+            models.UniqueConstraint(fields=["camera_id", "at", "to_status"], name="transition_is_stored_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.camera_name}: {self.from_status} → {self.to_status}"
+
+
+class Flapping(models.Model):
+    """A camera whose alerts are held back because it goes on and off; the row goes when it is steady again."""
+
+    camera_id = models.UUIDField(primary_key=True)
+    since_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} since {self.since_at}"
+
+
+class Breach(models.Model):
+    """A time in which more people were in a zone than its capacity, for longer than the hold time."""
+
+    camera_id = models.UUIDField()
+    camera_name = models.CharField(max_length=200)
+    site_id = models.UUIDField(null=True)
+    zone = models.CharField(max_length=64)
+    zone_name = models.CharField(max_length=100)
+    began_at = models.DateTimeField(help_text=_("The first sample above the capacity."))
+    ended_at = models.DateTimeField(null=True, help_text=_("The first sample within it."))
+
+    class Meta:
+        verbose_name = _("breach")
+        verbose_name_plural = _("breaches")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["camera_id", "zone"], condition=models.Q(ended_at=None), name="one_open_breach_a_zone"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.camera_name}, {self.zone_name}"
+
+
+class Topic(models.TextChoices):
+    """What a subscription may ask for."""
+
+    SILENCE = "silence", _("A camera goes offline, comes back, or goes on and off")
+    ORPHANED = "orphaned", _("A worker reports for a camera that is stopped")
+    FLEET = "fleet", _("Most of the fleet falls silent at once, and is heard again")
+    CAPACITY = "capacity", _("More people in a zone than its capacity")
+
+
+class Kind(models.TextChoices):
+    """What happened; the values are the `type` of a webhook, and do not change."""
+
+    OFFLINE = "camera.offline", _("Camera offline")
+    RECOVERED = "camera.recovered", _("Camera no longer offline")
+    FLAPPING = "camera.flapping", _("Camera goes on and off")
+    STEADY = "camera.steady", _("Camera steady again")
+    ORPHANED = "camera.orphaned", _("Worker of a stopped camera")
+    ORPHAN_GONE = "camera.orphan_gone", _("Worker of a stopped camera is gone")
+    HUSHED = "fleet.silent", _("Fleet silent")
+    HUSH_OVER = "fleet.heard", _("Fleet heard again")
+    CROWDED = "zone.over_capacity", _("Zone over capacity")
+    CROWD_GONE = "zone.within_capacity", _("Zone within capacity")
+    TEST = "test", _("Test")
+
+
+TOPIC_OF = {
+    Kind.OFFLINE: Topic.SILENCE,
+    Kind.RECOVERED: Topic.SILENCE,
+    Kind.FLAPPING: Topic.SILENCE,
+    Kind.STEADY: Topic.SILENCE,
+    Kind.ORPHANED: Topic.ORPHANED,
+    Kind.ORPHAN_GONE: Topic.ORPHANED,
+    Kind.HUSHED: Topic.FLEET,
+    Kind.HUSH_OVER: Topic.FLEET,
+    Kind.CROWDED: Topic.CAPACITY,
+    Kind.CROWD_GONE: Topic.CAPACITY,
+}
+
+
+class Alert(models.Model):
+    """Something worth telling, written in the transaction of what it tells of."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.CharField(_("kind"), max_length=32, choices=Kind)
+    at = models.DateTimeField(_("at"), help_text=_("When it happened."))
+    created_at = models.DateTimeField(help_text=_("When it was noticed."))
+    camera_id = models.UUIDField(null=True)
+    site_id = models.UUIDField(null=True)
+    text = models.CharField(_("text"), max_length=600, help_text=_("One sentence for people."))
+    data = models.JSONField(default=dict, help_text=_("What a webhook tells besides."))
+
+    class Meta:
+        verbose_name = _("alert")
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Channel(models.TextChoices):
+    WEBHOOK = "webhook", _("Webhook")
+    EMAIL = "email", _("E-mail")
+
+
+class Subscription(models.Model):
+    """Who is told what, and how."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(_("name"), max_length=200, unique=True)
+    channel = models.CharField(_("channel"), max_length=16, choices=Channel)
+    url = models.CharField(_("URL"), max_length=2_000, blank=True)
+    addresses = models.TextField(_("e-mail addresses"), blank=True, help_text=_("One a line."))
+    sealed_secret = models.TextField(editable=False, blank=True)
+    topics = models.JSONField(_("tells of"), default=list)
+    site = models.ForeignKey(
+        Site, verbose_name=_("site"), null=True, blank=True, on_delete=models.CASCADE, related_name="+"
+    )
+    grace_seconds = models.PositiveIntegerField(
+        _("grace (seconds)"), default=60, validators=[MaxValueValidator(MAX_GRACE_SECONDS)]
+    )
+    is_active = models.BooleanField(_("active"), default=True)
+    created_at = models.DateTimeField(_("created"), editable=False)
+
+    class Meta:
+        verbose_name = _("subscription")
+
+    def __str__(self) -> str:
+        return self.name
+
+    def wants(self, alert: Alert) -> bool:
+        """Whether this alert is for this subscription; what concerns the whole fleet is for every site."""
+        if not self.is_active or TOPIC_OF[Kind(alert.kind)] not in self.topics:
+            return False
+        return self.site_id is None or alert.camera_id is None or alert.site_id == self.site_id
+
+
+class DeliveryState(models.TextChoices):
+    WAITING = "waiting", _("Waiting")
+    DELIVERED = "delivered", _("Delivered")
+    GIVEN_UP = "given_up", _("Given up")
+    WITHDRAWN = "withdrawn", _("Withdrawn")
+
+
+class Delivery(models.Model):
+    """An alert on its way to one subscription: the durable outbox, and afterwards the log.
+
+    Its id is the `webhook-id`: the same on every attempt.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    alert = models.ForeignKey(Alert, verbose_name=_("alert"), on_delete=models.CASCADE, related_name="deliveries")
+    subscription = models.ForeignKey(
+        Subscription, verbose_name=_("subscription"), on_delete=models.CASCADE, related_name="deliveries"
+    )
+    state = models.CharField(_("state"), max_length=16, choices=DeliveryState, default=DeliveryState.WAITING)
+    attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    created_at = models.DateTimeField(_("created"))
+    next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    detail = models.CharField(_("detail"), max_length=300, blank=True, help_text=_("What the last attempt met."))
+
+    objects = models.Manager.from_queryset(DeliveryQuerySet)()
+
+    class Meta:
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at", "id"], condition=models.Q(state="waiting"), name="delivery_due"
+            ),
+            models.Index(fields=["-created_at", "-id"], name="delivery_newest_first"),
+        ]
+        constraints = [
+            models.UniqueConstraint(fields=["alert", "subscription"], name="delivery_once_a_subscription")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.alert_id} to {self.subscription_id}"

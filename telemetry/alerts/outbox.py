@@ -1,0 +1,127 @@
+"""The durable outbox: alerts and their deliveries, written in the caller's transaction, claimed and settled.
+
+Delivered at least once: what was claimed and not settled, because a process died, is claimed again under the
+same id. Must not import what sends.
+"""
+
+import random
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from telemetry.alerts.models import Alert, Delivery, DeliveryState, Kind, Subscription
+
+# Longer than any attempt may take: then nobody sends what somebody else is still sending.
+LEASE = timedelta(seconds=90)
+FIRST_RETRY = timedelta(seconds=5)
+MAX_RETRY = timedelta(hours=4)
+# 5 s, 10 s, ... 4 h: about a day and a half in all.
+ATTEMPTS = 20
+KEPT = timedelta(days=30)
+CHUNK = 1_000
+# What is over within the grace was never worth telling.
+ENDED_BY = {Kind.RECOVERED: Kind.OFFLINE, Kind.ORPHAN_GONE: Kind.ORPHANED}
+
+
+def tell(alerts: Sequence[Alert], now: datetime) -> None:
+    """Store the alerts, and a delivery to each subscription that wants them.
+
+    One that ends within a subscription's grace what another began withdraws that, and is not told there either.
+    """
+    if not alerts:
+        return
+    subscriptions = list(Subscription.objects.filter(is_active=True))
+    Alert.objects.bulk_create(alerts)
+    deliveries = []
+    for alert in alerts:
+        withdrawn = _withdraw(alert, now) if alert.kind in ENDED_BY and subscriptions else set()
+        deliveries += [
+            Delivery(
+                alert=alert,
+                subscription=subscription,
+                created_at=now,
+                next_attempt_at=alert.at + timedelta(seconds=_grace(alert, subscription)),
+            )
+            for subscription in subscriptions
+            if subscription.pk not in withdrawn and subscription.wants(alert)
+        ]
+    Delivery.objects.bulk_create(deliveries)
+
+
+def _grace(alert: Alert, subscription: Subscription) -> int:
+    return subscription.grace_seconds if alert.kind in ENDED_BY.values() else 0
+
+
+def _withdraw(alert: Alert, now: datetime) -> set[object]:
+    """The subscriptions whose delivery of the beginning had not been due when the end came."""
+    begun = Delivery.objects.waiting().filter(
+        alert__camera_id=alert.camera_id,
+        alert__kind=ENDED_BY[Kind(alert.kind)],
+        attempts=0,
+        next_attempt_at__gt=alert.at,
+    )
+    withdrawn: set[object] = set()
+    for delivery in begun.values_list("pk", "subscription_id"):
+        unsent = Delivery.objects.filter(pk=delivery[0], attempts=0, state=DeliveryState.WAITING)
+        if unsent.update(
+            state=DeliveryState.WITHDRAWN, finished_at=now, next_attempt_at=None, detail="Over within the grace."
+        ):
+            withdrawn.add(delivery[1])
+    return withdrawn
+
+
+def claim(now: datetime, at_most: int, each: int, besides: Iterable[object]) -> list[Delivery]:
+    """Take deliveries that are due, so that nobody else sends them for as long as LEASE.
+
+    Takes at most `each` of one subscription, and none of those in `besides`.
+    """
+    with transaction.atomic():
+        due = Delivery.objects.due(now).exclude(subscription_id__in=list(besides))
+        if connection.features.has_select_for_update_skip_locked:
+            due = due.select_for_update(skip_locked=True, of=("self",))
+        taken: list[Delivery] = []
+        count: dict[object, int] = {}
+        for delivery in due.select_related("alert", "subscription")[: at_most * 4]:
+            if count.get(delivery.subscription_id, 0) < each and len(taken) < at_most:
+                count[delivery.subscription_id] = count.get(delivery.subscription_id, 0) + 1
+                taken.append(delivery)
+        Delivery.objects.filter(pk__in=[delivery.pk for delivery in taken]).update(
+            attempts=F("attempts") + 1, next_attempt_at=now + LEASE
+        )
+    for delivery in taken:
+        delivery.attempts += 1
+    return taken
+
+
+def settle(delivery: Delivery, fault: str, now: datetime) -> None:
+    """Write what became of an attempt; the empty fault is success. A repetition under way is left alone."""
+    mine = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, attempts=delivery.attempts)
+    if not fault:
+        # Whoever sent it, it has arrived.
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=DeliveryState.DELIVERED, finished_at=now, next_attempt_at=None, detail=""
+        )
+    elif delivery.attempts >= ATTEMPTS:
+        mine.update(state=DeliveryState.GIVEN_UP, finished_at=now, next_attempt_at=None, detail=fault[:300])
+    else:
+        mine.update(next_attempt_at=now + retry_after(delivery.attempts), detail=fault[:300])
+
+
+def retry_after(attempts: int) -> timedelta:
+    """How long to wait after so many failures: doubled each time up to four hours, and spread by a fifth."""
+    spread = random.uniform(0.8, 1.2)  # noqa: S311  # so that receivers are not all asked at once
+    doubled: timedelta = FIRST_RETRY * 2 ** (attempts - 1)
+    return min(doubled, MAX_RETRY) * spread
+
+
+def forget_old(now: datetime) -> int:
+    """Remove alerts that were settled long ago, with their deliveries, a chunk at a time."""
+    old = Alert.objects.filter(created_at__lt=now - KEPT).exclude(deliveries__state=DeliveryState.WAITING)
+    removed = 0
+    while ids := list(old.values_list("pk", flat=True)[:CHUNK]):
+        with transaction.atomic():
+            Alert.objects.filter(pk__in=ids).delete()
+        removed += len(ids)
+    return removed

@@ -1,0 +1,40 @@
+"""The part of `maintain` that this app does: notice what happened, then tell of it."""
+
+from datetime import datetime
+from typing import Protocol
+
+from cameras.pulse import read_pulse
+from telemetry.alerts import capacity, mass_silence, outbox, sending, transitions
+from telemetry.alerts.models import Delivery
+
+
+class Turn(Protocol):
+    """What a step is given; see `telemetry.maintenance.Turn`."""
+
+    @property
+    def now(self) -> datetime: ...
+
+    def stopping(self) -> bool: ...
+
+
+def record_status(turn: Turn) -> str:
+    # The fleet as a whole comes first: what falls silent with it is no single camera's transition to offline.
+    mass_silence.watch_fleet(turn.now)
+    recorded = transitions.record_transitions(turn.now, stopping=turn.stopping)
+    changed = capacity.watch_capacity(turn.now, stopping=turn.stopping)
+    return f"stored {recorded:,} transitions; {changed:,} zones went over or within their capacity"
+
+
+def plan_status(turn: Turn) -> str:
+    changed = transitions.changed_cameras(turn.now, read_pulse(turn.now, up_to_last_tick=True))
+    return f"would store transitions of {len(changed):,} cameras"
+
+
+def send_alerts(turn: Turn) -> str:
+    arrived, failed = sending.send_due(turn.now, stopping=turn.stopping)
+    forgotten = outbox.forget_old(turn.now)
+    return f"delivered {arrived:,}, failed {failed:,}; removed {forgotten:,} old alerts"
+
+
+def plan_alerts(turn: Turn) -> str:
+    return f"would send {Delivery.objects.due(turn.now).count():,} alerts"

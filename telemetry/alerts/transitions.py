@@ -1,0 +1,191 @@
+"""Storing changes of status once, each at its own deadline, with the alerts that tell of them.
+
+The stored status of a camera is locked, compared and set in the transaction that stores its transitions and
+alerts: whoever else looks at the same time finds it done. Must not import doors.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.conf import settings
+from django.db import transaction
+from django.db.models import Exists, F, OuterRef, Q
+
+from cameras.models import Camera, KnownStatus
+from cameras.pulse import read_pulse
+from cameras.status import Pulse, Status
+from telemetry.alerts import outbox, wording
+from telemetry.alerts.models import Alert, Flapping, Kind, Transition
+from telemetry.alerts.timeline import Known, Observed, Step, first_known, steps_between
+
+CHUNK = 200
+KEPT = timedelta(days=400)
+SILENT = (Status.STALE, Status.OFFLINE)
+BEGINS = {Status.OFFLINE: Kind.OFFLINE, Status.ORPHANED: Kind.ORPHANED}
+ENDS = {Status.OFFLINE: Kind.RECOVERED, Status.ORPHANED: Kind.ORPHAN_GONE}
+
+
+class _Look(NamedTuple):
+    """One camera as it was found, and what has changed since it was last looked at."""
+
+    camera: Camera
+    known: Known
+    steps: list[Step]
+
+
+def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Store every change of status up to `now`, but none after ingest's last tick; returns how many."""
+    pulse = read_pulse(now, up_to_last_tick=True)
+    recorded = 0
+    for camera_ids in _chunks(changed_cameras(now, pulse)):
+        if stopping():
+            break
+        with transaction.atomic():
+            recorded += _record(camera_ids, now, pulse)
+    _let_go_of_steady(now)
+    _forget(now)
+    return recorded
+
+
+def changed_cameras(now: datetime, pulse: Pulse) -> list[UUID]:
+    """The cameras whose status is not the stored one, or that were heard since they fell silent."""
+    known = F("known_status__status")
+    heard_again = Q(known_status__status__in=SILENT, vitals__last_contact__gt=F("known_status__since_at"))
+    cameras = Camera.objects.with_status(now, pulse)
+    changed = cameras.filter(Q(known_status=None) | ~Q(derived_status=known) | heard_again)
+    return list(changed.order_by("pk").values_list("pk", flat=True))
+
+
+def _record(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> int:
+    looks = list(_look(camera_ids, now, pulse))
+    transitions = [
+        Transition(
+            camera_id=camera.pk,
+            camera_name=camera.name,
+            site_id=camera.site_id,
+            at=step.at,
+            from_status=step.from_status,
+            to_status=step.to_status,
+            reason=step.reason.partition(":")[0],
+            detected_at=now,
+        )
+        for camera, _, steps in looks
+        for step in steps
+    ]
+    Transition.objects.bulk_create(transitions)
+    KnownStatus.objects.bulk_update(
+        [
+            KnownStatus(camera_id=camera.pk, status=steps[-1].to_status, since_at=steps[-1].at)
+            for camera, _, steps in looks
+            if steps
+        ],
+        ["status", "since_at"],
+    )
+    outbox.tell(_alerts(looks, now), now)
+    return len(transitions)
+
+
+def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_Look]:
+    """Lock the stored statuses, then read the cameras: what is compared cannot change any more."""
+    new = Camera.objects.filter(pk__in=camera_ids, known_status=None)
+    KnownStatus.objects.bulk_create(
+        [
+            KnownStatus(camera=camera, status=known.status, since_at=known.since_at)
+            for camera in new.order_by("pk").only("desired_state", "desired_state_at")
+            if (known := first_known(Observed(camera.desired_state, camera.desired_state_at, None, 1)))
+        ],
+        ignore_conflicts=True,
+    )
+    locked = KnownStatus.objects.select_for_update(no_key=True).filter(pk__in=camera_ids).order_by("pk")
+    stored = {row.pk: Known(Status(row.status), row.since_at) for row in locked}
+    cameras = Camera.objects.filter(pk__in=list(stored)).select_related("vitals").order_by("pk")
+    for camera in cameras.defer("zone_config", "model_config", "notes", "sealed_connection"):
+        vitals: Any = getattr(camera, "vitals", None)
+        observed = Observed(
+            camera.desired_state,
+            camera.desired_state_at,
+            vitals.last_contact if vitals else None,
+            camera.expected_interval_seconds,
+        )
+        yield _Look(camera, stored[camera.pk], steps_between(stored[camera.pk], observed, now, pulse))
+
+
+# --- Who is told of what ----------------------------------------------------------------------------------
+
+
+def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
+    told = [look for look in looks if any(_kinds(step) for step in look.steps)]
+    flapping = _flapping([look.camera.pk for look in told], now)
+    alerts = []
+    for camera, _, steps in told:
+        if camera.pk not in flapping:
+            alerts += [wording.of_step(kind, camera, step, now) for step in steps for kind in _kinds(step)]
+        elif flapping[camera.pk]:  # the first that is held back is told in place of all that follow
+            alerts.append(wording.of_camera(Kind.FLAPPING, camera, steps[-1].to_status, steps[-1].at, now))
+    return alerts
+
+
+def _kinds(step: Step) -> list[Kind]:
+    kinds = (ENDS.get(step.from_status), BEGINS.get(step.to_status))
+    return [kind for kind in kinds if kind]
+
+
+def _flapping(camera_ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
+    """Those of the cameras that go on and off too often, and whether that begins now."""
+    known = set(Flapping.objects.filter(pk__in=camera_ids).values_list("pk", flat=True))
+    changes = Counter(
+        _changes_since(now - _window()).filter(camera_id__in=camera_ids).values_list("camera_id", flat=True)
+    )
+    begins = {
+        camera_id
+        for camera_id, count in changes.items()
+        if count > settings.ALERT_FLAP_CHANGES and camera_id not in known
+    }
+    Flapping.objects.bulk_create([Flapping(camera_id=camera_id, since_at=now) for camera_id in sorted(begins)])
+    return dict.fromkeys(known, False) | dict.fromkeys(begins, True)
+
+
+def _let_go_of_steady(now: datetime) -> None:
+    """Tell how the cameras are that have not changed for a whole window; from then on they are told of again."""
+    changed = _changes_since(now - _window()).filter(camera_id=OuterRef("camera_id"))
+    for camera_id in Flapping.objects.exclude(Exists(changed)).values_list("pk", flat=True):
+        with transaction.atomic():
+            if not Flapping.objects.filter(pk=camera_id).delete()[0]:
+                continue
+            camera = Camera.objects.select_related("known_status").filter(pk=camera_id).first()
+            known: Any = getattr(camera, "known_status", None)
+            if camera and known:
+                outbox.tell([wording.of_camera(Kind.STEADY, camera, known.status, known.since_at, now)], now)
+
+
+def _changes_since(start: datetime) -> Any:
+    """Changes between healthy and silent: one blip is two."""
+    fell = Q(from_status=Status.HEALTHY, to_status__in=SILENT)
+    rose = Q(from_status__in=SILENT, to_status=Status.HEALTHY)
+    return Transition.objects.filter(fell | rose, at__gte=start)
+
+
+def _window() -> timedelta:
+    return timedelta(seconds=settings.ALERT_FLAP_WINDOW_SECONDS)
+
+
+# --- Housekeeping -----------------------------------------------------------------------------------------
+
+
+def _forget(now: datetime) -> None:
+    """Remove what is left of deleted cameras, and what happened long ago."""
+    gone = ~Exists(Camera.objects.filter(pk=OuterRef("camera_id")))
+    KnownStatus.objects.filter(gone).delete()
+    Flapping.objects.filter(gone).delete()
+    old = Transition.objects.filter(detected_at__lt=now - KEPT).order_by("pk").values("pk")[:CHUNK]
+    Transition.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+
+
+def _chunks(ids: Sequence[UUID]) -> Iterator[list[UUID]]:
+    rest = iter(ids)
+    while chunk := list(islice(rest, CHUNK)):
+        yield chunk

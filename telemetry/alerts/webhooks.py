@@ -1,0 +1,100 @@
+"""Posting a signed webhook. Whatever a receiver does, an attempt ends in bounded time with bounded memory.
+
+Must not import models: it neither knows where a message comes from nor what becomes of it.
+"""
+
+import asyncio
+import ssl
+from collections.abc import Mapping
+from functools import cache
+from typing import NamedTuple
+
+import httpx
+import structlog
+
+from telemetry.alerts import destinations
+from telemetry.alerts.destinations import RefusedDestination
+
+TOTAL_SECONDS = 10.0
+CONNECT_SECONDS = 5.0
+MAX_ANSWER = 16 * 1024
+USER_AGENT = "controlplane-webhooks/1"
+
+log = structlog.get_logger(__name__)
+
+
+class Message(NamedTuple):
+    """What is posted, and where to."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+async def post(message: Message) -> str:
+    """Post once; returns what went wrong in words for the log, empty for a 2xx. Never raises for the receiver."""
+    try:
+        async with asyncio.timeout(TOTAL_SECONDS):
+            return await _post(message)
+    except RefusedDestination as error:
+        return f"Refused: {error}"
+    except TimeoutError:
+        return f"No whole answer within {TOTAL_SECONDS:.0f} seconds."
+    except httpx.TimeoutException:
+        return f"No connection within {CONNECT_SECONDS:.0f} seconds."
+    except ssl.SSLError:
+        return "TLS failed: the certificate is not valid for this host, or the receiver speaks no TLS."
+    except httpx.HTTPError as error:
+        if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error).upper():
+            return "TLS failed: the certificate is not valid for this host, or the receiver speaks no TLS."
+        return f"The connection failed ({type(error).__name__})."
+    except OSError as error:
+        return f"The host's name has no address ({type(error).__name__})."
+    except Exception as error:  # one message that cannot be sent must not keep others from it
+        log.exception("webhook could not be sent", exception_type=type(error).__name__)
+        return f"It could not be sent ({type(error).__name__}); the log tells more."
+
+
+async def _post(message: Message) -> str:
+    destination = destinations.read_url(message.url)
+    addresses = await asyncio.to_thread(destinations.addresses_of, destination)
+    # The address that was looked at, so that a name cannot point elsewhere meanwhile; the certificate is still
+    # that of the name. No proxy of the environment, which would look the name up by itself.
+    host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+    url = httpx.URL(f"{destination.scheme}://{host}:{destination.port}{destination.target}")
+    headers = {
+        **message.headers,
+        "Host": destination.authority,
+        "Content-Type": "application/json",
+        "User-Agent": USER_AGENT,
+        "Accept-Encoding": "identity",
+    }
+    timeout = httpx.Timeout(TOTAL_SECONDS, connect=CONNECT_SECONDS)
+    async with httpx.AsyncClient(verify=_trusted(), trust_env=False, timeout=timeout) as client:
+        request = client.build_request(
+            "POST", url, headers=headers, content=message.body, extensions={"sni_hostname": destination.host}
+        )
+        response = await client.send(request, stream=True, follow_redirects=False)
+        try:
+            return await _fault_of(response)
+        finally:
+            await response.aclose()
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The authorities that httpx trusts; SSL_CERT_FILE names another file of them. Read once: it takes a while."""
+    return httpx.create_ssl_context()
+
+
+async def _fault_of(response: httpx.Response) -> str:
+    length = 0
+    async for chunk in response.aiter_raw():
+        length += len(chunk)
+        if length > MAX_ANSWER:
+            break  # enough was said; what counts is the status
+    if response.is_success:
+        return ""
+    if response.is_redirect:
+        return f"Answered {response.status_code}; redirects are not followed."
+    return f"Answered {response.status_code}."

@@ -1,0 +1,123 @@
+"""More than half of the fleet falling silent at once: one alert, and no camera is called offline for it."""
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from cameras.models import FleetVitals
+from cameras.pulse import read_pulse
+from telemetry.alerts.mass_silence import Voice, fell_silent_at_once, watch_fleet
+from telemetry.alerts.models import Alert, Delivery, Transition
+from telemetry.alerts.steps import record_status
+from telemetry.maintenance import Turn
+from tests.factories import NOW
+from tests.telemetry.alerts.conftest import fleet, hear, subscribe
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def voices(contacts: list[float], reporting: int, interval: int = 10) -> list[Voice]:
+    """Silent cameras by their last contact, and others that are heard."""
+
+    def voice(contact: float, is_silent: bool) -> Voice:
+        return Voice(later(contact), interval, is_silent, later(contact + 6 * interval))
+
+    return [voice(contact, True) for contact in contacts] + [voice(100, False)] * reporting
+
+
+@pytest.mark.parametrize(
+    ("contacts", "reporting", "at"),
+    [
+        ([0, 1, 2, 3], 3, 3),
+        ([0, 1, 2, 3], 4, None),  # half is not more than half
+        ([0, 1, 2], 1, None),  # a fleet of four
+        ([0, 0, 0], 2, 0),
+        ([0, 5, 10, 14.9], 3, 14.9),  # one and a half intervals
+        ([0, 5, 10, 15.1], 3, None),
+        ([0, 20, 40, 60], 3, None),  # one after another
+        ([0, 1, 2, 3, -70, -80, -90], 3, 3),  # what was offline before then is not of the fleet
+    ],
+)
+def test_at_once_is_a_moment_soon_after_the_last_contact_of_each(
+    contacts: list[float], reporting: int, at: float | None
+) -> None:
+    hush = fell_silent_at_once(voices(contacts, reporting), None)
+
+    assert (hush and hush.at) == (None if at is None else later(at))
+
+
+def test_a_silence_that_is_over_is_not_found_again() -> None:
+    assert fell_silent_at_once(voices([0, 1, 2, 3], 3), after=later(3)) is None
+
+
+@pytest.mark.django_db
+def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -> None:
+    cameras = fleet(10, contact=0)
+    cut, rest = cameras[:6], cameras[6:]
+    subscribe()
+    record_status(Turn(NOW))
+    Transition.objects.all().delete()
+
+    for seconds in (29, 31, 61, 300):  # the first look after the deadlines of all is late
+        hear(rest, later(seconds))
+        record_status(Turn(later(seconds)))
+    assert set(Transition.objects.values_list("to_status", flat=True)) == {"stale"}
+    assert Transition.objects.count() == 6
+    alert = Alert.objects.get()
+    assert (alert.kind, alert.at, alert.data) == ("fleet.silent", NOW, {"silent": 6, "reporting": 10})
+    assert Delivery.objects.count() == 1
+    assert read_pulse(later(300)).hushed_at == NOW
+
+    hear([*cut[:4], *rest], later(310))  # four of six come back
+    record_status(Turn(later(311)))
+    assert Alert.objects.latest("created_at").kind == "fleet.heard"
+    hear([*cut[:4], *rest], later(370))
+    record_status(Turn(later(371)))
+
+    offline = Transition.objects.filter(to_status="offline")
+    assert {row.camera_id for row in offline} == {camera.pk for camera in cut[4:]}
+    assert {row.at for row in offline} == {later(311 + 60)}
+    record_status(Turn(later(372)))
+    assert FleetVitals.objects.get().hush_over_at == later(311)
+
+
+@pytest.mark.django_db
+def test_a_camera_that_falls_silent_during_a_mass_silence_is_judged_by_itself() -> None:
+    cameras = fleet(10, contact=0)
+    record_status(Turn(NOW))
+    hear(cameras[6:], later(31))
+    record_status(Turn(later(31)))
+    hear(cameras[7:], later(100))
+
+    record_status(Turn(later(100)))
+
+    offline = Transition.objects.filter(to_status="offline")
+    assert [(row.camera_id, row.at) for row in offline] == [(cameras[6].pk, later(91))]
+
+
+@pytest.mark.django_db
+def test_cameras_that_fall_silent_one_after_another_are_no_mass_silence() -> None:
+    cameras = fleet(10, contact=0)
+    record_status(Turn(NOW))
+    for n in range(10):
+        hear(cameras[n:], later(20 * n))
+        record_status(Turn(later(20 * n)))
+    record_status(Turn(later(400)))
+
+    assert Transition.objects.filter(to_status="offline").count() == 10
+    assert not Alert.objects.filter(kind="fleet.silent").exists()
+
+
+@pytest.mark.django_db
+def test_of_two_processes_that_notice_it_one_tells() -> None:
+    fleet(6, contact=60)
+    pulse = read_pulse(NOW)
+
+    assert watch_fleet(NOW) is not None
+    FleetVitals.objects.update(hushed_at=pulse.hushed_at)  # as the other has read it
+    FleetVitals.objects.update(hushed_at=later(-60))
+
+    assert watch_fleet(NOW) is None
+    assert Alert.objects.count() == 1
