@@ -114,6 +114,8 @@ def _host_of(parts: SplitResult) -> str:
     host = parts.hostname or ""
     if parts.netloc.startswith("["):
         try:
+            if "%" in host:  # the zone of an address that is not public anyway
+                raise ValueError
             return str(ipaddress.IPv6Address(host))
         except ValueError:
             raise RefusedDestination(_("The host is not an IPv6 address.")) from None

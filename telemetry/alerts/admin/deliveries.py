@@ -1,0 +1,87 @@
+"""The log of deliveries in the admin: only read, newest first."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.decorators import display
+
+from controlplane.access.admin.pages import ReadOnlyAdmin
+from telemetry.alerts.models import Delivery, DeliveryState
+
+STATE_COLOURS = {
+    DeliveryState.WAITING.value: "info",
+    DeliveryState.DELIVERED.value: "success",
+    DeliveryState.GIVEN_UP.value: "danger",
+    DeliveryState.WITHDRAWN.value: "default",
+}
+
+
+def exact(moment: Any) -> str:
+    """To the second, in UTC."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "–"
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(ReadOnlyAdmin):
+    list_display = ("moment", "state_badge", "what", "subscription", "attempts", "outcome")
+    list_filter = (("state", ChoicesDropdownFilter), ("subscription", AutocompleteSelectFilter))
+    list_filter_submit = True
+    list_select_related = ("alert", "subscription")
+    ordering = ("-created_at", "-id")
+    fieldsets = (
+        (None, {"fields": ("what", "kind", "happened", "data")}),
+        (
+            _("Delivery"),
+            {"fields": ("subscription", "state", "attempts", "detail", "moment", "next", "finished", "id")},
+        ),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("alert", "subscription")
+
+    @display(description=_("noticed"), ordering="created_at")
+    def moment(self, delivery: Delivery) -> str:
+        return exact(delivery.created_at)
+
+    @display(description=_("state"), label=STATE_COLOURS)
+    def state_badge(self, delivery: Delivery) -> tuple[str, str]:
+        return delivery.state, delivery.get_state_display()
+
+    @display(description=_("alert"))
+    def what(self, delivery: Delivery) -> str:
+        return delivery.alert.text
+
+    @display(description=_("kind"))
+    def kind(self, delivery: Delivery) -> str:
+        return f"{delivery.alert.get_kind_display()} ({delivery.alert.kind})"
+
+    @display(description=_("happened"))
+    def happened(self, delivery: Delivery) -> str:
+        return exact(delivery.alert.at)
+
+    @display(description=_("data"))
+    def data(self, delivery: Delivery) -> str:
+        return ", ".join(f"{name}: {value}" for name, value in delivery.alert.data.items()) or "–"
+
+    @display(description=_("what became of it"))
+    def outcome(self, delivery: Delivery) -> str:
+        if delivery.state == DeliveryState.WAITING and delivery.next_attempt_at:
+            told = (
+                gettext("%(detail)s Next attempt at %(moment)s.")
+                if delivery.detail
+                else gettext("Due %(moment)s.")
+            )
+            return told % {"detail": delivery.detail, "moment": exact(delivery.next_attempt_at)}
+        return delivery.detail or exact(delivery.finished_at)
+
+    @display(description=_("next attempt"))
+    def next(self, delivery: Delivery) -> str:
+        return exact(delivery.next_attempt_at)
+
+    @display(description=_("finished"))
+    def finished(self, delivery: Delivery) -> str:
+        return exact(delivery.finished_at)

@@ -1,0 +1,224 @@
+"""Subscriptions in the admin: who is told what, a test of it, and a secret that is shown once."""
+
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils import timezone
+from django.utils.http import urlencode
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import display
+from unfold.widgets import (
+    UnfoldAdminCheckboxSelectMultipleWidget,
+    UnfoldAdminIntegerFieldWidget,
+    UnfoldAdminSelect2Widget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextareaWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanSwitchWidget,
+)
+
+from cameras.models import Site
+from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
+from controlplane.access.authentication import author_of
+from telemetry.alerts import subscriptions
+from telemetry.alerts.models import MAX_GRACE_SECONDS, Channel, DeliveryState, Subscription, Topic
+from telemetry.alerts.subscriptions import clean_subscription
+
+
+class SubscriptionForm(forms.ModelForm):
+    name = forms.CharField(label=_("Name"), max_length=200, widget=UnfoldAdminTextInputWidget)
+    channel = forms.ChoiceField(label=_("By"), choices=Channel.choices, widget=UnfoldAdminSelectWidget)
+    url = forms.CharField(
+        label=_("URL"),
+        required=False,
+        help_text=_("Of a webhook: https://… at a public address. It is called with a signed POST."),
+        widget=UnfoldAdminTextInputWidget({"spellcheck": "false", "autocomplete": "off"}),
+    )
+    addresses = forms.CharField(
+        label=_("E-mail addresses"),
+        required=False,
+        help_text=_("One a line."),
+        widget=UnfoldAdminTextareaWidget({"rows": 3, "spellcheck": "false"}),
+    )
+    topics = forms.MultipleChoiceField(
+        label=_("Tells of"),
+        choices=Topic.choices,
+        initial=list(Topic.values),
+        widget=UnfoldAdminCheckboxSelectMultipleWidget,
+    )
+    site = forms.ModelChoiceField(
+        label=_("Only of this site"),
+        queryset=Site.objects.order_by("name"),
+        required=False,
+        empty_label=_("All sites"),
+        help_text=_("What concerns the whole fleet is told all the same."),
+        widget=UnfoldAdminSelect2Widget,
+    )
+    grace_seconds = forms.IntegerField(
+        label=_("Grace (seconds)"),
+        initial=60,
+        help_text=_("A camera that is back within this time is not told of at all."),
+        widget=UnfoldAdminIntegerFieldWidget({"min": 0, "max": MAX_GRACE_SECONDS, "inputmode": "numeric"}),
+    )
+    is_active = forms.BooleanField(
+        label=_("Active"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
+    )
+
+    class Meta:
+        model = Subscription
+        fields = ()
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance._state.adding:
+            return
+        for name in self.fields:
+            self.initial[name] = getattr(self.instance, name)
+        channel = self.fields["channel"]
+        channel.disabled, channel.help_text = True, gettext("Make another subscription for another way.")
+
+    def clean_name(self) -> str:
+        name = self.cleaned_data["name"]
+        if not name.isprintable():
+            raise forms.ValidationError(_("Holds a character that cannot be shown; remove it."))
+        if Subscription.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(_("Another subscription has this name."))
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        return self.cleaned_data if self.errors else clean_subscription(self.cleaned_data)
+
+    def _post_clean(self) -> None:
+        """Nothing is put on the row here: an action does that."""
+
+
+@admin.register(Subscription)
+class SubscriptionAdmin(PlainAdmin):
+    form = SubscriptionForm
+    list_display = ("name", "channel", "destination", "tells_of", "site", "is_active")
+    list_select_related = ("site",)
+    search_fields = ("name",)
+    ordering = ("name",)
+    actions = ("delete_selected",)
+    change_form_outer_before_template = "admin/alerts/subscription_test.html"
+    fieldsets = (
+        (None, {"fields": ("name", "channel", "url", "addresses")}),
+        (_("What is told"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
+    )
+
+    def log_of(self, request: HttpRequest, object_id: str) -> str | None:
+        return audit_trail_of(request, object_id)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        subscription = kwargs.get("obj")
+        if subscription:
+            query = urlencode({"subscription__id__exact": subscription.pk})
+            context.update(
+                may_try=self.has_change_permission(request),
+                deliveries_url=f"{reverse('admin:alerts_delivery_changelist')}?{query}",
+            )
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    # --- Writing ------------------------------------------------------------------------------------------
+
+    def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
+        return form.instance
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        by, now = author_of(request, "admin"), timezone.now()
+        if change:
+            subscriptions.update_subscription(subscription=obj, values=form.cleaned_data, by=by, now=now)
+            return
+        made, obj.secret = subscriptions.create_subscription(values=form.cleaned_data, by=by, now=now)
+        obj.pk, obj.name = made.pk, made.name
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The action has written everything."""
+
+    def delete_model(self, request: HttpRequest, obj: Subscription) -> None:
+        subscriptions.delete_subscription(subscription=obj, by=author_of(request, "admin"), now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        for subscription in queryset:
+            self.delete_model(request, subscription)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        if obj.secret:
+            return self._shown_once(request, obj, obj.secret)
+        return super().response_add(request, obj, post_url_continue)
+
+    def _shown_once(self, request: HttpRequest, subscription: Subscription, secret: str) -> HttpResponse:
+        """The one page that shows the secret: the answer itself, so that no cookie or session ever holds it."""
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Subscription %(name)s") % {"name": subscription.name},
+            "subscription": subscription,
+            "secret": secret,
+        }
+        response = TemplateResponse(request, "admin/alerts/subscription_secret.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
+
+    # --- Trying it, and a new secret ----------------------------------------------------------------------
+
+    def get_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("<uuid:subscription_id>/test/", wrap(self.test_view), name="alerts_subscription_test"),
+            path("<uuid:subscription_id>/secret/", wrap(self.secret_view), name="alerts_subscription_secret"),
+            *super().get_urls(),
+        ]
+
+    def test_view(self, request: HttpRequest, subscription_id: UUID) -> HttpResponse:
+        """Send a test now, and tell what became of it."""
+        subscription = self._posted(request, subscription_id)
+        if subscription:
+            by = author_of(request, "admin")
+            delivery = subscriptions.send_test(subscription=subscription, by=by, now=timezone.now())
+            if delivery.state == DeliveryState.DELIVERED:
+                self.message_user(request, gettext("The test has arrived."), messages.SUCCESS)
+            else:
+                told = gettext("The test did not arrive. %(detail)s") % {"detail": delivery.detail}
+                self.message_user(request, told, messages.ERROR)
+        return self._page(subscription_id)
+
+    def secret_view(self, request: HttpRequest, subscription_id: UUID) -> HttpResponse:
+        """Make a new secret, and show it this once."""
+        subscription = self._posted(request, subscription_id)
+        if not subscription or subscription.channel != Channel.WEBHOOK:
+            return self._page(subscription_id)
+        by = author_of(request, "admin")
+        secret = subscriptions.renew_secret(subscription=subscription, by=by, now=timezone.now())
+        return self._shown_once(request, subscription, secret)
+
+    def _posted(self, request: HttpRequest, subscription_id: UUID) -> Subscription | None:
+        """The subscription to act on: by a POST with its CSRF token, for whoever may change it."""
+        if request.method != "POST":
+            return None
+        if not self.has_change_permission(request):
+            raise PermissionDenied
+        return Subscription.objects.filter(pk=subscription_id).first()
+
+    def _page(self, subscription_id: UUID) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:alerts_subscription_change", args=[subscription_id]))
+
+    # --- Columns ------------------------------------------------------------------------------------------
+
+    @display(description=_("to"))
+    def destination(self, subscription: Subscription) -> str:
+        return subscription.url or ", ".join(subscription.addresses.split())
+
+    @display(description=_("tells of"))
+    def tells_of(self, subscription: Subscription) -> str:
+        return ", ".join(subscription.topics)

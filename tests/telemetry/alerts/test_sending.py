@@ -1,0 +1,331 @@
+"""Deliveries against a real receiver on loopback: signed, repeated, bounded, and never lost."""
+
+import base64
+import hashlib
+import hmac
+import json
+import ssl
+import subprocess
+import threading
+import time
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.fernet import Fernet
+from django.core import mail
+
+from telemetry.alerts import destinations, outbox, sending, webhooks
+from telemetry.alerts.models import Alert, Delivery, Kind
+from telemetry.alerts.sending import send_due
+from tests.factories import NOW
+from tests.telemetry.alerts.conftest import Receiver, subscribe
+
+pytestmark = pytest.mark.django_db
+
+
+def later(seconds: float) -> datetime:
+    return NOW + timedelta(seconds=seconds)
+
+
+def alert(kind: Kind = Kind.OFFLINE, text: str = "Gate is offline.") -> Alert:
+    return Alert(kind=kind, at=NOW, created_at=NOW, text=text, data={"camera": "Gate"})
+
+
+def one() -> Delivery:
+    return Delivery.objects.get()
+
+
+def tell_one(receiver: Receiver, answer: Any = None) -> str:
+    receiver.answer = answer
+    secret = subscribe(receiver.url)[1]
+    outbox.tell([alert()], NOW)
+    return secret
+
+
+def answering(status: int, **headers: str) -> Any:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(status)
+        for name, value in headers.items():
+            handler.send_header(name, value)
+        handler.end_headers()
+
+    return answer
+
+
+def test_a_webhook_is_signed_so_that_its_receiver_can_verify_it(receiver: Receiver) -> None:
+    secret = tell_one(receiver)
+
+    assert send_due(NOW) == (1, 0)
+
+    ((headers, body),) = receiver.received
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    expected = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+    assert headers["webhook-signature"] == f"v1,{expected}"
+    assert headers["webhook-id"] == str(one().pk)
+    assert abs(int(headers["webhook-timestamp"]) - NOW.timestamp()) < 60
+    assert headers["host"] == receiver.url.split("/")[2]
+    told = json.loads(body)
+    assert (told["type"], told["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00Z")
+    assert told["data"]["text"] == "Gate is offline."
+    assert (one().state, one().attempts, one().detail) == ("delivered", 1, "")
+
+
+def test_what_fails_is_repeated_later_and_later_under_the_same_id(receiver: Receiver) -> None:
+    tell_one(receiver, answering(500))
+    now = NOW
+    pauses = []
+    for _ in range(3):
+        assert send_due(now) == (0, 1)
+        assert one().state == "waiting"
+        pauses.append((one().next_attempt_at - now).total_seconds())
+        assert send_due(now) == (0, 0)
+        now = one().next_attempt_at
+    receiver.answer = None
+
+    assert send_due(now) == (1, 0)
+
+    assert [round(pause / base) for pause, base in zip(pauses, (5, 10, 20), strict=True)] == [1, 1, 1]
+    assert receiver.ids() == [str(one().pk)] * 4
+    assert one().attempts == 4
+
+
+def test_after_a_day_and_a_half_it_is_given_up_and_the_log_says_so(receiver: Receiver) -> None:
+    tell_one(receiver, answering(503))
+    waited = sum((outbox.retry_after(attempt) for attempt in range(1, outbox.ATTEMPTS)), timedelta())
+    assert timedelta(days=1) < waited < timedelta(days=2)
+    Delivery.objects.update(attempts=outbox.ATTEMPTS - 1)
+
+    send_due(NOW)
+
+    assert (one().state, one().detail, one().next_attempt_at) == ("given_up", "Answered 503.", None)
+    assert send_due(later(999_999)) == (0, 0)
+
+
+def test_what_was_claimed_by_a_process_that_died_is_sent_under_the_same_id(receiver: Receiver) -> None:
+    tell_one(receiver)
+    claimed = outbox.claim(NOW, 10, 10, ())
+    assert [delivery.pk for delivery in claimed] == [one().pk]
+
+    assert send_due(later(outbox.LEASE.total_seconds() - 1)) == (0, 0)
+    assert send_due(later(outbox.LEASE.total_seconds())) == (1, 0)
+    assert receiver.ids() == [str(one().pk)]
+
+
+def test_a_late_result_of_an_attempt_that_was_repeated_changes_nothing(receiver: Receiver) -> None:
+    tell_one(receiver, answering(500))
+    (first,) = outbox.claim(NOW, 10, 10, ())
+    (second,) = outbox.claim(later(100), 10, 10, ())
+
+    outbox.settle(second, "", later(101))
+    outbox.settle(first, "Answered 500.", later(102))
+
+    assert (one().state, one().detail) == ("delivered", "")
+
+
+def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
+    tell_one(receiver, answering(307, Location=receiver.url))
+
+    send_due(NOW)
+
+    assert len(receiver.received) == 1
+    assert one().detail == "Answered 307; redirects are not followed."
+
+
+def test_a_receiver_that_trickles_or_hangs_holds_nobody_for_long(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 0.5)
+    done = threading.Event()
+
+    def trickle(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(b"HTTP/1.1 200 OK\r\n")
+        while not done.wait(0.05):
+            try:
+                handler.wfile.write(b"X-Slow: 1\r\n")
+            except OSError:
+                return
+
+    tell_one(receiver, trickle)
+    try:
+        started = time.monotonic()
+        assert send_due(NOW) == (0, 1)
+    finally:
+        done.set()
+
+    assert time.monotonic() - started < 5  # a header of 8 KiB would take a minute
+    assert one().detail.startswith("No whole answer within")
+
+
+def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
+    written = []
+
+    def endless(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        try:
+            for _ in range(100_000):
+                handler.wfile.write(b"x" * 65_536)
+                written.append(65_536)
+        except OSError:
+            return
+
+    tell_one(receiver, endless)
+
+    assert send_due(NOW) == (1, 0)
+    assert sum(written) < 1_000_000_000
+
+
+def test_a_receiver_that_is_away_is_told_in_words(receiver: Receiver) -> None:
+    subscribe("http://127.0.0.1:9/hook")
+    outbox.tell([alert()], NOW)
+
+    send_due(NOW)
+
+    assert one().detail == "The connection failed (ConnectError)."
+
+
+def test_an_address_that_became_private_since_it_was_saved_is_not_called(
+    receiver: Receiver, settings: Any
+) -> None:
+    tell_one(receiver)
+    settings.WEBHOOK_ALLOW_PRIVATE = False
+
+    send_due(NOW)
+
+    assert receiver.received == []
+    assert one().detail.startswith("Refused: ")
+
+
+def test_a_name_is_looked_up_once_and_that_address_is_called(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = receiver.url.split(":")[2].split("/")[0]
+    asked: list[str] = []
+
+    def resolve(host: str, port: int) -> list[str]:
+        asked.append(host)
+        return ["127.0.0.1"]
+
+    monkeypatch.setattr(destinations, "resolve", resolve)
+    subscribe(f"http://hooks.example:{port}/hook")
+    outbox.tell([alert()], NOW)
+    asked.clear()
+
+    assert send_due(NOW) == (1, 0)
+
+    assert asked == ["hooks.example"]
+    assert receiver.received[0][0]["host"] == f"hooks.example:{port}"
+
+
+def test_one_receiver_that_fails_does_not_keep_others_from_being_told(receiver: Receiver) -> None:
+    subscribe("http://127.0.0.1:9/hook", name="away")
+    subscribe(receiver.url, name="there")
+    outbox.tell([alert(text=f"Alert {n}") for n in range(40)], NOW)
+
+    arrived, failed = send_due(NOW)
+
+    assert (arrived, failed) == (40, sending.EACH)
+    assert len(set(receiver.ids())) == len(receiver.received) == 40
+
+
+def test_tls_is_verified_against_the_name(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "cert.pem"
+    subprocess.run(
+        "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1 -subj /CN=hooks.example"
+        f" -addext subjectAltName=DNS:hooks.example -keyout {key} -out {certificate}".split(),
+        check=True,
+        capture_output=True,
+    )
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    handler = type(
+        "Handler", (BaseHTTPRequestHandler,), {"do_POST": answering(204), "log_message": lambda *_: None}
+    )
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda *_: None  # type: ignore[method-assign]
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    monkeypatch.setattr(destinations, "resolve", lambda host, port: ["127.0.0.1"])
+    for name in ("hooks.example", "other.example"):
+        subscribe(f"https://{name}:{server.server_port}/", name=name)
+    outbox.tell([alert()], NOW)
+
+    webhooks._trusted.cache_clear()
+    assert send_due(NOW) == (0, 2)  # nobody vouches for it
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    webhooks._trusted.cache_clear()
+    assert send_due(later(10)) == (1, 1)
+    server.shutdown()
+    server.server_close()
+    thread.join()
+    webhooks._trusted.cache_clear()
+
+    details = dict(Delivery.objects.values_list("subscription__name", "detail"))
+    assert details["hooks.example"] == ""
+    assert details["other.example"].startswith("TLS failed")
+
+
+# --- Secrets ----------------------------------------------------------------------------------------------
+
+
+def test_a_secret_moves_to_the_first_key_by_itself(receiver: Receiver, settings: Any) -> None:
+    tell_one(receiver)
+    old = settings.FIELD_ENCRYPTION_KEYS
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
+    assert sending.keep_on_first_key() == 1
+    assert sending.keep_on_first_key() == 0
+    settings.FIELD_ENCRYPTION_KEYS = settings.FIELD_ENCRYPTION_KEYS[:1]
+
+    assert send_due(NOW) == (1, 0)
+
+
+def test_a_secret_that_cannot_be_opened_is_told_and_waits(receiver: Receiver, settings: Any) -> None:
+    tell_one(receiver)
+    settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
+
+    assert send_due(NOW) == (0, 1)
+
+    assert "FIELD_ENCRYPTION_KEYS" in one().detail
+    assert one().state == "waiting"
+
+
+# --- E-mail -----------------------------------------------------------------------------------------------
+
+
+def test_an_email_tells_the_same(settings: Any) -> None:
+    settings.EMAIL_HOST = "mail.example"
+    subscribe("", channel="email", addresses="a@example.com\nb@example.com")
+    outbox.tell([alert(text="Gate\nis offline.")], NOW)
+
+    assert send_due(NOW) == (1, 0)
+
+    (sent,) = mail.outbox
+    assert sent.to == ["a@example.com", "b@example.com"]
+    assert sent.subject == "[Control plane] Gate is offline."
+    assert "Gate\nis offline." in sent.body
+    assert str(one().pk) in sent.extra_headers["Message-ID"]
+
+
+def test_without_a_mail_server_an_email_waits_and_the_log_says_why() -> None:
+    subscribe("", channel="email", addresses="a@example.com")
+    outbox.tell([alert()], NOW)
+
+    assert send_due(NOW) == (0, 1)
+    assert "EMAIL_HOST" in one().detail
+
+
+def test_what_was_settled_long_ago_is_forgotten_and_what_waits_is_not(receiver: Receiver) -> None:
+    tell_one(receiver)
+    send_due(NOW)
+    outbox.tell([alert()], NOW)
+
+    assert outbox.forget_old(later(86_400 * 29)) == 0
+    assert outbox.forget_old(later(86_400 * 31)) == 1
+    assert one().state == "waiting"
