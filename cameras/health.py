@@ -11,7 +11,7 @@ from cameras.changes import current_cursor
 from cameras.key_rotation import key_ring_fits
 from cameras.models import Camera, Purge
 from cameras.pulse import read_pulse
-from cameras.status import Status
+from cameras.status import FleetCondition, Status, fleet_condition
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
 
 
@@ -30,9 +30,26 @@ def check_key_ring(now: datetime) -> Finding:
     return Finding(True)
 
 
+def check_fleet(now: datetime) -> Finding:
+    """The fleet is heard; where it is not, no camera is blamed for it, and somebody should look."""
+    condition, since = fleet_condition(read_pulse(now))
+    if condition is FleetCondition.DEAF:
+        return Finding(True, f"Warning: no ingest process has run since {since:%Y-%m-%d %H:%M:%S} UTC.")
+    if condition is FleetCondition.MASS_SILENCE:
+        return Finding(True, f"Warning: most of the fleet is silent since {since:%Y-%m-%d %H:%M:%S} UTC.")
+    return Finding(True)
+
+
 def fleet_metrics(now: datetime) -> Iterable[Metric]:
+    pulse = read_pulse(now)
+    condition = GaugeMetricFamily(
+        "controlplane_fleet_condition", "1 for what holds for the fleet as a whole.", labels=["condition"]
+    )
+    for name in FleetCondition:
+        condition.add_metric([name.value], name == fleet_condition(pulse)[0])
+    yield condition
     by_status = GaugeMetricFamily("controlplane_cameras", "Cameras by derived status.", labels=["status"])
-    rows = Camera.objects.with_status(now, read_pulse(now)).values("derived_status").annotate(count=Count("pk"))
+    rows = Camera.objects.with_status(now, pulse).values("derived_status").annotate(count=Count("pk"))
     counts = dict(rows.order_by().values_list("derived_status", "count"))
     for status in Status:
         by_status.add_metric([status.value], counts.get(status.value, 0))
@@ -44,4 +61,5 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
 
 add_ready_check("database", check_database)
 add_ready_check("key_ring", check_key_ring)
+add_ready_check("fleet", check_fleet)
 add_fleet_metrics(fleet_metrics)

@@ -58,6 +58,23 @@ class Pulse(NamedTuple):
     hush_over_at: datetime | None = None
 
 
+class FleetCondition(StrEnum):
+    """How the fleet is as a whole."""
+
+    HEARD = "heard"
+    MASS_SILENCE = "mass_silence"
+    DEAF = "deaf"
+
+
+def fleet_condition(pulse: Pulse) -> tuple[FleetCondition, datetime | None]:
+    """What holds for the whole fleet, and since when; our own deafness comes before the cameras' silence."""
+    if pulse.deaf_since:
+        return FleetCondition.DEAF, pulse.deaf_since
+    if pulse.hushed_at and pulse.hush_over_at is None:
+        return FleetCondition.MASS_SILENCE, pulse.hushed_at
+    return FleetCondition.HEARD, None
+
+
 class Verdict(NamedTuple):
     """`since` is the boundary that was crossed, in UTC; None for a healthy camera."""
 

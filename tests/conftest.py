@@ -25,10 +25,6 @@ def _connect_to_loopback(self: socket.socket, address: Any) -> Any:
     return _connect(self, address)
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="run the long versions of tests that have one")
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _no_outside() -> Iterator[None]:
     socket.socket.connect = _connect_to_loopback  # type: ignore[method-assign]

@@ -5,14 +5,25 @@ from typing import Any
 from django.db.models import Count
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.camera_columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
 from cameras.admin.moments import age, now_of, pulse_of
 from cameras.models import Camera
-from cameras.status import Status
+from cameras.status import FleetCondition, Status, fleet_condition
 
 NEEDS_ATTENTION = (Status.OFFLINE, Status.ORPHANED, Status.STALE)
 SHOWN_AT_MOST = 12
+CONDITIONS = {
+    FleetCondition.MASS_SILENCE: _(
+        "Most of the fleet fell silent at once. Look for a cause that they share: network, power, the "
+        "workers. No camera is called offline for it until it is over."
+    ),
+    FleetCondition.DEAF: _(
+        "No ingest process runs, so nothing is heard from any worker. Start it; the cameras are judged as they "
+        "were heard last."
+    ),
+}
 
 
 def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
@@ -35,8 +46,11 @@ def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str
     worst = list(attention.order_by("derived_status", "name", "pk").defer(*ONLY_ON_THE_PAGE)[:SHOWN_AT_MOST])
     for camera in worst:
         judge(camera, request)
+    condition, condition_at = fleet_condition(pulse_of(request))
     return {
         **context,
+        "condition": CONDITIONS.get(condition),
+        "condition_for": age(condition_at, now_of(request)) if condition_at else "",
         "cameras_count": sum(counts.values()),
         "statuses": statuses,
         "attention_count": sum(counts.get(status, 0) for status in NEEDS_ATTENTION),

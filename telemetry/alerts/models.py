@@ -210,4 +210,4 @@ class Delivery(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.alert_id} to {self.subscription_id}"
+        return str(self.pk)

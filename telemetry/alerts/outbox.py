@@ -95,15 +95,18 @@ def claim(now: datetime, at_most: int, each: int, besides: Iterable[object]) -> 
     return taken
 
 
-def settle(delivery: Delivery, fault: str, now: datetime) -> None:
-    """Write what became of an attempt; the empty fault is success. A repetition under way is left alone."""
+def settle(delivery: Delivery, fault: str, now: datetime, *, attempts: int = ATTEMPTS) -> None:
+    """Write what became of an attempt; the empty fault is success. A repetition under way is left alone.
+
+    After so many `attempts` it is given up.
+    """
     mine = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, attempts=delivery.attempts)
     if not fault:
         # Whoever sent it, it has arrived.
         Delivery.objects.filter(pk=delivery.pk).update(
             state=DeliveryState.DELIVERED, finished_at=now, next_attempt_at=None, detail=""
         )
-    elif delivery.attempts >= ATTEMPTS:
+    elif delivery.attempts >= attempts:
         mine.update(state=DeliveryState.GIVEN_UP, finished_at=now, next_attempt_at=None, detail=fault[:300])
     else:
         mine.update(next_attempt_at=now + retry_after(delivery.attempts), detail=fault[:300])

@@ -105,12 +105,12 @@ def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Deliv
             alert=alert,
             subscription=subscription,
             created_at=now,
-            attempts=outbox.ATTEMPTS,  # the last one: nobody waits for the repetition of a test
+            attempts=1,
             next_attempt_at=now + outbox.LEASE,
         )
         _audit(subscription, "subscription.tested", by, now)
     (fault,) = sending.send([delivery], now)
-    outbox.settle(delivery, fault, now)
+    outbox.settle(delivery, fault, now, attempts=1)  # nobody waits for the repetition of a test
     delivery.refresh_from_db()
     return delivery
 

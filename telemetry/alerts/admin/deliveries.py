@@ -27,13 +27,13 @@ def exact(moment: Any) -> str:
 
 @admin.register(Delivery)
 class DeliveryAdmin(ReadOnlyAdmin):
-    list_display = ("moment", "state_badge", "what", "subscription", "attempts", "outcome")
+    list_display = ("moment", "state_badge", "text", "subscription", "attempts", "outcome")
     list_filter = (("state", ChoicesDropdownFilter), ("subscription", AutocompleteSelectFilter))
     list_filter_submit = True
     list_select_related = ("alert", "subscription")
     ordering = ("-created_at", "-id")
     fieldsets = (
-        (None, {"fields": ("what", "kind", "happened", "data")}),
+        (None, {"fields": ("text", "kind", "happened", "data")}),
         (
             _("Delivery"),
             {"fields": ("subscription", "state", "attempts", "detail", "moment", "next", "finished", "id")},
@@ -52,7 +52,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
         return delivery.state, delivery.get_state_display()
 
     @display(description=_("alert"))
-    def what(self, delivery: Delivery) -> str:
+    def text(self, delivery: Delivery) -> str:
         return delivery.alert.text
 
     @display(description=_("kind"))

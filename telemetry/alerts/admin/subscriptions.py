@@ -34,7 +34,7 @@ from telemetry.alerts.subscriptions import clean_subscription
 
 class SubscriptionForm(forms.ModelForm):
     name = forms.CharField(label=_("Name"), max_length=200, widget=UnfoldAdminTextInputWidget)
-    channel = forms.ChoiceField(label=_("By"), choices=Channel.choices, widget=UnfoldAdminSelectWidget)
+    channel = forms.ChoiceField(label=_("Channel"), choices=Channel.choices, widget=UnfoldAdminSelectWidget)
     url = forms.CharField(
         label=_("URL"),
         required=False,
@@ -82,7 +82,7 @@ class SubscriptionForm(forms.ModelForm):
         for name in self.fields:
             self.initial[name] = getattr(self.instance, name)
         channel = self.fields["channel"]
-        channel.disabled, channel.help_text = True, gettext("Make another subscription for another way.")
+        channel.disabled, channel.help_text = True, gettext("For another channel make another subscription.")
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
@@ -107,6 +107,7 @@ class SubscriptionAdmin(PlainAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     actions = ("delete_selected",)
+    conditional_fields = {"url": "channel == 'webhook'", "addresses": "channel == 'email'"}
     change_form_outer_before_template = "admin/alerts/subscription_test.html"
     fieldsets = (
         (None, {"fields": ("name", "channel", "url", "addresses")}),
