@@ -43,12 +43,27 @@ class Survey:
     on_old_keys: int = 0
     unreadable: list[UUID] = field(default_factory=list)
     canary: Canary = Canary.MISSING
+    elsewhere: int = 0  # what is no camera's, and on an old key
 
     @property
     def is_clean(self) -> bool:
         """Whether the keys behind the first can be dropped."""
         readable = self.canary in (Canary.ON_FIRST_KEY, Canary.MISSING)
-        return not self.on_old_keys and not self.unreadable and readable
+        return not self.on_old_keys and not self.elsewhere and not self.unreadable and readable
+
+
+class SealedElsewhere(NamedTuple):
+    """Texts of another app under the same ring: how many are on old keys, and what moves them to the first."""
+
+    count_on_old_keys: Callable[[], int]
+    move_to_first_key: Callable[[], int]
+
+
+_elsewhere: list[SealedElsewhere] = []
+
+
+def also_rotate(sealed: SealedElsewhere) -> None:
+    _elsewhere.append(sealed)
 
 
 class Rotation(NamedTuple):
@@ -65,7 +80,7 @@ class _Sealed(NamedTuple):
 
 def survey_keys(progress: Callable[[int], object] = lambda count: None) -> Survey:
     """Look at every camera, and change nothing."""
-    survey = Survey(canary=canary_state())
+    survey = Survey(canary=canary_state(), elsewhere=sum(sealed.count_on_old_keys() for sealed in _elsewhere))
     for page in _pages():
         for camera_id, text in page:
             try:
@@ -97,6 +112,7 @@ def rotate_keys(
         if stopping():
             break
     else:
+        rotated += sum(sealed.move_to_first_key() for sealed in _elsewhere)
         # A look afterwards: a process that still runs with the keys in their old order may have saved since.
         survey = survey_keys()
         if not survey.on_old_keys:

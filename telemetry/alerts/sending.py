@@ -17,7 +17,7 @@ from prometheus_client import Counter
 
 from cameras import credentials
 from telemetry.alerts import outbox, webhooks
-from telemetry.alerts.models import Channel, Delivery, Subscription
+from telemetry.alerts.models import Channel, Delivery
 from telemetry.alerts.signature import signed_headers
 from telemetry.alerts.webhooks import Message
 
@@ -36,7 +36,6 @@ def send_due(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> 
 
     A subscription that failed once waits for the next round with all that it has.
     """
-    keep_on_first_key()
     started = time.monotonic()
 
     def clock() -> datetime:
@@ -123,19 +122,3 @@ def _email(email: EmailMessage) -> str:
     except Exception as error:  # whatever a mail server does is told in the log
         return f"The mail server did not take it ({type(error).__name__})."
     return ""
-
-
-def keep_on_first_key() -> int:
-    """Seal every secret anew that is not on the first key of the ring; returns how many were."""
-    moved = 0
-    for subscription in Subscription.objects.exclude(sealed_secret=""):
-        sealed = subscription.sealed_secret
-        try:
-            if credentials.is_on_first_key(subscription.pk, sealed):
-                continue
-            anew = credentials.seal(subscription.pk, credentials.unseal(subscription.pk, sealed))
-        except credentials.UnreadableCredential:
-            continue  # each of its deliveries tells so
-        unchanged = Subscription.objects.filter(pk=subscription.pk, sealed_secret=sealed)
-        moved += unchanged.update(sealed_secret=anew)
-    return moved

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cameras.pulse import read_pulse
-from telemetry.alerts import capacity, mass_silence, outbox, sending, transitions
+from telemetry.alerts import breaches, mass_silence, outbox, sending, transitions
 from telemetry.alerts.models import Delivery
 
 
@@ -16,12 +16,15 @@ class Turn(Protocol):
 
     def stopping(self) -> bool: ...
 
+    def progress(self, count: int, /) -> object: ...
+
 
 def record_status(turn: Turn) -> str:
     # The fleet as a whole comes first: what falls silent with it is no single camera's transition to offline.
     mass_silence.watch_fleet(turn.now)
     recorded = transitions.record_transitions(turn.now, stopping=turn.stopping)
-    changed = capacity.watch_capacity(turn.now, stopping=turn.stopping)
+    changed = breaches.watch_capacity(turn.now, stopping=turn.stopping)
+    turn.progress(recorded + changed)
     return f"stored {recorded:,} transitions; {changed:,} zones went over or within their capacity"
 
 
@@ -33,6 +36,7 @@ def plan_status(turn: Turn) -> str:
 def send_alerts(turn: Turn) -> str:
     arrived, failed = sending.send_due(turn.now, stopping=turn.stopping)
     forgotten = outbox.forget_old(turn.now)
+    turn.progress(arrived + failed)
     return f"delivered {arrived:,}, failed {failed:,}; removed {forgotten:,} old alerts"
 
 

@@ -18,7 +18,8 @@ AUTHOR = Author("command:rotate_field_keys", "command")
 MAX_LISTED = 50
 
 HELP = """\
-Seal every camera's connection string, and last the canary, on the first key of FIELD_ENCRYPTION_KEYS.
+Seal every camera's connection string, the secrets of webhooks, and last the canary, on the first key of
+FIELD_ENCRYPTION_KEYS.
 
 To change the key: put a new one in front of FIELD_ENCRYPTION_KEYS and keep the old ones behind it, restart all
 processes, run this command, and drop the old keys once it exits with 0. It may be stopped (Ctrl-C, SIGTERM) and
@@ -76,4 +77,6 @@ def _report(rotated: int, survey: Survey) -> str:
         f"rotated {rotated}, already on the first key {already}, unreadable {unreadable}, "
         f"left on old keys {survey.on_old_keys}"
     )
+    if survey.elsewhere:
+        line += f"; secrets of subscriptions left on old keys {survey.elsewhere}"
     return line if survey.canary is Canary.ON_FIRST_KEY else f"{line}; the canary is {survey.canary}"

@@ -20,7 +20,8 @@ from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
 SLEEP_STEP_SECONDS = 0.2
 
 HELP = """\
-Keep the service healthy: make the coming days' partitions, and remove the samples of deleted cameras.
+Keep the service healthy: notice silent cameras and send alerts, make the coming days' partitions, and remove the
+samples of deleted cameras.
 
 It runs until it is told to stop (Ctrl-C, SIGTERM), finishes what it is at, and exits with 0. Run one beside the
 service; more do no harm, as only one works at a time and the others wait to take over. It outlasts an outage of
@@ -48,9 +49,9 @@ class Command(CommandWithEpilog):
         parser.add_argument(
             "--interval",
             type=_seconds,
-            default=30,
+            default=10,
             metavar="SECONDS",
-            help="how long to wait between two rounds (default: 30)",
+            help="how long to wait between two rounds (default: 10)",
         )
 
     def handle(self, *, once: bool, dry_run: bool, interval: float, **options: Any) -> None:

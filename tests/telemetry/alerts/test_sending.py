@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from cryptography.fernet import Fernet
 from django.core import mail
+from django.core.management import CommandError, call_command
 
 from telemetry.alerts import destinations, outbox, sending, webhooks
 from telemetry.alerts.models import Alert, Delivery, Kind
@@ -275,12 +276,14 @@ def test_tls_is_verified_against_the_name(
 # --- Secrets ----------------------------------------------------------------------------------------------
 
 
-def test_a_secret_moves_to_the_first_key_by_itself(receiver: Receiver, settings: Any) -> None:
+def test_a_change_of_the_key_takes_the_secrets_along(receiver: Receiver, settings: Any) -> None:
     tell_one(receiver)
     old = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
-    assert sending.keep_on_first_key() == 1
-    assert sending.keep_on_first_key() == 0
+    with pytest.raises(CommandError, match="Keep all keys"):
+        call_command("rotate_field_keys", "--check")
+    call_command("rotate_field_keys")
+    call_command("rotate_field_keys", "--check")
     settings.FIELD_ENCRYPTION_KEYS = settings.FIELD_ENCRYPTION_KEYS[:1]
 
     assert send_due(NOW) == (1, 0)

@@ -8,7 +8,7 @@ import pytest
 from cameras import actions
 from cameras.geometry import canonical_zones
 from cameras.models import Camera, DesiredState
-from telemetry.alerts.capacity import watch_capacity
+from telemetry.alerts.breaches import watch_capacity
 from telemetry.alerts.models import Alert, Breach
 from telemetry.models import Sample
 from tests.factories import AUTHOR, NOW

@@ -1,0 +1,98 @@
+"""An e-mail over SMTP to a real server on loopback."""
+
+import socketserver
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from telemetry.alerts import outbox
+from telemetry.alerts.models import Alert, Delivery, Kind
+from telemetry.alerts.sending import send_due
+from tests.factories import NOW
+from tests.telemetry.alerts.conftest import subscribe
+
+pytestmark = pytest.mark.django_db
+
+
+class MailServer(socketserver.ThreadingTCPServer):
+    """Takes mail for everybody but nobody@, one session after another."""
+
+    daemon_threads = True
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Session)
+        self.taken: list[tuple[list[str], str]] = []
+
+
+class Session(socketserver.StreamRequestHandler):
+    def handle(self) -> None:
+        self._say("220 hello")
+        recipients: list[str] = []
+        while line := self.rfile.readline().decode().strip():
+            verb = line.upper()
+            if verb.startswith("RCPT"):
+                known = "nobody@" not in line
+                recipients += [line.partition("<")[2].rstrip(">")] if known else []
+                self._say("250 ok" if known else "550 no such person")
+            elif verb == "DATA":
+                self._say("354 go on")
+                text = "".join(iter(lambda: self._text(), ".\r\n"))
+                self.server.taken.append((recipients, text))  # type: ignore[attr-defined]
+                self._say("250 taken")
+            elif verb == "QUIT":
+                self._say("221 bye")
+                return
+            else:
+                self._say("250 ok")
+
+    def _text(self) -> str:
+        return self.rfile.readline().decode()
+
+    def _say(self, text: str) -> None:
+        self.wfile.write(f"{text}\r\n".encode())
+
+
+@pytest.fixture
+def mail_server(settings: Any) -> Iterator[MailServer]:
+    server = MailServer()
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.server_address[1]
+    settings.EMAIL_USE_TLS = False
+    yield server
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+def tell(addresses: str) -> Delivery:
+    subscribe("", name=addresses, channel="email", addresses=addresses)
+    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.")], NOW)
+    return Delivery.objects.select_related("alert").get()
+
+
+def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
+    delivery = tell("a@example.com\nb@example.com")
+
+    assert send_due(NOW) == (1, 0)
+
+    ((recipients, text),) = mail_server.taken
+    assert recipients == ["a@example.com", "b@example.com"]
+    assert "Subject: [Control plane] Gate is offline." in text
+    assert "Auto-Submitted: auto-generated" in text
+    assert str(delivery.alert.pk) in text
+
+
+def test_what_a_mail_server_refuses_waits_and_is_told_in_the_log(mail_server: MailServer) -> None:
+    delivery = tell("nobody@example.com")
+
+    assert send_due(NOW) == (0, 1)
+
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.detail) == (
+        "waiting",
+        "The mail server did not take it (SMTPRecipientsRefused).",
+    )
