@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F
+from django.db.models import F, Min
 
 from telemetry.alerts.models import Alert, Delivery, DeliveryState, Kind, Subscription
 
@@ -75,18 +75,19 @@ def _withdraw(alert: Alert, now: datetime) -> set[object]:
 def claim(now: datetime, at_most: int, each: int, besides: Iterable[object]) -> list[Delivery]:
     """Take deliveries that are due, so that nobody else sends them for as long as LEASE.
 
-    Takes at most `each` of one subscription, and none of those in `besides`.
+    Takes at most `each` of one subscription, so that none waits for another's backlog, and none of those in
+    `besides`.
     """
+    due = Delivery.objects.due(now)
+    oldest = due.exclude(subscription_id__in=list(besides)).order_by().values("subscription_id")
+    turn = oldest.annotate(oldest=Min("next_attempt_at")).order_by("oldest", "subscription_id")
+    taken: list[Delivery] = []
     with transaction.atomic():
-        due = Delivery.objects.due(now).exclude(subscription_id__in=list(besides))
         if connection.features.has_select_for_update_skip_locked:
             due = due.select_for_update(skip_locked=True, of=("self",))
-        taken: list[Delivery] = []
-        count: dict[object, int] = {}
-        for delivery in due.select_related("alert", "subscription")[: at_most * 4]:
-            if count.get(delivery.subscription_id, 0) < each and len(taken) < at_most:
-                count[delivery.subscription_id] = count.get(delivery.subscription_id, 0) + 1
-                taken.append(delivery)
+        for subscription_id in turn.values_list("subscription_id", flat=True)[: at_most // each]:
+            mine = due.filter(subscription_id=subscription_id).select_related("alert", "subscription")
+            taken += mine[:each]
         Delivery.objects.filter(pk__in=[delivery.pk for delivery in taken]).update(
             attempts=F("attempts") + 1, next_attempt_at=now + LEASE
         )

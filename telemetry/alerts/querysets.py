@@ -34,4 +34,4 @@ class DeliveryQuerySet(models.QuerySet[Any]):
 
     def due(self, now: datetime) -> Self:
         """Those to send now, the longest due first; what somebody is sending is not due."""
-        return self.waiting().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "pk")
+        return self.waiting().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "created_at", "pk")

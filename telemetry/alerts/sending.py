@@ -24,9 +24,9 @@ from telemetry.alerts.webhooks import Message
 Attempt = Callable[[], Awaitable[str]]
 
 ROUND_SECONDS = 20.0
-AT_ONCE = 32
+AT_ONCE = 64
 # Of one subscription: a receiver is not flooded, and leaves room for others.
-EACH = 8
+EACH = 4
 
 ATTEMPTS = Counter("controlplane_alert_attempts_total", "Attempts to deliver an alert.", ["channel", "outcome"])
 

@@ -4,11 +4,12 @@ import base64
 import hashlib
 import hmac
 import json
+import re
 import ssl
 import subprocess
 import threading
 import time
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from tests.factories import NOW
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
 pytestmark = pytest.mark.django_db
+
+
+ROOT = Path(__file__).parents[3]
 
 
 def later(seconds: float) -> datetime:
@@ -73,6 +77,22 @@ def test_a_webhook_is_signed_so_that_its_receiver_can_verify_it(receiver: Receiv
     assert (told["type"], told["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00Z")
     assert told["data"]["text"] == "Gate is offline."
     assert (one().state, one().attempts, one().detail) == ("delivered", 1, "")
+
+
+def test_the_receiver_of_the_documentation_takes_what_is_genuine_and_nothing_else(receiver: Receiver) -> None:
+    secret = tell_one(receiver)
+    send_due(datetime.now(UTC))
+    ((headers, body),) = receiver.received
+    sample: dict[str, Any] = {}
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "alerts.md").read_text(), re.DOTALL)
+    exec(code, sample)  # noqa: S102
+    verified = sample["verified"]
+
+    assert verified(secret, headers, body)
+    assert not verified(secret, headers, body + b" ")
+    assert not verified(secret, {**headers, "webhook-id": "another"}, body)
+    assert not verified(secret, {**headers, "webhook-timestamp": "1600000000"}, body)
+    assert not verified("whsec_" + base64.b64encode(b"x" * 32).decode(), headers, body)
 
 
 def test_what_fails_is_repeated_later_and_later_under_the_same_id(receiver: Receiver) -> None:
@@ -226,6 +246,7 @@ def test_one_receiver_that_fails_does_not_keep_others_from_being_told(receiver: 
     subscribe("http://127.0.0.1:9/hook", name="away")
     subscribe(receiver.url, name="there")
     outbox.tell([alert(text=f"Alert {n}") for n in range(40)], NOW)
+    Delivery.objects.filter(subscription__name="away").update(next_attempt_at=later(-999))
 
     arrived, failed = send_due(NOW)
 
