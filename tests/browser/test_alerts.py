@@ -18,7 +18,9 @@ def no_name(host: str, port: int) -> list[str]:
     return [host]
 
 
-def test_a_person_makes_a_webhook_and_tries_it(administrator: Page, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_person_makes_a_webhook_and_tries_it_and_its_pages_fit_a_phone(
+    administrator: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(destinations, "resolve", no_name)
     page = administrator
     page.goto(f"{SUBSCRIPTIONS}add/")
@@ -41,9 +43,6 @@ def test_a_person_makes_a_webhook_and_tries_it(administrator: Page, monkeypatch:
     expect(page.locator("#result_list").get_by_text("Given up")).to_be_visible()
     assert Subscription.objects.get().topics == ["silence", "orphaned", "fleet", "capacity"]
 
-
-def test_the_pages_fit_a_phone(administrator: Page) -> None:
-    page = administrator
     page.set_viewport_size({"width": 390, "height": 844})
     for path in (f"{SUBSCRIPTIONS}add/", SUBSCRIPTIONS, "/admin/alerts/delivery/"):
         page.goto(path)
