@@ -161,6 +161,9 @@ def logging_config(level: str) -> None:
                 # It would write a line for every attempt to reconnect during an outage.
                 "psycopg.pool": {"level": "ERROR"},
                 "asyncio": {"level": "INFO"},
+                # They write the whole URL of a webhook, which may hold a secret of its receiver.
+                "httpx": {"level": "WARNING"},
+                "httpcore": {"level": "WARNING"},
                 # Its DEBUG writes the whole context of a page for every variable that a template lacks: queries
                 # made for the log line alone, and whatever secret the page shows.
                 "django.template": {"level": "INFO"},

@@ -95,6 +95,16 @@ def test_the_receiver_of_the_documentation_takes_what_is_genuine_and_nothing_els
     assert not verified("whsec_" + base64.b64encode(b"x" * 32).decode(), headers, body)
 
 
+def test_the_log_holds_neither_the_url_nor_the_secret(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+    secret = tell_one(receiver, answering(500))
+
+    assert send_due(NOW) == (0, 1)
+
+    assert receiver.url not in caplog.text
+    assert "key=1" not in caplog.text
+    assert secret not in caplog.text
+
+
 def test_what_fails_is_repeated_later_and_later_under_the_same_id(receiver: Receiver) -> None:
     tell_one(receiver, answering(500))
     now = NOW
