@@ -44,7 +44,9 @@ def test_readyz_tells_each_check_and_is_red_with_another_key_ring(anonymous: Api
     second = anonymous.get("/readyz")
 
     assert (first.status_code, first.json()["status"]) == (200, "ready")
-    assert set(first.json()["checks"]) == {"database", "key_ring", "ingest", "clock", "partitions"}
+    assert set(first.json()["checks"]) == {
+        "database", "key_ring", "fleet", "ingest", "clock", "partitions", "alerts",
+    }  # fmt: skip
     assert second.status_code == 503
     assert "FIELD_ENCRYPTION_KEYS" in second.json()["checks"]["key_ring"]["detail"]
     assert KeyCanary.objects.count() == 1

@@ -95,7 +95,9 @@ def test_the_receiver_of_the_documentation_takes_what_is_genuine_and_nothing_els
     assert not verified("whsec_" + base64.b64encode(b"x" * 32).decode(), headers, body)
 
 
-def test_the_log_holds_neither_the_url_nor_the_secret(receiver: Receiver, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_holds_neither_the_url_nor_the_secret(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture
+) -> None:
     secret = tell_one(receiver, answering(500))
 
     assert send_due(NOW) == (0, 1)
