@@ -4,11 +4,9 @@ From the one stored row whoever derives a camera's status knows since when silen
 shows a clock that went wrong, before contacts are stamped with it. Must not import doors.
 """
 
-import time
 from datetime import datetime, timedelta
 
 from django.db import connection
-from django.utils import timezone
 
 from cameras.models import FleetVitals
 from cameras.pulse import smallest_interval_seconds
@@ -38,7 +36,9 @@ def tick(now: datetime) -> None:
     _compare_with_database(now)
     vitals, _ = FleetVitals.objects.get_or_create(pk=1)
     written = {"ticked_at": now}
-    if vitals.ticked_at:
+    if vitals.ticked_at is None:
+        written["resumed_at"] = now  # before its first tick it heard nobody
+    else:
         if reason := behind(vitals.ticked_at, now):
             raise ClockWrong(reason)
         quiet_for = now - vitals.ticked_at
@@ -67,15 +67,10 @@ def accept_clock(now: datetime) -> None:
     FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": now})
 
 
-_last_tick = 0.0
-
-
-def tick_when_due() -> None:
-    """Tick where no loop does: in a process whose requests come through Django. Raises as `tick` does."""
-    global _last_tick
-    if time.monotonic() - _last_tick >= TICK_SECONDS:
-        tick(timezone.now())
-        _last_tick = time.monotonic()
+def require_clock(now: datetime) -> None:
+    """For requests that come through Django, which has no tick, as it could not go on while idle. Raises ClockWrong."""
+    if reason := behind(FleetVitals.objects.values_list("ticked_at", flat=True).first(), now):
+        raise ClockWrong(reason)
 
 
 def _compare_with_database(now: datetime) -> None:

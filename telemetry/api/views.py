@@ -25,7 +25,7 @@ from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
 from telemetry.receipts import Receipt, answer_batch, answer_single
 from telemetry.series import BUCKETS, TooManyPoints, points_of
-from telemetry.ticks import ClockWrong, tick_when_due
+from telemetry.ticks import ClockWrong, require_clock
 
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 5_000
@@ -153,11 +153,12 @@ def _moment(query: Any, name: str) -> datetime | None:
 
 
 def _accepted(submission: Submission) -> list[list[Receipt]]:
+    now = timezone.now()
     try:
-        tick_when_due()
+        require_clock(now)
     except ClockWrong as error:
         raise error.problem() from None
-    return accept([submission], timezone.now())
+    return accept([submission], now)
 
 
 def _media_type(request: Request) -> str:

@@ -55,7 +55,7 @@ def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
 
     vitals = FleetVitals.objects.get()
     assert vitals.ticked_at == began + quiet_seconds * SECOND
-    expected = (began, vitals.ticked_at) if is_outage else (None, None)
+    expected = (began, vitals.ticked_at) if is_outage else (None, began)
     assert (vitals.paused_at, vitals.resumed_at) == expected
 
 
@@ -94,7 +94,6 @@ def test_a_clock_behind_what_is_stored_is_not_ready(viewer: Any, ahead_seconds: 
 def test_the_door_of_django_refuses_by_503_until_the_clock_is_right(worker: Any) -> None:
     camera = make_camera()
     FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": timezone.now() + timedelta(hours=1)})
-    ticks._last_tick = 0.0
 
     answer = worker.post(f"/telemetry/{camera.pk}", EVENT)
 
