@@ -68,7 +68,7 @@ def accept_clock(now: datetime) -> None:
 
 
 def require_clock(now: datetime) -> None:
-    """For requests that come through Django, which has no tick, as it could not go on while idle. Raises ClockWrong."""
+    """For Django's door, which does not tick, as it could not go on while idle. Raises ClockWrong."""
     if reason := behind(FleetVitals.objects.values_list("ticked_at", flat=True).first(), now):
         raise ClockWrong(reason)
 
