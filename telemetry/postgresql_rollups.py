@@ -5,6 +5,7 @@ Same promises as `portable_rollups`. Runs in the caller's transaction. Must not 
 
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from itertools import groupby
 from operator import itemgetter
 from typing import Any
@@ -161,10 +162,10 @@ def write(sources: Sources) -> int:
 
 def read(sources: Sources, zone: str, grid: Grid, limit: int) -> list[Summary]:
     """What is known of each camera in each bucket, by camera, oldest first; at most `limit` of them."""
-    rows = _read(READ, sources, zone, grid, limit)
     # What PostgreSQL sums up is numeric: integers all the same.
     return [
-        Summary._make([*row[:4], row[4] and int(row[4]), *row[5:10], int(row[10]), int(row[11])]) for row in rows
+        Summary._make(int(value) if isinstance(value, Decimal) else value for value in row)
+        for row in _read(READ, sources, zone, grid, limit)
     ]
 
 

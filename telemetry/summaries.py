@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from cameras.status import STALE_AFTER_INTERVALS
@@ -137,9 +137,6 @@ def _nothing(stretch: Stretch, zone: str) -> Summary:
 
 
 def _of_sample(stretch: Stretch, zone: str, timestamp: datetime, occupancy: int) -> Summary:
-    return _nothing(stretch, zone)._replace(
-        start=timestamp,
-        count=1,
-        last_at=timestamp,
-        **dict.fromkeys(("sum", "min", "max", "first", "last"), occupancy),
-    )
+    seen = dict.fromkeys(("sum", "min", "max", "first", "last"), occupancy)
+    values: dict[str, Any] = {"start": timestamp, "count": 1, "last_at": timestamp, **seen}
+    return _nothing(stretch, zone)._replace(**values)

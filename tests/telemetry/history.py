@@ -9,6 +9,7 @@ from uuid import UUID
 from cameras.models import CameraVitals
 from telemetry.models import DirtyHour, Sample
 
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
 WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
@@ -41,49 +42,52 @@ def report(camera_id: UUID, samples: Iterable[tuple[str, datetime, int]], now: d
     )
 
 
+def number_of(moment: datetime) -> int:
+    """Minutes since the Unix epoch."""
+    return (moment - EPOCH) // MINUTE
+
+
 class Model:
     """Buckets computed minute by minute from all samples, without any cleverness."""
 
     def __init__(self, samples: Samples, zone: str, hold: timedelta, now: datetime) -> None:
-        self.now = now
         self.seen = sorted((at, count) for (name, at), count in samples.items() if name == zone and at < now)
-        self.held: dict[datetime, list[tuple[int, int]]] = {}
+        self.held: list[tuple[int, int, int]] = []  # in which minute, which value, for how many microseconds
         for (at, count), (after, _) in pairwise([*self.seen, (now, 0)]):
             until, moment = min(after, at + hold, now), at
             while moment < until:
-                minute = moment.replace(second=0, microsecond=0)
-                edge = min(minute + MINUTE, until)
-                self.held.setdefault(minute, []).append((count, (edge - moment) // MICROSECOND))
+                edge = min(EPOCH + (number_of(moment) + 1) * MINUTE, until)
+                self.held.append((number_of(moment), count, (edge - moment) // MICROSECOND))
                 moment = edge
 
     def points(self, bucket: str, start: datetime, end: datetime, zone: tzinfo) -> list[dict[str, Any]]:
-        def label(moment: datetime) -> Any:
-            if bucket == "1d":
-                return moment.astimezone(zone).date()
-            return int(moment.timestamp()) // 60 // WIDTHS[bucket]
+        """The points of all buckets that overlap [start, end)."""
 
-        wanted: dict[Any, datetime] = {}  # the first minute of each
-        minute = start.replace(second=0, microsecond=0) - timedelta(days=1, hours=2)
-        first, last = label(start), label(end - MICROSECOND)
-        while minute < end:
-            if first <= label(minute) <= last:
-                wanted.setdefault(label(minute), minute)
-            minute += MINUTE
+        def label(minute: int) -> Any:
+            if bucket == "1d":
+                return (EPOCH + minute * MINUTE).astimezone(zone).date()
+            return minute // WIDTHS[bucket]
+
+        first, last = label(number_of(start)), label(number_of(end - MICROSECOND))
+        begins: dict[Any, int] = {}  # the first minute of each
+        for minute in range(number_of(start) - 60 * 26, number_of(end - MICROSECOND) + 1):
+            if first <= (name := label(minute)) <= last:
+                begins.setdefault(name, minute)
         held: dict[Any, list[tuple[int, int]]] = {}
-        for minute, pieces in self.held.items():
-            held.setdefault(label(minute), []).extend(pieces)
+        for minute, count, length in self.held:
+            held.setdefault(label(minute), []).append((count, length))
         seen: dict[Any, list[int]] = {}
         for at, count in self.seen:
-            seen.setdefault(label(at), []).append(count)
+            seen.setdefault(label(number_of(at)), []).append(count)
         points = []
-        for name, begins in wanted.items():
+        for name, minute in begins.items():
             counts, pieces = seen.get(name, []), held.get(name, [])
             if not counts and not pieces:
                 continue
             known = sum(length for _, length in pieces)
             points.append(
                 {
-                    "start": begins.astimezone(UTC),
+                    "start": EPOCH + minute * MINUTE,
                     "count": len(counts),
                     "min": min(counts, default=None),
                     "max": max(counts, default=None),
