@@ -254,8 +254,9 @@ def _delete_in_chunks(rows: Any, pace: Pace) -> Iterator[int]:
         left = rows.between(done_up_to, None)  # spares the index entries of what was just removed
         ends = list(left.oldest_first().values_list(rows.moment, "zone")[CHUNK - 1 : CHUNK])
         deleted, _ = (left.up_to(*ends[0]) if ends else left).delete()
-        pace.progress(deleted)
-        yield deleted
+        if deleted:
+            pace.progress(deleted)
+            yield deleted
         if not ends:
             return
         done_up_to = ends[0][0]
