@@ -18,7 +18,8 @@ from telemetry.spans import HOUR, MICROSECOND, MINUTE, Span, merged, widened
 
 # The minute that is being filled is left alone: one pass over it is enough.
 SETTLED_AFTER = timedelta(minutes=2)
-CLAIMED_AT_ONCE = 1_000
+# SQLite takes no more of two columns in one condition.
+CLAIMED_AT_ONCE = 500
 
 Marks = Mapping[UUID, Collection[Span]]
 

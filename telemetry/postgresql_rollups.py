@@ -134,6 +134,11 @@ SELECT camera_id, zone, {{bucket}} AS bucket, {FOLDED}
 FROM ({_sources(COLUMNS)}) AS source
 GROUP BY camera_id, zone, bucket ORDER BY camera_id, bucket LIMIT %(limit)s
 """
+# Every minute comes from one source, so there is nothing to fold.
+READ_MINUTES = f"""
+WITH {SUMMARY.format(only_zone=ONLY_ZONE)}
+SELECT {COLUMNS} FROM ({_sources(COLUMNS)}) AS source ORDER BY camera_id, start_at LIMIT %(limit)s
+"""
 READ_SUMS = f"""
 WITH {SUMMARY.format(only_zone=ONLY_ZONE)}
 SELECT bucket, sum(integral / known)::float8, count(*), sum(known) FROM (
@@ -152,6 +157,8 @@ def write(sources: Sources) -> int:
     for camera_id, spans in groupby(sorted(minutes), key=itemgetter(0)):
         hours += [(camera_id, hour) for hour in merged(widened(span, HOUR) for _, span in spans)]
     with connection.cursor() as cursor:
+        # A day of samples is sorted; compiling the statement would take longer than running it.
+        cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
         cursor.execute(FORGET.format(table="telemetry_minuterollup"), _spans("", minutes))
         cursor.execute(WRITE_MINUTES, _of_samples(sources, MINUTE))
         written = cursor.rowcount
@@ -162,10 +169,11 @@ def write(sources: Sources) -> int:
 
 def read(sources: Sources, zone: str, grid: Grid, limit: int) -> list[Summary]:
     """What is known of each camera in each bucket, by camera, oldest first; at most `limit` of them."""
+    statement = READ_MINUTES if grid.width == MINUTE else READ
     # What PostgreSQL sums up is numeric: integers all the same.
     return [
         Summary._make(int(value) if isinstance(value, Decimal) else value for value in row)
-        for row in _read(READ, sources, zone, grid, limit)
+        for row in _read(statement, sources, zone, grid, limit)
     ]
 
 
