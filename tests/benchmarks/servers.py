@@ -113,7 +113,9 @@ class Servers:
 
     def manage(self, database: str, arguments: list[str]) -> str:
         """What a program of ours prints, run on a database."""
-        return output_of([sys.executable, *arguments], timeout=600, env=service_environment(self.cluster.url(database)))
+        return output_of(
+            [sys.executable, *arguments], timeout=600, env=service_environment(self.cluster.url(database))
+        )
 
     def begin(self, database: str, arguments: list[str]) -> "subprocess.Popen[str]":
         """The same, under way."""

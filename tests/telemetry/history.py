@@ -1,4 +1,4 @@
-"""A camera's history for tests: samples with the marks that ingest sets, and the brute-force model of its buckets."""
+"""A camera's history for tests: what workers send, and the brute-force model of its buckets."""
 
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
@@ -6,40 +6,23 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from cameras.models import CameraVitals
-from telemetry.models import DirtyHour, Sample
+from controlplane.access.principals import WORKER, Principal
+from telemetry.ingest import Submission, accept
+from telemetry.wire import Event
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
 WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
-RECENT = timedelta(hours=2)
+WORKER_PRINCIPAL = Principal("token:worker", WORKER)
 
 Samples = Mapping[tuple[str, datetime], int]
 
 
 def report(camera_id: UUID, samples: Iterable[tuple[str, datetime, int]], now: datetime) -> None:
-    """Store samples of (zone, timestamp, occupancy) as ingest does: the first of a key, with marks, in one go."""
-    known = set(Sample.objects.filter(camera_id=camera_id).values_list("zone", "timestamp"))
-    fresh: dict[tuple[str, datetime], int] = {}
-    for zone, timestamp, occupancy in samples:
-        if (zone, timestamp) not in known:
-            fresh.setdefault((zone, timestamp), occupancy)
-    Sample.objects.bulk_create(
-        Sample(camera_id=camera_id, timestamp=at, zone=zone, occupancy=count, confidence=1, received_at=now)
-        for (zone, at), count in fresh.items()
-    )
-    recent = [timestamp for _, timestamp in fresh if timestamp >= now - RECENT]
-    if recent:
-        vitals = CameraVitals.objects.get(pk=camera_id)
-        vitals.dirty_from_at = min([*recent, vitals.dirty_from_at or recent[0]])
-        vitals.dirty_until_at = max([*recent, vitals.dirty_until_at or recent[0]])
-        vitals.save(update_fields=["dirty_from_at", "dirty_until_at"])
-    hours = {timestamp.replace(minute=0, second=0, microsecond=0) for _, timestamp in fresh} - {None}
-    old = {hour for hour in hours if hour < now - RECENT}
-    DirtyHour.objects.bulk_create(
-        (DirtyHour(camera_id=camera_id, start_at=hour, marked_at=now) for hour in old), ignore_conflicts=True
-    )
+    """Send samples of (zone, timestamp, occupancy) in, all at once."""
+    events = [Event(camera_id, timestamp, zone, occupancy, 1.0, None) for zone, timestamp, occupancy in samples]
+    accept([Submission(WORKER_PRINCIPAL, events)], now)
 
 
 def number_of(moment: datetime) -> int:

@@ -17,7 +17,7 @@ from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, Roll
 from telemetry.retention import remove_old
 from telemetry.rollups import compute_rollups, kept_from
 from telemetry.series import Question, points_of
-from telemetry.spans import BUCKETS
+from telemetry.spans import BUCKETS, HOUR
 from telemetry.summaries import hold_of
 from tests.factories import NOW, make_camera, make_site
 from tests.telemetry.history import Model, report
@@ -201,8 +201,10 @@ def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
     camera = make_camera(site=make_site(timezone="Asia/Kolkata"))  # days begin at 18:30 UTC
     start = datetime(2026, 5, 4, 18, 0, tzinfo=UTC)
-    report(camera.pk, [("", start + timedelta(minutes=minute), 1) for minute in range(0, 180, 10)], NOW)
-    later = NOW + timedelta(days=400)
+    later = start + timedelta(days=400)
+    report(
+        camera.pk, [("", start + timedelta(minutes=minute), 1) for minute in range(0, 180, 10)], start + 3 * HOUR
+    )
     compute_rollups(later)
     question = Question("1d", start, None, "", ZoneInfo("Asia/Kolkata"), later)
     hold = timedelta(seconds=30)
