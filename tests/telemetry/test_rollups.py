@@ -1,11 +1,15 @@
 """Rollups: every bucket of every range equals the brute-force model, computed or not, late samples or not."""
 
+import random
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
+from django.db import connection
+from django.db.models import Sum
 from django.test import override_settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -215,3 +219,57 @@ def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
     assert not MinuteRollup.objects.exists()
     assert [point.count for point in points_of(camera.pk, hold, question)] == [6, 12]
     assert points_of(camera.pk, hold, question._replace(bucket="15m")) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_reads_are_exact_while_ingest_and_maintenance_are_at_work() -> None:
+    camera = make_camera()
+    now = NOW + timedelta(hours=5)
+    moments = [
+        NOW + timedelta(seconds=41 * number) for number in range(400)
+    ]  # of the last hours: both kinds of marks
+    random.Random(4).shuffle(moments)
+    batches = [moments[start : start + 4] for start in range(0, 400, 4)]
+    begun, stored = [0], [0]
+    lock = threading.Lock()
+
+    def work() -> None:
+        try:
+            while True:
+                with lock:
+                    if not batches:
+                        return
+                    batch = batches.pop()
+                    begun[0] += len(batch)
+                report(camera.pk, [("", moment, 7) for moment in batch], now)
+                with lock:
+                    stored[0] += len(batch)
+        finally:
+            connection.close()
+
+    def compute() -> None:
+        try:
+            while stored[0] < 400:
+                compute_rollups(now + timedelta(hours=1))
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=target) for target in (work, work, compute)]
+    for thread in threads:
+        thread.start()
+    reads = []
+    question = Question("1d", NOW - timedelta(days=1), None, "", UTC, now)
+    try:
+        while threads[0].is_alive() or threads[1].is_alive():
+            least = stored[0]
+            count = sum(point.count for point in points_of(camera.pk, timedelta(seconds=30), question))
+            reads.append((least, count, begun[0]))
+    finally:
+        for thread in threads:
+            thread.join()
+
+    assert [read for read in reads if not read[0] <= read[1] <= read[2]] == []
+    compute_rollups(now + timedelta(hours=1))
+    assert count_pending() == 0
+    computed = HourRollup.objects.aggregate(count=Sum("count"), known=Sum("known"), integral=Sum("integral"))
+    assert computed == {"count": 400, "known": 400 * 30_000_000, "integral": 7 * 400 * 30_000_000}
