@@ -9,6 +9,7 @@ from django.db.models.functions import Lead
 
 from telemetry.marks import dirty_spans
 from telemetry.models import HourRollup, MinuteRollup, Sample
+from telemetry.querysets import RollupQuerySet
 from telemetry.rollups import kept_from, seeds_of
 from telemetry.series import MAX_POINTS, TooManyPoints, snapshot
 from telemetry.spans import HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
@@ -72,7 +73,7 @@ def _known(camera_id: UUID, hold: timedelta, whole: Span) -> list[Span]:
     return known
 
 
-def _buckets(rollups, span: Span, width: timedelta) -> list[Span]:
+def _buckets(rollups: RollupQuerySet, span: Span, width: timedelta) -> list[Span]:
     starts = rollups.between(span.start - width, span.end).order_by("start_at").values_list("start_at", flat=True)
     return [Span(start, start + width) for start in starts.distinct()]
 

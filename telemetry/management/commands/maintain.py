@@ -68,7 +68,7 @@ class Command(CommandWithEpilog):
                 _run_until(stopping, interval)
 
     def _run_once(self, stopping: Callable[[], bool]) -> None:
-        with tqdm(unit=" samples", disable=None) as bar:
+        with tqdm(unit=" rows", disable=None) as bar:
             outcomes = _or_error(lambda: run_steps(Turn(timezone.now(), stopping, bar.update)))
         if outcomes is None:
             self.stdout.write("Another process is doing the maintenance; nothing was done here.")
