@@ -158,11 +158,11 @@ def knows_zone(holds: Mapping[UUID, timedelta], zone: str) -> bool:
     with snapshot():
         if HourRollup.objects.filter(camera_id__in=list(holds)).of_zone(zone).exists():
             return True
-        return any(
-            Sample.objects.of_camera(camera_id).of_zone(zone).between(*span).exists()
-            for camera_id, spans in dirty_spans(holds).items()
-            for span in spans
-        )
+        spans = list(chain.from_iterable(dirty_spans(holds).values()))
+        if not spans:
+            return False
+        samples = Sample.objects.filter(camera_id__in=list(holds)).of_zone(zone)
+        return samples.between(min(span.start for span in spans), max(span.end for span in spans)).exists()
 
 
 # --- Where each part of a range is read from --------------------------------------------------------------

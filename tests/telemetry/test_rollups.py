@@ -202,6 +202,31 @@ def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not RollupWork.objects.exists()
 
 
+def test_the_last_sample_before_history_begins_still_counts_in_what_follows() -> None:
+    camera = make_camera()
+    midnight = datetime(2026, 3, 4, tzinfo=UTC)
+    report(
+        camera.pk,
+        [("", midnight - timedelta(seconds=10), 6), ("door", midnight, 1)],
+        midnight - timedelta(seconds=5),
+    )
+    later = NOW + timedelta(days=30)
+    compute_rollups(later)
+    question = Question("1m", midnight, None, "", UTC, later)
+    before = points_of(camera.pk, timedelta(seconds=30), question)
+    with override_settings(TELEMETRY_RETENTION_DAYS=30):
+        remove_old(later)
+    assert kept_from().raw == midnight
+
+    # Both make the minute be computed anew; the first belongs to a time whose samples are gone.
+    report(camera.pk, [("", midnight - timedelta(seconds=5), 9), ("door", midnight + 2 * MICROSECOND, 2)], later)
+    pending = points_of(camera.pk, timedelta(seconds=30), question)
+    compute_rollups(later)
+
+    assert [(point.count, point.weighted_avg, point.known_seconds) for point in before] == [(0, 6, 20)]
+    assert before == pending == points_of(camera.pk, timedelta(seconds=30), question)
+
+
 def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
     camera = make_camera(site=make_site(timezone="Asia/Kolkata"))  # days begin at 18:30 UTC
     start = datetime(2026, 5, 4, 18, 0, tzinfo=UTC)
