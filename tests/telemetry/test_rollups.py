@@ -202,7 +202,7 @@ def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not RollupWork.objects.exists()
 
 
-def test_the_last_sample_before_history_begins_still_counts_in_what_follows() -> None:
+def test_where_samples_are_gone_nothing_changes_and_the_last_of_them_still_counts_in_what_follows() -> None:
     camera = make_camera()
     midnight = datetime(2026, 3, 4, tzinfo=UTC)
     report(
@@ -212,7 +212,7 @@ def test_the_last_sample_before_history_begins_still_counts_in_what_follows() ->
     )
     later = NOW + timedelta(days=30)
     compute_rollups(later)
-    question = Question("1m", midnight, None, "", UTC, later)
+    question = Question("1m", midnight - HOUR, None, "", UTC, later)
     before = points_of(camera.pk, timedelta(seconds=30), question)
     with override_settings(TELEMETRY_RETENTION_DAYS=30):
         remove_old(later)
@@ -223,7 +223,10 @@ def test_the_last_sample_before_history_begins_still_counts_in_what_follows() ->
     pending = points_of(camera.pk, timedelta(seconds=30), question)
     compute_rollups(later)
 
-    assert [(point.count, point.weighted_avg, point.known_seconds) for point in before] == [(0, 6, 20)]
+    assert [(point.count, point.weighted_avg, point.known_seconds) for point in before] == [
+        (1, 6, 10),
+        (0, 6, 20),
+    ]
     assert before == pending == points_of(camera.pk, timedelta(seconds=30), question)
 
 
