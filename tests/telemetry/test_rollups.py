@@ -205,11 +205,9 @@ def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_where_samples_are_gone_nothing_changes_and_the_last_of_them_still_counts_in_what_follows() -> None:
     camera = make_camera()
     midnight = datetime(2026, 3, 4, tzinfo=UTC)
-    report(
-        camera.pk,
-        [("", midnight - timedelta(seconds=10), 6), ("door", midnight, 1)],
-        midnight - timedelta(seconds=5),
-    )
+    seen = [("", -20, 4), ("", -10, 6), ("door", 0, 1)]
+    samples = [(zone, midnight + timedelta(seconds=seconds), occupancy) for zone, seconds, occupancy in seen]
+    report(camera.pk, samples, midnight - timedelta(seconds=5))
     later = NOW + timedelta(days=30)
     compute_rollups(later)
     question = Question("1m", midnight - HOUR, None, "", UTC, later)
@@ -224,7 +222,7 @@ def test_where_samples_are_gone_nothing_changes_and_the_last_of_them_still_count
     compute_rollups(later)
 
     assert [(point.count, point.weighted_avg, point.known_seconds) for point in before] == [
-        (1, 6, 10),
+        (2, 5, 20),
         (0, 6, 20),
     ]
     assert before == pending == points_of(camera.pk, timedelta(seconds=30), question)
