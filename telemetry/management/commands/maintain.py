@@ -20,9 +20,9 @@ from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
 SLEEP_STEP_SECONDS = 0.2
 
 HELP = """\
-Keep the service healthy: notice silent cameras and send alerts, make coming partitions, remove what deleted cameras
-left, sum up samples by minute and hour, and remove what is too old or too much (TELEMETRY_RETENTION_DAYS and the
-settings beside it).
+Keep the service healthy: notice silent cameras and send alerts, make coming partitions, remove what deleted
+cameras left, sum up samples by minute and hour, and remove what is too old or too much (TELEMETRY_RETENTION_DAYS
+and the settings beside it).
 
 It runs until it is told to stop (Ctrl-C, SIGTERM), finishes what it is at, and exits with 0. Run one beside the
 service; more do no harm, as only one works at a time and the others wait to take over. It outlasts an outage of
