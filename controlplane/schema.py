@@ -33,6 +33,7 @@ WORDS = {
     401: "No principal: the token or session is missing, unknown, expired or revoked.",
     403: "The role, or the binding, does not allow this.",
     404: "There is nothing under this id that the principal may see.",
+    406: "None of the media types that are accepted can be given.",
     408: "The body did not arrive in time.",
     409: "The state of the resource does not allow this.",
     410: "The cursor is pruned, from the future or of another history: list again.",

@@ -81,12 +81,21 @@ def _email_security(value: str) -> None:
         raise ValidationError("must be starttls, tls or none")
 
 
+def _bytes(value: int) -> None:
+    if value != 0 and value < 100_000_000:
+        raise ValidationError("must be 100000000 or more; 0 is no bound")
+
+
 SECRET_KEY = env.str("SECRET_KEY", "", validate=_strong_secret) or DEBUG_ONLY_SECRET_KEY
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [], validate=_fernet_keys) or [DEBUG_ONLY_FIELD_KEY]
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}", validate=_database_url)
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+TELEMETRY_RETENTION_DAYS = env.int("TELEMETRY_RETENTION_DAYS", 30, validate=_within(1, 36_500))
+TELEMETRY_MINUTE_RETENTION_DAYS = env.int("TELEMETRY_MINUTE_RETENTION_DAYS", 180, validate=_within(1, 36_500))
+TELEMETRY_HOUR_RETENTION_DAYS = env.int("TELEMETRY_HOUR_RETENTION_DAYS", 1_825, validate=_within(1, 36_500))
+TELEMETRY_MAX_BYTES = env.int("TELEMETRY_MAX_BYTES", 50_000_000_000, validate=_bytes)
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
@@ -109,6 +118,12 @@ except EnvValidationError as error:
         for name, reasons in sorted(cast(Mapping[str, list[str]], error.error_messages).items())
     )
     raise ImproperlyConfigured(f"The environment is not fit to start with:\n{faults}") from None
+
+if not TELEMETRY_RETENTION_DAYS <= TELEMETRY_MINUTE_RETENTION_DAYS <= TELEMETRY_HOUR_RETENTION_DAYS:
+    raise ImproperlyConfigured(
+        "The environment is not fit to start with:\n  TELEMETRY_RETENTION_DAYS must not be longer than"
+        " TELEMETRY_MINUTE_RETENTION_DAYS, nor that longer than TELEMETRY_HOUR_RETENTION_DAYS"
+    )
 
 # --- Applications ----------------------------------------------------------------------------------
 

@@ -2,12 +2,16 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from math import inf
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras.models import FleetVitals
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
+from telemetry.capacity import forecast
 from telemetry.lanes import oldest_wait_seconds
+from telemetry.marks import count_pending
+from telemetry.models import StepRun
 from telemetry.partitions import days_ahead
 from telemetry.ticks import behind
 
@@ -38,12 +42,44 @@ def check_partitions(now: datetime) -> Finding:
 
 
 def fleet_metrics(now: datetime) -> Iterable[Metric]:
-    ahead = GaugeMetricFamily("controlplane_partition_days_ahead", "Whole days ahead that have a partition.")
-    ahead.add_metric([], days_ahead(now))
-    yield ahead
+    yield _gauge("controlplane_partition_days_ahead", "Whole days ahead that have partitions.", days_ahead(now))
+    marks = count_pending()
+    yield _gauge("controlplane_rollup_marks_open", "Marks of samples that no rollup holds yet.", marks)
+    room = forecast(now)
+    yield _gauge("controlplane_telemetry_bytes", "Bytes that telemetry takes.", room.bytes_used)
+    if room.bytes_max is not None:
+        yield _gauge("controlplane_telemetry_bytes_max", "Bytes that telemetry may take.", room.bytes_max)
+    if room.bytes_per_day is not None:
+        yield _gauge("controlplane_telemetry_bytes_per_day", "By how much telemetry grows.", room.bytes_per_day)
+    days = inf if room.full_in_days is None else room.full_in_days
+    yield _gauge("controlplane_telemetry_full_in_days", "When it is full at this rate; +Inf is never.", days)
+
+
+def step_metrics(now: datetime) -> Iterable[Metric]:
+    """How each step of `maintain` last went, whichever process it ran in."""
+    succeeded = GaugeMetricFamily(
+        "controlplane_maintenance_last_success_timestamp_seconds", "When a step last succeeded.", labels=["step"]
+    )
+    duration = GaugeMetricFamily(
+        "controlplane_maintenance_duration_seconds", "How long a step took, last time.", labels=["step"]
+    )
+    rows = GaugeMetricFamily(
+        "controlplane_maintenance_rows", "Rows that a step dealt with, last time.", labels=["step"]
+    )
+    for run in StepRun.objects.order_by("name"):
+        if run.succeeded_at:
+            succeeded.add_metric([run.name], run.succeeded_at.timestamp())
+        duration.add_metric([run.name], run.duration_seconds)
+        rows.add_metric([run.name], run.rows)
+    yield from (succeeded, duration, rows)
+
+
+def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:
+    return GaugeMetricFamily(name, help, value=value)
 
 
 add_ready_check("ingest", check_ingest)
 add_ready_check("clock", check_clock)
 add_ready_check("partitions", check_partitions)
 add_fleet_metrics(fleet_metrics)
+add_fleet_metrics(step_metrics)

@@ -1,13 +1,14 @@
 """The work that keeps the service healthy while nobody looks: one list of steps, run by one process at a time.
 
-A step is idempotent, works in bounded transactions, and may be stopped between two of them. What is added later
-is added to STEPS. Must not import doors.
+A step is idempotent, works in bounded transactions, and may be stopped between two of them. How each went is kept
+in StepRun. What is added later is added to STEPS. Must not import doors.
 """
 
 import fcntl
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +17,9 @@ import structlog
 from django.db import connection
 
 from controlplane.problems import DATABASE_AWAY
-from telemetry import partitions, retention
+from telemetry import capacity, marks, partitions, retention, rollups
 from telemetry.alerts import steps as alerts
+from telemetry.models import StepRun
 
 # Not the lock of telemetry.partitions, which a step takes while this one is held.
 ADVISORY_LOCK = 4_201_002
@@ -75,11 +77,34 @@ def _plan_purge(turn: Turn) -> str:
     return f"would remove {purged.samples:,} samples of {purged.cameras:,} deleted cameras"
 
 
+def _compute_rollups(turn: Turn) -> str:
+    written = rollups.compute_rollups(turn.now, stopping=turn.stopping, progress=turn.progress)
+    return f"computed {written:,} minutes"
+
+
+def _plan_rollups(turn: Turn) -> str:
+    return f"{marks.count_pending():,} marks are open; would compute what has settled"
+
+
+def _remove_old(turn: Turn) -> str:
+    removed = retention.remove_old(turn.now, stopping=turn.stopping, progress=turn.progress)
+    return f"removed {', '.join(removed)}" if removed else "nothing is too old or too much"
+
+
+def _plan_removal(turn: Turn) -> str:
+    due = retention.due(turn.now)
+    plan = f"would drop {', '.join(due)}" if due else "no partition is too old"
+    return f"{plan}; {capacity.forecast(turn.now)}"
+
+
 STEPS: tuple[Step, ...] = (
     Step("status", alerts.record_status, alerts.plan_status),
     Step("alerts", alerts.send_alerts, alerts.plan_alerts),
     Step("partitions", _make_partitions, _plan_partitions),
     Step("purge", _purge, _plan_purge),
+    # Before what is removed, so that nothing goes that was not summed up.
+    Step("rollups", _compute_rollups, _plan_rollups),
+    Step("retention", _remove_old, _plan_removal),
 )
 
 
@@ -108,6 +133,27 @@ def plan_steps(turn: Turn) -> list[Outcome]:
 
 
 def _run(step: Step, turn: Turn) -> Outcome:
+    rows: list[int] = []
+
+    def progress(count: int) -> None:
+        rows.append(count)
+        turn.progress(count)
+
+    began = time.monotonic()
+    outcome = _outcome(step, replace(turn, progress=progress))
+    StepRun.objects.update_or_create(
+        name=step.name,
+        defaults={
+            "ran_at": turn.now,
+            "duration_seconds": time.monotonic() - began,
+            "rows": sum(rows),
+            **({"succeeded_at": turn.now} if outcome.ok else {}),
+        },
+    )
+    return outcome
+
+
+def _outcome(step: Step, turn: Turn) -> Outcome:
     try:
         detail = step.run(turn)
     except Exception as error:

@@ -1,8 +1,8 @@
-"""What did happen: samples as workers sent them, appended and never changed."""
+"""What did happen: samples as workers sent them, appended and never changed, and what is computed from them."""
 
 from django.db import models
 
-from telemetry.querysets import SampleQuerySet
+from telemetry.querysets import RollupQuerySet, SampleQuerySet
 
 
 class Sample(models.Model):
@@ -26,6 +26,44 @@ class Sample(models.Model):
         return f"{self.camera_id} {self.timestamp} {self.zone}: {self.occupancy}"
 
 
+class Rollup(models.Model):
+    """One camera's zone in one bucket. A row without samples tells of a value that was still held.
+
+    `integral` over `known` is the average weighted by time: both are whole microseconds, so that sums of rows are
+    exact. On PostgreSQL the tables are partitioned, minutes by week and hours by month.
+    """
+
+    pk = models.CompositePrimaryKey("camera_id", "start_at", "zone")
+    camera_id = models.UUIDField()
+    start_at = models.DateTimeField()
+    zone = models.CharField(max_length=64)
+    count = models.IntegerField(help_text="Of samples, as are sum, min, max, first and last.")
+    sum = models.BigIntegerField(null=True)
+    min = models.IntegerField(null=True)
+    max = models.IntegerField(null=True)
+    first = models.IntegerField(null=True)
+    last = models.IntegerField(null=True)
+    last_at = models.DateTimeField(null=True)
+    integral = models.BigIntegerField(help_text="Occupancy times microseconds, where it is known.")
+    known = models.BigIntegerField(help_text="Microseconds in which the occupancy is known.")
+
+    objects = models.Manager.from_queryset(RollupQuerySet)()
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.start_at} {self.zone}"
+
+
+class MinuteRollup(Rollup):
+    """A minute of UTC."""
+
+
+class HourRollup(Rollup):
+    """An hour of UTC: the sum of its minutes."""
+
+
 class DirtyHour(models.Model):
     """An hour of a camera, long past, that samples arrived in: its rollups have to be computed anew.
 
@@ -40,3 +78,46 @@ class DirtyHour(models.Model):
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.start_at}"
+
+
+class RollupWork(models.Model):
+    """Marks that `maintain` has taken over: samples from `start_at` until before `end_at` want their rollups."""
+
+    pk = models.CompositePrimaryKey("camera_id", "start_at")
+    camera_id = models.UUIDField()
+    start_at = models.DateTimeField()
+    end_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.start_at} to {self.end_at}"
+
+
+class KeptFrom(models.Model):
+    """Where history begins, in the one row: what is older was removed. Null as long as nothing was.
+
+    Before `raw` rollups are final: no late sample changes them.
+    """
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    raw = models.DateTimeField(null=True)
+    minutes = models.DateTimeField(null=True)
+    hours = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="kept_from_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"raw from {self.raw}, minutes from {self.minutes}, hours from {self.hours}"
+
+
+class StepRun(models.Model):
+    """How a step of `maintain` last went, for the metrics of every process."""
+
+    name = models.CharField(max_length=32, primary_key=True)
+    ran_at = models.DateTimeField()
+    succeeded_at = models.DateTimeField(null=True)
+    duration_seconds = models.FloatField()
+    rows = models.BigIntegerField()
+
+    def __str__(self) -> str:
+        return f"{self.name} at {self.ran_at}"

@@ -1,69 +1,160 @@
-"""Days of the samples' table on PostgreSQL: made ahead, so that no sample waits for one.
+"""Partitions on PostgreSQL: made ahead, so that no row waits for one, and dropped whole when their time is over.
 
-DEFAULT takes whatever has no day, so no row is ever lost. Must not import doors or ingest.
+Samples have a partition a day, minutes one a week, hours one a month. DEFAULT takes whatever has none, so no row
+is ever lost. On other databases there are no partitions, and there is nothing to make or to drop. Must not import
+doors or ingest.
 """
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
-TABLE = "telemetry_sample"
-DEFAULT = f"{TABLE}_default"
 DAYS_AHEAD = 7
+# How many days back a new table begins: workers that were cut off send what they kept.
+DAYS_BACK = 1
 ADVISORY_LOCK = 4_201_001
 LOCK_TIMEOUT = "200ms"
 ATTEMPTS = 25
-# How many days back a new table begins: workers that were cut off send what they kept.
-DAYS_BACK = 1
+
+
+class Table(NamedTuple):
+    """A partitioned table, by which column, and how long one partition is."""
+
+    name: str
+    column: str
+    period: str
+
+    def period_of(self, day: date) -> date:
+        """The first day of the partition that a day belongs to."""
+        if self.period == "week":
+            return day - timedelta(days=day.weekday())
+        return day.replace(day=1) if self.period == "month" else day
+
+    def after(self, first: date) -> date:
+        """The first day of the next partition."""
+        longest = {"day": 1, "week": 7, "month": 31}[self.period]
+        return self.period_of(first + timedelta(days=longest))
+
+    @property
+    def default(self) -> str:
+        return f"{self.name}_default"
+
+
+SAMPLES = Table("telemetry_sample", "timestamp", "day")
+MINUTES = Table("telemetry_minuterollup", "start_at", "week")
+HOURS = Table("telemetry_hourrollup", "start_at", "month")
+TABLES = (SAMPLES, MINUTES, HOURS)
+
+
+class Partition(NamedTuple):
+    """One that stands: its rows are of [start, end); `size` in bytes, with its indexes."""
+
+    name: str
+    start: datetime
+    end: datetime
+    size: int
 
 
 def make_partitions(now: datetime) -> list[str]:
-    """Make the days from yesterday to a week ahead that are missing; returns the names of those made.
+    """Make what is missing from yesterday's partitions to those of a week ahead; returns the names of those made.
 
     Does nothing on a database that is not PostgreSQL. Several processes may call it at once. Raises
-    OperationalError where the table stays locked.
+    OperationalError where a table stays locked.
     """
     if connection.vendor != "postgresql":
         return []
-    today = now.astimezone(UTC).date()
-    days = [today + timedelta(days=offset) for offset in range(-DAYS_BACK, DAYS_AHEAD + 1)]
-    present = partition_names()
-    missing = [day for day in days if _name(day) not in present]
-    return [_name(day) for day in missing if _make(day)]
+    made = []
+    for table in TABLES:
+        present = partition_names(table)
+        for first in _wanted(table, now.astimezone(UTC).date()):
+            name = _name(table, first)
+            if name not in present and _patiently(lambda table=table, first=first: _make(table, first)):  # type: ignore[misc]
+                made.append(name)
+    return made
 
 
 def days_ahead(now: datetime) -> int:
-    """How many whole days after today have a partition without a gap; `DAYS_AHEAD` where none are needed."""
+    """How many whole days after today have partitions in every table, without a gap; at most `DAYS_AHEAD`."""
     if connection.vendor != "postgresql":
         return DAYS_AHEAD
-    present, ahead = partition_names(), 0
-    while _name(now.astimezone(UTC).date() + timedelta(days=ahead + 1)) in present:
-        ahead += 1
+    today = now.astimezone(UTC).date()
+    ahead = DAYS_AHEAD
+    for table in TABLES:
+        present, day = partition_names(table), 0
+        while day < ahead and _name(table, table.period_of(today + timedelta(days=day + 1))) in present:
+            day += 1
+        ahead = day
     return ahead
 
 
-def partition_names() -> set[str]:
+def partition_names(table: Table = SAMPLES) -> set[str]:
+    return {name for name, _ in _sizes(table)}
+
+
+def partitions_of(table: Table) -> list[Partition]:
+    """Those with a time of their own, oldest first; DEFAULT is not among them."""
+    found = []
+    for name, size in _sizes(table):
+        stem, _, stamp = name.rpartition("_")
+        if stem == table.name and stamp.isdigit():
+            first = datetime.strptime(stamp, "%Y%m%d").date()  # noqa: DTZ007  # a day of UTC
+            found.append(Partition(name, _midnight(first), _midnight(table.after(first)), size))
+    return sorted(found, key=lambda partition: partition.start)
+
+
+def size_of(table: Table) -> int:
+    """Bytes of the table with all its partitions and indexes."""
+    return sum(size for _, size in _sizes(table))
+
+
+def drop_partition(partition: Partition, first: Callable[[], bool]) -> bool:
+    """Drop a partition with whatever it holds, in one transaction with `first`, which says whether to.
+
+    Waits at most 200 ms at a time for those who use the table; they wait no longer behind it, and the files go
+    after the commit. Raises OperationalError where the table stays locked.
+    """
+
+    def drop() -> bool:
+        with connection.cursor() as cursor, _brief_locks(cursor):
+            if not first():
+                return False
+            cursor.execute(f"DROP TABLE IF EXISTS {partition.name}")
+            return True
+
+    return _patiently(drop)
+
+
+def _wanted(table: Table, today: date) -> list[date]:
+    days = (today + timedelta(days=offset) for offset in range(-DAYS_BACK, DAYS_AHEAD + 1))
+    return sorted({table.period_of(day) for day in days})
+
+
+def _name(table: Table, first: date) -> str:
+    return f"{table.name}_{first:%Y%m%d}"
+
+
+def _midnight(day: date) -> datetime:
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
+
+
+def _sizes(table: Table) -> list[tuple[str, int]]:
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT child.relname FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid"
-            " WHERE inhparent = %s::regclass",
-            [TABLE],
+            "SELECT child.relname, pg_total_relation_size(child.oid)"
+            " FROM pg_inherits JOIN pg_class child ON child.oid = inhrelid WHERE inhparent = %s::regclass",
+            [table.name],
         )
-        return {name for (name,) in cursor.fetchall()}
+        return cursor.fetchall()  # type: ignore[no-any-return]
 
 
-def _name(day: date) -> str:
-    return f"{TABLE}_{day:%Y%m%d}"
-
-
-def _make(day: date) -> bool:
+def _patiently(act: Callable[[], bool]) -> bool:
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return _try_to_make(day)
+            return act()
         except OperationalError:  # the lock's timeout: let the traffic through, then try again
             if attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
@@ -71,44 +162,46 @@ def _make(day: date) -> bool:
     raise AssertionError("unreachable")
 
 
-def _try_to_make(day: date) -> bool:
-    """Make one day without a stall: PARTITION OF would scan DEFAULT under a lock that stops ingest."""
-    name, start, end = _name(day), f"{day} 00:00:00+00", f"{day + timedelta(days=1)} 00:00:00+00"
-    bounds = f"timestamp >= '{start}' AND timestamp < '{end}'"
+def _make(table: Table, first: date) -> bool:
+    """Make one partition without a stall: PARTITION OF would scan DEFAULT under a lock that stops ingest."""
+    name, start, end = _name(table, first), f"{first} 00:00:00+00", f"{table.after(first)} 00:00:00+00"
+    bounds = f"{table.column} >= '{start}' AND {table.column} < '{end}'"
     outside = f"{name}_not_in_default"
     with connection.cursor() as cursor:
         # The lock of the session, since validation runs between two transactions.
         cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
         try:
-            if name in partition_names():
+            if name in partition_names(table):
                 return False
             with _brief_locks(cursor):
-                cursor.execute(f"ALTER TABLE {DEFAULT} DROP CONSTRAINT IF EXISTS {outside}")
-                cursor.execute(f"ALTER TABLE {DEFAULT} ADD CONSTRAINT {outside} CHECK (NOT ({bounds})) NOT VALID")
-            if _default_holds(cursor, bounds):
-                # Its rows stay in DEFAULT, which retention empties in chunks.
-                _drop_check(cursor, outside)
-                return False
-            cursor.execute(f"ALTER TABLE {DEFAULT} VALIDATE CONSTRAINT {outside}")
-            with _brief_locks(cursor):
-                cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {TABLE} INCLUDING ALL)")
+                cursor.execute(f"ALTER TABLE {table.default} DROP CONSTRAINT IF EXISTS {outside}")
                 cursor.execute(
-                    f"ALTER TABLE {TABLE} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+                    f"ALTER TABLE {table.default} ADD CONSTRAINT {outside} CHECK (NOT ({bounds})) NOT VALID"
                 )
-            _drop_check(cursor, outside)
+            if _default_holds(cursor, table, bounds):
+                # Its rows stay in DEFAULT, which retention empties in chunks.
+                _drop_check(cursor, table, outside)
+                return False
+            cursor.execute(f"ALTER TABLE {table.default} VALIDATE CONSTRAINT {outside}")
+            with _brief_locks(cursor):
+                cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table.name} INCLUDING ALL)")
+                cursor.execute(
+                    f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
+                )
+            _drop_check(cursor, table, outside)
             return True
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
-def _default_holds(cursor: Any, bounds: str) -> bool:
-    cursor.execute(f"SELECT EXISTS (SELECT FROM {DEFAULT} WHERE {bounds})")  # noqa: S608  # dates of our own
+def _default_holds(cursor: Any, table: Table, bounds: str) -> bool:
+    cursor.execute(f"SELECT EXISTS (SELECT FROM {table.default} WHERE {bounds})")  # noqa: S608  # dates of our own
     return bool(cursor.fetchone()[0])
 
 
-def _drop_check(cursor: Any, name: str) -> None:
+def _drop_check(cursor: Any, table: Table, name: str) -> None:
     with _brief_locks(cursor):
-        cursor.execute(f"ALTER TABLE {DEFAULT} DROP CONSTRAINT IF EXISTS {name}")
+        cursor.execute(f"ALTER TABLE {table.default} DROP CONSTRAINT IF EXISTS {name}")
 
 
 @contextmanager

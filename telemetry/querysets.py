@@ -1,4 +1,4 @@
-"""The vocabulary in which samples are asked for. Must not import models or doors."""
+"""The vocabulary in which samples and rollups are asked for. Must not import models or doors."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -8,7 +8,11 @@ from django.db import models
 from django.db.models import Q
 
 
-class SampleQuerySet(models.QuerySet[Any]):
+class _CameraHistory(models.QuerySet[Any]):
+    """Rows of a camera and a zone at a moment, whose column is `moment`."""
+
+    moment: str
+
     def of_camera(self, camera_id: UUID) -> Self:
         return self.filter(camera_id=camera_id)
 
@@ -20,14 +24,29 @@ class SampleQuerySet(models.QuerySet[Any]):
         """Those in the half-open interval [start, end); None leaves that side open."""
         within = Q()
         if start:
-            within &= Q(timestamp__gte=start)
+            within &= Q((f"{self.moment}__gte", start))
         if end:
-            within &= Q(timestamp__lt=end)
+            within &= Q((f"{self.moment}__lt", end))
         return self.filter(within)
 
-    def after(self, timestamp: datetime, zone: str) -> Self:
-        """Those that follow a sample of the same camera, in the order of `oldest_first`."""
-        return self.filter(Q(timestamp=timestamp, zone__gt=zone) | Q(timestamp__gt=timestamp))
+    def after(self, moment: datetime, zone: str) -> Self:
+        """Those of one camera that follow a row, in the order of `oldest_first`."""
+        return self.filter(Q((self.moment, moment), zone__gt=zone) | Q((f"{self.moment}__gt", moment)))
+
+    def up_to(self, moment: datetime, zone: str) -> Self:
+        """A row and those of one camera before it, in the order of `oldest_first`."""
+        # The first condition is implied by the second; it is there for the index.
+        return self.filter(Q((f"{self.moment}__lte", moment))).filter(
+            Q((f"{self.moment}__lt", moment)) | Q(zone__lte=zone)
+        )
 
     def oldest_first(self) -> Self:
-        return self.order_by("timestamp", "zone")
+        return self.order_by(self.moment, "zone")
+
+
+class SampleQuerySet(_CameraHistory):
+    moment = "timestamp"
+
+
+class RollupQuerySet(_CameraHistory):
+    moment = "start_at"

@@ -1,21 +1,39 @@
-"""Removing samples: for now those of deleted cameras, which cameras.Purge names.
+"""What history is kept: so many days of samples, minutes and hours, so many bytes, nothing of deleted cameras.
 
-A camera has perhaps millions of samples, so they go in chunks by primary key, each in a transaction of its own:
-none holds locks or a snapshot for long. Must not import doors or ingest.
+On PostgreSQL whole partitions are dropped, and only what DEFAULT holds goes row by row; elsewhere all rows do, in
+chunks. Samples go first, then minutes, then hours, each only where the finer ones are gone. Must not import doors
+or ingest.
 """
 
-from collections.abc import Callable
-from datetime import datetime
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.models import Max, Min
 
-from cameras.models import Purge
-from telemetry.models import Sample
+from cameras.models import Camera, Purge
+from telemetry.capacity import used_bytes
+from telemetry.marks import is_pending
+from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
+from telemetry.partitions import HOURS, MINUTES, SAMPLES, Partition, Table, drop_partition, partitions_of
+from telemetry.rollups import kept_from
+from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to
 
 CHUNK = 5_000
+
+
+class Pace(NamedTuple):
+    """`stopping` is asked before each chunk, `progress` is told how many rows or partitions each removed."""
+
+    stopping: Callable[[], bool]
+    progress: Callable[[int], object]
+
+
+# --- Deleted cameras --------------------------------------------------------------------------------------
 
 
 class Purged(NamedTuple):
@@ -30,21 +48,23 @@ def purge_deleted_cameras(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Purged:
-    """Remove the samples of every deleted camera, then its Purge row.
+    """Remove the history of every deleted camera, then its Purge row; the next call goes on with what is left.
 
-    `stopping` is asked before each chunk, `progress` is told the size of each. What is left is gone on with by
-    the next call.
+    A camera has perhaps millions of rows, so they go in chunks by primary key, each in a transaction of its own:
+    none holds locks or a snapshot for long. No row comes in between: ingest knows the camera no more.
     """
     cameras = samples = 0
     for camera_id in Purge.objects.order_by("requested_at", "pk").values_list("pk", flat=True):
-        done_up_to: datetime | None = None
-        finished = False
-        while not finished and not stopping():
-            deleted, done_up_to = _delete_chunk(camera_id, done_up_to)
-            finished = done_up_to is None
-            samples += deleted
-            progress(deleted)
-        cameras += finished
+        for model in (Sample, MinuteRollup, HourRollup):
+            for deleted in _delete_in_chunks(model.objects.of_camera(camera_id), Pace(stopping, progress)):
+                samples += deleted if model is Sample else 0
+        if stopping():
+            break
+        with transaction.atomic():
+            DirtyHour.objects.filter(camera_id=camera_id).delete()
+            RollupWork.objects.filter(camera_id=camera_id).delete()
+            Purge.objects.filter(pk=camera_id).delete()
+        cameras += 1
     return Purged(cameras, samples)
 
 
@@ -54,18 +74,189 @@ def samples_to_purge() -> Purged:
     return Purged(len(cameras), Sample.objects.filter(camera_id__in=cameras).count())
 
 
-def _delete_chunk(camera_id: UUID, done_up_to: datetime | None) -> tuple[int, datetime | None]:
-    """Remove the camera's oldest samples; with the last of them goes its Purge row.
+# --- Old history ------------------------------------------------------------------------------------------
 
-    Returns how many were removed and up to when, or None where none are left. Given back, the latter spares the
-    next chunk the index entries of this one. No sample comes in between: ingest knows the camera no more.
+
+class Level(NamedTuple):
+    """How fine history is: `name` is its field of KeptFrom, `setting` says how many days of it are kept."""
+
+    name: str
+    model: Any
+    table: Table
+    setting: str
+
+
+# In the order in which they are lost.
+LEVELS = (
+    Level("raw", Sample, SAMPLES, "TELEMETRY_RETENTION_DAYS"),
+    Level("minutes", MinuteRollup, MINUTES, "TELEMETRY_MINUTE_RETENTION_DAYS"),
+    Level("hours", HourRollup, HOURS, "TELEMETRY_HOUR_RETENTION_DAYS"),
+)
+
+
+def remove_old(
+    now: datetime,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    progress: Callable[[int], object] = lambda count: None,
+) -> list[str]:
+    """Remove what is older than its days, then what is too much; says in a few words what was removed.
+
+    Samples stay as long as their rollups are not computed. Rows of DEFAULT, and of databases without partitions,
+    are kept for their days after they came in, so that what arrives late does not vanish at once.
     """
-    samples = Sample.objects.of_camera(camera_id).between(done_up_to, None)
+    pace, removed = Pace(stopping, progress), []
+    for level in LEVELS:
+        cutoff = _cutoff(level, now)
+        if cutoff is not None:
+            removed += _remove_before(level, cutoff, pace)
+    while _too_much() and not stopping():
+        lost = _remove_oldest(now, pace)
+        if not lost:
+            break
+        removed += lost
+    return removed
+
+
+def due(now: datetime) -> list[str]:
+    """The partitions that `remove_old` would drop now for their age."""
+    if connection.vendor != "postgresql":
+        return []
+    return [
+        partition.name
+        for level in LEVELS
+        if (cutoff := _cutoff(level, now))
+        for partition in partitions_of(level.table)
+        if partition.end <= cutoff
+    ]
+
+
+def _cutoff(level: Level, now: datetime) -> datetime | None:
+    """Before when a level is too old, and may go; None where nothing may."""
+    cutoff = floor_to(now, DAY) - timedelta(days=getattr(settings, level.setting))
+    bound = _bound(level, now)
+    return min(cutoff, bound) if bound else None
+
+
+def _bound(level: Level, now: datetime) -> datetime | None:
+    """Samples before today may go; of the other levels, what the finer one has already lost."""
+    kept = kept_from()
+    return {"raw": floor_to(now, DAY), "minutes": kept.raw, "hours": kept.minutes}[level.name]
+
+
+def _too_much() -> bool:
+    return bool(settings.TELEMETRY_MAX_BYTES) and used_bytes() > settings.TELEMETRY_MAX_BYTES
+
+
+def _remove_oldest(now: datetime, pace: Pace) -> list[str]:
+    """Remove the oldest partition, or elsewhere the oldest day, of the first level that may lose any."""
+    for level in LEVELS:
+        bound = _bound(level, now)
+        if bound is None:
+            continue
+        if connection.vendor == "postgresql":
+            for partition in partitions_of(level.table)[:1]:
+                if partition.end <= bound and _drop(level, partition, pace):
+                    return [partition.name]
+        elif (oldest := _oldest(level)) and oldest < bound:
+            end = min(floor_to(oldest, DAY) + DAY, bound)
+            if _advance(level, end) and (count := _delete_rows(level, end, now, pace)):
+                return [f"{count:,} rows of {level.table.name}"]
+    return []
+
+
+def _remove_before(level: Level, cutoff: datetime, pace: Pace) -> list[str]:
+    removed = []
+    for partition in partitions_of(level.table) if connection.vendor == "postgresql" else []:
+        if partition.end <= cutoff and not pace.stopping() and _drop(level, partition, pace):
+            removed.append(partition.name)
+    newest = _newest_row(level, cutoff)
+    if newest and _advance(level, min(ceil_to(newest + MICROSECOND, DAY), cutoff)):
+        count = _delete_rows(level, cutoff, cutoff, pace)
+        removed.append(f"{count:,} rows of {level.table.name}")
+    return removed
+
+
+def _drop(level: Level, partition: Partition, pace: Pace) -> bool:
+    dropped = drop_partition(partition, first=partial(_advance, level, partition.end))
+    pace.progress(int(dropped))
+    return dropped
+
+
+def _advance(level: Level, end: datetime) -> bool:
+    """Make known that history begins no earlier; False where samples before have yet to be summed up."""
     with transaction.atomic():
-        end = samples.oldest_first().values_list("timestamp", "zone")[CHUNK - 1 : CHUNK]
-        for timestamp, zone in end:
-            chunk = samples.filter(timestamp__lte=timestamp).filter(Q(timestamp__lt=timestamp) | Q(zone__lte=zone))
-            return chunk.delete()[0], timestamp
-        deleted, _ = samples.delete()
-        Purge.objects.filter(pk=camera_id).delete()
-        return deleted, None
+        if level.name == "raw" and is_pending(end):
+            return False
+        kept, _ = KeptFrom.objects.get_or_create(pk=1)
+        setattr(kept, level.name, max(end, getattr(kept, level.name) or end))
+        kept.save(update_fields=[level.name])
+        return True
+
+
+# --- Rows -------------------------------------------------------------------------------------------------
+
+
+def _old_rows(level: Level, camera_id: UUID, cutoff: datetime, received_before: datetime) -> Any:
+    rows = level.model.objects.of_camera(camera_id).between(None, cutoff)
+    return rows.filter(received_at__lt=received_before) if level.model is Sample else rows
+
+
+def _in_default(level: Level) -> str:
+    received = " AND received_at < %(received_before)s" if level.model is Sample else ""
+    return f"FROM {level.table.default} WHERE {level.table.column} < %(cutoff)s{received}"
+
+
+def _newest_row(level: Level, cutoff: datetime) -> datetime | None:
+    """The moment of the newest row that is too old and in no partition."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            given = {"cutoff": cutoff, "received_before": cutoff}
+            cursor.execute(f"SELECT max({level.table.column}) {_in_default(level)}", given)
+            return cursor.fetchone()[0]
+    cameras = Camera.objects.values_list("pk", flat=True)
+    rows = (_old_rows(level, camera_id, cutoff, cutoff) for camera_id in cameras)
+    moments = (of_camera.aggregate(newest=Max(of_camera.moment))["newest"] for of_camera in rows)
+    return max(filter(None, moments), default=None)
+
+
+def _oldest(level: Level) -> datetime | None:
+    rows = (level.model.objects.of_camera(pk) for pk in Camera.objects.values_list("pk", flat=True))
+    moments = (of_camera.aggregate(oldest=Min(of_camera.moment))["oldest"] for of_camera in rows)
+    return min(filter(None, moments), default=None)
+
+
+def _delete_rows(level: Level, cutoff: datetime, received_before: datetime, pace: Pace) -> int:
+    """Remove, in chunks, the rows that are too old and in no partition."""
+    if connection.vendor == "postgresql":
+        return sum(_delete_from_default(level, cutoff, received_before, pace))
+    cameras = list(Camera.objects.values_list("pk", flat=True))
+    rows = (_old_rows(level, camera_id, cutoff, received_before) for camera_id in cameras)
+    return sum(sum(_delete_in_chunks(of_camera, pace)) for of_camera in rows)
+
+
+def _delete_from_default(level: Level, cutoff: datetime, received_before: datetime, pace: Pace) -> Iterator[int]:
+    chunk = f"SELECT ctid {_in_default(level)} LIMIT {CHUNK}"
+    statement = f"DELETE FROM {level.table.default} WHERE ctid = ANY (ARRAY({chunk}))"
+    deleted = CHUNK
+    while deleted >= CHUNK and not pace.stopping():
+        with connection.cursor() as cursor:
+            cursor.execute(statement, {"cutoff": cutoff, "received_before": received_before})
+            deleted = cursor.rowcount
+        pace.progress(deleted)
+        yield deleted
+
+
+def _delete_in_chunks(rows: Any, pace: Pace) -> Iterator[int]:
+    """Remove rows of one camera, oldest first; each chunk begins where the one before ended."""
+    done_up_to: datetime | None = None
+    while not pace.stopping():
+        left = rows.between(done_up_to, None)  # spares the index entries of what was just removed
+        ends = list(left.oldest_first().values_list(rows.moment, "zone")[CHUNK - 1 : CHUNK])
+        deleted, _ = (left.up_to(*ends[0]) if ends else left).delete()
+        if deleted:
+            pace.progress(deleted)
+            yield deleted
+        if not ends:
+            return
+        done_up_to = ends[0][0]

@@ -1,73 +1,246 @@
-"""Samples summed up in buckets of time. Must not import doors or ingest."""
+"""Telemetry as people read it: buckets of one camera or of a site, exact at any moment.
 
+A bucket is read from hours and minutes where no mark says that they may be out of date, and else computed from
+samples, all in one snapshot. What has yet to come is not told: points end at `now`. Must not import doors or
+ingest.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta, tzinfo
-from typing import Any
+from itertools import chain
+from typing import Any, NamedTuple
+from uuid import UUID
 
 import msgspec
-from django.db import models
-from django.db.models import Avg, Count, Max, Min
-from django.db.models.functions import TruncDay
+from django.db import OperationalError, connection, transaction
+from django.db.models import Min
 
-from telemetry.querysets import SampleQuerySet
+from telemetry.marks import dirty_spans
+from telemetry.models import HourRollup, KeptFrom, Sample
+from telemetry.rollups import database_rollups, kept_from, seeds_of
+from telemetry.spans import (
+    BUCKETS,
+    HOUR,
+    MINUTE,
+    Grid,
+    Span,
+    ceil_to,
+    clipped,
+    cut_at,
+    day_starts,
+    floor_to,
+    merged,
+    start_of_day,
+    start_of_next_day,
+    without,
+)
+from telemetry.summaries import Sources, Stretch, Summary
 
-# Seconds of a bucket in UTC; a day is one of the site's calendar, 23 to 25 hours long.
-BUCKETS = {"1m": 60, "5m": 300, "15m": 900, "1h": 3_600, "1d": None}
 MAX_POINTS = 10_000
+STATEMENT_TIMEOUT = "5s"
+QUERY_CANCELED = "57014"
 
 
 class Point(msgspec.Struct):
-    """One bucket: from `start`, in UTC, for the bucket's length."""
+    """One bucket from `start`, in UTC; count to avg and first and last are of its samples, None where it has none.
+
+    `weighted_avg` weighs each value by how long it held, `known_seconds` is for how long any did.
+    """
 
     start: datetime
     count: int
-    min: int
-    max: int
-    avg: float
+    min: int | None
+    max: int | None
+    avg: float | None
+    weighted_avg: float | None
+    known_seconds: float
+    first: int | None
+    last: int | None
+
+
+class SitePoint(msgspec.Struct):
+    """One bucket of a site: the weighted averages of the cameras known in it added up, and how many those are."""
+
+    start: datetime
+    occupancy: float
+    cameras: int
+    known_seconds: float
 
 
 class TooManyPoints(ValueError):
     """The range holds more than MAX_POINTS buckets."""
 
 
-class _Bucket(models.Func):
-    """The number of whole buckets between the Unix epoch and a timestamp."""
-
-    output_field = models.BigIntegerField()
-    arity = 1
-
-    def __init__(self, column: str, seconds: int) -> None:
-        super().__init__(models.F(column), seconds=seconds)
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "CAST(strftime('%%%%s', %(expressions)s) AS INTEGER) / %(seconds)d"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "floor(extract(epoch FROM %(expressions)s) / %(seconds)d)::bigint"
-        return self.as_sql(compiler, connection, template=template, **context)
+class TooSlow(Exception):
+    """The database gave up: the range holds too much that is not summed up yet."""
 
 
-def points_of(samples: SampleQuerySet, bucket: str, zone: tzinfo) -> list[Point]:
-    """Count, least, greatest and mean occupancy of each bucket that has samples, oldest first.
+class Question(NamedTuple):
+    """What is asked: buckets that overlap a range (None leaves a side open), days being those of `timezone`."""
 
-    `zone` is the time zone in which days begin. Raises TooManyPoints.
+    bucket: str
+    start: datetime | None
+    end: datetime | None
+    zone: str
+    timezone: tzinfo
+    now: datetime
+
+    def check(self) -> None:
+        """Raises TooManyPoints where the range alone tells so."""
+        if self.start and self.end:
+            width = BUCKETS[self.bucket] or timedelta(hours=23)
+            if (self.end - self.start) / width > MAX_POINTS:
+                raise TooManyPoints
+
+    def start_of_bucket(self, moment: datetime) -> datetime:
+        width = BUCKETS[self.bucket]
+        return floor_to(moment, width) if width else start_of_day(moment, self.timezone)
+
+    def end_of_bucket(self, moment: datetime) -> datetime:
+        """The first end of a bucket that is not before a moment."""
+        if width := BUCKETS[self.bucket]:
+            return ceil_to(moment, width)
+        start = start_of_day(moment, self.timezone)
+        return moment if start == moment else start_of_next_day(moment, self.timezone)
+
+
+@contextmanager
+def snapshot() -> Iterator[None]:
+    """One view of marks, rollups and samples, in which no statement may take longer than 5 seconds.
+
+    Raises TooSlow, or whatever the database raises where it is away.
     """
-    seconds = BUCKETS[bucket]
-    start = _Bucket("timestamp", seconds) if seconds else TruncDay("timestamp", tzinfo=zone)
-    rows = (
-        samples.annotate(bucket_start=start)
-        .values("bucket_start")
-        .annotate(count=Count("occupancy"), min=Min("occupancy"), max=Max("occupancy"), avg=Avg("occupancy"))
-        .order_by("bucket_start")
-        .values_list("bucket_start", "count", "min", "max", "avg")[: MAX_POINTS + 1]
-    )
-    points = [Point(_start(value, seconds), *rest) for value, *rest in rows]
-    if len(points) > MAX_POINTS:
+    outermost = not connection.in_atomic_block
+    try:
+        with transaction.atomic():
+            if connection.vendor == "postgresql":
+                _prepare(outermost=outermost)
+            yield
+    except OperationalError as error:
+        if getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED:
+            raise TooSlow from None
+        raise
+
+
+def _prepare(*, outermost: bool) -> None:
+    with connection.cursor() as cursor:
+        if outermost:  # nothing was read yet, so that the snapshot can be one for all that follows
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        # Neither a plan's compilation nor a statement without end; and no partition goes while it is read.
+        cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'; SET LOCAL jit = off")
+        cursor.execute("LOCK TABLE ONLY telemetry_sample IN ACCESS SHARE MODE")
+
+
+def points_of(camera_id: UUID, hold: timedelta, question: Question) -> list[Point]:
+    """Each bucket of a camera's zone in which anything is known or seen, oldest first.
+
+    Raises TooManyPoints and TooSlow.
+    """
+    question.check()
+    with snapshot():
+        sources, grid = _plan({camera_id: hold}, question)
+        summaries = database_rollups().read(sources, question.zone, grid, MAX_POINTS + 1)
+    return [_point(summary) for summary in _at_most(summaries)]
+
+
+def site_points_of(holds: Mapping[UUID, timedelta], question: Question) -> list[SitePoint]:
+    """Each bucket in which any of the cameras is known, oldest first. Raises TooManyPoints and TooSlow."""
+    question.check()
+    with snapshot():
+        sources, grid = _plan(holds, question)
+        sums = database_rollups().read_sums(sources, question.zone, grid, MAX_POINTS + 1)
+    return [SitePoint(row.start, row.occupancy, row.cameras, row.known / 1_000_000) for row in _at_most(sums)]
+
+
+def knows_zone(holds: Mapping[UUID, timedelta], zone: str) -> bool:
+    """Whether any of the cameras ever reported a zone."""
+    with snapshot():
+        if HourRollup.objects.filter(camera_id__in=list(holds)).of_zone(zone).exists():
+            return True
+        spans = list(chain.from_iterable(dirty_spans(holds).values()))
+        if not spans:
+            return False
+        samples = Sample.objects.filter(camera_id__in=list(holds)).of_zone(zone)
+        return samples.between(min(span.start for span in spans), max(span.end for span in spans)).exists()
+
+
+# --- Where each part of a range is read from --------------------------------------------------------------
+
+
+def _plan(holds: Mapping[UUID, timedelta], question: Question) -> tuple[Sources, Grid]:
+    """Where the buckets of a range are read from, and how they divide it."""
+    kept = kept_from()
+    dirty = dirty_spans(holds)
+    span = _range(list(holds), chain.from_iterable(dirty.values()), question)
+    if span is None:
+        return Sources(), Grid(MINUTE)
+    width = BUCKETS[question.bucket]
+    grid = Grid(width) if width else Grid(None, day_starts(span, question.timezone))
+    # What lies ahead of now is cut off, so the minute that contains it cannot come from a rollup.
+    open_minute = Span(floor_to(question.now, MINUTE), question.now)
+    hours: list[tuple[UUID, Span]] = []
+    minutes: list[tuple[UUID, Span]] = []
+    stretches: list[Stretch] = []
+    for camera_id, hold in holds.items():
+        holes = merged(clipped([*dirty[camera_id], open_minute], Span(kept.raw or span.start, question.now)))
+        stretches += [Stretch(camera_id, hole, hold) for hole in clipped(holes, span)]
+        for clean in without(span, holes):
+            whole_hours, parts = _clean(clean, grid, kept)
+            hours += [(camera_id, hour) for hour in whole_hours]
+            minutes += [(camera_id, part) for part in parts]
+    return Sources(hours, minutes, stretches, seeds_of(stretches, kept.raw), kept.raw), grid
+
+
+def _clean(span: Span, grid: Grid, kept: KeptFrom) -> tuple[list[Span], list[Span]]:
+    """Whole hours, and minutes for what hours do not fit.
+
+    Where minutes are gone, an hour that a day begins in counts for the day before, and finer buckets are empty.
+    """
+    gone = clipped([span], Span(span.start, kept.minutes)) if kept.minutes else []
+    left = clipped([span], Span(kept.minutes or span.start, span.end))
+    if grid.width and grid.width < HOUR:
+        return [], left
+    hours, minutes = gone, []
+    for part in (part for whole in left for part in cut_at(whole, grid.edges_within_hours())):
+        whole = Span(ceil_to(part.start, HOUR), floor_to(part.end, HOUR))
+        if whole.start < whole.end:
+            hours.append(whole)
+            minutes += without(part, [whole])
+        else:
+            minutes.append(part)
+    return hours, minutes
+
+
+def _range(cameras: Collection[UUID], dirty: Iterable[Span], question: Question) -> Span | None:
+    """The range in whole buckets and up to now; without a start, from the oldest that there is."""
+    start, end = question.start, question.end
+    if start is None:
+        oldest = HourRollup.objects.filter(camera_id__in=cameras).aggregate(at=Min("start_at"))["at"]
+        start = min([oldest or question.now, *(span.start for span in dirty)])
+    if start >= question.now:
+        return None
+    start = question.start_of_bucket(start)
+    if end is None or end >= question.now:
+        return Span(start, question.now)
+    return Span(start, min(question.end_of_bucket(end), question.now))
+
+
+def _at_most(rows: Sequence[Any]) -> Sequence[Any]:
+    if len(rows) > MAX_POINTS:
         raise TooManyPoints
-    return points
+    return rows
 
 
-def _start(value: Any, seconds: int | None) -> datetime:
-    if seconds is None:
-        return value.astimezone(UTC)
-    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=value * seconds)
+def _point(summary: Summary) -> Point:
+    return Point(
+        start=summary.start.astimezone(UTC),
+        count=summary.count,
+        min=summary.min,
+        max=summary.max,
+        avg=summary.sum / summary.count if summary.sum is not None else None,
+        weighted_avg=summary.integral / summary.known if summary.known else None,
+        known_seconds=summary.known / 1_000_000,
+        first=summary.first,
+        last=summary.last,
+    )

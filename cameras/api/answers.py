@@ -62,7 +62,9 @@ def array_chunks(pages: Iterator[Any]) -> Iterator[bytes]:
     yield b"[]" if opening == b"[" else b"]"
 
 
-def streamed_answer(request: Request, chunks: Iterator[bytes]) -> StreamingHttpResponse:
+def streamed_answer(
+    request: Request, chunks: Iterator[bytes], content_type: str = "application/json"
+) -> StreamingHttpResponse:
     """An answer that is never whole in memory. The first chunk is read now, so that a fault can still be told."""
     first = next(chunks)
 
@@ -77,7 +79,7 @@ def streamed_answer(request: Request, chunks: Iterator[bytes]) -> StreamingHttpR
             yield chunk
 
     in_loop = isinstance(request._request, ASGIRequest)
-    return StreamingHttpResponse(content_in_thread() if in_loop else content(), content_type="application/json")
+    return StreamingHttpResponse(content_in_thread() if in_loop else content(), content_type=content_type)
 
 
 def clean_or_problem(act: Callable[[], T]) -> T:

@@ -56,18 +56,62 @@ class SampleShape(serializers.Serializer):
 
 
 class BucketPoint(serializers.Serializer):
+    """One bucket; count to avg, first and last are of its samples, null where it has none."""
+
     start = serializers.DateTimeField()
     count = serializers.IntegerField()
-    min = serializers.IntegerField()
-    max = serializers.IntegerField()
-    avg = serializers.FloatField()
+    min = serializers.IntegerField(allow_null=True)
+    max = serializers.IntegerField(allow_null=True)
+    avg = serializers.FloatField(allow_null=True)
+    weighted_avg = serializers.FloatField(
+        allow_null=True,
+        help_text="Each value weighted by how long it held: until the next sample, or until the camera was stale.",
+    )
+    known_seconds = serializers.FloatField(help_text="For how long the occupancy was known.")
+    first = serializers.IntegerField(allow_null=True)
+    last = serializers.IntegerField(allow_null=True)
 
 
 class Series(serializers.Serializer):
-    """Raw samples, or points where a bucket was asked for."""
+    """Raw samples, or points where a bucket was asked for. Buckets of which nothing is known are left out."""
 
     camera_id = serializers.UUIDField()
     samples = SampleShape(many=True, required=False)
     next = serializers.CharField(allow_null=True, required=False, help_text="Cursor of the next page, or null.")
     bucket = serializers.CharField(required=False)
     points = BucketPoint(many=True, required=False)
+
+
+class Latest(serializers.Serializer):
+    """A camera's newest whole-frame sample; null where there is none."""
+
+    camera_id = serializers.UUIDField()
+    timestamp = serializers.DateTimeField(allow_null=True)
+    occupancy = serializers.IntegerField(allow_null=True)
+    confidence = serializers.FloatField(allow_null=True)
+    last_contact = serializers.DateTimeField(allow_null=True, help_text="By the server's clock.")
+
+
+class GapShape(serializers.Serializer):
+    start = serializers.DateTimeField()
+    end = serializers.DateTimeField(allow_null=True, help_text="Null while it lasts.")
+
+
+class Gaps(serializers.Serializer):
+    camera_id = serializers.UUIDField()
+    gaps = GapShape(many=True)
+
+
+class SitePointShape(serializers.Serializer):
+    start = serializers.DateTimeField()
+    occupancy = serializers.FloatField(help_text="The weighted averages of the cameras known in it, added up.")
+    cameras = serializers.IntegerField(help_text="How many are known in it.")
+    known_seconds = serializers.FloatField(help_text="Of all cameras together.")
+
+
+class SiteSeries(serializers.Serializer):
+    """Points of a site. Buckets in which no camera is known are left out."""
+
+    site_id = serializers.UUIDField()
+    bucket = serializers.CharField()
+    points = SitePointShape(many=True)

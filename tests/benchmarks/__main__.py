@@ -36,6 +36,8 @@ NAMES = (
     "cameras",
     "large-table",
     "memory",
+    "series",
+    "drop-a-day",
 )
 
 
@@ -110,7 +112,9 @@ def _options() -> argparse.Namespace:
         "--only", nargs="+", default=[], choices=NAMES, metavar="NAME", help=f"of {', '.join(NAMES)}"
     )
     parser.add_argument(
-        "--large", action="store_true", help="also large-table and memory, which take minutes and 6 GB"
+        "--large",
+        action="store_true",
+        help="also large-table, memory, series and drop-a-day, which take minutes and 6 GB",
     )
     parser.add_argument(
         "--large-rows", type=_positive, default=20_000_000, metavar="N", help="rows of large-table (20,000,000)"

@@ -1,11 +1,12 @@
 """What is measured, and what each target compares."""
 
+import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tests.benchmarks.load import Load, Requests, Window
 from tests.benchmarks.servers import SAMPLES, Server, Servers
-from tests.processes import say
+from tests.processes import Failure, say
 
 Round = Mapping[str, Window]
 
@@ -48,6 +49,8 @@ def all_scenarios(servers: Servers, load: Load, large_rows: int) -> list[Scenari
         _cameras(servers, load),
         _large_table(servers, load, large_rows),
         _memory(servers, load),
+        _series(servers),
+        _drop_a_day(servers, load),
     ]
 
 
@@ -213,4 +216,71 @@ def _memory(servers: Servers, load: Load) -> Scenario:
         [Target(f"{last} / {first}", ratio(last, first, "rss_mib"), 1.1, at_least=False)],
         large=True,
         once=True,
+    )
+
+
+HISTORY = ["-m", "tests.benchmarks.history"]
+
+
+def _series(servers: Servers) -> Scenario:
+    filled: list[str] = []
+
+    def read(what: str) -> Callable[[], Window]:
+        def measure() -> Window:
+            server = servers.ours(200, "ours-series")
+            if not filled:
+                say("Filling 30 days at 1 Hz, and a site of 100 cameras ...")
+                filled.append(servers.manage(server.database, [*HISTORY, "fill"]))
+            told = json.loads(servers.manage(server.database, [*HISTORY, "read", what]))
+            return Window({"rate": 1_000 / told["ms"], "p50_ms": told["ms"]})
+
+        return measure
+
+    hours, samples = "30 days in hours", "the same from 2.6 million samples"
+    minutes, site = "a day in minutes", "a day of 100 cameras in hours, added up"
+    return Scenario(
+        "series",
+        "Reading history, milliseconds in the database",
+        {
+            hours: read("hours"),
+            samples: read("samples"),
+            minutes: read("minutes"),
+            site: read("site-hours"),
+            "a day of 100 cameras in minutes, added up": read("site-minutes"),
+        },
+        [
+            Target(f"{hours} / {samples}", ratio(hours, samples), 20),
+            Target(minutes, lambda measured: measured[minutes]["p50_ms"], 20, at_least=False, unit=" ms"),
+            Target(site, lambda measured: measured[site]["p50_ms"], 50, at_least=False, unit=" ms"),
+        ],
+        large=True,
+        per="reads/s",
+    )
+
+
+def _drop_a_day(servers: Servers, load: Load) -> Scenario:
+    def posts(*, dropping: bool) -> Window:
+        server = servers.ours(1_000, "ours-drop")
+        if not dropping:
+            return load.run(Requests(server))
+        say("Filling a day of 5 million rows ...")
+        servers.manage(server.database, [*HISTORY, "day", "5000000"])
+        load.warm(server)
+        before = load.count(server)
+        # Two seconds until its first statement; the window is longer than all of it.
+        maintain = servers.begin(server.database, ["manage.py", "maintain", "--once"])
+        # Not its table, which shrinks: what was answered is compared below.
+        window = load.run(Requests(replace(server, samples="")))
+        told, _ = maintain.communicate(timeout=60)
+        if "removed telemetry_sample_" not in told or load.count(server) < before - 5_000_000 + window["events"]:
+            raise Failure(f"No day was dropped, or events were lost: {told}")
+        return window
+
+    alone, beside = "alone", "while a day of 5 million rows is dropped"
+    return Scenario(
+        "drop-a-day",
+        "Single events, 128 connections, while retention drops a day",
+        {alone: lambda: posts(dropping=False), beside: lambda: posts(dropping=True)},
+        [Target(f"p99 {beside} / alone", ratio(beside, alone, "p99_ms"), 2, at_least=False)],
+        large=True,
     )

@@ -73,10 +73,10 @@ class Servers:
             say(f"Starting {name}: {cameras:,} cameras ...")
             if not self._migrated:
                 self.cluster.create_database("migrated")
-                self._manage("migrated", ["manage.py", "migrate", "-v0"])
+                self.manage("migrated", ["manage.py", "migrate", "-v0"])
                 self._migrated = True
             self.cluster.create_database(name, template="migrated")
-            made = json.loads(self._manage(name, ["-m", "tests.benchmarks.fleet", str(cameras)]))
+            made = json.loads(self.manage(name, ["-m", "tests.benchmarks.fleet", str(cameras)]))
             ids = self.work / f"{name}.ids"
             ids.write_text("".join(f"{camera}\n" for camera in made["cameras"]))
             server = self._gunicorn(name, "controlplane.asgi:application", self.cluster.url(name))
@@ -111,9 +111,24 @@ class Servers:
             server.cameras, server.database, server.samples = cameras, "reference", "telemetry"
         return self._started["reference"]
 
-    def _manage(self, database: str, arguments: list[str]) -> str:
-        environment = service_environment(self.cluster.url(database))
-        return output_of([sys.executable, *arguments], timeout=600, env=environment)
+    def manage(self, database: str, arguments: list[str]) -> str:
+        """What a program of ours prints, run on a database."""
+        return output_of(
+            [sys.executable, *arguments], timeout=600, env=service_environment(self.cluster.url(database))
+        )
+
+    def begin(self, database: str, arguments: list[str]) -> "subprocess.Popen[str]":
+        """The same, under way."""
+        process = subprocess.Popen(
+            [sys.executable, *arguments],
+            env=service_environment(self.cluster.url(database)),
+            cwd=ROOT,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        self._stack.callback(process.kill)
+        return process
 
     def _gunicorn(self, name: str, application: str, database_url: str) -> Server:
         # As the README starts it; the address comes last here, since the port is found at the start.

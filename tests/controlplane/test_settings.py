@@ -47,6 +47,8 @@ def test_a_sound_environment_starts() -> None:
         ("DEBUG", "perhaps"),
         ("DATABASE_POOL_SIZE", "many"),
         ("LOG_LEVEL", "LOUD"),
+        ("TELEMETRY_RETENTION_DAYS", "181"),  # longer than minutes are kept
+        ("TELEMETRY_MAX_BYTES", "5"),
     ],
 )
 def test_an_unsafe_or_unreadable_setting_refuses_to_start_and_is_named(name: str, value: str) -> None:

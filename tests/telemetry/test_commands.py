@@ -19,10 +19,11 @@ from django.db import OperationalError, connection
 
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState, Purge
+from controlplane.observability import metrics_text
 from telemetry import maintenance, partitions
 from telemetry.maintenance import Outcome, Step, Turn, run_steps
 from telemetry.management.commands import maintain
-from telemetry.models import Sample
+from telemetry.models import Sample, StepRun
 from telemetry.simulated_worker import Worker, busyness
 from telemetry.simulation import SimulationFailed, is_loopback
 from tests.factories import AUTHOR, NOW, make_camera, make_site, make_token
@@ -51,6 +52,8 @@ def test_each_step_runs_though_one_fails(monkeypatch: pytest.MonkeyPatch, capsys
         call_command("maintain", "--once")
 
     assert ran == ["second"]
+    assert StepRun.objects.get(name="first").succeeded_at is None
+    assert StepRun.objects.get(name="second").succeeded_at is not None
     assert "second: done" in capsys.readouterr().out
 
 
@@ -66,6 +69,7 @@ def test_one_round_makes_partitions_and_purges_deleted_cameras(capsys: Any) -> N
 
     assert not Sample.objects.exists()
     assert not Purge.objects.exists()
+    assert 'controlplane_maintenance_rows{step="purge"} 1.0' in metrics_text(datetime.now(UTC), None).decode()
     assert partitions.days_ahead(datetime.now(UTC)) == partitions.DAYS_AHEAD
     assert "removed 1 samples; finished with 1 deleted cameras" in capsys.readouterr().out
 
@@ -76,8 +80,13 @@ def test_a_dry_run_tells_and_does_nothing(capsys: Any) -> None:
 
     call_command("maintain", "--once", "--dry-run")
 
-    assert "purge: would remove 0 samples of 1 deleted cameras" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "purge: would remove 0 samples of 1 deleted cameras" in told
+    assert "rollups: 0 marks are open" in told
+    assert "retention: no partition is too old; " in told
+    assert "of 50.0 GB" in told
     assert Purge.objects.count() == 1
+    assert not StepRun.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -1,15 +1,16 @@
-"""Days of the samples' table: made ahead, and no sample without a home."""
+"""Partitions: made ahead, and no sample without a home."""
 
 import threading
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 
+from telemetry.health import check_partitions
 from telemetry.ingest import Submission, accept
 from telemetry.models import Sample
-from telemetry.partitions import days_ahead, make_partitions, partition_names
+from telemetry.partitions import TABLES, Table, days_ahead, make_partitions, partition_names, partitions_of
 from telemetry.wire import Event
 from tests.factories import make_camera
 from tests.telemetry.test_ingest import WORKER_PRINCIPAL
@@ -30,6 +31,55 @@ def test_every_migrate_leaves_a_week_ahead() -> None:
     call_command("migrate", verbosity=0)
 
     assert days_ahead(datetime.now(UTC)) == 7
+
+
+@pytest.mark.parametrize(
+    ("period", "day", "first", "following"),
+    [
+        ("day", date(2026, 2, 28), date(2026, 2, 28), date(2026, 3, 1)),
+        ("week", date(2026, 3, 1), date(2026, 2, 23), date(2026, 3, 2)),
+        ("week", date(2026, 3, 2), date(2026, 3, 2), date(2026, 3, 9)),
+        ("month", date(2026, 1, 31), date(2026, 1, 1), date(2026, 2, 1)),
+        ("month", date(2026, 12, 1), date(2026, 12, 1), date(2027, 1, 1)),
+    ],
+)
+def test_partitions_are_days_weeks_from_monday_and_months(
+    period: str, day: date, first: date, following: date
+) -> None:
+    table = Table("any", "start_at", period)
+
+    assert table.period_of(day) == first
+    assert table.after(first) == following
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_a_table_without_its_coming_partitions_is_told_of(table: Table) -> None:
+    now = datetime.now(UTC)
+    make_partitions(now)
+    if connection.vendor != "postgresql":
+        assert check_partitions(now) == (True, "")
+        return
+    with connection.cursor() as cursor:
+        for partition in partitions_of(table):
+            cursor.execute(f"DROP TABLE {partition.name}")
+
+    finding = check_partitions(now)
+
+    assert days_ahead(now) == 0
+    assert finding.ok
+    assert finding.detail.startswith("Warning: partitions for 0 days ahead only")
+    make_partitions(now)
+    assert (days_ahead(now), check_partitions(now)) == (7, (True, ""))
+
+
+def test_every_partition_reaches_a_week_ahead() -> None:
+    if connection.vendor != "postgresql":
+        return
+    now = datetime.now(UTC)
+    make_partitions(now)
+
+    assert all(partitions_of(table)[-1].end > now + timedelta(days=7) for table in TABLES)
+    assert not [name for table in TABLES for name in partition_names(table) if not name.startswith(table.name)]
 
 
 def test_days_are_made_once_by_several_at_once() -> None:

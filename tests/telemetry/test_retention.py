@@ -1,19 +1,22 @@
-"""Removing the samples of deleted cameras, in bounded chunks."""
+"""What is removed: history of deleted cameras, and what is too old or too much; in bounded chunks, and never early."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
+from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from cameras import actions
 from cameras.models import Purge
-from telemetry import retention
-from telemetry.models import Sample
-from telemetry.retention import purge_deleted_cameras, samples_to_purge
+from telemetry import capacity, partitions, retention
+from telemetry.models import DirtyHour, HourRollup, MinuteRollup, RollupWork, Sample
+from telemetry.retention import purge_deleted_cameras, remove_old, samples_to_purge
+from telemetry.rollups import compute_rollups, kept_from
 from tests.factories import AUTHOR, NOW, make_camera
+from tests.telemetry.history import report
 
 pytestmark = pytest.mark.django_db
 
@@ -52,6 +55,8 @@ def test_a_purge_removes_the_samples_of_deleted_cameras_and_of_no_other() -> Non
     store(uuid4(), 3)
     deleted_camera(25)
 
+    compute_rollups(NOW + timedelta(hours=1))
+
     purged = purge_deleted_cameras()
 
     assert purged == (1, 25)
@@ -68,7 +73,7 @@ def test_no_chunk_is_larger_than_the_bound(count: int, chunk: int) -> None:
     purge_deleted_cameras(progress=sizes.append)
 
     assert sum(sizes) == count
-    assert max(sizes) <= chunk
+    assert max(sizes, default=0) <= chunk
     assert not Purge.objects.exists()
 
 
@@ -118,3 +123,202 @@ def test_what_a_purge_would_remove_is_told_beforehand() -> None:
 
     assert samples_to_purge() == (2, 15)
     assert Sample.objects.count() == 15
+
+
+def test_a_purge_takes_rollups_and_marks_along() -> None:
+    kept = make_camera("Kept").pk
+    gone = make_camera("Gone").pk
+    for camera_id in (kept, gone):
+        report(camera_id, [("", NOW - timedelta(days=1), 1), ("door", NOW, 2)], NOW)
+    compute_rollups(NOW + timedelta(hours=1))
+    for camera_id in (kept, gone):
+        report(camera_id, [("", NOW - timedelta(days=2), 1)], NOW)
+        RollupWork.objects.create(camera_id=camera_id, start_at=NOW, end_at=NOW)
+    actions.retire_camera(camera_id=gone, by=AUTHOR, now=NOW)
+
+    purge_deleted_cameras()
+
+    for model in (Sample, MinuteRollup, HourRollup, DirtyHour, RollupWork):
+        assert set(model.objects.values_list("camera_id", flat=True)) == {kept}, model  # type: ignore[attr-defined]
+
+
+# --- Old history ------------------------------------------------------------------------------------------
+
+
+def days(**limits: int) -> Any:
+    given = {"raw": 10, "minutes": 20, "hours": 40, "most": 0} | limits
+    return override_settings(
+        TELEMETRY_RETENTION_DAYS=given["raw"],
+        TELEMETRY_MINUTE_RETENTION_DAYS=given["minutes"],
+        TELEMETRY_HOUR_RETENTION_DAYS=given["hours"],
+        TELEMETRY_MAX_BYTES=given["most"],
+    )
+
+
+def history(count: int) -> UUID:
+    """A camera with a sample at noon on each of so many days up to today, all summed up."""
+    camera_id: UUID = make_camera().pk
+    report(camera_id, [("", NOW - timedelta(days=number), 1) for number in range(count)], NOW)
+    compute_rollups(NOW + timedelta(hours=1))
+    return camera_id
+
+
+def counts() -> tuple[int, int, int]:
+    return (Sample.objects.count(), MinuteRollup.objects.count(), HourRollup.objects.count())
+
+
+@pytest.fixture
+def without_partitions(db: None) -> None:
+    """All rows in DEFAULT."""
+    if connection.vendor == "postgresql":
+        drop_partitions()
+
+
+def test_samples_go_first_then_minutes_then_hours(without_partitions: None) -> None:
+    history(60)
+
+    with days():
+        remove_old(NOW + timedelta(days=1))
+    first = counts()
+    with days():
+        remove_old(NOW + timedelta(days=11))
+
+    # Received only yesterday: samples are kept for their days from then on, and rollups as long as their samples.
+    assert first == (60, 60, 60)
+    # 15 March: samples from the 5th on, minutes from 23 February, hours from 3 February.
+    assert counts() == (0, 10, 30)
+    kept = kept_from()
+    assert (kept.raw, kept.minutes, kept.hours) == tuple(
+        datetime(2026, month, day, tzinfo=UTC) for month, day in ((3, 5), (2, 23), (2, 3))
+    )
+
+
+def test_samples_wait_for_their_rollups(without_partitions: None) -> None:
+    camera_id = history(5)
+    report(camera_id, [("", NOW - timedelta(days=3, minutes=5), 1)], NOW)
+    later = NOW + timedelta(days=30)
+
+    with days():
+        assert remove_old(later) == []
+        assert Sample.objects.count() == 6
+        compute_rollups(later)
+        remove_old(later)
+
+    assert Sample.objects.count() == 0
+
+
+def test_what_is_too_much_goes_day_by_day_and_never_today_s(
+    without_partitions: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor == "postgresql":
+        return  # whole partitions go, see below
+    history(4)
+    sizes = iter([300, 250, 200, 150, 150])
+    monkeypatch.setattr(retention, "used_bytes", lambda: next(sizes))
+
+    with days(most=200):
+        removed = remove_old(NOW + timedelta(hours=1))
+
+    assert len(removed) == 2
+    assert counts() == (2, 4, 4)
+    monkeypatch.setattr(retention, "used_bytes", lambda: 300)
+    with days(most=200):
+        remove_old(NOW + timedelta(hours=1))
+    assert counts() == (1, 1, 1)
+    assert kept_from().raw == datetime(2026, 3, 4, tzinfo=UTC)
+
+
+def test_removal_stops_between_two_chunks(without_partitions: None, chunk: int) -> None:
+    camera_id = make_camera().pk
+    report(camera_id, [("", NOW + timedelta(seconds=number), 1) for number in range(35)], NOW)
+    later = NOW + timedelta(days=30)
+    compute_rollups(later)
+    chunks: list[int] = []
+
+    with days():
+        remove_old(later, stopping=lambda: len(chunks) == 2, progress=chunks.append)
+
+    assert (Sample.objects.count(), max(chunks)) == (15, chunk)
+    with days():
+        remove_old(later)
+    assert Sample.objects.count() == 0
+
+
+def test_on_postgresql_whole_partitions_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        return
+    drop_partitions()
+    for number in range(40, -1, -1):
+        partitions.make_partitions(NOW - timedelta(days=number))
+    history(40)
+
+    with days(raw=20, minutes=25, hours=45), CaptureQueriesContext(connection) as queries:
+        assert retention.due(NOW)
+        removed = remove_old(NOW)
+
+    assert not [query for query in queries if query["sql"].startswith("DELETE") and "_default" not in query["sql"]]
+    assert f"telemetry_sample_{NOW - timedelta(days=21):%Y%m%d}" in removed
+    assert f"telemetry_sample_{NOW - timedelta(days=20):%Y%m%d}" not in removed
+    # 22 samples of a day: today and 20 whole days. Minutes go by whole weeks, here those before 2 February.
+    assert counts() == (21, 31, 40)
+    assert partitions.partitions_of(partitions.MINUTES)[0].name.endswith("20260202")
+
+    # Too much: the oldest days go until it is enough, then weeks of minutes, then months of hours; today stays.
+    used = iter([300, 280, 200])
+    monkeypatch.setattr(retention, "used_bytes", lambda: next(used))
+    with days(raw=20, minutes=25, hours=45, most=250):
+        removed = remove_old(NOW)
+    assert removed == [f"telemetry_sample_{NOW - timedelta(days=number):%Y%m%d}" for number in (20, 19)]
+    monkeypatch.setattr(retention, "used_bytes", lambda: 300)
+    with days(raw=20, minutes=25, hours=45, most=250):
+        remove_old(NOW)
+    assert counts() == (1, 3, 4)  # minutes since Monday the 2nd, hours since the 1st of March
+
+
+def drop_partitions() -> None:
+    with connection.cursor() as cursor:
+        for table in partitions.TABLES:
+            for partition in partitions.partitions_of(table):
+                cursor.execute(f"DROP TABLE {partition.name}")
+
+
+# --- How long it lasts ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("room", "growths", "days_left"),
+    [
+        (100, [(10, 30)], 10),
+        (100, [(10, 5)], None),  # retention comes first
+        (100, [(10, 5), (5, 100)], 10),
+        (100, [(10, 5), (1, 1_000)], 45 + 5),
+        (0, [(10, 30)], 0),
+        (-5, [(10, 30)], 0),
+        (100, [(0, 30)], None),
+    ],
+)
+def test_a_forecast_counts_with_what_retention_removes(
+    room: float, growths: list[tuple[float, float]], days_left: float | None
+) -> None:
+    found = capacity._full_in_days(room, [capacity._Growth(*growth) for growth in growths])
+
+    assert found == days_left
+
+
+def test_a_forecast_by_what_the_last_days_took(without_partitions: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    camera_id = make_camera(now=NOW - timedelta(days=2)).pk
+    if connection.vendor == "postgresql":
+        for number in (3, 2, 1, 0):
+            partitions.make_partitions(NOW - timedelta(days=number))
+    store(camera_id, 500, minutes=-5)
+
+    with days(most=100_000_000):
+        room = capacity.forecast(NOW)
+
+    assert room.bytes_max == 100_000_000
+    assert room.bytes_used == capacity.used_bytes() > 0
+    assert room.bytes_per_day
+    assert room.bytes_per_day > 10_000
+    assert "a day" in str(room)
+    with days(most=0):
+        assert "no bound" in str(capacity.forecast(NOW))

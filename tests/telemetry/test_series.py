@@ -1,13 +1,20 @@
-"""Reading telemetry: raw pages and buckets."""
+"""Reading telemetry: raw pages, buckets, the latest of all, sites, silences; in JSON and CSV."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from cameras.api.parameters import page_cursor
-from telemetry.models import Sample
-from tests.factories import ApiClient, make_camera, make_site
+from cameras.models import Camera, CameraVitals
+from telemetry import series as telemetry_series
+from telemetry.api import formats, reading
+from telemetry.gaps import gaps_of
+from telemetry.rollups import compute_rollups
+from telemetry.series import Question, points_of
+from tests.factories import ApiClient, make_camera, make_site, make_token
+from tests.telemetry.history import report
 
 pytestmark = pytest.mark.django_db
 
@@ -15,19 +22,11 @@ START = datetime(2026, 3, 29, 0, 0, tzinfo=UTC)
 
 
 def store(camera: Any, *samples: tuple[float, int], zone: str = "") -> None:
-    """Samples of (minutes after START, occupancy)."""
-    Sample.objects.bulk_create(
-        [
-            Sample(
-                camera_id=camera.pk,
-                timestamp=START + timedelta(minutes=minutes),
-                zone=zone,
-                occupancy=occupancy,
-                confidence=1,
-                received_at=START,
-            )
-            for minutes, occupancy in samples
-        ]
+    """Samples of (minutes after START, occupancy), long ago."""
+    report(
+        camera.pk,
+        [(zone, START + timedelta(minutes=minutes), occupancy) for minutes, occupancy in samples],
+        START + timedelta(days=30),
     )
 
 
@@ -69,12 +68,11 @@ def test_a_range_is_half_open_and_a_zone_alone(viewer: ApiClient) -> None:
     assert occupancies("?from=2026-03-29T00:01:00Z&to=2026-03-29T00:02:00Z&zone=") == [1]
     assert occupancies("?from=2026-03-29T01:01:00%2B01:00&zone=") == [1, 2]
     assert occupancies("?zone=door") == [9]
-    assert occupancies("?zone=nowhere") == []
 
 
-def test_buckets_hold_count_least_greatest_and_mean_of_the_whole_frame(viewer: ApiClient) -> None:
-    camera = make_camera()
-    store(camera, (0, 2), (4.99, 4), (5, 7), (61, 1))
+def test_buckets_hold_what_is_known_of_samples_and_of_the_time_between(viewer: ApiClient) -> None:
+    camera = make_camera()  # reports every 10 s, so a value holds for 30 s
+    store(camera, (0, 2), (0.25, 5), (4.75, 4), (5, 7), (61, 1))
     store(camera, (0, 99), zone="door")
 
     five = series(viewer, camera, "?bucket=5m")
@@ -83,21 +81,68 @@ def test_buckets_hold_count_least_greatest_and_mean_of_the_whole_frame(viewer: A
         "camera_id": str(camera.pk),
         "bucket": "5m",
         "points": [
-            {"start": "2026-03-29T00:00:00Z", "count": 2, "min": 2, "max": 4, "avg": 3.0},
-            {"start": "2026-03-29T00:05:00Z", "count": 1, "min": 7, "max": 7, "avg": 7.0},
-            {"start": "2026-03-29T01:00:00Z", "count": 1, "min": 1, "max": 1, "avg": 1.0},
+            {
+                "start": "2026-03-29T00:00:00Z", "count": 3, "min": 2, "max": 5, "avg": 11 / 3,
+                # 15 s of 2, 30 s of 5, 15 s of 4 until the next sample; unknown from 0:45 to 4:45.
+                "weighted_avg": (15 * 2 + 30 * 5 + 15 * 4) / 60, "known_seconds": 60.0, "first": 2, "last": 4,
+            },
+            {
+                "start": "2026-03-29T00:05:00Z", "count": 1, "min": 7, "max": 7, "avg": 7.0,
+                "weighted_avg": 7.0, "known_seconds": 30.0, "first": 7, "last": 7,
+            },
+            {
+                "start": "2026-03-29T01:00:00Z", "count": 1, "min": 1, "max": 1, "avg": 1.0,
+                "weighted_avg": 1.0, "known_seconds": 30.0, "first": 1, "last": 1,
+            },
         ],
-    }
-    assert [point["count"] for point in series(viewer, camera, "?bucket=1m")["points"]] == [1, 1, 1, 1]
-    assert [point["count"] for point in series(viewer, camera, "?bucket=15m")["points"]] == [3, 1]
-    assert [point["count"] for point in series(viewer, camera, "?bucket=1h")["points"]] == [3, 1]
+    }  # fmt: skip
+    assert [point["count"] for point in series(viewer, camera, "?bucket=1m")["points"]] == [2, 1, 1, 1]
+    assert [point["count"] for point in series(viewer, camera, "?bucket=15m")["points"]] == [4, 1]
+    assert [point["count"] for point in series(viewer, camera, "?bucket=1h")["points"]] == [4, 1]
     assert [point["max"] for point in series(viewer, camera, "?bucket=1h&zone=door")["points"]] == [99]
 
 
-def test_days_begin_in_the_site_s_time_zone_also_when_the_clocks_change(viewer: ApiClient) -> None:
-    camera = make_camera(site=make_site(timezone="Europe/Berlin"))
+def test_a_value_that_only_holds_on_makes_a_point_without_samples(viewer: ApiClient) -> None:
+    camera = make_camera()
+    store(camera, (0.9, 3))
+
+    points = series(viewer, camera, "?bucket=1m")["points"]
+
+    held = {"start": "2026-03-29T00:01:00Z", "count": 0, "weighted_avg": 3.0, "known_seconds": 24.0}
+    assert points[1] == held | dict.fromkeys(("min", "max", "avg", "first", "last"))
+    assert len(points) == 2
+
+
+def test_a_range_is_widened_to_whole_buckets(viewer: ApiClient) -> None:
+    camera = make_camera()
+    store(camera, *[(minute, minute) for minute in range(60)])
+
+    points = series(viewer, camera, "?bucket=15m&from=2026-03-29T00:20:00Z&to=2026-03-29T00:30:01Z")["points"]
+
+    assert [(point["start"][11:16], point["count"]) for point in points] == [("00:15", 15), ("00:30", 15)]
+
+
+def test_the_open_bucket_ends_now_and_what_is_ahead_is_not_told(viewer: ApiClient) -> None:
+    camera = make_camera()
+    now = START + timedelta(minutes=3, seconds=10)
+    moments = [now - timedelta(seconds=15), now, now + timedelta(seconds=40)]
+    report(camera.pk, [("", moment, count) for count, moment in enumerate(moments, start=4)], now)
+
+    points = points_of(camera.pk, timedelta(seconds=30), Question("1m", START, None, "", UTC, now))
+
+    assert [(point.count, point.weighted_avg, point.known_seconds) for point in points] == [(1, 4, 5), (0, 4, 10)]
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_days_begin_in_the_time_zone_of_the_site_that_a_camera_is_at_now(
+    viewer: ApiClient, computed: bool
+) -> None:
+    camera = make_camera(site=make_site("Before", timezone="Asia/Tokyo"))
     # 29 March 2026 has 23 hours in Berlin: from 23:00 UTC of the day before to 22:00 UTC.
     store(camera, (-61, 1), (-60, 2), (22 * 60 - 1, 3), (22 * 60, 4))
+    if computed:
+        compute_rollups(START + timedelta(days=30))
+    Camera.objects.update(site=make_site(timezone="Europe/Berlin"))
 
     points = series(viewer, camera, "?bucket=1d")["points"]
 
@@ -125,7 +170,15 @@ def test_days_begin_in_the_site_s_time_zone_also_when_the_clocks_change(viewer: 
         ("?cursor=" + page_cursor(["2024-01-01T00:00:00", ""]), "cursor"),
         ("?zone=%ED%A0%80", "zone"),
         ("?zone=%00", "zone"),
+        ("?zone=nowhere", "zone"),
+        ("?bucket=1h&zone=nowhere", "zone"),
+        ("?from=1999-12-31T23:59:59Z", "from"),
+        ("?bucket=1m&from=2026-01-01T00:00:00Z&to=2026-01-08T00:00:00Z", "bucket"),
+        ("?bucket=1d&from=2000-01-01T00:00:00Z&to=9999-12-31T23:59:59Z", "bucket"),
         ("?bucket=1m&nonsense=1", "nonsense"),
+        ("/gaps?from=2026-03-29T00:00:00", "from"),
+        ("/gaps?from=2026-03-29T00:00:00Z&to=2026-03-28T00:00:00Z", "to"),
+        ("/gaps?bucket=1h", "bucket"),
     ],
 )
 def test_a_bad_query_is_400_by_name(viewer: ApiClient, query: str, field: str) -> None:
@@ -142,3 +195,250 @@ def test_more_than_ten_thousand_points_are_refused(viewer: ApiClient) -> None:
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "bucket")
     assert len(series(viewer, camera, "?bucket=5m")["points"]) == 2_001
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "content_type"),
+    [
+        ("text/csv", 200, "text/csv; charset=utf-8"),
+        ("text/csv;q=0.9, application/json;q=0.1", 200, "text/csv; charset=utf-8"),
+        ("application/json, text/csv;q=0.5", 200, "application/json"),
+        ("*/*", 200, "application/json"),
+        ("application/xml", 406, "application/problem+json"),
+    ],
+)
+def test_accept_says_json_or_csv(viewer: ApiClient, accept: str, status: int, content_type: str) -> None:
+    camera = make_camera(site=make_site())
+    store(camera, (0, 1))
+
+    for path in (
+        f"/telemetry/{camera.pk}",
+        f"/telemetry/{camera.pk}?bucket=1h",
+        f"/telemetry/{camera.pk}/gaps",
+        "/telemetry/latest",
+        f"/sites/{camera.site_id}/occupancy?bucket=1h&from=2026-03-29T00:00:00Z",
+    ):
+        answer = viewer.get(path, Accept=accept)
+        assert (answer.status_code, answer["Content-Type"]) == (status, content_type), path
+
+
+def test_csv_holds_every_sample_without_pages(viewer: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "MAX_LIMIT", 2)
+    camera = make_camera()
+    store(camera, (0, 1), (1, 2), (2, 3))
+    store(camera, (0, 4), zone="door")
+
+    lines = viewer.get(f"/telemetry/{camera.pk}", Accept="text/csv").content.decode().splitlines()
+
+    assert lines == [
+        "timestamp,zone,occupancy,confidence",
+        "2026-03-29T00:00:00Z,,1,1.0",
+        "2026-03-29T00:00:00Z,door,4,1.0",
+        "2026-03-29T00:01:00Z,,2,1.0",
+        "2026-03-29T00:02:00Z,,3,1.0",
+    ]
+    refused = viewer.get(f"/telemetry/{camera.pk}?limit=2", Accept="text/csv")
+    assert refused.json()["errors"][0]["field"] == "limit"
+
+
+def test_no_cell_of_csv_is_a_formula() -> None:
+    chunks = formats._chunks(["text"], iter([["=1+1"], ["@a"], ["door"], [-1], [None]]))
+
+    assert b"".join(chunks).decode().splitlines() == ["text", "'=1+1", "'@a", "door", "-1", '""']
+
+
+@pytest.mark.parametrize("cameras", [1, 50])
+def test_the_latest_of_the_fleet_costs_the_same_for_any_number_of_cameras(
+    viewer: ApiClient, cameras: int, django_assert_num_queries: Any
+) -> None:
+    silent = make_camera("Silent")
+    for number in range(1, cameras):
+        make_camera(f"Gate {number}")
+    heard = make_camera("Heard")
+    CameraVitals.objects.filter(pk=heard.pk).update(
+        last_contact=START, latest_timestamp=START, latest_occupancy=3, latest_confidence=0.5
+    )
+    viewer.get("/telemetry/latest")  # the token is known from here on
+
+    with django_assert_num_queries(1):
+        latest = viewer.get("/telemetry/latest").json()
+
+    by_id = {item["camera_id"]: item for item in latest}
+    assert len(by_id) == cameras + 1
+    assert by_id[str(silent.pk)] == {"camera_id": str(silent.pk)} | dict.fromkeys(reading.LATEST[1:])
+    assert by_id[str(heard.pk)] == {
+        "camera_id": str(heard.pk),
+        "timestamp": "2026-03-29T00:00:00Z",
+        "occupancy": 3,
+        "confidence": 0.5,
+        "last_contact": "2026-03-29T00:00:00Z",
+    }
+
+
+def test_the_latest_come_in_pages_that_meet(viewer: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "LATEST_AT_ONCE", 2)
+    cameras = [make_camera() for _ in range(5)]
+
+    latest = viewer.get("/telemetry/latest").json()
+
+    assert [item["camera_id"] for item in latest] == sorted(str(camera.pk) for camera in cameras)
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_a_site_adds_up_the_averages_of_the_cameras_that_are_known(viewer: ApiClient, computed: bool) -> None:
+    site = make_site()
+    one, other = make_camera("One", site=site), make_camera("Other", site=site)
+    make_camera("Silent", site=site)
+    elsewhere = make_camera("Elsewhere", site=make_site("Far"))
+    store(one, (0, 2), (0.5, 4), (61, 8))
+    store(other, (0, 10))
+    store(other, (0, 3), zone="door")
+    store(elsewhere, (0, 1000))
+    if computed:
+        compute_rollups(START + timedelta(days=30))
+    path = f"/sites/{site.pk}/occupancy?from=2026-03-28T20:00:00Z&to=2026-03-29T05:00:00Z"
+
+    whole = viewer.get(f"{path}&bucket=1h").json()
+    door = viewer.get(f"{path}&bucket=1d&zone=door").json()
+
+    assert whole == {
+        "site_id": str(site.pk),
+        "bucket": "1h",
+        "points": [
+            {"start": "2026-03-29T00:00:00Z", "occupancy": 13.0, "cameras": 2, "known_seconds": 90.0},
+            {"start": "2026-03-29T01:00:00Z", "occupancy": 8.0, "cameras": 1, "known_seconds": 30.0},
+        ],
+    }
+    assert [(point["occupancy"], point["cameras"]) for point in door["points"]] == [(3.0, 1)]
+    for query, field in (("", "from"), ("?from=2026-03-28T20:00:00Z", "bucket"), ("?x=1", "x")):
+        answer = viewer.get(f"/sites/{site.pk}/occupancy{query}")
+        assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
+@pytest.mark.parametrize("cameras", [1, 50])
+def test_a_site_costs_the_same_queries_for_any_number_of_cameras(
+    viewer: ApiClient, cameras: int, django_assert_num_queries: Any
+) -> None:
+    site = make_site()
+    for number in range(cameras):
+        store(make_camera(f"Gate {number}", site=site), (0, 1))
+    compute_rollups(START + timedelta(days=30))
+    path = f"/sites/{site.pk}/occupancy?from=2026-03-28T20:00:00Z&to=2026-03-29T05:00:00Z&bucket=1h"
+    viewer.get(path)  # the token is known from here on
+
+    # Site, cameras; where history begins and three kinds of marks; then one statement, or one each for hours and
+    # the minute that is open; around them a transaction and its settings.
+    with django_assert_num_queries(11 if connection.vendor == "postgresql" else 9):
+        points = viewer.get(path).json()["points"]
+
+    assert [point["cameras"] for point in points] == [cameras]
+
+
+def test_a_bound_principal_sees_only_its_own() -> None:
+    site = make_site()
+    mine, others = make_camera("Mine", site=site), make_camera("Others")
+    neighbour = make_camera("Neighbour", site=site)
+    for camera in (mine, neighbour):
+        store(camera, (0, 1))
+    of_site, of_camera = (
+        ApiClient(make_token("viewer", site_id=site.pk)),
+        ApiClient(make_token("viewer", camera_id=mine.pk)),
+    )
+    query = "?from=2026-03-29T00:00:00Z&bucket=1h"
+
+    assert {item["camera_id"] for item in of_site.get("/telemetry/latest").json()} == {
+        str(mine.pk),
+        str(neighbour.pk),
+    }
+    assert [item["camera_id"] for item in of_camera.get("/telemetry/latest").json()] == [str(mine.pk)]
+    assert of_site.get(f"/telemetry/{others.pk}/gaps").status_code == 404
+    assert of_site.get(f"/sites/{make_site('Far').pk}/occupancy{query}").status_code == 404
+    assert of_site.get(f"/sites/{site.pk}/occupancy{query}").json()["points"][0]["cameras"] == 2
+    assert of_camera.get(f"/sites/{site.pk}/occupancy{query}").json()["points"][0]["cameras"] == 1
+
+
+def test_workers_read_nothing_of_it(worker: ApiClient) -> None:
+    camera = make_camera(site=make_site())
+    for path in ("/telemetry/latest", f"/telemetry/{camera.pk}/gaps", f"/sites/{camera.site_id}/occupancy"):
+        assert worker.get(path).status_code == 403
+
+
+def test_what_takes_too_long_is_503_and_told_how_to_ask_for_less(
+    viewer: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite has no such bound
+    camera = make_camera()
+    store(camera, (0, 1))
+    monkeypatch.setattr(telemetry_series, "STATEMENT_TIMEOUT", "50ms")
+    monkeypatch.setattr(telemetry_series, "database_rollups", lambda: Sleeper)
+
+    answer = viewer.get(f"/telemetry/{camera.pk}?bucket=1h")
+
+    assert answer.status_code == 503
+    assert "shorter range" in answer.json()["detail"]
+    assert int(answer["Retry-After"]) > 0
+
+
+class Sleeper:
+    """Rollups whose reading takes a second."""
+
+    @staticmethod
+    def read(*_: Any) -> list[Any]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_sleep(1)")
+        return []
+
+
+# --- Silences ---------------------------------------------------------------------------------------------
+
+
+def gaps(
+    camera: Any, start: float | None, end: float | None, now: float = 43_200
+) -> list[tuple[float, float | None]]:
+    """The silences between so many minutes after START, in minutes after it."""
+
+    def moment(minutes: float | None) -> datetime | None:
+        return None if minutes is None else START + timedelta(minutes=minutes)
+
+    found = gaps_of(camera.pk, timedelta(seconds=30), moment(start), moment(end), moment(now))  # type: ignore[arg-type]
+    return [
+        ((gap.start - START) / timedelta(minutes=1), gap.end and (gap.end - START) / timedelta(minutes=1))
+        for gap in found
+    ]
+
+
+@pytest.mark.parametrize("computed", [False, True])
+def test_silences_are_what_no_zone_s_samples_hold(computed: bool) -> None:
+    camera = make_camera()
+    store(camera, (0, 1), (0.5, 1), (2, 1), *[(60 + second / 6, 1) for second in range(400)])
+    store(camera, (1.25, 7), zone="door")
+    if computed:
+        compute_rollups(START + timedelta(days=30))
+
+    assert gaps(camera, 0, 3) == [(1, 1.25), (1.75, 2), (2.5, 3)]
+    assert gaps(camera, 1.1, 1.2) == [(1.1, 1.2)]
+    assert gaps(camera, 0, 0.9) == []
+    assert gaps(camera, -10, 1) == [(-10, 0)]
+    assert gaps(camera, None, 62)[-1] == (2.5, 60)
+    assert gaps(camera, 70, None)[-1] == (60 + 399 / 6 + 0.5, None)
+    assert gaps(camera, 2.6, 100, now=2.7) == [(2.6, None)]
+    assert gaps(camera, 100, 200, now=50) == []
+
+
+def test_silences_over_the_api(viewer: ApiClient) -> None:
+    camera = make_camera()
+    store(camera, (0, 1), (10, 1))
+
+    answer = viewer.get(f"/telemetry/{camera.pk}/gaps")
+    table = viewer.get(f"/telemetry/{camera.pk}/gaps", Accept="text/csv").content.decode().splitlines()
+
+    assert answer.json() == {
+        "camera_id": str(camera.pk),
+        "gaps": [
+            {"start": "2026-03-29T00:00:30Z", "end": "2026-03-29T00:10:00Z"},
+            {"start": "2026-03-29T00:10:30Z", "end": None},
+        ],
+    }
+    assert table == ["start,end", "2026-03-29T00:00:30Z,2026-03-29T00:10:00Z", "2026-03-29T00:10:30Z,"]
+    assert viewer.get(f"/telemetry/{make_camera('New').pk}/gaps").json()["gaps"] == []

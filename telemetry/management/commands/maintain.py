@@ -20,12 +20,15 @@ from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
 SLEEP_STEP_SECONDS = 0.2
 
 HELP = """\
-Keep the service healthy: notice silent cameras and send alerts, make the coming days' partitions, and remove the
-samples of deleted cameras.
+Keep the service healthy: notice silent cameras and send alerts, make coming partitions, remove what deleted
+cameras left, sum up samples by minute and hour, and remove what is too old or too much (TELEMETRY_RETENTION_DAYS
+and the settings beside it).
 
 It runs until it is told to stop (Ctrl-C, SIGTERM), finishes what it is at, and exits with 0. Run one beside the
 service; more do no harm, as only one works at a time and the others wait to take over. It outlasts an outage of
 the database. A step that fails is logged, and tried again in the next round.
+
+--dry-run also forecasts when TELEMETRY_MAX_BYTES is reached.
 
 With --once it does one round, for cron, and exits with 1 if a step failed. Where another process is at it, that
 is said, and the exit code is 0.
@@ -65,7 +68,7 @@ class Command(CommandWithEpilog):
                 _run_until(stopping, interval)
 
     def _run_once(self, stopping: Callable[[], bool]) -> None:
-        with tqdm(unit=" samples", disable=None) as bar:
+        with tqdm(unit=" rows", disable=None) as bar:
             outcomes = _or_error(lambda: run_steps(Turn(timezone.now(), stopping, bar.update)))
         if outcomes is None:
             self.stdout.write("Another process is doing the maintenance; nothing was done here.")

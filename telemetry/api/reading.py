@@ -1,0 +1,251 @@
+"""Reading telemetry over REST: samples, buckets, silences, and the latest of all."""
+
+import zoneinfo
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpResponseBase
+from django.utils import timezone
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+
+from cameras.api import parameters
+from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
+from cameras.models import Camera, Site
+from controlplane.problems import Problem
+from telemetry import wire
+from telemetry.api.formats import CSV, JSON, answer, csv_answer, wants_csv
+from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
+from telemetry.gaps import Gap, gaps_of
+from telemetry.models import Sample
+from telemetry.querysets import SampleQuerySet
+from telemetry.series import (
+    Point,
+    Question,
+    SitePoint,
+    TooManyPoints,
+    TooSlow,
+    knows_zone,
+    points_of,
+    site_points_of,
+    snapshot,
+)
+from telemetry.spans import BUCKETS
+from telemetry.summaries import hold_of
+
+DEFAULT_LIMIT = 1_000
+MAX_LIMIT = 5_000
+RETRY_SLOW_AFTER_SECONDS = 30
+SAMPLE = ("timestamp", "zone", "occupancy", "confidence")
+LATEST = ("camera_id", "timestamp", "occupancy", "confidence", "last_contact")
+LATEST_COLUMNS = ("pk", *(f"vitals__latest_{name}" for name in LATEST[1:4]), "vitals__last_contact")
+LATEST_AT_ONCE = 2_000
+
+SITE = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
+FROM = OpenApiParameter("from", OpenApiTypes.DATETIME, description="The first moment, with an offset.")
+TO = OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range.")
+ZONE = OpenApiParameter("zone", str, description="A zone's id; empty for the whole frame.")
+BUCKET = OpenApiParameter(
+    "bucket",
+    str,
+    enum=list(BUCKETS),
+    description="Points, not samples; of the whole frame unless `zone`. A range is widened to whole buckets.",
+)
+LIMIT = OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="Samples a page; not for CSV.")
+CURSOR = OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before; not for CSV.")
+
+
+class SamplePosition(msgspec.Struct, array_like=True):
+    """Where a page of samples ended."""
+
+    timestamp: datetime
+    zone: str
+
+
+def _given_as(shape: Any) -> dict[Any, Any]:
+    return {(200, JSON): shape, (200, CSV): OpenApiTypes.STR}
+
+
+class ReadingViewSet(StrictViewSet):
+    """What workers reported, as people and programs read it."""
+
+    queryset = Sample.objects.all()
+    serializer_class = Series
+    lookup_field = "camera_id"
+    lookup_value_regex = "[^/]+"
+    required_permissions = dict.fromkeys(("retrieve", "latest", "gaps", "occupancy"), "telemetry.view_sample")
+    query_parameters = {
+        "retrieve": ("from", "to", "zone", "bucket", "limit", "cursor"),
+        "gaps": ("from", "to"),
+        "occupancy": ("from", "to", "zone", "bucket"),
+    }
+    problem_statuses = {action: [406] for action in required_permissions}
+
+    @extend_schema(parameters=[FROM, TO, ZONE, BUCKET, LIMIT, CURSOR], responses=_given_as(Series))
+    def retrieve(self, request: Request, camera_id: str) -> HttpResponseBase:
+        """Samples of a camera, oldest first, in pages (as CSV all of them); with `bucket`, points of them."""
+        query, in_csv, now = request.query_params, wants_csv(request), timezone.now()
+        camera = self._camera(camera_id)
+        start, end = _range(query)
+        zone = _zone(query, {camera.pk: hold_of(camera.expected_interval_seconds)})
+        bucket = parameters.one_of(query, "bucket", None, BUCKETS)
+        for name in ("limit", "cursor"):
+            if name in query and (bucket or in_csv):
+                parameters.refuse(name, "Is for samples in JSON; all else comes as a whole.")
+        if bucket:
+            question = Question(bucket, start, end, zone or "", _timezone_of(camera.site), now)
+            with _bounded():
+                points = points_of(camera.pk, hold_of(camera.expected_interval_seconds), question)
+            whole = {"camera_id": camera.pk, "bucket": bucket, "points": points}
+            return answer(request, whole, Point.__struct_fields__, points)
+        samples = Sample.objects.of_camera(camera.pk).between(start, end)
+        if zone is not None:
+            samples = samples.of_zone(zone)
+        if in_csv:
+            return csv_answer(request, SAMPLE, _all_samples(samples))
+        return json_answer(_page(camera.pk, samples, query))
+
+    @extend_schema(responses=_given_as(Latest(many=True)))
+    def latest(self, request: Request) -> HttpResponseBase:
+        """The newest whole-frame sample of every camera that the principal may see, and when it was last heard."""
+        rows = Camera.objects.visible_to(self.principal).order_by("pk").values_list(*LATEST_COLUMNS)
+        if wants_csv(request):
+            return csv_answer(request, LATEST, (row for page in _pages_by_id(rows) for row in page))
+        pages = (([dict(zip(LATEST, row, strict=True)) for row in page], None) for page in _pages_by_id(rows))
+        return streamed_answer(request, array_chunks(pages))
+
+    @extend_schema(parameters=[FROM, TO], responses=_given_as(Gaps))
+    def gaps(self, request: Request, camera_id: str) -> HttpResponseBase:
+        """The silences of a camera: when none of its samples holds any more, after three expected intervals."""
+        camera = self._camera(camera_id)
+        start, end = _range(request.query_params)
+        with _bounded("from"):
+            gaps = gaps_of(camera.pk, hold_of(camera.expected_interval_seconds), start, end, now=timezone.now())
+        return answer(request, {"camera_id": camera.pk, "gaps": gaps}, Gap.__struct_fields__, gaps)
+
+    @extend_schema(parameters=[SITE, FROM, TO, ZONE, BUCKET], responses=_given_as(SiteSeries))
+    def occupancy(self, request: Request, id: str) -> HttpResponseBase:
+        """The cameras of a site added up: in each bucket the sum of their averages, weighted by time.
+
+        `from` and `bucket` are required.
+        """
+        query, now = request.query_params, timezone.now()
+        site = Site.objects.visible_to(self.principal).filter(pk=parameters.id_in_path(id)).first()
+        if site is None:
+            raise Problem(404, "There is no site with this id that you may see.")
+        for name in ("from", "bucket"):
+            if name not in query:
+                parameters.refuse(name, "Is required.")
+        cameras = Camera.objects.visible_to(self.principal).filter(site=site)
+        intervals = cameras.values_list("pk", "expected_interval_seconds")
+        holds = {camera_id: hold_of(seconds) for camera_id, seconds in intervals}
+        bucket = parameters.one_of(query, "bucket", None, BUCKETS) or ""
+        question = Question(bucket, *_range(query), _zone(query, holds) or "", _timezone_of(site), now)
+        with _bounded():
+            points = site_points_of(holds, question)
+        whole = {"site_id": site.pk, "bucket": bucket, "points": points}
+        return answer(request, whole, SitePoint.__struct_fields__, points)
+
+    def _camera(self, camera_id: str) -> Camera:
+        found = parameters.id_in_path(camera_id, "camera_id")
+        camera = Camera.objects.visible_to(self.principal).select_related("site").filter(pk=found).first()
+        if camera is None:
+            raise Problem(404, "There is no camera with this id that you may see.")
+        return camera
+
+
+# --- What is asked ----------------------------------------------------------------------------------------
+
+
+def _range(query: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
+    start, end = _moment(query, "from"), _moment(query, "to")
+    if start and end and start >= end:
+        parameters.refuse("to", "Must be later than `from`.")
+    return start, end
+
+
+def _moment(query: Mapping[str, str], name: str) -> datetime | None:
+    if name not in query:
+        return None
+    try:
+        return wire.read_timestamp(query[name])
+    except wire.InvalidEvent as error:
+        parameters.refuse(name, f"{error.detail} (A + in an address is written %2B.)")
+
+
+def _zone(query: Mapping[str, str], holds: Mapping[UUID, timedelta]) -> str | None:
+    """The zone that is asked for, or None; it must be one of the cameras' now, or have been."""
+    zone = query.get("zone")
+    if not zone:
+        return zone
+    for config in Camera.objects.filter(pk__in=list(holds)).values_list("zone_config", flat=True):
+        if any(feature["id"] == zone for feature in config["features"]):
+            return zone
+    with _bounded():
+        if not knows_zone(holds, zone):
+            parameters.refuse("zone", "No such zone is known here.")
+    return zone
+
+
+def _timezone_of(site: Site | None) -> tzinfo:
+    return zoneinfo.ZoneInfo(site.timezone if site else "UTC")
+
+
+@contextmanager
+def _bounded(field: str = "bucket") -> Iterator[None]:
+    """Who asks for too much is told how to ask for less."""
+    try:
+        yield
+    except TooManyPoints:
+        parameters.refuse(field, "This range gives over 10,000: take a shorter one, or a longer bucket.")
+    except TooSlow:
+        raise Problem(
+            503,
+            "This takes longer than 5 seconds: take a shorter range, or a longer bucket.",
+            headers={"Retry-After": str(RETRY_SLOW_AFTER_SECONDS)},
+        ) from None
+
+
+# --- What is answered -------------------------------------------------------------------------------------
+
+
+def _page(camera_id: UUID, samples: SampleQuerySet, query: Mapping[str, str]) -> dict[str, Any]:
+    limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    if "cursor" in query:
+        position = parameters.read_page_cursor(query["cursor"], SamplePosition)
+        moment = parameters.moment_in_cursor(position.timestamp)
+        samples = samples.after(moment, parameters.text_in_cursor(position.zone))
+    rows = _first(samples, limit + 1)
+    following = None
+    if len(rows) > limit:
+        following = parameters.page_cursor(msgspec.to_builtins(SamplePosition(*rows[limit - 1][:2])))
+    return {
+        "camera_id": camera_id,
+        "samples": [dict(zip(SAMPLE, row, strict=True)) for row in rows[:limit]],
+        "next": following,
+    }
+
+
+def _all_samples(samples: SampleQuerySet) -> Iterator[tuple[Any, ...]]:
+    """Every sample, read page by page: a slow reader holds no transaction open."""
+    rows = _first(samples, MAX_LIMIT)
+    while rows:
+        yield from rows
+        rows = _first(samples.after(*rows[-1][:2]), MAX_LIMIT) if len(rows) == MAX_LIMIT else []
+
+
+def _first(samples: SampleQuerySet, count: int) -> list[tuple[Any, ...]]:
+    with _bounded(), snapshot():
+        return list(samples.oldest_first().values_list(*SAMPLE)[:count])
+
+
+def _pages_by_id(rows: Any) -> Iterator[Iterable[tuple[Any, ...]]]:
+    page = list(rows[:LATEST_AT_ONCE])
+    while page:
+        yield page
+        page = list(rows.filter(pk__gt=page[-1][0])[:LATEST_AT_ONCE]) if len(page) == LATEST_AT_ONCE else []

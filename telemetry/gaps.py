@@ -1,0 +1,98 @@
+"""The silences of a camera: when none of its zones is known. Must not import doors or ingest."""
+
+from datetime import UTC, datetime, timedelta
+from uuid import UUID
+
+import msgspec
+from django.db.models import F, Max, Min, Window
+from django.db.models.functions import Lead
+
+from telemetry.marks import dirty_spans
+from telemetry.models import HourRollup, MinuteRollup, Sample
+from telemetry.querysets import RollupQuerySet
+from telemetry.rollups import kept_from, seeds_of
+from telemetry.series import MAX_POINTS, TooManyPoints, snapshot
+from telemetry.spans import HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
+from telemetry.summaries import Stretch
+
+
+class Gap(msgspec.Struct):
+    """A silence from `start`, in UTC; `end` is None while it lasts."""
+
+    start: datetime
+    end: datetime | None
+
+
+def gaps_of(
+    camera_id: UUID, hold: timedelta, start: datetime | None, end: datetime | None, now: datetime
+) -> list[Gap]:
+    """The silences of a range, cut at its ends, oldest first; without a start, from the first sample on.
+
+    To the microsecond as far back as there are samples, to the minute where there are only minutes, then to the
+    hour. Raises TooManyPoints and TooSlow.
+    """
+    with snapshot():
+        start = start or _oldest(camera_id)
+        whole = Span(start or now, min(end or now, now))
+        if whole.start >= whole.end:
+            return []
+        known = merged(clipped(_known(camera_id, hold, whole), whole))
+    silent = without(whole, known)
+    if len(silent) > MAX_POINTS:
+        raise TooManyPoints
+    return [Gap(gap.start.astimezone(UTC), None if gap.end == now else gap.end.astimezone(UTC)) for gap in silent]
+
+
+def _known(camera_id: UUID, hold: timedelta, whole: Span) -> list[Span]:
+    """Spans that together are what is known of a range, and perhaps more."""
+    kept = kept_from()
+    dirty = dirty_spans({camera_id: hold})[camera_id]
+    raw_from, minutes_from = kept.raw or whole.start, kept.minutes or whole.start
+    known: list[Span] = []
+    # Where samples are gone.
+    hours = HourRollup.objects.of_camera(camera_id).filter(known__gt=0)
+    for before in clipped([whole], Span(whole.start, minutes_from)):
+        known += _buckets(hours, before, HOUR)
+    minutes = MinuteRollup.objects.of_camera(camera_id).filter(known__gt=0)
+    for before in clipped([whole], Span(minutes_from, raw_from)):
+        known += _buckets(minutes, before, MINUTE)
+    # Where they are there: hours known throughout spare looking at the samples of each.
+    for kept_span in clipped([whole], Span(raw_from, whole.end)):
+        throughout = [
+            hour
+            for hour in merged(_buckets(hours.filter(known=HOUR // MICROSECOND), kept_span, HOUR))
+            for hour in without(hour, merged(dirty))
+        ]
+        known += throughout
+        for rest in without(kept_span, merged(throughout)):
+            known += _held(camera_id, hold, rest, raw_from)
+            known += [
+                Span(seed.timestamp, seed.timestamp + hold)
+                for seed in seeds_of([Stretch(camera_id, rest, hold)], kept.raw)
+            ]
+    return known
+
+
+def _buckets(rollups: RollupQuerySet, span: Span, width: timedelta) -> list[Span]:
+    starts = rollups.between(span.start - width, span.end).order_by("start_at").values_list("start_at", flat=True)
+    return [Span(start, start + width) for start in starts.distinct()]
+
+
+def _held(camera_id: UUID, hold: timedelta, span: Span, raw_from: datetime) -> list[Span]:
+    """The runs of samples that no silence divides."""
+    samples = Sample.objects.of_camera(camera_id).between(max(span.start - hold, raw_from), span.end)
+    ends = samples.aggregate(first=Min("timestamp"), last=Max("timestamp"))
+    if ends["first"] is None:
+        return []
+    following = Window(Lead("timestamp"), order_by="timestamp")
+    pauses = samples.annotate(following=following).filter(following__gt=F("timestamp") + hold)
+    breaks = list(pauses.order_by("timestamp").values_list("timestamp", "following"))
+    starts = [ends["first"], *(following for _, following in breaks)]
+    stops = [*(timestamp for timestamp, _ in breaks), ends["last"]]
+    return [Span(start, stop + hold) for start, stop in zip(starts, stops, strict=True)]
+
+
+def _oldest(camera_id: UUID) -> datetime | None:
+    sample = Sample.objects.of_camera(camera_id).aggregate(at=Min("timestamp"))["at"]
+    hour = HourRollup.objects.of_camera(camera_id).aggregate(at=Min("start_at"))["at"]
+    return min(filter(None, [sample, hour]), default=None)

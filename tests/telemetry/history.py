@@ -1,0 +1,84 @@
+"""A camera's history for tests: what workers send, and the brute-force model of its buckets."""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta, tzinfo
+from itertools import pairwise
+from typing import Any
+from uuid import UUID
+
+from controlplane.access.principals import WORKER, Principal
+from telemetry.ingest import Submission, accept
+from telemetry.wire import Event
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+MICROSECOND = timedelta(microseconds=1)
+WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
+WORKER_PRINCIPAL = Principal("token:worker", WORKER)
+
+Samples = Mapping[tuple[str, datetime], int]
+
+
+def report(camera_id: UUID, samples: Iterable[tuple[str, datetime, int]], now: datetime) -> None:
+    """Send samples of (zone, timestamp, occupancy) in, all at once."""
+    events = [Event(camera_id, timestamp, zone, occupancy, 1.0, None) for zone, timestamp, occupancy in samples]
+    accept([Submission(WORKER_PRINCIPAL, events)], now)
+
+
+def number_of(moment: datetime) -> int:
+    """Minutes since the Unix epoch."""
+    return (moment - EPOCH) // MINUTE
+
+
+class Model:
+    """Buckets computed minute by minute from all samples, without any cleverness."""
+
+    def __init__(self, samples: Samples, zone: str, hold: timedelta, now: datetime) -> None:
+        self.seen = sorted((at, count) for (name, at), count in samples.items() if name == zone and at < now)
+        self.held: list[tuple[int, int, int]] = []  # in which minute, which value, for how many microseconds
+        for (at, count), (after, _) in pairwise([*self.seen, (now, 0)]):
+            until, moment = min(after, at + hold, now), at
+            while moment < until:
+                edge = min(EPOCH + (number_of(moment) + 1) * MINUTE, until)
+                self.held.append((number_of(moment), count, (edge - moment) // MICROSECOND))
+                moment = edge
+
+    def points(self, bucket: str, start: datetime, end: datetime, zone: tzinfo) -> list[dict[str, Any]]:
+        """The points of all buckets that overlap [start, end)."""
+
+        def label(minute: int) -> Any:
+            if bucket == "1d":
+                return (EPOCH + minute * MINUTE).astimezone(zone).date()
+            return minute // WIDTHS[bucket]
+
+        first, last = label(number_of(start)), label(number_of(end - MICROSECOND))
+        begins: dict[Any, int] = {}  # the first minute of each
+        for minute in range(number_of(start) - 60 * 26, number_of(end - MICROSECOND) + 1):
+            if first <= (name := label(minute)) <= last:
+                begins.setdefault(name, minute)
+        held: dict[Any, list[tuple[int, int]]] = {}
+        for minute, count, length in self.held:
+            held.setdefault(label(minute), []).append((count, length))
+        seen: dict[Any, list[int]] = {}
+        for at, count in self.seen:
+            seen.setdefault(label(number_of(at)), []).append(count)
+        points = []
+        for name, minute in begins.items():
+            counts, pieces = seen.get(name, []), held.get(name, [])
+            if not counts and not pieces:
+                continue
+            known = sum(length for _, length in pieces)
+            points.append(
+                {
+                    "start": EPOCH + minute * MINUTE,
+                    "count": len(counts),
+                    "min": min(counts, default=None),
+                    "max": max(counts, default=None),
+                    "avg": sum(counts) / len(counts) if counts else None,
+                    "weighted_avg": sum(count * length for count, length in pieces) / known if known else None,
+                    "known_seconds": known / 1_000_000,
+                    "first": counts[0] if counts else None,
+                    "last": counts[-1] if counts else None,
+                }
+            )
+        return points

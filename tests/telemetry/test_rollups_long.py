@@ -1,0 +1,215 @@
+"""Rollups: every bucket of every range equals the brute-force model, computed or not, late samples or not."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import msgspec
+import pytest
+from django.test import override_settings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from cameras.models import Camera, CameraVitals
+from telemetry import partitions, rollups
+from telemetry.marks import CLAIMED_AT_ONCE, claim_marks, count_pending
+from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
+from telemetry.retention import remove_old
+from telemetry.rollups import compute_rollups, kept_from
+from telemetry.series import Question, points_of
+from telemetry.spans import BUCKETS
+from telemetry.summaries import hold_of
+from tests.factories import NOW, make_camera, make_site
+from tests.telemetry.history import Model, report
+
+pytestmark = pytest.mark.django_db
+
+# Where days are odd: clocks change, also at midnight (skipped in Cairo, twice in Havana) and by half an hour; half
+# hours and quarters away from UTC; ends of a month.
+DAYS = [
+    ("Europe/Berlin", datetime(2026, 3, 28, 22, tzinfo=UTC)),
+    ("Europe/Berlin", datetime(2026, 10, 24, 21, tzinfo=UTC)),
+    ("America/Havana", datetime(2026, 11, 1, 3, tzinfo=UTC)),
+    ("Africa/Cairo", datetime(2026, 4, 23, 20, tzinfo=UTC)),
+    ("Australia/Lord_Howe", datetime(2026, 4, 4, 12, tzinfo=UTC)),
+    ("Asia/Kathmandu", datetime(2026, 2, 28, 17, tzinfo=UTC)),
+    ("UTC", datetime(2027, 12, 31, 22, tzinfo=UTC)),
+]
+STEPS = [1, 999_999, 1_000_000, 7_300_000, 29_000_000, 60_000_000, 600_000_001, 3_599_000_000, 9_000_000_000]
+MICROSECOND = timedelta(microseconds=1)
+
+
+@st.composite
+def histories(draw: Any) -> Any:
+    zone, start = draw(st.sampled_from(DAYS))
+    interval = draw(st.sampled_from([1, 10, 40, 1_300, 30_000]))
+    samples, at = [], start
+    for step in draw(st.lists(st.sampled_from(STEPS), min_size=1, max_size=40)):
+        at += step * MICROSECOND
+        name = draw(st.sampled_from(["", "", "door"]))
+        samples.append((name, at, draw(st.sampled_from([0, 1, 5, 2**31 - 1]))))
+    now = at + draw(st.sampled_from([-5, 0, 1, 90, 1_000, 8_000, 200_000])) * timedelta(seconds=1)
+    # In any order, some twice (then with another value, which is not stored), in batches with work between them.
+    order = draw(st.permutations([*samples, *samples[::3]]))
+    cuts = sorted(draw(st.lists(st.integers(0, len(order)), max_size=3)))
+    batches = [order[a:b] for a, b in zip([0, *cuts], [*cuts, len(order)], strict=True)]
+    return zone, start, interval, batches, now
+
+
+def check(
+    camera: Camera, stored: Any, zone: str, start: datetime, end: datetime, now: datetime, ranges: int = 2
+) -> None:
+    hold = hold_of(camera.expected_interval_seconds)
+    for name in ("", "door"):
+        model = Model(stored, name, hold, now)
+        for bucket in BUCKETS:
+            for since, until in (
+                (start - timedelta(hours=1), end),
+                (start + timedelta(minutes=47, seconds=3), start + timedelta(hours=5, minutes=2)),
+            )[:ranges]:
+                question = Question(bucket, since, until, name, ZoneInfo(zone), now)
+                points = msgspec.to_builtins(points_of(camera.pk, hold, question), builtin_types=(datetime,))
+                expected = model.points(bucket, since, min(until, now), ZoneInfo(zone)) if since < now else []
+                assert points == expected, (bucket, name)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck))
+@given(history=histories())
+def test_every_bucket_equals_the_model_whatever_is_computed_late_or_gone(history: Any) -> None:
+    zone, start, interval, batches, now = history
+    for model in (Camera, CameraVitals, Sample, MinuteRollup, HourRollup, DirtyHour, RollupWork, KeptFrom):
+        model.objects.all().delete()  # type: ignore[attr-defined]
+    partitions.make_partitions(start + timedelta(days=1))  # what some of it has a partition for
+    camera = make_camera(expected_interval_seconds=interval)
+    stored: dict[tuple[str, datetime], int] = {}
+    end = now + timedelta(hours=1)
+    for batch in batches:
+        report(camera.pk, batch, now)
+        for name, at, occupancy in batch:
+            stored.setdefault((name, at), occupancy)
+        check(camera, stored, zone, start, end, now, ranges=1)
+        compute_rollups(now)
+        check(camera, stored, zone, start, end, now, ranges=1)
+    assert not RollupWork.objects.exists()
+    # Days later samples are removed, of the first day or of all; what comes late then changes nothing before.
+    later = now + timedelta(days=2 if len(stored) % 2 else 9)
+    compute_rollups(later)
+    with override_settings(TELEMETRY_RETENTION_DAYS=1):
+        remove_old(later)
+    check(camera, stored, zone, start, end, later)
+    raw_from = kept_from().raw
+    assert raw_from is None or not Sample.objects.filter(timestamp__lt=raw_from).exists()
+    late = {("", raw_from + seconds * timedelta(seconds=1)): 77 for seconds in (-50, -3, 0, 4)} if raw_from else {}
+    report(camera.pk, [(name, at, occupancy) for (name, at), occupancy in late.items()], later)
+    stored |= {key: stored.get(key, occupancy) for key, occupancy in late.items() if key[1] >= raw_from}
+    check(camera, stored, zone, start, end, later, ranges=1)
+    compute_rollups(later)
+    check(camera, stored, zone, start, end, later)
+
+
+def test_a_sample_that_comes_while_its_minute_is_computed_is_not_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    camera = make_camera()
+    report(camera.pk, [("", NOW, 1)], NOW)
+    write = rollups.database_rollups().write
+
+    def write_late(sources: Any) -> int:
+        written: int = write(sources)
+        if Sample.objects.count() == 1:
+            report(camera.pk, [("", NOW + timedelta(seconds=2), 5)], NOW)
+        return written
+
+    monkeypatch.setattr(rollups.database_rollups(), "write", write_late)
+    later = NOW + timedelta(minutes=5)
+
+    compute_rollups(later)
+    question = Question("1m", NOW, None, "", UTC, later)
+    (point,) = points_of(camera.pk, timedelta(seconds=30), question)
+
+    assert (point.count, point.last, point.known_seconds) == (2, 5, 32)
+    compute_rollups(later)
+    assert points_of(camera.pk, timedelta(seconds=30), question) == [point]
+    assert not CameraVitals.objects.filter(dirty_from_at__isnull=False).exists()
+
+
+def test_a_crash_between_taking_over_and_computing_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = make_camera()
+    report(camera.pk, [("", NOW, 4), ("", NOW - timedelta(days=3), 2)], NOW)
+    later = NOW + timedelta(minutes=5)
+    question = Question("1h", NOW - timedelta(days=4), None, "", UTC, later)
+    before = points_of(camera.pk, timedelta(seconds=30), question)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(rollups.database_rollups(), "write", lambda sources: 1 // 0)
+        with pytest.raises(ZeroDivisionError):
+            compute_rollups(later)
+    assert RollupWork.objects.count() == 2
+    assert points_of(camera.pk, timedelta(seconds=30), question) == before
+    report(camera.pk, [("", NOW - timedelta(days=3, seconds=-5), 3)], NOW)
+    compute_rollups(later)
+
+    assert [point.count for point in points_of(camera.pk, timedelta(seconds=30), question)] == [2, 1]
+    assert not RollupWork.objects.exists()
+
+
+def test_many_marks_are_taken_over_in_bounded_portions() -> None:
+    camera = make_camera()
+    hours = [NOW - timedelta(hours=number) for number in range(10, 10 + CLAIMED_AT_ONCE + 5)]
+    DirtyHour.objects.bulk_create(DirtyHour(camera_id=camera.pk, start_at=hour, marked_at=NOW) for hour in hours)
+
+    assert claim_marks(NOW) == CLAIMED_AT_ONCE
+    assert (DirtyHour.objects.count(), RollupWork.objects.count()) == (5, CLAIMED_AT_ONCE)
+    compute_rollups(NOW)
+    assert count_pending() == 0
+
+
+def test_the_minute_that_is_being_filled_is_left_alone() -> None:
+    camera = make_camera()
+    report(camera.pk, [("", NOW, 4)], NOW)
+
+    assert compute_rollups(NOW + timedelta(seconds=90)) == 0
+    assert compute_rollups(NOW + timedelta(seconds=121)) == 1
+
+
+def test_what_is_computed_stays_when_the_expected_interval_changes() -> None:
+    camera = make_camera()
+    report(camera.pk, [("", NOW, 4)], NOW)
+    later = NOW + timedelta(days=1)
+    compute_rollups(later)
+    Camera.objects.update(expected_interval_seconds=1)
+
+    (point,) = points_of(camera.pk, timedelta(seconds=3), Question("1h", NOW, None, "", UTC, later))
+
+    assert point.known_seconds == 30
+
+
+def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    camera = make_camera()
+    monkeypatch.setattr(rollups, "CHUNK_TIME", timedelta(days=1))
+    RollupWork.objects.create(camera_id=camera.pk, start_at=NOW, end_at=NOW + timedelta(days=5))
+    chunks: list[int] = []
+
+    compute_rollups(NOW, stopping=lambda: len(chunks) == 2, progress=chunks.append)
+
+    (work,) = RollupWork.objects.all()
+    assert (work.start_at, work.end_at) == (NOW + timedelta(days=1.5), NOW + timedelta(days=5))
+    compute_rollups(NOW)
+    assert not RollupWork.objects.exists()
+
+
+def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
+    camera = make_camera(site=make_site(timezone="Asia/Kolkata"))  # days begin at 18:30 UTC
+    start = datetime(2026, 5, 4, 18, 0, tzinfo=UTC)
+    report(camera.pk, [("", start + timedelta(minutes=minute), 1) for minute in range(0, 180, 10)], NOW)
+    later = NOW + timedelta(days=400)
+    compute_rollups(later)
+    question = Question("1d", start, None, "", ZoneInfo("Asia/Kolkata"), later)
+    hold = timedelta(seconds=30)
+
+    assert [point.count for point in points_of(camera.pk, hold, question)] == [3, 15]
+    with override_settings(TELEMETRY_RETENTION_DAYS=1, TELEMETRY_MINUTE_RETENTION_DAYS=1):
+        remove_old(later)
+    assert not MinuteRollup.objects.exists()
+    assert [point.count for point in points_of(camera.pk, hold, question)] == [6, 12]
+    assert points_of(camera.pk, hold, question._replace(bucket="15m")) == []
