@@ -104,14 +104,14 @@ def decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
     try:
         body.decode()
         read = decoder.decode(body)
+        if may_hold_a_key_twice(body, [read]):
+            _refuse_duplicate_keys(body)
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:
         raise _told(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidEvent("", "The event is not JSON in UTF-8.") from None
-    if may_hold_a_key_twice(body, [read]):
-        _refuse_duplicate_keys(body)
     return read
 
 

@@ -76,6 +76,17 @@ def test_what_is_no_array_of_items_is_refused_as_a_whole(body: str, status: int)
     assert caught.value.status == status
 
 
+@pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"x":', "}")])
+def test_whichever_reader_finds_it_too_deep_first_it_costs_one_item(opened: str, closed: str) -> None:
+    for depth in range(700, 1_050):  # what the two readers bear depends on the stack that stands already
+        deep = item()[:-1] + f', "\\u0078": {opened * depth}1{closed * depth}}}'
+
+        batch = read_batch(f"{item()}\n{deep}".encode(), ndjson=True)
+
+        assert batch.indexes[0] == 0
+        assert len(batch.events) + len(batch.errors) == batch.size == 2
+
+
 def test_an_item_on_several_lines_is_not_one_of_ndjson() -> None:
     broken = item().replace(", ", ",\n", 1)
 
