@@ -26,6 +26,7 @@ AT_FAULT = {
     "lone surrogate": item(zone="x")[:-2] + '\\ud800"}',
     "key twice": item()[:-1] + ', "occupancy": 6}',
     "key twice, spelt another way": item()[:-1] + ', "occup\\u0061ncy": 6}',
+    "key twice, beside a number that is too long": item()[:-1] + f', "occupancy": 6, "x": {"1" * 5_000}}}',
     "a comma and brackets in a string": item(zone='],[{"'),
     "no object": "7",
     "word": "nonsense",
