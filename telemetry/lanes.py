@@ -59,7 +59,8 @@ class Lanes:
         Raises as `GroupCommit.submit` does, and ClockWrong.
         """
         if self._clock_wrong:
-            raise self._clock_wrong
+            # A new one each time: one that is raised again keeps the frames, and so the body, of every request.
+            raise ClockWrong(*self._clock_wrong.args)
         if len(submission.events) <= QUICK_AT_MOST_EVENTS:
             return await self.quick.submit(submission)
         if len(submission.events) <= CHUNK_EVENTS:

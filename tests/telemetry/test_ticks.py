@@ -4,6 +4,7 @@ import asyncio
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from io import StringIO
+from traceback import walk_tb
 from typing import Any
 
 import pytest
@@ -12,7 +13,9 @@ from django.db import connection
 from django.utils import timezone
 
 from cameras.models import CameraVitals, FleetVitals
+from controlplane.access.principals import WORKER, Principal
 from telemetry import ticks
+from telemetry.ingest import Submission
 from telemetry.lanes import Lanes
 from telemetry.models import Sample
 from telemetry.ticks import ClockWrong, tick
@@ -124,6 +127,30 @@ def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch:
     wrong = asyncio.run(asyncio.wait_for(scenario(), 20))
 
     assert "accept_clock" in str(wrong)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_refusal_for_a_wrong_clock_keeps_nothing_of_the_refusals_before_it() -> None:
+    async def refused(lanes: Lanes, body: bytes) -> ClockWrong:
+        try:
+            await lanes.submit(Submission(Principal("token:worker", WORKER), ()))
+        except ClockWrong as error:
+            return error
+        raise AssertionError(f"{len(body)} bytes were taken")
+
+    async def scenario() -> list[bytes]:
+        lanes = Lanes()
+        try:
+            lanes._clock_wrong = ClockWrong("It is off.")
+            await refused(lanes, b"first")
+            error = await refused(lanes, b"second")
+            return [
+                frame.f_locals["body"] for frame, _ in walk_tb(error.__traceback__) if "body" in frame.f_locals
+            ]
+        finally:
+            await lanes.close()
+
+    assert asyncio.run(asyncio.wait_for(scenario(), 20)) == [b"second"]
 
 
 def _put_ahead_once_it_ticked() -> None:
