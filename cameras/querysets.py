@@ -58,6 +58,10 @@ class CameraQuerySet(models.QuerySet[Any]):
             | Q(site__name__icontains=text)
         )
 
+    def silent_since(self, moment: datetime) -> Self:
+        """Those of which nothing was heard at or after a moment, or nothing ever."""
+        return self.filter(Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None))
+
     def after(self, ordering: str, position: Any = None) -> Self:
         """In an order by `name` or `created_at` (with `-`: backwards), from behind a position of it on.
 
