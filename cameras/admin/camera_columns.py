@@ -67,6 +67,11 @@ class CameraColumns:
         duration = gettext("for %(age)s") % {"age": age(camera.health.since, camera.asked_at)}
         return format_html('<span class="cp-stack">{}<span class="cp-under">{}</span></span>', words, duration)
 
+    @display(description=_("last day"))
+    def last_day(self, camera: Camera) -> SafeString:
+        """A place for the picture, which the page asks for once for all of its rows."""
+        return format_html('<span class="cp-spark-place" data-camera="{}"></span>', camera.pk)
+
     @display(description=_("desired state"), ordering="desired_state")
     def desired(self, camera: Camera) -> str:
         return camera.get_desired_state_display()

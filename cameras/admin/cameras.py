@@ -22,6 +22,7 @@ from cameras.admin.camera_form import CameraForm
 from cameras.admin.camera_hardware import CameraHardware
 from cameras.admin.camera_history import CameraHistory
 from cameras.admin.camera_overview import ZONES, by_tab, overview_of
+from cameras.admin.dashboard import LivePages
 from cameras.admin.moments import now_of
 from cameras.admin.transfer import TransferPages
 from cameras.admin.zone_editor import AnswersZoneEditor
@@ -33,9 +34,10 @@ from controlplane.problems import FieldError
 
 
 @admin.register(Camera)
-class CameraAdmin(CameraColumns, CameraHistory, CameraHardware, BulkActions, TransferPages, AnswersZoneEditor):
+class CameraAdmin(CameraColumns, CameraHistory, CameraHardware, BulkActions, LivePages, TransferPages, AnswersZoneEditor):
     form = CameraForm
-    list_display = ("name", "status", "reason", "desired", "site", "last_contact", "address")
+    list_display = ("name", "status", "reason", "last_day", "desired", "site", "last_contact", "address")
+    list_after_template = "admin/cameras/list_scripts.html"
     list_filter = (
         StatusFilter,
         ("desired_state", ChoicesDropdownFilter),
