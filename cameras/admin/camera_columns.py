@@ -55,6 +55,10 @@ class JudgedChangeList(ChangeList):
 class CameraColumns:
     """The columns and read-only fields; `judge` must have seen the row."""
 
+    @display(description=_("camera"), ordering="name")
+    def named(self, camera: Camera) -> SafeString:
+        return format_html('<bdi>{}</bdi><span class="cp-under">{}</span>', camera.name, camera.address)
+
     @display(description=_("status"), label=STATUS_COLOURS)
     def status(self, camera: Any) -> tuple[str, str]:
         return camera.health.status.value, STATUS_LABELS[camera.health.status.value]
@@ -71,10 +75,6 @@ class CameraColumns:
     def last_day(self, camera: Camera) -> SafeString:
         """A place for the picture, which the page asks for once for all of its rows."""
         return format_html('<span class="cp-spark-place" data-camera="{}"></span>', camera.pk)
-
-    @display(description=_("desired state"), ordering="desired_state")
-    def desired(self, camera: Camera) -> str:
-        return camera.get_desired_state_display()
 
     @display(description=_("last contact"), ordering="vitals__last_contact")
     def last_contact(self, camera: Any) -> SafeString | str:

@@ -79,7 +79,7 @@ def _latest(vitals: CameraVitals | None, camera: Any, zone: tzinfo) -> SafeStrin
         return gettext("none")
     seen = gettext("occupancy %(occupancy)s, confidence %(confidence)s") % {
         "occupancy": vitals.latest_occupancy,
-        "confidence": vitals.latest_confidence,
+        "confidence": f"{vitals.latest_confidence:.2f}",
     }
     return format_html("{} · {}", seen, aged(vitals.latest_timestamp, camera.asked_at, zone=zone))
 
@@ -97,7 +97,7 @@ def _generations(camera: Camera, vitals: CameraVitals | None) -> str:
 def _counters(vitals: CameraVitals | None) -> str:
     if not vitals:
         return gettext("none")
-    return gettext("%(a)s accepted, %(d)s duplicates, %(c)s conflicts, %(r)s rejected") % {
+    return gettext("accepted %(a)s, duplicates %(d)s, conflicts %(c)s, rejected %(r)s") % {
         "a": f"{vitals.accepted_count:,}",
         "d": f"{vitals.duplicate_count:,}",
         "c": f"{vitals.conflict_count:,}",

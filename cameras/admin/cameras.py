@@ -36,7 +36,7 @@ from controlplane.problems import FieldError
 @admin.register(Camera)
 class CameraAdmin(CameraColumns, CameraHistory, CameraHardware, BulkActions, LivePages, TransferPages, AnswersZoneEditor):
     form = CameraForm
-    list_display = ("name", "status", "reason", "last_day", "desired", "site", "last_contact", "address")
+    list_display = ("named", "status", "reason", "last_day", "site", "last_contact")
     list_after_template = "admin/cameras/list_scripts.html"
     list_filter = (
         StatusFilter,

@@ -65,7 +65,9 @@ def table_of(diff: Mapping[str, Any], sites: Mapping[UUID, str]) -> SafeString |
         ((label_of(name), _cells(name, entry, sites)) for name, entry in diff.items()),
     )
     return format_html(
-        '<table class="cp-diff"><thead><tr><th scope="col">{}</th><th scope="col">{}</th><th scope="col">{}</th>'
+        '<table class="cp-diff"><colgroup><col class="cp-field-column"></colgroup>'
+        '<thead class="cp-quiet"><tr><th scope="col">{}</th>'
+        '<th scope="col">{}</th><th scope="col">{}</th>'
         "</tr></thead><tbody>{}</tbody></table>",
         gettext("Field"),
         gettext("Before"),
@@ -91,9 +93,10 @@ def _compared(before: Any, after: Any) -> SafeString | None:
     old, new = (json_text.pretty(value).split("\n") for value in (before, after))
     if len(old) + len(new) > COMPARED_LINES:
         return None
-    lines = list(difflib.unified_diff(old, new, n=2, lineterm=""))[2:]
+    # Two lines of names of files, then the place of the first difference.
+    lines = list(difflib.unified_diff(old, new, n=2, lineterm=""))[3:]
     marks = {"+": "cp-added", "-": "cp-removed", "@": "cp-place"}
-    shown = ((marks.get(line[:1], ""), "⋯" if line.startswith("@") else line) for line in lines)
+    shown = ((marks.get(line[:1], ""), "⋯" if line.startswith("@@") else line) for line in lines)
     return format_html(
         '<pre class="cp-json" tabindex="0">{}</pre>', format_html_join("\n", '<span class="{}">{}</span>', shown)
     )

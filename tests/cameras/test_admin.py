@@ -583,7 +583,7 @@ LISTS = [
     (TOKENS, 8),
     ("/admin/cameras/change/", 5),
     ("/admin/access/auditentry/", 5),
-    ("/admin/", 7),
+    ("/admin/", 9),
 ]
 
 

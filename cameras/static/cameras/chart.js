@@ -21,8 +21,12 @@ class Chart {
     this.plotBox = section.querySelector(".cp-plot");
     this.status = section.querySelector(".cp-chart-said");
     this.twin = section.querySelector(".cp-twin");
-    const language = document.documentElement.lang;
-    this.time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", timeZone: this.zone });
+    // Plain "en" would be that of the United States, and hours of twelve.
+    const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+    const format = (options) => new Intl.DateTimeFormat(language, { ...options, timeZone: this.zone });
+    this.time = format({ dateStyle: "medium", timeStyle: "short" });
+    this.day = format({ day: "numeric", month: "short" });
+    this.clock = format({ hour: "2-digit", minute: "2-digit" });
     this.number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
     this.series = { intervals: 0, points: [] };
     this.listen();
@@ -114,6 +118,13 @@ class Chart {
     return { intervals: ordered.length, points: ordered.map((at) => ({ at, point: known.get(at) ?? null })) };
   }
 
+  /* Hours, with the day under the first one of each. */
+  ticks(splits, step) {
+    const days = splits.map((at) => this.day.format(at * 1000));
+    if (step >= 86400) return days;
+    return splits.map((at, i) => this.clock.format(at * 1000) + (days[i] === days[i - 1] ? "" : `\n${days[i]}`));
+  }
+
   draw() {
     this.plot?.destroy();
     const { points } = this.series;
@@ -140,9 +151,9 @@ class Chart {
         height: HEIGHT,
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), this.zone),
         scales: { x: { range: () => [this.from, this.to] }, y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] } },
-        axes: [axis, { ...axis, size: 44 }],
+        axes: [{ ...axis, values: (_plot, splits, _axis, _space, step) => this.ticks(splits, step) }, { ...axis, size: 44 }],
         series: [
-          { value: (_plot, at) => (at == null ? "–" : this.time.format(at * 1000)) },
+          { label: this.said.at, value: (_plot, at) => (at == null ? "–" : this.time.format(at * 1000)) },
           { ...edge, label: this.said.most },
           { ...edge, label: this.said.least },
           { label: this.said.mean, stroke: line, width: 1.5, value, points: { show: true, filter: alone, size: 4, fill: line } },

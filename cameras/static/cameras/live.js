@@ -9,7 +9,7 @@ const RATE_OVER_SECONDS = 60;
 
 const page = document.querySelector("[data-live]");
 const said = document.querySelector("[data-live-said]");
-const measured = [];
+const measured = JSON.parse(sessionStorage.getItem("cp-rate") ?? "[]");
 let etag = null;
 let picturesAt = Date.now();
 
@@ -25,6 +25,7 @@ function showRate() {
   const now = { at: Number(tile.dataset.atSeconds), accepted: Number(tile.dataset.accepted) };
   if (measured.at(-1)?.at !== now.at) measured.push(now);
   while (measured[0].at < now.at - RATE_OVER_SECONDS) measured.shift();
+  sessionStorage.setItem("cp-rate", JSON.stringify(measured)); // for when the person comes back to this page
   const seconds = now.at - measured[0].at;
   if (!seconds) return;
   const rate = Math.max(0, (now.accepted - measured[0].accepted) / seconds);
