@@ -5,7 +5,7 @@ Owns the registries only. Must not import an app.
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 from uuid import UUID
 
 # Occupancy of each whole hour of the last day, oldest first; None where it is unknown.
@@ -32,7 +32,7 @@ class LogLine(NamedTuple):
 
 DayOfCameras = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
 DayOfSites = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
-Notices = Callable[[datetime, Any], Iterable[Notice]]
+Notices = Callable[[datetime], Iterable[Notice]]
 LogOfCamera = Callable[[UUID, datetime], Iterable[LogLine]]
 
 _day_of_cameras: list[DayOfCameras] = []
@@ -63,8 +63,8 @@ def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, L
     return {site_id: day for read in _day_of_sites for site_id, day in read(site_ids, now).items()}
 
 
-def notices(now: datetime, fleet: Any) -> list[Notice]:
-    return [notice for tell in _notices for notice in tell(now, fleet)]
+def notices(now: datetime) -> list[Notice]:
+    return [notice for tell in _notices for notice in tell(now)]
 
 
 def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:

@@ -23,9 +23,9 @@ from cameras.admin.moments import age, exact, now_of, pulse_of
 from cameras.admin.sparkline import sparkline
 from cameras.intent import parse_uuid
 from cameras.models import Camera, Site
-from cameras.observations import HOURS, last_day_of_cameras, last_day_of_sites, notices
+from cameras.observations import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
-from cameras.status import IN_TROUBLE, Status
+from cameras.status import IN_TROUBLE, Pulse, Status
 
 ATTENTION_AT_MOST = 12
 SITES_AT_MOST = 40
@@ -120,13 +120,26 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
         "occupancy": sum(group.occupancy or 0 for group in groups),
         "known": sum(group.known for group in groups),
         "accepted": accepted,
-        "notices": notices(now_of(request), counts),
+        "notices": [*_condition(pulse_of(request)), *notices(now_of(request))],
         "sites": _sites(groups),
         "sites_count": len({group.site_id for group in groups}),
         "attention": [_line(camera) for camera in worst],
         "attention_count": sum(counts.get(status, 0) for status in IN_TROUBLE),
         "first_steps": [] if accepted else _first_steps(counts),
     }
+
+
+def _condition(pulse: Pulse) -> Iterable[Notice]:
+    """What the service could not hear, and so holds against no camera."""
+    if pulse.deaf_since:
+        text = gettext("Nothing is being stored since %(at)s: is ingest away? Silence is held against no camera.")
+        yield Notice("danger", text % {"at": exact(pulse.deaf_since)})
+    if pulse.hushed_at and not pulse.hush_over_at:
+        text = gettext(
+            "More than half of the running cameras fell silent at once at %(at)s: look at the network or the "
+            "workers first. No camera is called offline for it."
+        )
+        yield Notice("danger", text % {"at": exact(pulse.hushed_at)})
 
 
 def _tile(status: str, count: int) -> dict[str, Any]:
