@@ -6,7 +6,7 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import DropdownFilter
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
 from cameras.admin.moments import now_of, pulse_of
 from cameras.querysets import CameraQuerySet
@@ -34,6 +34,15 @@ class StatusFilter(DropdownFilter):
         if self.value() not in STATUSES:
             return queryset
         return queryset.with_status(now_of(request), pulse_of(request)).filter(derived_status=self.value())
+
+
+class SiteFilter(AutocompleteSelectFilter):
+    """By site, or by `site__isnull` those without one, which unfold's own filter swallows."""
+
+    def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
+        if self.lookup_val_isnull:
+            return queryset.filter(site=None)
+        return super().queryset(request, queryset)
 
 
 class SilenceFilter(DropdownFilter):

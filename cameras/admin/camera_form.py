@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from django import forms
 from django.contrib import admin
 from django.utils.crypto import salted_hmac
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -88,15 +89,17 @@ class CameraForm(IntentForm):
                 "clone_of": str(self.source.pk),
             }
             url.required = False
-            url.help_text = gettext("Leave it empty to reach it as “%(name)s”: %(url)s.") % {
-                "name": self.source.name,
-                "url": self.source.redacted_connection,
-            }
+            url.help_text = format_html(
+                gettext("Leave it empty to reach it as “{}”: {}."),
+                format_html("<bdi>{}</bdi>", self.source.name),
+                self.source.redacted_connection,
+            )
         elif not self.is_new:
             url.required = False
-            url.help_text = gettext(
-                "Leave it empty to keep %(url)s. A new one is kept encrypted and not shown."
-            ) % {"url": self.instance.redacted_connection}
+            url.help_text = format_html(
+                gettext("Leave it empty to keep {}. A new one is kept encrypted and not shown."),
+                self.instance.redacted_connection,
+            )
 
     def texts(self) -> dict[str, str]:
         camera = self.source or self.instance

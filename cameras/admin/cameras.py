@@ -11,13 +11,13 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.views import ChangeList
 
 from cameras import actions, credentials
 from cameras.admin.bulk import BulkActions
 from cameras.admin.camera_columns import CameraColumns, JudgedChangeList
-from cameras.admin.camera_filters import SilenceFilter, StatusFilter
+from cameras.admin.camera_filters import SilenceFilter, SiteFilter, StatusFilter
 from cameras.admin.camera_form import CameraForm
 from cameras.admin.camera_hardware import CameraHardware
 from cameras.admin.camera_history import CameraHistory
@@ -41,7 +41,7 @@ class CameraAdmin(CameraColumns, CameraHistory, CameraHardware, BulkActions, Liv
     list_filter = (
         StatusFilter,
         ("desired_state", ChoicesDropdownFilter),
-        ("site", AutocompleteSelectFilter),
+        ("site", SiteFilter),
         SilenceFilter,
     )
     list_filter_submit = True

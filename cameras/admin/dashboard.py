@@ -37,7 +37,8 @@ def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str
     """unfold's DASHBOARD_CALLBACK."""
     if not request.user.has_perm("cameras.view_camera"):
         return context
-    return {**context, **_fleet(request)}
+    now = now_of(request)
+    return {**context, **_fleet(request), "at": exact(now), "at_seconds": now.timestamp()}
 
 
 class LivePages(CameraPages):
@@ -57,9 +58,11 @@ class LivePages(CameraPages):
             raise PermissionDenied
         body = render_to_string("admin/cameras/fleet.html", _fleet(request), request).encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        # When that was stands beside it: in the body it would make every answer another one.
+        headers = {"ETag": etag, "Cache-Control": "no-store", **_moment(request)}
         if etag in parse_etags(request.headers.get("If-None-Match", "")):
-            return HttpResponseNotModified(headers={"ETag": etag})
-        return HttpResponse(body, headers={"ETag": etag, "Cache-Control": "no-store"})
+            return HttpResponseNotModified(headers=headers)
+        return HttpResponse(body, headers=headers)
 
     def last_day_view(self, request: HttpRequest) -> HttpResponse:
         """The last day of the cameras and sites that a page shows, in one request."""
@@ -70,6 +73,11 @@ class LivePages(CameraPages):
             *_last_days("site", request, last_day_of_sites),
         ]
         return HttpResponse(render_to_string("admin/cameras/last_day.html", {"days": days}, request))
+
+
+def _moment(request: HttpRequest) -> dict[str, str]:
+    now = now_of(request)
+    return {"X-As-Of": exact(now), "X-As-Of-Seconds": str(now.timestamp())}
 
 
 def _last_days(kind: str, request: HttpRequest, read: Any) -> Iterable[tuple[UUID, Any]]:
@@ -113,8 +121,6 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
     accepted = sum(group.accepted or 0 for group in groups)
     return {
         "fleet_url": reverse("admin:cameras_camera_fleet"),
-        "at": exact(now_of(request)),
-        "at_seconds": now_of(request).timestamp(),
         "cameras_count": sum(counts.values()),
         "statuses": [_tile(status, counts.get(status, 0)) for status in STATUS_LABELS],
         "occupancy": sum(group.occupancy or 0 for group in groups),
@@ -125,7 +131,7 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
         "sites_count": len({group.site_id for group in groups}),
         "attention": [_line(camera) for camera in worst],
         "attention_count": sum(counts.get(status, 0) for status in IN_TROUBLE),
-        "first_steps": [] if accepted else _first_steps(counts),
+        "first_steps": [] if accepted else _first_steps(request, counts),
     }
 
 
@@ -207,32 +213,36 @@ def _bar(groups: list[_Group], total: int) -> list[dict[str, Any]]:
     return parts
 
 
-def _first_steps(counts: dict[str, int]) -> list[dict[str, Any]]:
-    """What to do until the first sample is there."""
+def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """What to do until the first sample is there; a link only for who may."""
     running = sum(count for status, count in counts.items() if status not in (Status.STOPPED, Status.STOPPING))
+    steps = [
+        (
+            Site.objects.exists(),
+            gettext("Make a site; it says in which time zone its days begin."),
+            "cameras_site_add",
+            "cameras.add_site",
+        ),
+        (
+            bool(counts),
+            gettext("Register a camera; it stays stopped until somebody starts it."),
+            "cameras_camera_add",
+            "cameras.add_camera",
+        ),
+        (
+            False,
+            gettext("Make a token for the workers, and give it to the one of this camera."),
+            "access_apitoken_add",
+            "access.add_apitoken",
+        ),
+        (
+            bool(running),
+            gettext("Start the camera from its page, or many from the list."),
+            "cameras_camera_changelist",
+            "cameras.operate_camera",
+        ),
+    ]
     return [
-        {
-            "done": Site.objects.exists(),
-            "text": gettext("Make a site; it says in which time zone its days begin."),
-            "url": reverse("admin:cameras_site_add"),
-            "permission": "cameras.add_site",
-        },
-        {
-            "done": bool(counts),
-            "text": gettext("Register a camera; it stays stopped until somebody starts it."),
-            "url": reverse("admin:cameras_camera_add"),
-            "permission": "cameras.add_camera",
-        },
-        {
-            "done": False,
-            "text": gettext("Make a token for the workers, and give it to the one of this camera."),
-            "url": reverse("admin:access_apitoken_add"),
-            "permission": "access.add_apitoken",
-        },
-        {
-            "done": bool(running),
-            "text": gettext("Start the camera from its page, or many from the list."),
-            "url": reverse("admin:cameras_camera_changelist"),
-            "permission": "cameras.operate_camera",
-        },
+        {"done": done, "text": text, "url": reverse(f"admin:{page}") if request.user.has_perm(needed) else ""}
+        for done, text, page, needed in steps
     ]

@@ -14,15 +14,14 @@ let etag = null;
 let picturesAt = Date.now();
 
 const tell = (state) => {
-  const at = page.querySelector("[data-at]").dataset.at;
-  said.textContent = said.dataset[`${state}Text`].replace("{at}", at);
+  said.textContent = said.dataset[`${state}Text`].replace("{at}", page.dataset.at);
 };
 
 /* Samples a second, from what had been accepted at two moments up to a minute apart. */
 function showRate() {
   const tile = page.querySelector("[data-rate]");
   if (!tile) return;
-  const now = { at: Number(tile.dataset.atSeconds), accepted: Number(tile.dataset.accepted) };
+  const now = { at: Number(page.dataset.atSeconds), accepted: Number(tile.dataset.accepted) };
   if (measured.at(-1)?.at !== now.at) measured.push(now);
   while (measured[0].at < now.at - RATE_OVER_SECONDS) measured.shift();
   sessionStorage.setItem("cp-rate", JSON.stringify(measured)); // for when the person comes back to this page
@@ -57,7 +56,6 @@ function replace(html) {
     keepPictures(present, received);
     present.replaceWith(received);
   } else {
-    present.dataset.at = received.dataset.at;
     for (const panel of received.querySelectorAll("[data-panel]")) {
       const old = present.querySelector(`[data-panel="${panel.dataset.panel}"]`);
       if (asSent(old) === asSent(panel)) continue;
@@ -68,7 +66,6 @@ function replace(html) {
   if (focused && !document.activeElement?.closest("[data-panel]")) {
     page.querySelector(`[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   }
-  showRate();
   document.dispatchEvent(new Event("cp:replaced"));
 }
 
@@ -81,6 +78,9 @@ async function refresh() {
       etag = answer.headers.get("ETag");
       replace(await answer.text());
     }
+    page.dataset.at = answer.headers.get("X-As-Of");
+    page.dataset.atSeconds = answer.headers.get("X-As-Of-Seconds");
+    showRate();
     tell("live");
   } catch {
     tell("away");
