@@ -34,7 +34,9 @@ from controlplane.problems import FieldError
 
 
 @admin.register(Camera)
-class CameraAdmin(CameraColumns, CameraHistory, CameraHardware, BulkActions, LivePages, TransferPages, AnswersZoneEditor):
+class CameraAdmin(
+    TransferPages, AnswersZoneEditor, CameraColumns, CameraHistory, CameraHardware, BulkActions, LivePages
+):
     form = CameraForm
     list_display = ("named", "status", "reason", "last_day", "site", "last_contact")
     list_after_template = "admin/cameras/list_scripts.html"

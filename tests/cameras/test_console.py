@@ -371,7 +371,8 @@ class Elements(HTMLParser):
 
     def dangers(self) -> Iterator[str]:
         for tag, attributes in self.found:
-            if (tag == "script" and not attributes.get("src")) or tag in ("iframe", "object", "base"):
+            inert = attributes.get("src") or attributes.get("type") == "application/json"
+            if (tag == "script" and not inert) or tag in ("iframe", "object", "base"):
                 yield tag
             for name, value in attributes.items():
                 leads = name in ("href", "src", "action", "formaction")
