@@ -23,11 +23,11 @@ class Notice(NamedTuple):
 
 
 class LogLine(NamedTuple):
-    """One thing that was observed of a camera at a moment."""
+    """A status that a camera came to have, when, and why in words."""
 
     at: datetime
-    text: str
-    colour: str
+    status: str
+    reason: str
 
 
 DayOfCameras = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
@@ -68,6 +68,6 @@ def notices(now: datetime) -> list[Notice]:
 
 
 def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:
-    """What was observed of a camera, newest first."""
+    """What became of a camera's status, newest first."""
     lines = [line for read in _logs for line in read(camera_id, now)]
     return sorted(lines, key=lambda line: line.at, reverse=True)

@@ -12,8 +12,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.camera_columns import STATUS_COLOURS, STATUS_LABELS, reason_in_words
-from cameras.admin.moments import age, aged, zone_of
+from cameras.admin.moments import age, aged, ago, exact, zone_of
 from cameras.models import Camera, CameraVitals, DesiredState
+from cameras.observations import LogLine, log_of_camera
 from cameras.status import OFFLINE_AFTER_INTERVALS, STALE_AFTER_INTERVALS
 
 ZONES = _("Zones")
@@ -53,6 +54,17 @@ def overview_of(camera: Any) -> dict[str, Any]:
         "series_url": f"/telemetry/{camera.pk}",
         "observed": _observed(camera, vitals, zone),
         "chart_zones": _zones_of(camera),
+        "log": [_line(line, camera, zone) for line in log_of_camera(camera.pk, camera.asked_at)],
+    }
+
+
+def _line(line: LogLine, camera: Any, zone: tzinfo) -> dict[str, str]:
+    return {
+        "label": STATUS_LABELS[line.status],
+        "colour": STATUS_COLOURS[line.status],
+        "reason": line.reason,
+        "ago": ago(line.at, camera.asked_at),
+        "at": exact(line.at, zone),
     }
 
 

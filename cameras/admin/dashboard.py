@@ -16,6 +16,7 @@ from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.http import parse_etags
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.camera_columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
 from cameras.admin.camera_pages import CameraPages
@@ -25,8 +26,18 @@ from cameras.intent import parse_uuid
 from cameras.models import Camera, Site
 from cameras.observations import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
-from cameras.status import IN_TROUBLE, Pulse, Status
+from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
 
+CONDITIONS = {
+    FleetCondition.MASS_SILENCE: _(
+        "Most of the fleet fell silent at once. Look for a cause that they share: network, power, the "
+        "workers. No camera is called offline for it until it is over."
+    ),
+    FleetCondition.DEAF: _(
+        "No ingest process runs, so nothing is heard from any worker. Start it; the cameras are judged as they "
+        "were heard last."
+    ),
+}
 ATTENTION_AT_MOST = 12
 SITES_AT_MOST = 40
 # As many as a page of the list shows.
@@ -126,7 +137,7 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
         "occupancy": sum(group.occupancy or 0 for group in groups),
         "known": sum(group.known for group in groups),
         "accepted": accepted,
-        "notices": [*_condition(pulse_of(request)), *notices(now_of(request))],
+        "notices": [*_condition(request), *notices(now_of(request))],
         "sites": _sites(groups),
         "sites_count": len({group.site_id for group in groups}),
         "attention": [_line(camera) for camera in worst],
@@ -135,17 +146,11 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
     }
 
 
-def _condition(pulse: Pulse) -> Iterable[Notice]:
-    """What the service could not hear, and so holds against no camera."""
-    if pulse.deaf_since:
-        text = gettext("Nothing is being stored since %(at)s: is ingest away? Silence is held against no camera.")
-        yield Notice("danger", text % {"at": exact(pulse.deaf_since)})
-    if pulse.hushed_at and not pulse.hush_over_at:
-        text = gettext(
-            "More than half of the running cameras fell silent at once at %(at)s: look at the network or the "
-            "workers first. No camera is called offline for it."
-        )
-        yield Notice("danger", text % {"at": exact(pulse.hushed_at)})
+def _condition(request: HttpRequest) -> Iterable[Notice]:
+    condition, began_at = fleet_condition(pulse_of(request))
+    if began_at:
+        words = gettext("For %(age)s.") % {"age": age(began_at, now_of(request))}
+        yield Notice("danger", f"{CONDITIONS[condition]} {words}")
 
 
 def _tile(status: str, count: int) -> dict[str, Any]:
