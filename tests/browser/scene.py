@@ -16,7 +16,7 @@ from cameras import actions, demo
 from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change
 from controlplane.access.principals import WORKER, Author, Principal
-from telemetry import wire
+from telemetry.batch import MAX_BATCH_ITEMS, read_batch
 from telemetry.ingest import Submission, accept
 from telemetry.simulated_worker import Worker
 
@@ -82,6 +82,6 @@ def _write_history(now: datetime) -> None:
                 lines += [{"camera_id": str(seen.camera_id), **seen.sample} for seen in worker.observe(at)]
             at += HISTORY_EVERY
     principal = Principal("token:demo-worker", WORKER)
-    for first in range(0, len(lines), wire.MAX_BATCH_ITEMS):
-        body = json.dumps(lines[first : first + wire.MAX_BATCH_ITEMS]).encode()
-        accept([Submission(principal, wire.read_batch(body, ndjson=False).events)], now)
+    for first in range(0, len(lines), MAX_BATCH_ITEMS):
+        body = json.dumps(lines[first : first + MAX_BATCH_ITEMS]).encode()
+        accept([Submission(principal, read_batch(body, ndjson=False).events)], now)

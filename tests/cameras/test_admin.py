@@ -611,7 +611,7 @@ def test_a_page_takes_few_queries(administrator: Client, django_assert_num_queri
     token, _ = tokens.create_token(name="w", role="worker", by=AUTHOR, now=datetime.now(UTC), camera_id=camera.pk)
 
     for path, queries in [
-        (page_of(camera), 7),
+        (page_of(camera), 8),
         (f"{CAMERAS}add/", 4),
         (f"{SITES}{camera.site_id}/change/", 5),
         (f"{TOKENS}{token.pk}/change/", 6),
