@@ -96,7 +96,7 @@ class CameraHistory(CameraPages):
             entry=entry_of(change, sites, camera, request),
             steps=[_told(step, sites) for step in steps],
             can_go_back=any(step.fate in (Fate.RESTORED, Fate.CHANGED_SINCE) for step in steps),
-            later=_later(change) if any(step.fate == Fate.CHANGED_SINCE for step in steps) else [],
+            later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, steps)],
             zone=zone_of(camera).key,
         )
 
@@ -143,7 +143,10 @@ def _told(step: Step, sites: dict[UUID, str]) -> dict[str, Any]:
     }
 
 
-def _later(change: Change) -> list[Change]:
-    """The changes of the same fields since, newest first: they are why nothing is taken back unasked."""
+def _later(change: Change, steps: list[Step]) -> list[Change]:
+    """The changes since of what is not as this one left it, newest first: why nothing is taken back unasked."""
+    names = {step.name for step in steps if step.fate == Fate.CHANGED_SINCE}
+    if not names:
+        return []
     since = Change.objects.filter(camera_id=change.camera_id, revision__gt=change.revision).order_by("-revision")
-    return [later for later in since[:200] if later.diff.keys() & change.diff.keys()][:5]
+    return [later for later in since[:200] if later.diff.keys() & names][:5]
