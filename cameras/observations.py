@@ -17,7 +17,7 @@ class Notice(NamedTuple):
     """What the first page tells of the service as a whole, in words of the reader's language."""
 
     level: str
-    """`info`, `warning` or `danger`."""
+    """`danger` and `warning` stand on top, `info` below everything."""
     text: str
     url: str = ""
 

@@ -1,38 +1,42 @@
 """What the admin of cameras shows of telemetry: it registers itself with `cameras.observations`."""
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db.models import Avg
-from django.db.models.functions import TruncHour
+from django.utils.translation import gettext
 
 from cameras.models import Camera
-from cameras.observations import HOURS, LastDay, add_last_day
-from telemetry.models import Sample
+from cameras.observations import HOURS, LastDay, Notice, add_last_day, add_notices
+from telemetry.capacity import Forecast, forecast
+from telemetry.models import HourRollup
+from telemetry.spans import HOUR, floor_to
+
+# Measuring tables takes a while, and they grow slowly.
+FORECAST_EVERY = timedelta(minutes=10)
+SOON_FULL_DAYS = 30
+
+_forecasts: list[tuple[datetime, Forecast]] = []
 
 
 def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
-    """The mean of each of the last 24 hours, the present one included; None where nothing was reported."""
-    first = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    """The mean, weighted by time, of each of the last 24 hours, the present one included; None where unknown."""
+    first = floor_to(now, HOUR) - (HOURS - 1) * HOUR
     rows = (
-        Sample.objects.filter(camera_id__in=list(camera_ids))
+        HourRollup.objects.filter(camera_id__in=list(camera_ids), known__gt=0)
         .of_zone("")
         .between(first, now)
-        .annotate(hour=TruncHour("timestamp"))
-        .values_list("camera_id", "hour")
-        .annotate(Avg("occupancy"))
-        .order_by()
+        .values_list("camera_id", "start_at", "integral", "known")
     )
     days: dict[UUID, list[float | None]] = defaultdict(lambda: [None] * HOURS)
-    for camera_id, hour, mean in rows:
-        days[camera_id][int((hour - first) / timedelta(hours=1))] = mean
+    for camera_id, start_at, integral, known in rows:
+        days[camera_id][(start_at - first) // HOUR] = integral / known
     return dict(days)
 
 
 def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
-    """The sum over the cameras of each site that reported in the hour."""
+    """The sum over the cameras of each site of which the hour is known."""
     sites = dict(Camera.objects.filter(site_id__in=list(site_ids)).values_list("pk", "site_id"))
     totals: dict[UUID, list[float | None]] = defaultdict(lambda: [None] * HOURS)
     for camera_id, day in last_day_of_cameras(sites.keys(), now).items():
@@ -43,4 +47,14 @@ def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, L
     return dict(totals)
 
 
+def room_for_telemetry(now: datetime) -> Iterable[Notice]:
+    """How full the disk is and will be, measured every ten minutes in each process."""
+    if not _forecasts or now - _forecasts[-1][0] > FORECAST_EVERY:
+        _forecasts[:] = [(now, forecast(now))]
+    room = _forecasts[-1][1]
+    soon = room.full_in_days is not None and room.full_in_days < SOON_FULL_DAYS
+    yield Notice("warning" if soon else "info", gettext("Telemetry: %(forecast)s.") % {"forecast": room})
+
+
 add_last_day(of_cameras=last_day_of_cameras, of_sites=last_day_of_sites)
+add_notices(room_for_telemetry)

@@ -130,6 +130,7 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
     for camera in worst:
         judge(camera, request)
     accepted = sum(group.accepted or 0 for group in groups)
+    told = [*_condition(request), *notices(now_of(request))]
     return {
         "fleet_url": reverse("admin:cameras_camera_fleet"),
         "cameras_count": sum(counts.values()),
@@ -137,7 +138,8 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
         "occupancy": sum(group.occupancy or 0 for group in groups),
         "known": sum(group.known for group in groups),
         "accepted": accepted,
-        "notices": [*_condition(request), *notices(now_of(request))],
+        "notices": [notice for notice in told if notice.level != "info"],
+        "remarks": [notice for notice in told if notice.level == "info"],
         "sites": _sites(groups),
         "sites_count": len({group.site_id for group in groups}),
         "attention": [_line(camera) for camera in worst],

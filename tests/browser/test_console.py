@@ -10,9 +10,10 @@ from cameras import actions, credentials
 from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change
 from controlplane.access.models import AuditEntry
-from telemetry.models import Sample
+from telemetry.rollups import compute_rollups
 from tests.browser.conftest import axe_violations
 from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
+from tests.telemetry import history
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -24,20 +25,12 @@ def change(camera: Camera, **values: Any) -> Change:
 
 
 def report(camera: Camera, hours: float, *, but_not: tuple[float, float] = (0, 0)) -> None:
-    """A sample a minute over the last hours, with a gap between two ages in hours."""
-    now = datetime.now(UTC).replace(second=0, microsecond=0)
-    ages = (timedelta(minutes=n) for n in range(1, int(hours * 60)))
-    Sample.objects.bulk_create(
-        Sample(
-            camera_id=camera.pk, timestamp=now - age, zone="", occupancy=age.seconds // 60 % 30, confidence=0.9,
-            received_at=now - age,
-        )
-        for age in ages
-        if not but_not[0] <= age / timedelta(hours=1) < but_not[1]
-    )  # fmt: skip
-    CameraVitals.objects.filter(pk=camera.pk).update(
-        last_contact=now, latest_timestamp=now, latest_occupancy=7, latest_confidence=0.9, accepted_count=60
-    )
+    """A sample a minute over the last hours, with a gap between two ages in hours; then maintenance."""
+    now = datetime.now(UTC)
+    ages = [timedelta(minutes=n) for n in range(1, int(hours * 60))]
+    kept = [age for age in ages if not but_not[0] <= age / timedelta(hours=1) < but_not[1]]
+    history.report(camera.pk, [("", now - age, age.seconds // 60 % 30) for age in kept], now)
+    compute_rollups(now + timedelta(hours=1))
 
 
 def test_a_person_stops_fifty_cameras_at_once(administrator: Page) -> None:

@@ -11,6 +11,7 @@ const HEIGHT = 260;
 
 const bucketFor = (span) => BUCKETS.find(([, seconds]) => span / seconds <= MOST_POINTS) ?? BUCKETS.at(-1);
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+const meanOf = (point) => point.weighted_avg ?? point.avg;
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 class Chart {
@@ -133,7 +134,7 @@ class Chart {
       points.map(({ at }) => at),
       column((point) => point.max),
       column((point) => point.min),
-      column((point) => point.weighted_avg ?? point.avg),
+      column(meanOf),
     ];
     const dark = document.documentElement.classList.contains("dark");
     const ink = dark ? "#9ca3af" : "#4b5563";
@@ -175,14 +176,17 @@ class Chart {
 
   tell() {
     const known = this.series.points.filter(({ point }) => point).map(({ point }) => point);
+    // A mean counts for as long as it is known; a bucket in which a value was only held has no sample of its own.
+    const weight = (point) => point.known_seconds || point.count;
     const sum = (read) => known.reduce((total, point) => total + read(point), 0);
-    const mean = sum((point) => (point.weighted_avg ?? point.avg) * point.count) / sum((point) => point.count);
+    const mean = sum((point) => (meanOf(point) ?? 0) * weight(point)) / sum(weight);
+    const every = (name) => known.map((point) => point[name]).filter((number) => number != null);
     const said = fill(known.length ? this.said.summary : this.said.nothing, {
       from: this.time.format(this.from * 1000),
       to: this.time.format(this.to * 1000),
       mean: this.number.format(mean),
-      least: this.number.format(Math.min(...known.map((point) => point.min))),
-      most: this.number.format(Math.max(...known.map((point) => point.max))),
+      least: this.number.format(Math.min(...every("min"))),
+      most: this.number.format(Math.max(...every("max"))),
       gaps: this.series.intervals - known.length,
       intervals: this.series.intervals,
     });
@@ -195,7 +199,7 @@ class Chart {
     const rows = this.series.points.map(({ at, point }) => {
       const row = document.createElement("tr");
       const cells = point
-        ? [point.weighted_avg ?? point.avg, point.min, point.max, point.count].map((number) => this.number.format(number))
+        ? [meanOf(point), point.min, point.max, point.count].map((number) => (number == null ? "–" : this.number.format(number)))
         : [this.said.gap, "–", "–", "–"];
       row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: this.time.format(at * 1000) }));
       row.append(...cells.map((textContent) => Object.assign(document.createElement("td"), { textContent })));
