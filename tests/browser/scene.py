@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 
 from cameras import actions, demo
 from cameras.intent import clean_camera
-from cameras.models import Camera, CameraVitals, Change
+from cameras.models import Camera, CameraVitals, Change, FleetVitals
 from controlplane.access.principals import WORKER, Author, Principal
 from telemetry.batch import MAX_BATCH_ITEMS, read_batch
 from telemetry.ingest import Submission, accept
@@ -68,6 +68,11 @@ def make_scene(file: str) -> None:
         "revision": Change.objects.filter(camera_id=hall.pk, kind="updated").earliest("revision").pk,
     }
     Path(file).write_text(json.dumps(scene))
+
+
+def forget_the_start() -> None:
+    """As if the service had been there all the time: silence before it started counts too."""
+    FleetVitals.objects.update(paused_at=None, resumed_at=None)
 
 
 def _write_history(now: datetime) -> None:

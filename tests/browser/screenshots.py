@@ -48,7 +48,7 @@ def main() -> None:
         os.environ |= {"DEBUG": "1", "DATABASE_URL": database, "LOG_LEVEL": "ERROR"}
         run("migrate", "--verbosity", "0")
         file = Path(folder) / "scene.json"
-        run("shell", "-v", "0", "-c", f"from tests.browser.scene import make_scene; make_scene({str(file)!r})")
+        in_scene(f"make_scene({str(file)!r})")
         scene = json.loads(file.read_text())
         os.environ["CONTROLPLANE_TOKEN"] = scene["worker"]
         server = start(
@@ -60,6 +60,7 @@ def main() -> None:
             run("maintain", "--once")
             started.append(start("manage.py", "simulate_workers", "--url", URL, "--cameras", *scene["reporting"]))
             time.sleep(SETTLED_SECONDS)
+            in_scene("forget_the_start()")
             take(scene, every_page(scene) if options.all else for_the_docs(scene), options.into)
         finally:
             for process in reversed(started):
@@ -69,6 +70,10 @@ def main() -> None:
 
 def run(*arguments: str) -> None:
     subprocess.run([sys.executable, "manage.py", *arguments], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+
+
+def in_scene(call: str) -> None:
+    run("shell", "-v", "0", "-c", f"from tests.browser import scene; scene.{call}")
 
 
 def start(*arguments: str) -> subprocess.Popen[bytes]:
