@@ -5,6 +5,8 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.db.models import F, FloatField, OuterRef, Subquery, Sum
+from django.db.models.functions import Cast
 from django.utils.translation import gettext
 
 from cameras.models import Camera
@@ -27,24 +29,33 @@ def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUI
         HourRollup.objects.filter(camera_id__in=list(camera_ids), known__gt=0)
         .of_zone("")
         .between(first, now)
-        .values_list("camera_id", "start_at", "integral", "known")
+        .values_list("camera_id", "start_at", Cast("integral", FloatField()) / F("known"))
     )
-    days: dict[UUID, list[float | None]] = defaultdict(lambda: [None] * HOURS)
-    for camera_id, start_at, integral, known in rows:
-        days[camera_id][(start_at - first) // HOUR] = integral / known
-    return dict(days)
+    return _days(first, rows)
 
 
 def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
     """The sum over the cameras of each site of which the hour is known."""
-    sites = dict(Camera.objects.filter(site_id__in=list(site_ids)).values_list("pk", "site_id"))
-    totals: dict[UUID, list[float | None]] = defaultdict(lambda: [None] * HOURS)
-    for camera_id, day in last_day_of_cameras(sites.keys(), now).items():
-        total = totals[sites[camera_id]]
-        for hour, mean in enumerate(day):
-            if mean is not None:
-                total[hour] = (total[hour] or 0) + mean
-    return dict(totals)
+    first = floor_to(now, HOUR) - (HOURS - 1) * HOUR
+    cameras = Camera.objects.filter(site_id__in=list(site_ids))
+    mean = Cast("integral", FloatField()) / F("known")
+    rows = (
+        HourRollup.objects.filter(camera_id__in=cameras.values("pk"), known__gt=0)
+        .of_zone("")
+        .between(first, now)
+        .annotate(site=Subquery(cameras.filter(pk=OuterRef("camera_id")).values("site_id")))
+        .values_list("site", "start_at")
+        .annotate(total=Sum(mean))
+        .order_by()
+    )
+    return _days(first, rows)
+
+
+def _days(first: datetime, rows: Iterable[tuple[UUID, datetime, float]]) -> dict[UUID, LastDay]:
+    days: dict[UUID, list[float | None]] = defaultdict(lambda: [None] * HOURS)
+    for row_id, start_at, value in rows:
+        days[row_id][(start_at - first) // HOUR] = value
+    return dict(days)
 
 
 def room_for_telemetry(now: datetime) -> Iterable[Notice]:
