@@ -10,8 +10,8 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
-from cameras import credentials
-from cameras.changes import Recorder, diff_of, record_changes
+from cameras import credentials, rtsp
+from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Purge, Site
 from cameras.querysets import CameraQuerySet
@@ -41,18 +41,36 @@ class SiteInUse(Exception):
 
 
 def register_camera(
-    *, values: Mapping[str, Any], by: Author, now: datetime, camera_id: UUID | None = None
+    *, values: Mapping[str, Any], by: Author, now: datetime, camera_id: UUID | None = None, note: str = ""
 ) -> Camera:
     """A new camera from values of `intent.clean_camera`; stopped unless they say otherwise.
 
-    Raises InvalidIntent for a site that does not exist, and for an id whose samples are still being purged.
+    `note` tells the log what this was for. Raises InvalidIntent for a site that does not exist, and for an id
+    whose samples are still being purged.
     """
     with record_changes(by=by, now=now) as log:
         if camera_id and Purge.objects.filter(pk=camera_id).exists():
             raise InvalidIntent([FieldError("id", "The samples of a deleted camera are still being purged.")])
-        camera = _made(log, camera_id, values, now)
+        camera = _made(log, camera_id, values, now, note)
         _save(camera, force_insert=True)
     return camera
+
+
+def clone_camera(
+    *, source_id: UUID, values: Mapping[str, Any], by: Author, now: datetime, camera_id: UUID | None = None
+) -> Camera:
+    """A new camera that is reached as another one is, unless `values` bring a connection string of their own.
+
+    It has an id of its own, to which the connection string is sealed anew. Raises Camera.DoesNotExist,
+    InvalidIntent, and credentials.UnreadableCredential.
+    """
+    with record_changes(by=by, now=now):
+        source = Camera.objects.get(pk=source_id)
+        if "connection_string" not in values:
+            url = rtsp.parse(credentials.unseal(source.pk, source.sealed_connection))
+            values = {**values, "connection_string": url}
+        note = f"Clone of {source.name} ({source.pk})."
+        return register_camera(values=values, by=by, now=now, camera_id=camera_id, note=note)
 
 
 def update_camera(
@@ -62,6 +80,7 @@ def update_camera(
     by: Author,
     now: datetime,
     if_revision_in: Collection[int] | None = None,
+    note: str = "",
 ) -> Camera:
     """The camera with just these values changed; where nothing differs, nothing is written.
 
@@ -71,7 +90,7 @@ def update_camera(
         camera: Camera = _lock([camera_id]).get()
         if if_revision_in is not None and camera.revision not in if_revision_in:
             raise StaleRevision(camera.revision)
-        _change(log, camera, values, now)
+        _change(log, camera, values, now, note)
     return camera
 
 
@@ -108,6 +127,18 @@ def save_cameras(
         Camera.objects.bulk_create(made, batch_size=500)
 
 
+def replace_hardware(
+    *, camera_id: UUID, connection_string: rtsp.RtspUrl, reason: str, by: Author, now: datetime
+) -> Camera:
+    """Another device in the place of the old one: the camera keeps its id, its history and its samples.
+
+    Raises Camera.DoesNotExist.
+    """
+    note = f"Hardware replaced: {reason}" if reason else "Hardware replaced."
+    values = {"connection_string": connection_string}
+    return update_camera(camera_id=camera_id, values=values, by=by, now=now, note=note)
+
+
 def set_desired_state(
     *, camera_ids: Iterable[UUID], desired_state: DesiredState, by: Author, now: datetime
 ) -> list[Camera]:
@@ -118,6 +149,28 @@ def set_desired_state(
             for camera in _lock(camera_ids)
             if _change(log, camera, {"desired_state": desired_state.value}, now)
         ]
+
+
+def move_cameras(*, camera_ids: Iterable[UUID], site_id: UUID | None, by: Author, now: datetime) -> list[Camera]:
+    """Put cameras under a site (None: under none) as one change of the fleet; returns those that moved.
+
+    Raises InvalidIntent for a site that does not exist.
+    """
+    with record_changes(by=by, now=now) as log:
+        return [camera for camera in _lock(camera_ids) if _change(log, camera, {"site": site_id}, now)]
+
+
+def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime) -> int:
+    """Remove cameras as one change of the fleet; returns how many were still there."""
+    retired = 0
+    with record_changes(by=by, now=now):
+        for camera_id in sorted(camera_ids):
+            try:
+                retire_camera(camera_id=camera_id, by=by, now=now)
+            except Camera.DoesNotExist:  # somebody was faster
+                continue
+            retired += 1
+    return retired
 
 
 def retire_camera(*, camera_id: UUID, by: Author, now: datetime) -> None:
@@ -156,21 +209,25 @@ def _lock(camera_ids: Iterable[UUID]) -> CameraQuerySet:
     return Camera.objects.select_for_update(no_key=True).filter(pk__in=list(camera_ids)).order_by("pk")
 
 
-def _change(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime) -> bool:
-    diff = _alter(log, camera, values, now)
+def _change(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime, note: str = "") -> bool:
+    diff = _alter(log, camera, values, now, note)
     if diff:
         _save(camera, update_fields=[*_columns(diff), "generation", "updated_at"])
     return bool(diff)
 
 
-def _made(log: Recorder, camera_id: UUID | None, values: Mapping[str, Any], now: datetime) -> Camera:
+def _made(
+    log: Recorder, camera_id: UUID | None, values: Mapping[str, Any], now: datetime, note: str = ""
+) -> Camera:
     """A new camera, logged and still to be saved."""
     camera = Camera(id=camera_id or uuid4(), created_at=now, updated_at=now, desired_state_at=now)
-    log.created(camera, _assign(camera, values, now))
+    log.created(camera, _assign(camera, values, now), note)
     return camera
 
 
-def _alter(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def _alter(
+    log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime, note: str = ""
+) -> dict[str, Any]:
     """Put the values on a locked row, logged and still to be saved; returns the diff."""
     site_before = camera.site_id
     diff = _assign(camera, values, now)
@@ -178,7 +235,7 @@ def _alter(log: Recorder, camera: Camera, values: Mapping[str, Any], now: dateti
         camera.updated_at = now
         if SPEC_FIELDS & diff.keys():
             camera.generation += 1
-        log.updated(camera, diff, site_before)
+        log.updated(camera, diff, site_before, note)
     return diff
 
 
@@ -187,10 +244,10 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
     values = dict(values)
     url = values.pop("connection_string", None)
     new = camera._state.adding
-    before = {} if new else {name: _logged(camera, name) for name in values}
+    before = {} if new else {name: as_logged(camera, name) for name in values}
     for name, value in values.items():
         setattr(camera, "site_id" if name == "site" else name, value)
-    diff = diff_of(before, {name: _logged(camera, name) for name in values})
+    diff = diff_of(before, {name: as_logged(camera, name) for name in values})
     if "desired_state" in diff:
         camera.desired_state_at = now
     if url is not None and (new or not _is_sealed_in(camera, url.normalised)):
@@ -198,12 +255,6 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
         camera.redacted_connection, camera.address = url.redacted, url.address
         diff["connection_string"] = {"changed": True}
     return diff
-
-
-def _logged(camera: Camera, name: str) -> Any:
-    if name == "site":
-        return str(camera.site_id) if camera.site_id else None
-    return getattr(camera, name)
 
 
 def _columns(diff: Mapping[str, Any]) -> set[str]:

@@ -94,6 +94,7 @@ class _Recorded(NamedTuple):
     diff: dict[str, Any]
     site_before: UUID | None
     site_after: UUID | None
+    note: str = ""
 
 
 @dataclass
@@ -104,11 +105,11 @@ class Recorder:
     now: datetime
     recorded: list[_Recorded] = field(default_factory=list)
 
-    def created(self, camera: Camera, diff: dict[str, Any]) -> None:
-        self.recorded.append(_Recorded(camera, ChangeKind.CREATED, diff, None, camera.site_id))
+    def created(self, camera: Camera, diff: dict[str, Any], note: str = "") -> None:
+        self.recorded.append(_Recorded(camera, ChangeKind.CREATED, diff, None, camera.site_id, note))
 
-    def updated(self, camera: Camera, diff: dict[str, Any], site_before: UUID | None) -> None:
-        self.recorded.append(_Recorded(camera, ChangeKind.UPDATED, diff, site_before, camera.site_id))
+    def updated(self, camera: Camera, diff: dict[str, Any], site_before: UUID | None, note: str = "") -> None:
+        self.recorded.append(_Recorded(camera, ChangeKind.UPDATED, diff, site_before, camera.site_id, note))
 
     def deleted(self, camera: Camera) -> None:
         self.recorded.append(_Recorded(camera, ChangeKind.DELETED, {}, camera.site_id, None))
@@ -166,6 +167,7 @@ def _write(recorder: Recorder) -> None:
                 door=recorder.by.door,
                 request_id=recorder.by.request_id,
                 diff=entry.diff,
+                note=entry.note[:300],
                 site_before=entry.site_before,
                 site_after=entry.site_after,
             )
@@ -254,10 +256,17 @@ def diff_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
     return {
         name: {"before": before.get(name), "after": value}
         for name, value in after.items()
-        if _as_json(before.get(name)) != _as_json(value)
+        if not same_as_logged(before.get(name), value)
     }
 
 
-def _as_json(value: Any) -> str:
-    """The value as text: to Python 1, 1.0 and true are equal, to whoever reads the configuration they are not."""
-    return json.dumps(value, sort_keys=True)
+def as_logged(camera: Camera, name: str) -> Any:
+    """The value of a field as the log keeps it; of a site the id as text."""
+    if name == "site":
+        return str(camera.site_id) if camera.site_id else None
+    return getattr(camera, name)
+
+
+def same_as_logged(one: Any, other: Any) -> bool:
+    """Equal as text: to Python 1, 1.0 and true are equal, to whoever reads the configuration they are not."""
+    return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

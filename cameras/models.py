@@ -238,6 +238,13 @@ class Change(models.Model):
     diff = models.JSONField(
         _("difference"), default=dict, help_text=_("Field by field before and after; secrets only as changed.")
     )
+    note = models.CharField(
+        _("note"),
+        max_length=300,
+        blank=True,
+        db_default="",
+        help_text=_("What it was for, where an action tells."),
+    )
     site_before = models.UUIDField(null=True)
     site_after = models.UUIDField(null=True)
 

@@ -13,6 +13,7 @@ from django.db.models.lookups import GreaterThanOrEqual
 
 from cameras.status import (
     AHEAD_TOLERANCE,
+    IN_TROUBLE,
     OFFLINE_AFTER_INTERVALS,
     STALE_AFTER_INTERVALS,
     STOP_GRACE,
@@ -57,6 +58,10 @@ class CameraQuerySet(models.QuerySet[Any]):
             | Q(location__icontains=text)
             | Q(site__name__icontains=text)
         )
+
+    def silent_since(self, moment: datetime) -> Self:
+        """Those of which nothing was heard at or after a moment, or nothing ever."""
+        return self.filter(Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None))
 
     def after(self, ordering: str, position: Any = None) -> Self:
         """In an order by `name` or `created_at` (with `-`: backwards), from behind a position of it on.
@@ -125,6 +130,20 @@ class CameraQuerySet(models.QuerySet[Any]):
                 output_field=models.CharField(),
             )
         )
+
+    def in_trouble(self) -> Self:
+        """After `with_status`: those that somebody has to look after, the worst first, then the longest."""
+        rank = Case(*(When(derived_status=status, then=Value(place)) for place, status in enumerate(IN_TROUBLE)))
+        for_ = Case(
+            When(derived_status=Status.ORPHANED, then=F("_stopped_for")),
+            When(derived_status=Status.STALE, then=F("_silence") - F("_stale_after")),
+            default=Case(
+                When(vitals__last_contact__gte=F("desired_state_at"), then=F("_silence")), default=F("_waiting")
+            )
+            - F("_offline_after"),
+            output_field=models.BigIntegerField(),
+        )
+        return self.filter(derived_status__in=IN_TROUBLE).order_by(rank, for_.desc(), "name", "pk")
 
 
 def _microseconds(intervals: int) -> Any:

@@ -27,6 +27,8 @@ class Status(StrEnum):
     STOPPED = "stopped"
 
 
+# What somebody has to look after, the worst first.
+IN_TROUBLE = (Status.OFFLINE, Status.ORPHANED, Status.STALE)
 STATUS_CHOICES = [(status.value, status.value.capitalize()) for status in Status]
 
 

@@ -341,6 +341,7 @@ UNFOLD = {
         }
     ],
     "STYLES": [lambda request: static("controlplane/admin.css")],
+    "SCRIPTS": [lambda request: static("controlplane/names.js")],
     "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
     "SIDEBAR": {
         "show_search": False,

@@ -1,11 +1,12 @@
 """The form of a camera: its inputs, and how what was typed becomes what `intent.clean_camera` takes."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.utils.crypto import salted_hmac
+from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import (
@@ -32,6 +33,9 @@ class CameraForm(IntentForm):
         "zone_config", "model_config", "notes",
     )  # fmt: skip
     secret = "connection_string"  # noqa: S105
+    source: ClassVar[Camera | None] = None  # of a clone
+
+    clone_of = forms.CharField(required=False, widget=forms.HiddenInput)
 
     name = forms.CharField(label=_("Name"), widget=UnfoldAdminTextInputWidget({"maxlength": MAX_NAME}))
     site = forms.ModelChoiceField(
@@ -75,15 +79,31 @@ class CameraForm(IntentForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if not self.is_new:
-            url = self.fields["connection_string"]
+        url = self.fields["connection_string"]
+        if self.source:
+            copy = gettext("%(name)s (copy)") % {"name": self.source.name[: MAX_NAME - 20]}
+            self.initial = {
+                **self.initial,
+                "name": copy,
+                "desired_state": DesiredState.STOPPED.value,
+                "clone_of": str(self.source.pk),
+            }
             url.required = False
-            url.help_text = gettext(
-                "Leave it empty to keep %(url)s. A new one is kept encrypted and not shown."
-            ) % {"url": self.instance.redacted_connection}
+            url.help_text = format_html(
+                gettext("Leave it empty to reach it as “{}”: {}."),
+                format_html("<bdi>{}</bdi>", self.source.name),
+                self.source.redacted_connection,
+            )
+        elif not self.is_new:
+            url.required = False
+            url.help_text = format_html(
+                gettext("Leave it empty to keep {}. A new one is kept encrypted and not shown."),
+                self.instance.redacted_connection,
+            )
 
     def texts(self) -> dict[str, str]:
-        camera = self.instance
+        camera = self.source or self.instance
+        is_blank = camera._state.adding
         return {
             "name": camera.name,
             "site": str(camera.site_id or ""),
@@ -92,8 +112,8 @@ class CameraForm(IntentForm):
             "connection_string": salted_hmac(__name__, camera.sealed_connection).hexdigest(),
             "desired_state": str(camera.desired_state),
             "expected_interval_seconds": str(camera.expected_interval_seconds),
-            "zone_config": "" if self.is_new else json_text.pretty(camera.zone_config),
-            "model_config": "" if self.is_new else json_text.pretty(camera.model_config),
+            "zone_config": "" if is_blank else json_text.pretty(camera.zone_config),
+            "model_config": "" if is_blank else json_text.pretty(camera.model_config),
             "notes": camera.notes,
         }
 
@@ -108,6 +128,9 @@ class CameraForm(IntentForm):
         return value
 
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        if self.source:
+            kept = {name: value for name, value in values.items() if value or name != "connection_string"}
+            return clean_camera(kept, stored_redacted="")
         return clean_camera(values, stored_redacted=None if self.is_new else self.instance.redacted_connection)
 
     def words(self, name: str) -> str:

@@ -1,5 +1,6 @@
 """Cameras in the admin: the list, the form, start and stop, and removal."""
 
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -7,70 +8,72 @@ from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
-from django.utils.translation import gettext, ngettext
+from django.utils.html import format_html
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
-from unfold.decorators import action
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.views import ChangeList
 
-from cameras import actions
-from cameras.admin.camera_columns import (
-    CameraColumns,
-    JudgedChangeList,
-    StatusFilter,
-    changes_of,
-    health_of,
-    judge,
-)
+from cameras import actions, credentials
+from cameras.admin.bulk import BulkActions
+from cameras.admin.camera_columns import CameraColumns, JudgedChangeList
+from cameras.admin.camera_filters import SilenceFilter, SiteFilter, StatusFilter
 from cameras.admin.camera_form import CameraForm
-from cameras.admin.editing import IntentAdmin
+from cameras.admin.camera_hardware import CameraHardware
+from cameras.admin.camera_history import CameraHistory
+from cameras.admin.camera_overview import ZONES, by_tab, overview_of
+from cameras.admin.dashboard import LivePages
 from cameras.admin.moments import now_of
 from cameras.admin.transfer import TransferPages
 from cameras.admin.zone_editor import AnswersZoneEditor
-from cameras.changes import record_changes
+from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState
-from cameras.querysets import CameraQuerySet
 from controlplane.access.authentication import author_of
+from controlplane.access.principals import Author
+from controlplane.problems import FieldError
 
 
 @admin.register(Camera)
-class CameraAdmin(TransferPages, AnswersZoneEditor, CameraColumns, IntentAdmin):
+class CameraAdmin(
+    TransferPages, AnswersZoneEditor, CameraColumns, CameraHistory, CameraHardware, BulkActions, LivePages
+):
     form = CameraForm
-    list_display = ("name", "status", "reason", "desired", "site", "last_contact", "address")
-    list_filter = (StatusFilter, ("desired_state", ChoicesDropdownFilter), ("site", AutocompleteSelectFilter))
+    list_display = ("named", "status", "reason", "last_day", "site", "last_contact")
+    list_after_template = "admin/cameras/list_scripts.html"
+    list_filter = (
+        StatusFilter,
+        ("desired_state", ChoicesDropdownFilter),
+        ("site", SiteFilter),
+        SilenceFilter,
+    )
     list_filter_submit = True
     search_fields = ("name",)  # shows the box; what is searched stands in `named_like`
     search_help_text = _("Name, address, location or site")
     ordering = ("name", "id")
-    actions = ("start_cameras", "stop_cameras", "delete_selected")
-    change_form_outer_before_template = "admin/cameras/camera_health.html"
-    readonly_fields = (
-        "address", "latest", "generations", "counters", "connection", "zones", "model", "created", "updated",
-    )  # fmt: skip
+    actions = ("start_cameras", "stop_cameras", "move_cameras", "delete_selected")
+    readonly_fields = ("connection", "zones", "model")
     add_fieldsets = (
-        (None, {"fields": ("name", "site", "location", "connection_string")}),
+        (None, {"fields": ("clone_of", "name", "site", "location", "connection_string")}),
         (_("Operation"), {"fields": ("desired_state", "expected_interval_seconds")}),
         (_("Analysis"), {"fields": ("zone_config", "model_config")}),
         (_("Notes"), {"fields": ("notes",)}),
     )
-    observed = (_("Observed"), {"fields": ("latest", "generations", "counters", "created", "updated")})
     fieldsets = (
         (None, {"fields": ("as_rendered", "name", "site", "location", "connection_string")}),
-        *add_fieldsets[1:],
-        observed,
+        add_fieldsets[1],
+        (_("Analysis"), {"fields": ("model_config",)}),
+        add_fieldsets[3],
+        (ZONES, {"fields": ("zone_config",)}),
     )
     fieldsets_to_view = (
-        (None, {"fields": ("name", "site", "location", "connection", "address")}),
-        (_("Operation"), {"fields": ("desired_state", "expected_interval_seconds")}),
-        (_("Analysis"), {"fields": ("zones", "model")}),
-        (_("Notes"), {"fields": ("notes",)}),
-        observed,
+        (None, {"fields": ("name", "site", "location", "connection")}),
+        add_fieldsets[1],
+        (_("Analysis"), {"fields": ("model",)}),
+        add_fieldsets[3],
+        (ZONES, {"fields": ("zones",)}),
     )
 
     # --- Reading ------------------------------------------------------------------------------------------
-
-    def get_queryset(self, request: HttpRequest) -> CameraQuerySet:
-        return super().get_queryset(request).with_vitals().select_related("site")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         text = search_term.replace("\0", "").strip()
@@ -79,38 +82,47 @@ class CameraAdmin(TransferPages, AnswersZoneEditor, CameraColumns, IntentAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JudgedChangeList
 
-    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Camera | None:
-        camera = super().get_object(request, object_id, from_field)
-        if camera:
-            judge(camera, request)
-        return camera
-
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj and not self.has_change_permission(request, obj):
             return self.fieldsets_to_view
         return super().get_fieldsets(request, obj)
 
+    def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
+        """A clone takes what it shows from its source, and nothing from the address."""
+        return {} if self.clone_source(request) else super().get_changeform_initial_data(request)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.source = None if obj else self.clone_source(request)
+        return form
+
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         camera = kwargs.get("obj")
         if camera:
-            context.update(health_of(camera), may_operate=self.has_operate_permission(request))
+            context.update(
+                overview_of(camera),
+                may_operate=self.has_operate_permission(request),
+                may_reveal=self.has_reveal_permission(request),
+                may_change=self.has_change_permission(request, camera),
+                may_add=self.has_add_permission(request),
+                **by_tab(context["adminform"]),
+            )
         return super().render_change_form(request, context, *args, **kwargs)
-
-    def log_of(self, request: HttpRequest, object_id: str) -> str | None:
-        return changes_of(object_id)
 
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         names, *rest = super().get_deleted_objects(objs, request)
         goes = gettext(
             "Its samples go too, and tokens that are bound to it are revoked; its changes stay in the log."
         )
-        return [part for name in names for part in (name, [goes])] if len(names) == 1 else [*names, goes], *rest
+        return [part for name in names for part in (name, [goes])], *rest
 
     # --- Writing ------------------------------------------------------------------------------------------
 
     def act(self, request: HttpRequest, obj: Camera, form: Any, change: bool) -> Camera:
         by, now = author_of(request, "admin"), now_of(request)
-        if not change:
+        if form.source:
+            camera = self._clone(form, obj.pk, by, now)
+        elif not change:
             camera = actions.register_camera(values=form.values, by=by, now=now, camera_id=obj.pk)
         elif form.values:
             camera = actions.update_camera(
@@ -122,58 +134,27 @@ class CameraAdmin(TransferPages, AnswersZoneEditor, CameraColumns, IntentAdmin):
             self._warn_of_twin(request, camera)
         return camera
 
+    def _clone(self, form: Any, camera_id: UUID, by: Author, now: datetime) -> Camera:
+        try:
+            return actions.clone_camera(
+                source_id=form.source.pk, values=form.values, by=by, now=now, camera_id=camera_id
+            )
+        except credentials.UnreadableCredential:
+            fault = gettext("That of the original cannot be opened: type one.")
+            raise InvalidIntent([FieldError("connection_string", fault)]) from None
+
     def _warn_of_twin(self, request: HttpRequest, camera: Camera) -> None:
         same_site: Any = camera.site_id
         twins = Camera.objects.filter(name=camera.name, site_id=same_site).exclude(pk=camera.pk)
         if twins.exists():
-            text = gettext("Another camera of this site is called “%(name)s” too.") % {"name": camera.name}
-            self.message_user(request, text, messages.WARNING)
+            text = gettext("Another camera of this site is called “{}” too.")
+            told = format_html(text, format_html("<bdi>{}</bdi>", camera.name))
+            self.message_user(request, told, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Camera) -> None:
-        self._retire(request, [obj.pk])
-
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        self._retire(request, sorted(queryset.values_list("pk", flat=True)))
-
-    def _retire(self, request: HttpRequest, camera_ids: list[UUID]) -> None:
-        by, now = author_of(request, "admin"), now_of(request)
-        with record_changes(by=by, now=now):  # one block of the log, however many
-            for camera_id in camera_ids:
-                try:
-                    actions.retire_camera(camera_id=camera_id, by=by, now=now)
-                except Camera.DoesNotExist:  # somebody was faster
-                    continue
+        actions.retire_cameras(camera_ids=[obj.pk], by=author_of(request, "admin"), now=now_of(request))
 
     # --- Start and stop -----------------------------------------------------------------------------------
-
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("cameras.operate_camera")
-
-    @action(description=_("Start selected cameras"), permissions=["operate"])
-    def start_cameras(self, request: HttpRequest, queryset: Any) -> None:
-        self._set_desired_state(request, list(queryset.values_list("pk", flat=True)), DesiredState.RUNNING)
-
-    @action(description=_("Stop selected cameras"), permissions=["operate"])
-    def stop_cameras(self, request: HttpRequest, queryset: Any) -> None:
-        self._set_desired_state(request, list(queryset.values_list("pk", flat=True)), DesiredState.STOPPED)
-
-    def _set_desired_state(self, request: HttpRequest, camera_ids: list[UUID], wanted: DesiredState) -> None:
-        changed = len(
-            actions.set_desired_state(
-                camera_ids=camera_ids, desired_state=wanted, by=author_of(request, "admin"), now=now_of(request)
-            )
-        )
-        same = len(camera_ids) - changed
-        if wanted == DesiredState.RUNNING:
-            told = ngettext("%(count)d camera started.", "%(count)d cameras started.", changed)
-            rest = ngettext("%(count)d was running already.", "%(count)d were running already.", same)
-        else:
-            told = ngettext("%(count)d camera stopped.", "%(count)d cameras stopped.", changed)
-            rest = ngettext("%(count)d was stopped already.", "%(count)d were stopped already.", same)
-        text = told % {"count": changed}
-        if same:
-            text += " " + rest % {"count": same}
-        self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
 
     def get_urls(self) -> list[Any]:
         view = self.admin_site.admin_view(self.desired_state_view)
@@ -191,5 +172,5 @@ class CameraAdmin(TransferPages, AnswersZoneEditor, CameraColumns, IntentAdmin):
         if not self.has_operate_permission(request) or not self.has_view_permission(request):
             raise PermissionDenied
         if Camera.objects.filter(pk=camera_id).exists():
-            self._set_desired_state(request, [camera_id], DesiredState(wanted))
+            self.set_desired_state(request, [camera_id], DesiredState(wanted))
         return HttpResponseRedirect(page)

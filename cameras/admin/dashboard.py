@@ -1,19 +1,33 @@
-"""The landing page of the admin: how the fleet is, and what needs somebody's attention."""
+"""The first page of the admin: how the fleet is, site by site, and what needs somebody's attention.
 
-from typing import Any
+The same fragment is served alone, for the page to keep itself up to date.
+"""
 
-from django.db.models import Count
-from django.http import HttpRequest
-from django.urls import reverse
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Q, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.template.loader import render_to_string
+from django.urls import path, reverse
+from django.utils.http import parse_etags
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.camera_columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
-from cameras.admin.moments import age, now_of, pulse_of
-from cameras.models import Camera
-from cameras.status import FleetCondition, Status, fleet_condition
+from cameras.admin.camera_pages import CameraPages
+from cameras.admin.moments import age, exact, now_of, pulse_of
+from cameras.admin.sparkline import sparkline
+from cameras.intent import parse_uuid
+from cameras.models import Camera, Site
+from cameras.observations import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
+from cameras.querysets import CameraQuerySet
+from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
 
-NEEDS_ATTENTION = (Status.OFFLINE, Status.ORPHANED, Status.STALE)
-SHOWN_AT_MOST = 12
 CONDITIONS = {
     FleetCondition.MASS_SILENCE: _(
         "Most of the fleet fell silent at once. Look for a cause that they share: network, power, the "
@@ -24,37 +38,130 @@ CONDITIONS = {
         "were heard last."
     ),
 }
+ATTENTION_AT_MOST = 12
+SITES_AT_MOST = 40
+# As many as a page of the list shows.
+DAYS_AT_MOST = 100
 
 
 def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
-    """unfold's DASHBOARD_CALLBACK: four queries, however many cameras there are."""
+    """unfold's DASHBOARD_CALLBACK."""
     if not request.user.has_perm("cameras.view_camera"):
         return context
-    judged = Camera.objects.with_vitals().with_status(now_of(request), pulse_of(request))
-    counts = dict(judged.order_by().values_list("derived_status").annotate(Count("pk")))
-    url = reverse("admin:cameras_camera_changelist")
-    statuses = [
-        {
-            "label": STATUS_LABELS[status],
-            "count": f"{counts.get(status, 0):,}",
-            "colour": STATUS_COLOURS[status],
-            "url": f"{url}?status={status}",
-        }
-        for status in STATUS_LABELS
-    ]
-    attention = judged.filter(derived_status__in=NEEDS_ATTENTION).select_related("site")
-    worst = list(attention.order_by("derived_status", "name", "pk").defer(*ONLY_ON_THE_PAGE)[:SHOWN_AT_MOST])
+    now = now_of(request)
+    return {**context, **_fleet(request), "at": exact(now), "at_seconds": now.timestamp()}
+
+
+class LivePages(CameraPages):
+    """What pages fetch to stay up to date, or draw when they are there."""
+
+    def get_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        return [
+            path("fleet/", wrap(self.fleet_view), name="cameras_camera_fleet"),
+            path("last-day/", wrap(self.last_day_view), name="cameras_camera_last_day"),
+            *super().get_urls(),
+        ]
+
+    def fleet_view(self, request: HttpRequest) -> HttpResponse:
+        """The fragment of the first page; 304 where it is what the page has."""
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        body = render_to_string("admin/cameras/fleet.html", _fleet(request), request).encode()
+        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+        # When that was stands beside it: in the body it would make every answer another one.
+        headers = {"ETag": etag, "Cache-Control": "no-store", **_moment(request)}
+        if etag in parse_etags(request.headers.get("If-None-Match", "")):
+            return HttpResponseNotModified(headers=headers)
+        return HttpResponse(body, headers=headers)
+
+    def last_day_view(self, request: HttpRequest) -> HttpResponse:
+        """The last day of the cameras and sites that a page shows, in one request."""
+        if not self.has_view_permission(request) or not request.user.has_perm("telemetry.view_sample"):
+            raise PermissionDenied
+        days = [
+            *_last_days("camera", request, last_day_of_cameras),
+            *_last_days("site", request, last_day_of_sites),
+        ]
+        return HttpResponse(render_to_string("admin/cameras/last_day.html", {"days": days}, request))
+
+
+def _moment(request: HttpRequest) -> dict[str, str]:
+    now = now_of(request)
+    return {"X-As-Of": exact(now), "X-As-Of-Seconds": str(now.timestamp())}
+
+
+def _last_days(kind: str, request: HttpRequest, read: Any) -> Iterable[tuple[UUID, Any]]:
+    ids = [parsed for text in request.GET.getlist(kind)[:DAYS_AT_MOST] if (parsed := parse_uuid(text))]
+    known = read(ids, now_of(request)) if ids else {}
+    return [(row_id, sparkline(known.get(row_id, [None] * HOURS))) for row_id in ids]
+
+
+class _Group(NamedTuple):
+    """The cameras of one site in one status, counted."""
+
+    site_id: UUID | None
+    status: str
+    cameras: int
+    occupancy: int | None
+    known: int
+    accepted: int | None
+
+
+def _fleet(request: HttpRequest) -> dict[str, Any]:
+    """A few queries, however many cameras and sites there are."""
+    judged: CameraQuerySet = Camera.objects.with_vitals().with_status(now_of(request), pulse_of(request))
+    healthy = Q(derived_status=Status.HEALTHY)
+    rows = (
+        judged.order_by()
+        .values_list("site_id", "derived_status")
+        .annotate(
+            cameras=Count("pk"),
+            occupancy=Sum("vitals__latest_occupancy", filter=healthy),
+            known=Count("vitals__latest_occupancy", filter=healthy),
+            accepted=Sum("vitals__accepted_count"),
+        )
+    )
+    groups = [_Group(*row) for row in rows]
+    counts: dict[str, int] = defaultdict(int)
+    for group in groups:
+        counts[group.status] += group.cameras
+    worst = list(judged.in_trouble().select_related("site").defer(*ONLY_ON_THE_PAGE)[:ATTENTION_AT_MOST])
     for camera in worst:
         judge(camera, request)
-    condition, condition_at = fleet_condition(pulse_of(request))
+    accepted = sum(group.accepted or 0 for group in groups)
+    told = [*_condition(request), *notices(now_of(request))]
     return {
-        **context,
-        "condition": CONDITIONS.get(condition),
-        "condition_for": age(condition_at, now_of(request)) if condition_at else "",
+        "fleet_url": reverse("admin:cameras_camera_fleet"),
         "cameras_count": sum(counts.values()),
-        "statuses": statuses,
-        "attention_count": sum(counts.get(status, 0) for status in NEEDS_ATTENTION),
+        "statuses": [_tile(status, counts.get(status, 0)) for status in STATUS_LABELS],
+        "occupancy": sum(group.occupancy or 0 for group in groups),
+        "known": sum(group.known for group in groups),
+        "accepted": accepted,
+        "notices": [notice for notice in told if notice.level != "info"],
+        "remarks": [notice for notice in told if notice.level == "info"],
+        "sites": _sites(groups),
+        "sites_count": len({group.site_id for group in groups}),
         "attention": [_line(camera) for camera in worst],
+        "attention_count": sum(counts.get(status, 0) for status in IN_TROUBLE),
+        "first_steps": [] if accepted else _first_steps(request, counts),
+    }
+
+
+def _condition(request: HttpRequest) -> Iterable[Notice]:
+    condition, began_at = fleet_condition(pulse_of(request))
+    if began_at:
+        words = gettext("For %(age)s.") % {"age": age(began_at, now_of(request))}
+        yield Notice("danger", f"{CONDITIONS[condition]} {words}")
+
+
+def _tile(status: str, count: int) -> dict[str, Any]:
+    return {
+        "status": status,
+        "label": STATUS_LABELS[status],
+        "count": count,
+        "colour": STATUS_COLOURS[status],
+        "url": f"{reverse('admin:cameras_camera_changelist')}?status={status}",
     }
 
 
@@ -69,3 +176,80 @@ def _line(camera: Any) -> dict[str, Any]:
         "reason": reason_in_words(health),
         "duration": age(health.since, camera.asked_at) if health.since else "",
     }
+
+
+def _sites(groups: list[_Group]) -> list[dict[str, Any]]:
+    """Those with most trouble first, then by their number of cameras."""
+    by_site: dict[UUID | None, list[_Group]] = defaultdict(list)
+    for group in groups:
+        by_site[group.site_id].append(group)
+
+    def trouble(site_id: UUID | None) -> int:
+        return sum(group.cameras for group in by_site[site_id] if group.status in IN_TROUBLE)
+
+    def total(site_id: UUID | None) -> int:
+        return sum(group.cameras for group in by_site[site_id])
+
+    shown = sorted(by_site, key=lambda site_id: (-trouble(site_id), -total(site_id), str(site_id)))[:SITES_AT_MOST]
+    names = dict(Site.objects.filter(pk__in=[site_id for site_id in shown if site_id]).values_list("pk", "name"))
+    cameras = reverse("admin:cameras_camera_changelist")
+    return [
+        {
+            "id": site_id,
+            "name": names.get(site_id, "") if site_id else gettext("Without a site"),
+            "url": f"{cameras}?site__id__exact={site_id}" if site_id else f"{cameras}?site__isnull=True",
+            "cameras": total(site_id),
+            "trouble": trouble(site_id),
+            "bar": _bar(by_site[site_id], total(site_id)),
+            "occupancy": sum(group.occupancy or 0 for group in by_site[site_id]),
+            "known": sum(group.known for group in by_site[site_id]),
+        }
+        for site_id in shown
+    ]
+
+
+def _bar(groups: list[_Group], total: int) -> list[dict[str, Any]]:
+    """The parts of a site's bar in per cent, in the order of the statuses."""
+    order = list(STATUS_LABELS)
+    parts, start = [], 0.0
+    for group in sorted(groups, key=lambda group: order.index(group.status)):
+        width = 100 * group.cameras / total
+        label = f"{group.cameras:,} {STATUS_LABELS[group.status]}"
+        parts.append({"status": group.status, "start": f"{start:.2f}", "width": f"{width:.2f}", "label": label})
+        start += width
+    return parts
+
+
+def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
+    """What to do until the first sample is there; a link only for who may."""
+    running = sum(count for status, count in counts.items() if status not in (Status.STOPPED, Status.STOPPING))
+    steps = [
+        (
+            Site.objects.exists(),
+            gettext("Make a site; it says in which time zone its days begin."),
+            "cameras_site_add",
+            "cameras.add_site",
+        ),
+        (
+            bool(counts),
+            gettext("Register a camera; it stays stopped until somebody starts it."),
+            "cameras_camera_add",
+            "cameras.add_camera",
+        ),
+        (
+            False,
+            gettext("Make a token for the workers, and give it to the one of this camera."),
+            "access_apitoken_add",
+            "access.add_apitoken",
+        ),
+        (
+            bool(running),
+            gettext("Start the camera from its page, or many from the list."),
+            "cameras_camera_changelist",
+            "cameras.operate_camera",
+        ),
+    ]
+    return [
+        {"done": done, "text": text, "url": reverse(f"admin:{page}") if request.user.has_perm(needed) else ""}
+        for done, text, page, needed in steps
+    ]

@@ -1,6 +1,7 @@
 """The `now` and the pulse of a request, and how the admin words moments."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
 from django.utils import timezone
@@ -9,6 +10,7 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from cameras.models import Camera
 from cameras.pulse import read_pulse
 from cameras.status import Pulse
 
@@ -27,6 +29,11 @@ def pulse_of(request: HttpRequest) -> Pulse:
     return request.pulse  # type: ignore[attr-defined]
 
 
+def zone_of(camera: Camera) -> ZoneInfo:
+    """The time zone in which a camera's days begin: its site's; the site must have been read along."""
+    return ZoneInfo(camera.site.timezone if camera.site else "UTC")
+
+
 def age(moment: datetime, now: datetime) -> str:
     """How long a moment lies back, in words that say enough at a glance."""
     seconds = max(0, int((now - moment).total_seconds()))
@@ -37,15 +44,15 @@ def ago(moment: datetime, now: datetime) -> str:
     return _("%(age)s ago") % {"age": age(moment, now)} if moment < now else _("just now")
 
 
-def exact(moment: datetime) -> str:
-    """To the second, in UTC."""
-    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+def exact(moment: datetime, zone: tzinfo = UTC) -> str:
+    """To the second, with the time zone's abbreviation."""
+    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
 
 
-def aged(moment: datetime | None, now: datetime, never: str = "") -> SafeString | str:
+def aged(moment: datetime | None, now: datetime, never: str = "", zone: tzinfo = UTC) -> SafeString | str:
     """The age of a moment above the moment itself."""
     if moment is None:
         return never or _("never")
     return format_html(
-        '<span class="cp-stack">{}<span class="cp-under">{}</span></span>', ago(moment, now), exact(moment)
+        '<span class="cp-stack">{}<span class="cp-under">{}</span></span>', ago(moment, now), exact(moment, zone)
     )

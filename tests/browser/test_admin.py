@@ -3,10 +3,12 @@
 import pytest
 from playwright.sync_api import Page, expect
 
+from cameras import actions
 from cameras.models import Camera, Change, Site
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken
-from tests.factories import NOW, make_camera, make_site
+from tests.factories import AUTHOR, NOW, make_camera, make_site
+from tests.hostile import HOSTILE_NAMES
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,7 +46,7 @@ def test_a_person_changes_one_field_and_nothing_else_is_written(administrator: P
     zone = {"type": "Polygon", "coordinates": [[[0.1, 0.1], [0.9, 0.1], [0.9, 0.9]]]}
     camera = make_camera(site=make_site("North"), notes="two\nlines", zone_config=zone, model_config={"a": [1, 2]})
     page = administrator
-    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/#settings")
     page.get_by_label("Location").fill("roof")
     Camera.objects.update(notes="theirs\n\nnow")
     page.get_by_role("button", name="Save", exact=True).click()
@@ -54,22 +56,13 @@ def test_a_person_changes_one_field_and_nothing_else_is_written(administrator: P
     assert Change.objects.latest("revision").diff.keys() == {"location"}
 
 
-def test_a_person_stops_three_cameras_at_once_and_starts_one_from_its_page(administrator: Page) -> None:
-    cameras = [make_camera(f"Gate {n}", desired_state="running", now=NOW) for n in range(4)]
+def test_a_person_starts_a_camera_from_its_page(administrator: Page) -> None:
+    camera = make_camera()
     page = administrator
-    page.goto("/admin/cameras/camera/?desired_state__exact=running")
-    for camera in cameras[:3]:
-        page.locator(f"input.action-select[value='{camera.pk}']").check()
-    page.get_by_label("Select action to run").select_option("stop_cameras")
-    page.get_by_role("button", name="Run").click()
-
-    expect(page.get_by_text("3 cameras stopped.")).to_be_visible()
-    assert Camera.objects.filter(desired_state="running").get() == cameras[3]
-
-    page.goto(f"/admin/cameras/camera/{cameras[0].pk}/change/")
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
     page.get_by_role("button", name="Start").click()
     expect(page.get_by_text("1 camera started.")).to_be_visible()
-    assert Camera.objects.filter(desired_state="running").count() == 2
+    assert Camera.objects.get().desired_state == "running"
 
 
 def test_a_person_finds_the_silent_cameras_of_a_site(administrator: Page) -> None:
@@ -106,18 +99,26 @@ def test_no_page_breaks_its_own_rules_or_runs_what_somebody_typed(administrator:
     """The fixture fails on a console error, a refusal by the CSP, a dialog or a request to the outside."""
     site = make_site(HOSTILE, location=HOSTILE)
     camera = make_camera(HOSTILE, site=site, location=HOSTILE, notes=HOSTILE, desired_state="running", now=NOW)
+    for name in HOSTILE_NAMES:  # some are refused today; rows may be older than the rules
+        row = make_camera("Gate", site=site, desired_state="running", now=NOW)
+        Camera.objects.filter(pk=row.pk).update(name=name, location=name, address=name[:300])
+        actions.update_camera(camera_id=camera.pk, values={"notes": name}, by=AUTHOR, now=NOW, note=name)
+    first, last = Change.objects.earliest("revision").pk, Change.objects.latest("revision").pk
     page = administrator
     for path in [
         "",
         "cameras/camera/",
         "cameras/camera/add/",
         f"cameras/camera/{camera.pk}/change/",
+        f"cameras/camera/{camera.pk}/history/",
+        f"cameras/camera/{camera.pk}/revert/{last}/",
+        f"cameras/camera/add/?clone_of={camera.pk}",
         f"cameras/camera/{camera.pk}/delete/",
         "cameras/site/",
         "cameras/site/add/",
         f"cameras/site/{site.pk}/change/",
         "cameras/change/",
-        f"cameras/change/{Change.objects.get().pk}/change/",
+        f"cameras/change/{first}/change/",
         "access/apitoken/",
         "access/apitoken/add/",
         "access/auditentry/",

@@ -43,7 +43,7 @@ def test_the_condition_is_told_to_machines_and_people(condition: str, viewer: An
     people.force_login(User.objects.create_superuser("root"))
     page = people.get("/admin/").content.decode()
     assert shown in page
-    assert ("cp-warning" in page) == bool(shown)
+    assert ("cp-notice-danger" in page) == bool(shown)
 
 
 def test_a_camera_that_is_silent_in_a_mass_silence_says_so_in_the_api(viewer: Any) -> None:

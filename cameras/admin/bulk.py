@@ -1,0 +1,175 @@
+"""One action for many cameras: what will happen is named first, then it is one change of the fleet.
+
+The page that asks carries the ids that it named, so what is confirmed is what was shown.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+from unfold.decorators import action
+
+from cameras import actions
+from cameras.admin.camera_pages import CameraPages
+from cameras.admin.moments import now_of
+from cameras.admin.row_select import RowSelect
+from cameras.intent import InvalidIntent, parse_uuid
+from cameras.models import Camera, DesiredState, Site
+from controlplane.access.authentication import author_of
+
+# One hidden field holds the ids, at 37 bytes each, and Django reads bodies up to 2.5 MB.
+AT_MOST = 20_000
+# Each one's tokens and purge are rows of their own, written one after the other under the revision counter's lock.
+DELETE_AT_MOST = 500
+NAMED_AT_MOST = 12
+VERBS = {"start": "operate", "stop": "operate", "move": "change", "delete": "delete"}
+
+
+class SiteForm(forms.Form):
+    """Where to. Empty is an answer too: under no site."""
+
+    site = forms.ModelChoiceField(
+        label=_("Site"),
+        queryset=Site.objects.all(),
+        required=False,
+        widget=RowSelect(Camera._meta.get_field("site"), admin.site),
+        help_text=_("Leave it empty to take the cameras out of their sites."),
+    )
+
+
+class BulkActions(CameraPages):
+    """The actions of the list, and the page that asks."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.bulk_view)
+        return [path("bulk/<str:verb>/", view, name="cameras_camera_bulk"), *super().get_urls()]
+
+    @action(description=_("Start selected cameras…"), permissions=["operate"])
+    def start_cameras(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._ask(request, "start", queryset)
+
+    @action(description=_("Stop selected cameras…"), permissions=["operate"])
+    def stop_cameras(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._ask(request, "stop", queryset)
+
+    @action(description=_("Move selected cameras to a site…"), permissions=["change"])
+    def move_cameras(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._ask(request, "move", queryset)
+
+    @action(description=_("Delete selected cameras…"), permissions=["delete"])
+    def delete_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._ask(request, "delete", queryset)
+
+    # --- Asking -------------------------------------------------------------------------------------------
+
+    def _ask(
+        self, request: HttpRequest, verb: str, cameras: Any, form: forms.Form | None = None
+    ) -> HttpResponse | None:
+        most = DELETE_AT_MOST if verb == "delete" else AT_MOST
+        rows = list(
+            cameras.order_by("name", "pk").values_list("pk", "name", "site__name", "desired_state")[: most + 1]
+        )
+        if len(rows) > most:
+            text = gettext("Choose at most %(count)d cameras at a time; nothing was done.") % {"count": most}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        changing = [row for row in rows if _would_change(verb, row)]
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": _TITLES[verb],
+            "verb": verb,
+            "count": len(rows),
+            "changing": len(changing),
+            "unchanged": len(rows) - len(changing),
+            "named": [row[1:3] for row in changing[:NAMED_AT_MOST]],
+            "more": max(0, len(changing) - NAMED_AT_MOST),
+            "running": sum(row[3] == DesiredState.RUNNING for row in rows),
+            "ids": ",".join(str(row[0]) for row in rows),
+            "form": form or (SiteForm() if verb == "move" else None),
+            "list_url": reverse("admin:cameras_camera_changelist"),
+            "media": self.media + form.media if form else self.media + SiteForm().media,
+        }
+        return TemplateResponse(request, "admin/cameras/bulk.html", context)
+
+    # --- Doing --------------------------------------------------------------------------------------------
+
+    def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
+        """What was confirmed: a POST of the ids that the page named."""
+        if verb not in VERBS:
+            raise Http404
+        if not self.has_view_permission(request) or not getattr(self, f"has_{VERBS[verb]}_permission")(request):
+            raise PermissionDenied
+        the_list = HttpResponseRedirect(reverse("admin:cameras_camera_changelist"))
+        ids = [parsed for text in request.POST.get("ids", "").split(",") if (parsed := parse_uuid(text))]
+        if request.method != "POST" or not ids or len(ids) > (DELETE_AT_MOST if verb == "delete" else AT_MOST):
+            return the_list
+        if verb == "move":
+            form = SiteForm(request.POST)
+            if not form.is_valid():
+                return self._ask(request, verb, self.get_queryset(request).filter(pk__in=ids), form) or the_list
+            self._move(request, ids, form.cleaned_data["site"])
+        elif verb == "delete":
+            retired = actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
+            told = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
+            self.message_user(request, told % {"count": retired}, messages.SUCCESS)
+        else:
+            self.set_desired_state(request, ids, _WANTED[verb])
+        return the_list
+
+    def _move(self, request: HttpRequest, ids: Sequence[UUID], site: Site | None) -> None:
+        try:
+            moved = len(
+                actions.move_cameras(
+                    camera_ids=ids,
+                    site_id=site.pk if site else None,
+                    by=author_of(request, "admin"),
+                    now=now_of(request),
+                )
+            )
+        except InvalidIntent:
+            self.message_user(request, gettext("The site is gone; nothing was moved."), messages.ERROR)
+            return
+        count = ngettext("%(count)d camera moved to", "%(count)d cameras moved to", moved) % {"count": moved}
+        told = format_html("{} <bdi>{}</bdi>.", count, site.name if site else gettext("no site"))
+        self.message_user(request, told, messages.SUCCESS if moved else messages.INFO)
+
+    def set_desired_state(self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState) -> None:
+        changed = len(
+            actions.set_desired_state(
+                camera_ids=camera_ids, desired_state=wanted, by=author_of(request, "admin"), now=now_of(request)
+            )
+        )
+        same = len(camera_ids) - changed
+        if wanted == DesiredState.RUNNING:
+            told = ngettext("%(count)d camera started.", "%(count)d cameras started.", changed)
+            rest = ngettext("%(count)d was running already.", "%(count)d were running already.", same)
+        else:
+            told = ngettext("%(count)d camera stopped.", "%(count)d cameras stopped.", changed)
+            rest = ngettext("%(count)d was stopped already.", "%(count)d were stopped already.", same)
+        text = told % {"count": changed}
+        if same:
+            text += " " + rest % {"count": same}
+        self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
+
+
+_WANTED = {"start": DesiredState.RUNNING, "stop": DesiredState.STOPPED}
+_TITLES = {
+    "start": _("Start cameras"),
+    "stop": _("Stop cameras"),
+    "move": _("Move cameras to a site"),
+    "delete": _("Delete cameras"),
+}
+
+
+def _would_change(verb: str, row: tuple[Any, ...]) -> bool:
+    return verb not in _WANTED or row[3] != _WANTED[verb]

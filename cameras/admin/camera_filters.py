@@ -1,0 +1,57 @@
+"""By what the list of cameras is narrowed, besides columns: derived status, and how long nothing was heard."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
+from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+
+from cameras.admin.moments import now_of, pulse_of
+from cameras.querysets import CameraQuerySet
+from cameras.status import STATUS_CHOICES
+
+STATUSES = dict(STATUS_CHOICES)
+SILENCES = {
+    "5m": (_("5 minutes"), timedelta(minutes=5)),
+    "1h": (_("1 hour"), timedelta(hours=1)),
+    "6h": (_("6 hours"), timedelta(hours=6)),
+    "1d": (_("1 day"), timedelta(days=1)),
+    "7d": (_("7 days"), timedelta(days=7)),
+    "30d": (_("30 days"), timedelta(days=30)),
+}
+
+
+class StatusFilter(DropdownFilter):
+    title = _("status")
+    parameter_name = "status"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return STATUS_CHOICES
+
+    def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
+        if self.value() not in STATUSES:
+            return queryset
+        return queryset.with_status(now_of(request), pulse_of(request)).filter(derived_status=self.value())
+
+
+class SiteFilter(AutocompleteSelectFilter):
+    """By site, or by `site__isnull` those without one, which unfold's own filter swallows."""
+
+    def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
+        if self.lookup_val_isnull:
+            return queryset.filter(site=None)
+        return super().queryset(request, queryset)
+
+
+class SilenceFilter(DropdownFilter):
+    title = _("silent for longer than")
+    parameter_name = "silent"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [(key, words) for key, (words, _duration) in SILENCES.items()]
+
+    def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
+        chosen = SILENCES.get(self.value() or "")
+        return queryset.silent_since(now_of(request) - chosen[1]) if chosen else queryset

@@ -1,0 +1,152 @@
+"""The history of one camera and going back: each change with who, when, through which door, and its difference."""
+
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils.html import format_html
+from django.utils.translation import gettext
+
+from cameras.actions import StaleRevision
+from cameras.admin.camera_pages import CameraPages
+from cameras.admin.differences import label_of, site_names, table_of, value_of
+from cameras.admin.moments import ago, exact, now_of, zone_of
+from cameras.history import Fate, Step, can_revert, plan_revert, revert
+from cameras.intent import InvalidIntent
+from cameras.models import Camera, Change, ChangeKind
+from controlplane.access.authentication import author_of
+
+PAGE = 25
+KIND_COLOURS = {
+    ChangeKind.CREATED.value: "success",
+    ChangeKind.UPDATED.value: "info",
+    ChangeKind.DELETED.value: "danger",
+}
+# A revision beyond this is no number of the database's.
+MAX_REVISION = 2**63 - 1
+
+
+def entry_of(change: Change, sites: dict[UUID, str], camera: Camera, request: HttpRequest) -> dict[str, Any]:
+    """One change as the page of its camera tells it, in the time zone of the camera's site."""
+    return {
+        "change": change,
+        "colour": KIND_COLOURS[change.kind],
+        "at": exact(change.at, zone_of(camera)),
+        "ago": ago(change.at, now_of(request)),
+        "difference": table_of(change.diff, sites) if change.kind == ChangeKind.UPDATED else "",
+        "may_revert": can_revert(change),
+    }
+
+
+class CameraHistory(CameraPages):
+    """The pages of a camera's history."""
+
+    def get_urls(self) -> list[Any]:
+        view = self.admin_site.admin_view(self.revert_view)
+        address = path("<uuid:camera_id>/revert/<int:revision>/", view, name="cameras_camera_revert")
+        return [address, *super().get_urls()]
+
+    def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        """Newest first, in pages that begin before a revision."""
+        camera = self.camera_for(request, object_id)
+        before = request.GET.get("before", "")
+        changes = Change.objects.filter(camera_id=camera.pk).order_by("-revision")
+        if before.isdecimal() and int(before) <= MAX_REVISION:
+            changes = changes.filter(revision__lt=int(before))
+        page = list(changes[: PAGE + 1])
+        sites = site_names(change.diff for change in page)
+        return self.page_of(
+            request,
+            camera,
+            "admin/cameras/camera/history.html",
+            tab="history",
+            entries=[entry_of(change, sites, camera, request) for change in page[:PAGE]],
+            older=page[PAGE - 1].revision if len(page) > PAGE else None,
+            is_first_page=not before,
+            may_revert=self.has_change_permission(request, camera),
+            zone=zone_of(camera).key,
+        )
+
+    def revert_view(self, request: HttpRequest, camera_id: UUID, revision: int) -> HttpResponse:
+        """Asked, it shows what going back would do; told to, it goes back, unless the camera changed meanwhile."""
+        camera = self.camera_for(request, camera_id)
+        if not self.has_change_permission(request, camera):
+            raise PermissionDenied
+        if revision > MAX_REVISION:
+            raise Http404
+        change = Change.objects.filter(camera_id=camera.pk, revision=revision).first()
+        if change is None or not can_revert(change):
+            raise Http404
+        if request.method == "POST":
+            answer = self._revert(request, camera, change)
+            if answer:
+                return answer
+            camera = self.camera_for(request, camera_id)
+        steps = plan_revert(change, camera)
+        sites = site_names({step.name: {"before": step.before, "present": step.present}} for step in steps)
+        return self.page_of(
+            request,
+            camera,
+            "admin/cameras/camera/revert.html",
+            tab="history",
+            title=gettext("Revert change %(revision)d") % {"revision": revision},
+            entry=entry_of(change, sites, camera, request),
+            steps=[_told(step, sites) for step in steps],
+            can_go_back=any(step.fate in (Fate.RESTORED, Fate.CHANGED_SINCE) for step in steps),
+            later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, steps)],
+            zone=zone_of(camera).key,
+        )
+
+    def _revert(self, request: HttpRequest, camera: Camera, change: Change) -> HttpResponse | None:
+        fields = [name for name in request.POST.getlist("field") if name in change.diff]
+        seen = request.POST.get("seen_revision", "")
+        if not fields:
+            self.message_user(request, gettext("Choose at least one field to go back to."), messages.WARNING)
+            return None
+        try:
+            revert(
+                change=change,
+                fields=fields,
+                seen_revision=int(seen) if seen.isdecimal() else -1,
+                by=author_of(request, "admin"),
+                now=now_of(request),
+            )
+        except StaleRevision:
+            text = gettext("The camera was changed while you looked; nothing was changed back. Look again.")
+            self.message_user(request, text, messages.ERROR)
+            return None
+        except Camera.DoesNotExist:
+            raise Http404 from None
+        except InvalidIntent as error:
+            faults = "; ".join(f"{label_of(fault.field)}: {fault.detail}" for fault in error.errors)
+            text = gettext("What was there before is refused today: %(faults)s") % {"faults": faults}
+            self.message_user(request, text, messages.ERROR)
+            return None
+        text = gettext("“{}” is back at what was before change {}: {}.")
+        names = ", ".join(map(label_of, fields))
+        told = format_html(text, format_html("<bdi>{}</bdi>", camera.name), change.revision, names)
+        self.message_user(request, told, messages.SUCCESS)
+        return HttpResponseRedirect(reverse("admin:cameras_camera_history", args=[camera.pk]))
+
+
+def _told(step: Step, sites: dict[UUID, str]) -> dict[str, Any]:
+    return {
+        "name": step.name,
+        "label": label_of(step.name),
+        "fate": step.fate.value,
+        "present": value_of(step.name, step.present, sites),
+        "before": value_of(step.name, step.before, sites),
+        "after": value_of(step.name, step.after, sites),
+    }
+
+
+def _later(change: Change, steps: list[Step]) -> list[Change]:
+    """The changes since of what is not as this one left it, newest first: why nothing is taken back unasked."""
+    names = {step.name for step in steps if step.fate == Fate.CHANGED_SINCE}
+    if not names:
+        return []
+    since = Change.objects.filter(camera_id=change.camera_id, revision__gt=change.revision).order_by("-revision")
+    return [later for later in since[:200] if later.diff.keys() & names][:5]

@@ -1,0 +1,54 @@
+"""What every page about cameras needs: the row with its health, who may see it, and the frame with its tabs."""
+
+from typing import Any
+
+from django.contrib.admin.utils import unquote
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.utils.translation import gettext
+
+from cameras.admin.camera_columns import judge
+from cameras.admin.editing import IntentAdmin
+from cameras.models import Camera
+from cameras.querysets import CameraQuerySet
+
+
+class CameraPages(IntentAdmin):
+    """The ground under the pages of cameras; each group of pages adds its addresses to `get_urls`."""
+
+    def get_queryset(self, request: HttpRequest) -> CameraQuerySet:
+        return super().get_queryset(request).with_vitals().select_related("site")
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Camera | None:
+        camera = super().get_object(request, object_id, from_field)
+        if camera:
+            judge(camera, request)
+        return camera
+
+    def camera_for(self, request: HttpRequest, object_id: object) -> Camera:
+        """The camera of a page beside the form, for whoever may see it. Raises Http404 and PermissionDenied."""
+        camera = self.get_object(request, unquote(str(object_id)))
+        if camera is None:
+            raise Http404
+        if not self.has_view_permission(request, camera):
+            raise PermissionDenied
+        return camera
+
+    def page_of(self, request: HttpRequest, camera: Camera, template: str, **context: Any) -> HttpResponse:
+        """A page under the camera's tabs."""
+        frame = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "original": camera,
+            "title": gettext("History"),
+            "subtitle": camera.name,
+            "media": self.media,
+        }
+        return TemplateResponse(request, template, frame | context)
+
+    def has_operate_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("cameras.operate_camera"))
+
+    def has_reveal_permission(self, request: HttpRequest) -> bool:
+        return bool(request.user.has_perm("cameras.reveal_camera"))

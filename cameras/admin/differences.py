@@ -1,0 +1,120 @@
+"""How a difference of a change is told: field by field, before and after, a secret only as changed."""
+
+import difflib
+from collections.abc import Iterable, Mapping
+from typing import Any
+from uuid import UUID
+
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from cameras.admin import json_text
+from cameras.intent import parse_uuid
+from cameras.models import DesiredState, Site
+
+LABELS = {
+    "name": _("name"),
+    "site": _("site"),
+    "location": _("location"),
+    "connection_string": _("connection string"),
+    "desired_state": _("desired state"),
+    "expected_interval_seconds": _("expected interval (seconds)"),
+    "zone_config": _("zones"),
+    "model_config": _("model configuration"),
+    "notes": _("notes"),
+}
+# A value in a list is told where it is this short.
+SHORT = 24
+SHOWN_AT_MOST = 20_000
+# Comparing line by line takes the square of the lines; longer texts are shown side by side.
+COMPARED_LINES = 1_000
+
+
+def label_of(name: str) -> str:
+    return str(LABELS.get(name, name.replace("_", " ")))
+
+
+def in_short(diff: Mapping[str, Any]) -> str:
+    """One line: the fields, with their values where those are short."""
+    return "; ".join(_field_in_short(name, entry) for name, entry in diff.items())
+
+
+def _field_in_short(name: str, entry: dict[str, Any]) -> str:
+    before, after = entry.get("before"), entry.get("after")
+    told = name != "site" and all(
+        isinstance(value, str | int) and len(str(value)) <= SHORT for value in (before, after)
+    )
+    return f"{label_of(name)}: {before} → {after}" if told else label_of(name)
+
+
+def site_names(diffs: Iterable[Mapping[str, Any]]) -> dict[UUID, str]:
+    """The names of the sites that differences speak of, in one query; none where they speak of none."""
+    ids = {site_id for diff in diffs for value in diff.get("site", {}).values() if (site_id := parse_uuid(value))}
+    return dict(Site.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+
+
+def table_of(diff: Mapping[str, Any], sites: Mapping[UUID, str]) -> SafeString | str:
+    """All fields of one difference."""
+    if not diff:
+        return "–"
+    rows = format_html_join(
+        "",
+        '<tr><th scope="row">{}</th>{}</tr>',
+        ((label_of(name), _cells(name, entry, sites)) for name, entry in diff.items()),
+    )
+    return format_html(
+        '<table class="cp-diff"><colgroup><col class="cp-field-column"></colgroup>'
+        '<thead class="cp-quiet"><tr><th scope="col">{}</th>'
+        '<th scope="col">{}</th><th scope="col">{}</th>'
+        "</tr></thead><tbody>{}</tbody></table>",
+        gettext("Field"),
+        gettext("Before"),
+        gettext("After"),
+        rows,
+    )
+
+
+def _cells(name: str, entry: dict[str, Any], sites: Mapping[UUID, str]) -> SafeString:
+    if "after" not in entry:
+        return format_html('<td colspan="2">{}</td>', gettext("changed; secrets are not kept here"))
+    before, after = entry.get("before"), entry["after"]
+    compared = _compared(before, after)
+    if compared:
+        return format_html('<td colspan="2">{}</td>', compared)
+    return format_html("<td>{}</td><td>{}</td>", *(value_of(name, value, sites) for value in (before, after)))
+
+
+def _compared(before: Any, after: Any) -> SafeString | None:
+    """Two structures line by line, only what differs with two lines around it."""
+    if not (isinstance(before, dict | list) and isinstance(after, dict | list)):
+        return None
+    old, new = (json_text.pretty(value).split("\n") for value in (before, after))
+    if len(old) + len(new) > COMPARED_LINES:
+        return None
+    # Two lines of names of files, then the place of the first difference.
+    lines = list(difflib.unified_diff(old, new, n=2, lineterm=""))[3:]
+    marks = {"+": "cp-added", "-": "cp-removed", "@": "cp-place"}
+    shown = ((marks.get(line[:1], ""), "⋯" if line.startswith("@@") else line) for line in lines)
+    return format_html(
+        '<pre class="cp-json" tabindex="0">{}</pre>', format_html_join("\n", '<span class="{}">{}</span>', shown)
+    )
+
+
+def value_of(name: str, value: Any, sites: Mapping[UUID, str]) -> SafeString | str:
+    """One value, told as its field is."""
+    if value is None or value in ("", {}):
+        return format_html('<span class="cp-none">{}</span>', gettext("nothing"))
+    if isinstance(value, dict | list):
+        text = json_text.pretty(value)
+        if len(text) > SHOWN_AT_MOST:
+            text = text[:SHOWN_AT_MOST] + "\n…"
+        return format_html('<pre class="cp-json" tabindex="0">{}</pre>', text)
+    if name == "site":
+        site_id = parse_uuid(value)
+        known = sites.get(site_id) if site_id else None
+        return format_html("<bdi>{}</bdi>", known or gettext("a site that is gone (%(id)s)") % {"id": value})
+    if name == "desired_state" and value in DesiredState.values:
+        return str(DesiredState(value).label)
+    return format_html('<bdi class="cp-text">{}</bdi>', value)

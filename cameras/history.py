@@ -1,0 +1,75 @@
+"""Going back: what undoing one change of a camera would do now, and doing it, which is a change like any other.
+
+A value that somebody changed again since is shown and not taken back unless it is asked for by name. Secrets are
+not kept in the log, so they cannot be brought back. Must not import doors.
+"""
+
+from collections.abc import Collection
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+from cameras import actions
+from cameras.changes import as_logged, same_as_logged
+from cameras.intent import clean_camera
+from cameras.models import Camera, Change, ChangeKind
+from controlplane.access.principals import Author
+
+
+class Fate(StrEnum):
+    """What a revert means for one field."""
+
+    RESTORED = "restored"
+    ALREADY_SO = "already_so"
+    CHANGED_SINCE = "changed_since"
+    NOT_KEPT = "not_kept"
+
+
+class Step(NamedTuple):
+    """One field of a revert, its values as the log keeps them: `before` would be stored, `present` is stored."""
+
+    name: str
+    before: Any
+    after: Any
+    present: Any
+    fate: Fate
+
+
+def can_revert(change: Change) -> bool:
+    """Whether there is a state before it: what was registered or deleted has none to go back to."""
+    return change.kind == ChangeKind.UPDATED
+
+
+def plan_revert(change: Change, camera: Camera) -> list[Step]:
+    """Field by field what undoing the change would do to the camera as it is now."""
+    return [_step(name, entry, camera) for name, entry in change.diff.items()] if can_revert(change) else []
+
+
+def _step(name: str, entry: dict[str, Any], camera: Camera) -> Step:
+    if "after" not in entry:
+        return Step(name, None, None, None, Fate.NOT_KEPT)
+    before, after, present = entry["before"], entry["after"], as_logged(camera, name)
+    if same_as_logged(present, before):
+        fate = Fate.ALREADY_SO
+    elif same_as_logged(present, after):
+        fate = Fate.RESTORED
+    else:
+        fate = Fate.CHANGED_SINCE
+    return Step(name, before, after, present, fate)
+
+
+def revert(*, change: Change, fields: Collection[str], seen_revision: int, by: Author, now: datetime) -> Camera:
+    """The camera with these fields as they were before the change, if it is still as it was at `seen_revision`.
+
+    Raises Camera.DoesNotExist, actions.StaleRevision, and InvalidIntent for a value that is refused today, such
+    as a site that is gone.
+    """
+    before = {name: entry["before"] for name, entry in change.diff.items() if name in fields and "before" in entry}
+    return actions.update_camera(
+        camera_id=change.camera_id,
+        values=clean_camera(before, stored_redacted=""),
+        by=by,
+        now=now,
+        if_revision_in=[seen_revision],
+        note=f"Revert of change {change.revision}.",
+    )

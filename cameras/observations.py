@@ -1,0 +1,73 @@
+"""What other apps know of cameras, for the admin to show: they register it here, as cameras must not import them.
+
+Owns the registries only. Must not import an app.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+# Occupancy of each whole hour of the last day, oldest first; None where it is unknown.
+LastDay = Sequence[float | None]
+HOURS = 24
+
+
+class Notice(NamedTuple):
+    """What the first page tells of the service as a whole, in words of the reader's language."""
+
+    level: str
+    """`danger` and `warning` stand on top, `info` below everything."""
+    text: str
+    url: str = ""
+
+
+class LogLine(NamedTuple):
+    """A status that a camera came to have, when, and why in words."""
+
+    at: datetime
+    status: str
+    reason: str
+
+
+DayOfCameras = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
+DayOfSites = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
+Notices = Callable[[datetime], Iterable[Notice]]
+LogOfCamera = Callable[[UUID, datetime], Iterable[LogLine]]
+
+_day_of_cameras: list[DayOfCameras] = []
+_day_of_sites: list[DayOfSites] = []
+_notices: list[Notices] = []
+_logs: list[LogOfCamera] = []
+
+
+def add_last_day(*, of_cameras: DayOfCameras, of_sites: DayOfSites) -> None:
+    """Each is one query, or a few, whatever the number of ids."""
+    _day_of_cameras.append(of_cameras)
+    _day_of_sites.append(of_sites)
+
+
+def add_notices(tell: Notices) -> None:
+    _notices.append(tell)
+
+
+def add_log_of_camera(read: LogOfCamera) -> None:
+    _logs.append(read)
+
+
+def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
+    return {camera_id: day for read in _day_of_cameras for camera_id, day in read(camera_ids, now).items()}
+
+
+def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
+    return {site_id: day for read in _day_of_sites for site_id, day in read(site_ids, now).items()}
+
+
+def notices(now: datetime) -> list[Notice]:
+    return [notice for tell in _notices for notice in tell(now)]
+
+
+def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:
+    """What became of a camera's status, newest first."""
+    lines = [line for read in _logs for line in read(camera_id, now)]
+    return sorted(lines, key=lambda line: line.at, reverse=True)

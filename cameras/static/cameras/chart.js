@@ -1,0 +1,212 @@
+/* The series of one camera: mean and the span from least to most, over a range that can be chosen and zoomed.
+
+   What is not known is a gap in the line and a row of its own in the table, never a value between two others. */
+
+const BUCKETS = [["1m", 60], ["5m", 300], ["15m", 900], ["1h", 3600], ["1d", 86400]];
+const MOST_POINTS = 720;
+const LEAST_SPAN = 600;
+const MOST_SPAN = 366 * 86400;
+const REFRESH_MS = 15_000;
+const HEIGHT = 260;
+
+const bucketFor = (span) => BUCKETS.find(([, seconds]) => span / seconds <= MOST_POINTS) ?? BUCKETS.at(-1);
+const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
+const meanOf = (point) => point.weighted_avg ?? point.avg;
+const nowSeconds = () => Math.floor(Date.now() / 1000);
+
+class Chart {
+  constructor(section) {
+    this.section = section;
+    this.said = section.dataset;
+    this.zone = this.said.timeZone;
+    this.plotBox = section.querySelector(".cp-plot");
+    this.status = section.querySelector(".cp-chart-said");
+    this.twin = section.querySelector(".cp-twin");
+    // Plain "en" would be that of the United States, and hours of twelve.
+    const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
+    const format = (options) => new Intl.DateTimeFormat(language, { ...options, timeZone: this.zone });
+    this.time = format({ dateStyle: "medium", timeStyle: "short" });
+    this.day = format({ day: "numeric", month: "short" });
+    this.clock = format({ hour: "2-digit", minute: "2-digit" });
+    this.number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
+    this.series = { intervals: 0, points: [] };
+    this.listen();
+    this.choose(86400);
+  }
+
+  listen() {
+    const each = (selector, act) =>
+      this.section.querySelectorAll(selector).forEach((element) => element.addEventListener("click", () => act(element)));
+    each("[data-range]", (button) => this.choose(Number(button.dataset.range)));
+    each("[data-move]", (button) => this.move(button.dataset.move));
+    this.section.querySelector("[data-chart-zone]")?.addEventListener("change", () => this.load());
+    this.twin.addEventListener("toggle", () => this.fillTable());
+    this.plotBox.addEventListener("dblclick", () => this.choose(86400));
+    new ResizeObserver(() => this.plot && this.width && this.plot.setSize({ width: this.width, height: HEIGHT }))
+      .observe(this.plotBox);
+    new MutationObserver(() => this.draw()).observe(document.documentElement, { attributeFilter: ["class"] });
+    document.addEventListener("visibilitychange", () => this.refresh());
+    setInterval(() => this.refresh(), REFRESH_MS);
+  }
+
+  get width() {
+    return this.plotBox.clientWidth;
+  }
+
+  /* The last so many seconds, which go on with the clock. */
+  choose(span) {
+    this.span = span;
+    this.show(nowSeconds() - span, nowSeconds());
+  }
+
+  move(how) {
+    const span = this.to - this.from;
+    const step = { earlier: [-0.5, -0.5], later: [0.5, 0.5], in: [0.25, -0.25], out: [-0.5, 0.5] }[how];
+    this.zoom(this.from + step[0] * span, this.to + step[1] * span);
+  }
+
+  zoom(from, to) {
+    const span = Math.min(Math.max(to - from, LEAST_SPAN), MOST_SPAN);
+    const middle = (from + to) / 2;
+    const end = Math.min(Math.round(middle + span / 2), nowSeconds());
+    this.span = null;
+    this.show(Math.round(end - span), end);
+  }
+
+  show(from, to) {
+    [this.from, this.to] = [from, to];
+    for (const button of this.section.querySelectorAll("[data-range]")) {
+      button.setAttribute("aria-pressed", String(Number(button.dataset.range) === this.span));
+    }
+    this.load();
+  }
+
+  refresh() {
+    if (this.span && document.visibilityState === "visible") {
+      [this.from, this.to] = [nowSeconds() - this.span, nowSeconds()];
+      this.load();
+    }
+  }
+
+  async load() {
+    const [bucket, seconds] = bucketFor(this.to - this.from);
+    const from = Math.floor(this.from / seconds) * seconds;
+    const to = Math.ceil(this.to / seconds) * seconds;
+    const zone = this.section.querySelector("[data-chart-zone]")?.value;
+    const moment = (at) => new Date(at * 1000).toISOString();
+    const asked = new URLSearchParams({ bucket, from: moment(from), to: moment(to), ...(zone && { zone }) });
+    this.asked?.abort();
+    this.asked = new AbortController();
+    try {
+      const answer = await fetch(`${this.said.series}?${asked}`, { signal: this.asked.signal });
+      if (!answer.ok) throw new Error(answer.status);
+      this.series = this.complete((await answer.json()).points, from, to, seconds);
+      this.draw();
+      this.tell();
+    } catch (error) {
+      if (error.name !== "AbortError") this.status.textContent = this.said.failed;
+    }
+  }
+
+  /* Every interval of the range, null where nothing is known. */
+  complete(points, from, to, seconds) {
+    const known = new Map(points.map((point) => [Date.parse(point.start) / 1000, point]));
+    const starts = new Set(known.keys());
+    // Days are the site's, 23 to 25 hours long: between two that are further apart lies a gap.
+    if (seconds < 86400) for (let at = from; at < to; at += seconds) starts.add(at);
+    else for (const at of known.keys()) if (!known.has(at + 86400)) starts.add(at + 90001);
+    const ordered = [...starts].sort((one, other) => one - other);
+    return { intervals: ordered.length, points: ordered.map((at) => ({ at, point: known.get(at) ?? null })) };
+  }
+
+  /* Hours, with the day under the first one of each. */
+  ticks(splits, step) {
+    const days = splits.map((at) => this.day.format(at * 1000));
+    if (step >= 86400) return days;
+    return splits.map((at, i) => this.clock.format(at * 1000) + (days[i] === days[i - 1] ? "" : `\n${days[i]}`));
+  }
+
+  draw() {
+    this.plot?.destroy();
+    const { points } = this.series;
+    const column = (read) => points.map(({ point }) => (point ? read(point) : null));
+    const data = [
+      points.map(({ at }) => at),
+      column((point) => point.max),
+      column((point) => point.min),
+      column(meanOf),
+    ];
+    const dark = document.documentElement.classList.contains("dark");
+    const ink = dark ? "#9ca3af" : "#4b5563";
+    const grid = { stroke: dark ? "#33384455" : "#e5e7eb", width: 1 };
+    const [line, band] = dark ? ["#c084fc", "#c084fc33"] : ["#7e22ce", "#a855f730"];
+    const axis = { stroke: ink, grid, ticks: { ...grid, size: 4 }, font: "11px Inter, sans-serif" };
+    const value = (_plot, at) => (at == null ? "–" : this.number.format(at));
+    // A point that stands alone between two gaps has no line: it is drawn as a dot.
+    const alone = (plot, index) =>
+      plot.data[index].flatMap((at, i, all) => (at != null && all[i - 1] == null && all[i + 1] == null ? [i] : []));
+    const edge = { stroke: "transparent", width: 0, points: { show: false }, value };
+    this.plot = new uPlot(
+      {
+        width: this.width || 600,
+        height: HEIGHT,
+        tzDate: (at) => uPlot.tzDate(new Date(at * 1000), this.zone),
+        scales: { x: { range: () => [this.from, this.to] }, y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] } },
+        axes: [{ ...axis, values: (_plot, splits, _axis, _space, step) => this.ticks(splits, step) }, { ...axis, size: 44 }],
+        series: [
+          { label: this.said.at, value: (_plot, at) => (at == null ? "–" : this.time.format(at * 1000)) },
+          { ...edge, label: this.said.most },
+          { ...edge, label: this.said.least },
+          { label: this.said.mean, stroke: line, width: 1.5, value, points: { show: true, filter: alone, size: 4, fill: line } },
+        ],
+        bands: [{ series: [1, 2], fill: band }],
+        cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
+        hooks: {
+          setSelect: [(plot) => {
+            const { left, width } = plot.select;
+            if (width > 4) this.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+          }],
+        },
+      },
+      data,
+      this.plotBox,
+    );
+    this.fillTable();
+  }
+
+  tell() {
+    const known = this.series.points.filter(({ point }) => point).map(({ point }) => point);
+    // A mean counts for as long as it is known; a bucket in which a value was only held has no sample of its own.
+    const weight = (point) => point.known_seconds || point.count;
+    const sum = (read) => known.reduce((total, point) => total + read(point), 0);
+    const mean = sum((point) => (meanOf(point) ?? 0) * weight(point)) / sum(weight);
+    const every = (name) => known.map((point) => point[name]).filter((number) => number != null);
+    const said = fill(known.length ? this.said.summary : this.said.nothing, {
+      from: this.time.format(this.from * 1000),
+      to: this.time.format(this.to * 1000),
+      mean: this.number.format(mean),
+      least: this.number.format(Math.min(...every("min"))),
+      most: this.number.format(Math.max(...every("max"))),
+      gaps: this.series.intervals - known.length,
+      intervals: this.series.intervals,
+    });
+    this.plotBox.setAttribute("aria-label", said);
+    if (this.status.textContent !== said) this.status.textContent = said;
+  }
+
+  fillTable() {
+    if (!this.twin.open) return;
+    const rows = this.series.points.map(({ at, point }) => {
+      const row = document.createElement("tr");
+      const cells = point
+        ? [meanOf(point), point.min, point.max, point.count].map((number) => (number == null ? "–" : this.number.format(number)))
+        : [this.said.gap, "–", "–", "–"];
+      row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: this.time.format(at * 1000) }));
+      row.append(...cells.map((textContent) => Object.assign(document.createElement("td"), { textContent })));
+      return row;
+    });
+    this.twin.querySelector("tbody").replaceChildren(...rows);
+  }
+}
+
+document.querySelectorAll("[data-series]").forEach((section) => new Chart(section));

@@ -1,0 +1,71 @@
+"""What the admin of cameras shows of telemetry: it registers itself with `cameras.observations`."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db.models import F, FloatField, OuterRef, Subquery, Sum
+from django.db.models.functions import Cast
+from django.utils.translation import gettext
+
+from cameras.models import Camera
+from cameras.observations import HOURS, LastDay, Notice, add_last_day, add_notices
+from telemetry.capacity import Forecast, forecast
+from telemetry.models import HourRollup
+from telemetry.spans import HOUR, floor_to
+
+# Measuring tables takes a while, and they grow slowly.
+FORECAST_EVERY = timedelta(minutes=10)
+SOON_FULL_DAYS = 30
+
+_forecasts: list[tuple[datetime, Forecast]] = []
+
+
+def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
+    """The mean, weighted by time, of each of the last 24 hours, the present one included; None where unknown."""
+    first = floor_to(now, HOUR) - (HOURS - 1) * HOUR
+    rows = (
+        HourRollup.objects.filter(camera_id__in=list(camera_ids), known__gt=0)
+        .of_zone("")
+        .between(first, now)
+        .values_list("camera_id", "start_at", Cast("integral", FloatField()) / F("known"))
+    )
+    return _days(first, rows)
+
+
+def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
+    """The sum over the cameras of each site of which the hour is known."""
+    first = floor_to(now, HOUR) - (HOURS - 1) * HOUR
+    cameras = Camera.objects.filter(site_id__in=list(site_ids))
+    mean = Cast("integral", FloatField()) / F("known")
+    rows = (
+        HourRollup.objects.filter(camera_id__in=cameras.values("pk"), known__gt=0)
+        .of_zone("")
+        .between(first, now)
+        .annotate(site=Subquery(cameras.filter(pk=OuterRef("camera_id")).values("site_id")))
+        .values_list("site", "start_at")
+        .annotate(total=Sum(mean))
+        .order_by()
+    )
+    return _days(first, rows)
+
+
+def _days(first: datetime, rows: Iterable[tuple[UUID, datetime, float]]) -> dict[UUID, LastDay]:
+    days: dict[UUID, list[float | None]] = defaultdict(lambda: [None] * HOURS)
+    for row_id, start_at, value in rows:
+        days[row_id][(start_at - first) // HOUR] = value
+    return dict(days)
+
+
+def room_for_telemetry(now: datetime) -> Iterable[Notice]:
+    """How full the disk is and will be, measured every ten minutes in each process."""
+    if not _forecasts or now - _forecasts[-1][0] > FORECAST_EVERY:
+        _forecasts[:] = [(now, forecast(now))]
+    room = _forecasts[-1][1]
+    soon = room.full_in_days is not None and room.full_in_days < SOON_FULL_DAYS
+    yield Notice("warning" if soon else "info", gettext("Telemetry: %(forecast)s.") % {"forecast": room})
+
+
+add_last_day(of_cameras=last_day_of_cameras, of_sites=last_day_of_sites)
+add_notices(room_for_telemetry)

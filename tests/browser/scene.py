@@ -1,0 +1,92 @@
+"""A fleet on a day like any other, for pictures: the demo, a day of history, some trouble, some changes.
+
+Made in a database of its own, by `manage.py shell`.
+"""
+
+import json
+import secrets
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.contrib.auth import get_user_model
+
+from cameras import actions, demo
+from cameras.intent import clean_camera
+from cameras.models import Camera, CameraVitals, Change, FleetVitals
+from controlplane.access.principals import WORKER, Author, Principal
+from telemetry.batch import MAX_BATCH_ITEMS, read_batch
+from telemetry.ingest import Submission, accept
+from telemetry.simulated_worker import Worker
+
+HISTORY = timedelta(hours=26)
+HISTORY_EVERY = timedelta(minutes=2)
+COMMAND = Author("command:demo", "command")
+ANNA, OSKAR = Author("user:anna", "admin"), Author("user:oskar", "admin")
+PLANNER = Author("token:planner", "api")
+
+
+def make_scene(file: str) -> None:
+    """Make it all, and write what a photographer needs to know into a file."""
+    now = datetime.now(UTC)
+    made = demo.make_demo(by=COMMAND, now=now - timedelta(days=9))
+    user = get_user_model().objects.get(username="demo-administrator")
+    password = secrets.token_urlsafe(12)
+    user.set_password(password)
+    user.save()
+    _write_history(now)
+    cameras = {camera.name: camera for camera in Camera.objects.all()}
+    hall = cameras["Hall"]
+
+    def change(camera: Camera, by: Author, ago: timedelta, **values: Any) -> None:
+        cleaned = clean_camera(values, stored_redacted="")
+        actions.update_camera(camera_id=camera.pk, values=cleaned, by=by, now=now - ago)
+
+    change(hall, ANNA, timedelta(days=6), expected_interval_seconds=5, notes="Lens cleaned.")
+    change(hall, OSKAR, timedelta(days=4, hours=3), desired_state="stopped")
+    change(hall, OSKAR, timedelta(days=4), desired_state="running")
+    change(hall, ANNA, timedelta(days=1), model_config={"detector": "person", "fps": 8, "threshold": 0.55})
+    change(hall, PLANNER, timedelta(hours=2), location="Gallery, south end", expected_interval_seconds=8)
+
+    silenced = {"Upper deck": 7, "Aisle 1": 47, "Platform 3": 26}
+    for name, hours in silenced.items():
+        heard_at = now - timedelta(hours=hours)
+        CameraVitals.objects.filter(camera__name=name).update(last_contact=heard_at)
+    change(cameras["Platform 3"], ANNA, timedelta(hours=5), desired_state="stopped")
+    change(cameras["Platform 3"], ANNA, timedelta(hours=4), desired_state="running")
+    orphan = cameras["Taxi rank"]
+    Camera.objects.filter(pk=orphan.pk).update(desired_state_at=now - timedelta(hours=1))
+
+    running = Camera.objects.filter(desired_state="running").exclude(name__in=silenced)
+    scene = {
+        "username": user.get_username(),
+        "password": password,
+        "worker": made.tokens["worker"],
+        "reporting": [str(camera.pk) for camera in (*running, orphan)],
+        "camera": str(hall.pk),
+        "revision": Change.objects.filter(camera_id=hall.pk, kind="updated").earliest("revision").pk,
+    }
+    Path(file).write_text(json.dumps(scene))
+
+
+def forget_the_start() -> None:
+    """As if the service had been there all the time: silence before it started counts too."""
+    FleetVitals.objects.update(paused_at=None, resumed_at=None)
+
+
+def _write_history(now: datetime) -> None:
+    """Samples of every running camera, as its simulated worker would have seen them; one has a gap."""
+    gap = (now - timedelta(hours=11), now - timedelta(hours=9, minutes=20))
+    lines = []
+    for camera in Camera.objects.filter(desired_state="running").select_related("site"):
+        worker = Worker(camera.pk, camera.generation, timezone=ZoneInfo(camera.site.timezone))
+        at = now - HISTORY
+        while at < now:
+            if camera.name != "Hall" or not gap[0] <= at < gap[1]:
+                lines += [{"camera_id": str(seen.camera_id), **seen.sample} for seen in worker.observe(at)]
+            at += HISTORY_EVERY
+    principal = Principal("token:demo-worker", WORKER)
+    for first in range(0, len(lines), MAX_BATCH_ITEMS):
+        body = json.dumps(lines[first : first + MAX_BATCH_ITEMS]).encode()
+        accept([Submission(principal, read_batch(body, ndjson=False).events)], now)

@@ -1,0 +1,205 @@
+"""The console as a person uses it: fifty cameras at once, going back, a conflict, a clone, a secret, a chart."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cameras import actions, credentials
+from cameras.intent import clean_camera
+from cameras.models import Camera, CameraVitals, Change
+from controlplane.access.models import AuditEntry
+from telemetry.rollups import compute_rollups
+from tests.browser.conftest import axe_violations
+from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
+from tests.telemetry import history
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def change(camera: Camera, **values: Any) -> Change:
+    cleaned = clean_camera(values, stored_redacted="")
+    actions.update_camera(camera_id=camera.pk, values=cleaned, by=AUTHOR, now=datetime.now(UTC))
+    return Change.objects.latest("revision")
+
+
+def report(camera: Camera, hours: float, *, but_not: tuple[float, float] = (0, 0)) -> None:
+    """A sample a minute over the last hours, with a gap between two ages in hours; then maintenance."""
+    now = datetime.now(UTC)
+    ages = [timedelta(minutes=n) for n in range(1, int(hours * 60))]
+    kept = [age for age in ages if not but_not[0] <= age / timedelta(hours=1) < but_not[1]]
+    history.report(camera.pk, [("", now - age, age.seconds // 60 % 30) for age in kept], now)
+    compute_rollups(now + timedelta(hours=1))
+
+
+def test_a_person_stops_fifty_cameras_at_once(administrator: Page) -> None:
+    site, now = make_site("North"), datetime.now(UTC)
+    for number in range(50):
+        make_camera(f"Gate {number:02}", site=site, desired_state="running", now=now)
+    page = administrator
+    page.goto("/admin/cameras/camera/?desired_state__exact=running")
+    page.locator("#action-toggle").check()
+    page.get_by_label("Select action to run").select_option("stop_cameras")
+    page.get_by_role("button", name="Run").click()
+
+    expect(page.get_by_text("50 cameras will be stopped:")).to_be_visible()
+    expect(page.get_by_text("Gate 00")).to_be_visible()
+    expect(page.get_by_text("and 38 more")).to_be_visible()
+    assert Camera.objects.filter(desired_state="running").count() == 50
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Stop 50 cameras").click()
+
+    expect(page.get_by_text("50 cameras stopped.")).to_be_visible()
+    assert not Camera.objects.filter(desired_state="running").exists()
+
+
+def test_a_person_goes_back_to_what_was_before_a_change(administrator: Page) -> None:
+    camera = make_camera(notes="as it was", location="roof")
+    change(camera, notes="a mistake", location="cellar")
+    change(camera, location="yard")
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    page.get_by_role("navigation", name="Camera").get_by_role("link", name="History").click()
+    page.get_by_role("link", name="Revert change 2").click()
+
+    expect(page.get_by_label("notes")).to_be_checked()
+    expect(page.get_by_label("location")).not_to_be_checked()
+    expect(page.get_by_text("This was changed again since")).to_be_visible()
+    page.get_by_role("button", name="Go back").click()
+
+    expect(page.get_by_text("Revert of change 2.")).to_be_visible()
+    stored = Camera.objects.get()
+    assert (stored.notes, stored.location) == ("as it was", "yard")
+
+
+def test_a_person_is_shown_a_conflict_and_overwrites_nothing(administrator: Page) -> None:
+    camera = make_camera("Gate")
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    page.get_by_role("link", name="Settings").click()
+    page.get_by_label("Name").fill("Mine")
+    change(camera, name="Theirs")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_text("Somebody else changed this").first).to_be_visible()
+    expect(page.get_by_text("It is now: Theirs").first).to_be_visible()
+    expect(page.get_by_label("Name")).to_have_value("Mine")
+    assert Camera.objects.get().name == "Theirs"
+
+
+def test_a_person_clones_a_camera(administrator: Page) -> None:
+    source = make_camera("Gate", site=make_site("North"), notes="north side", desired_state="running")
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{source.pk}/change/")
+    page.get_by_role("link", name="Clone").click()
+    expect(page.get_by_label("Name")).to_have_value("Gate (copy)")
+    page.get_by_label("Name").fill("Gate 2")
+    page.get_by_role("button", name="Save", exact=True).click()
+
+    expect(page.get_by_role("link", name="Gate 2").first).to_be_visible()
+    clone = Camera.objects.get(name="Gate 2")
+    assert (clone.notes, clone.desired_state, clone.site) == ("north side", "stopped", source.site)
+    assert credentials.unseal(clone.pk, clone.sealed_connection) == URL
+
+
+def test_a_secret_is_in_the_page_only_when_somebody_asks(administrator: Page) -> None:
+    camera = make_camera()
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    assert SECRET not in page.content()
+    page.get_by_role("button", name="Reveal the connection string").click()
+
+    shown = page.get_by_label("Connection string in clear")
+    expect(shown).to_have_value(URL)
+    expect(shown).to_be_focused()
+    assert AuditEntry.objects.filter(action="credentials.revealed", by="user:anna").count() == 1
+    page.get_by_role("button", name="Hide").click()
+    expect(shown).to_be_hidden()
+    assert shown.input_value() == ""
+
+
+def test_a_person_zooms_into_the_chart_by_mouse_and_by_keyboard(administrator: Page) -> None:
+    camera = make_camera(site=make_site("Kathmandu", timezone="Asia/Kathmandu"), desired_state="running")
+    report(camera, 6, but_not=(2, 3))
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    said = page.locator(".cp-chart-said")
+    page.get_by_role("button", name="6 h").click()
+    expect(page.get_by_role("button", name="6 h")).to_have_attribute("aria-pressed", "true")
+    expect(said).to_contain_text("least 0, most 29")
+
+    page.get_by_text("As a table").click()
+    rows = page.locator(".cp-twin tbody tr")
+    expect(rows.filter(has_text="no data")).not_to_have_count(0)
+    assert 60 <= rows.filter(has_text="no data").count() <= 62
+    before = said.text_content()
+
+    plot = page.locator(".cp-plot .u-over")
+    box = plot.bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.6, box["y"] + 50)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.9, box["y"] + 60, steps=4)
+    page.mouse.up()
+    expect(said).not_to_have_text(before or "")
+    expect(page.get_by_role("button", name="6 h")).to_have_attribute("aria-pressed", "false")
+    assert 100 <= rows.count() <= 115  # a third of six hours, in minutes
+
+    zoomed = said.text_content()
+    page.get_by_role("button", name="Zoom in").focus()
+    page.keyboard.press("Enter")
+    expect(said).not_to_have_text(zoomed or "")
+    assert 48 <= rows.count() <= 62
+
+
+def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:
+    camera = make_camera("Gate", site=make_site("North"), desired_state="running", now=datetime.now(UTC))
+    report(camera, 2)
+    page = administrator
+    page.goto("/admin/")
+    expect(page.get_by_text("Nothing: no camera is offline")).to_be_visible()
+    expect(page.locator(".cp-spark-line")).to_be_visible()
+    page.get_by_role("link", name="North").focus()
+    long_ago = datetime.now(UTC) - timedelta(days=2)
+    Camera.objects.update(desired_state_at=long_ago)
+    CameraVitals.objects.update(last_contact=long_ago)
+
+    expect(page.get_by_text("Nothing was heard for six expected intervals.")).to_be_visible(timeout=20_000)
+    expect(page.get_by_role("link", name="North")).to_be_focused()
+
+
+def test_every_page_is_fit_for_everybody_in_light_and_in_dark_and_on_a_phone(administrator: Page) -> None:
+    """No violation of WCAG 2.1 A and AA, and nothing beyond the edge of a phone."""
+    site, now = make_site("Central station", timezone="Europe/Berlin"), datetime.now(UTC)
+    camera = make_camera("Hall", site=site, desired_state="running", now=now - timedelta(days=1))
+    make_camera("Platform", site=site, desired_state="running", now=now - timedelta(days=1))
+    revision = change(camera, notes="b", model_config={"fps": 5}, connection_string=URL + "2").pk
+    change(camera, notes="c")
+    report(camera, 2)
+    page, found = administrator, {}
+    for path, ready in {
+        "": ".cp-spark-place :is(svg, span)",
+        "cameras/camera/": ".cp-spark-place :is(svg, span)",
+        "cameras/camera/add/": "#camera_form",
+        f"cameras/camera/{camera.pk}/change/": ".cp-plot .uplot",
+        f"cameras/camera/{camera.pk}/change/#settings": "#settings-group",
+        f"cameras/camera/{camera.pk}/change/#zones": "#zones-group",
+        f"cameras/camera/{camera.pk}/history/": ".cp-history",
+        f"cameras/camera/{camera.pk}/revert/{revision}/": ".cp-diff",
+        f"cameras/camera/{camera.pk}/replace/": "form.cp-panel",
+        "cameras/change/": "#result_list",
+        f"cameras/change/{revision}/change/": "#content",
+        "cameras/site/": "#result_list",
+    }.items():
+        page.goto("about:blank")
+        page.goto(f"/admin/{path}")
+        page.locator(ready).first.wait_for()
+        if violations := axe_violations(page):
+            found[path] = violations
+        page.set_viewport_size({"width": 390, "height": 844})
+        beyond = page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+        page.set_viewport_size({"width": 1280, "height": 720})
+        if beyond > 0:
+            found.setdefault(path, []).append(f"{beyond} pixels beyond the edge of a phone")
+    assert found == {}

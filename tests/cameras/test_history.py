@@ -1,0 +1,244 @@
+"""History and going back: what a revert would do, what it does, and what it never does unasked."""
+
+from typing import Any
+from uuid import UUID
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from cameras import actions, credentials
+from cameras.history import Fate, can_revert, plan_revert, revert
+from cameras.intent import InvalidIntent, clean_camera
+from cameras.models import Camera, Change, Site
+from tests.cameras.test_admin import sign_in, told
+from tests.factories import AUTHOR, NOW, SECRET, make_camera, make_site
+
+pytestmark = pytest.mark.django_db
+OTHER_URL = "rtsp://user:0ther-secret@10.0.0.9/live"
+
+
+@pytest.fixture
+def administrator(groups: None) -> Client:
+    return sign_in("Administrators", name="anna")
+
+
+def change(camera: Camera, **values: Any) -> Change:
+    cleaned = clean_camera(values, stored_redacted="")
+    actions.update_camera(camera_id=camera.pk, values=cleaned, by=AUTHOR, now=NOW)
+    return Change.objects.latest("revision")
+
+
+def stored(camera: Camera) -> Camera:
+    return Camera.objects.get(pk=camera.pk)
+
+
+def page_of(camera: Camera, revision: int) -> str:
+    return reverse("admin:cameras_camera_revert", args=[camera.pk, revision])
+
+
+def fates(undone: Change, camera: Camera) -> dict[str, Fate]:
+    return {step.name: step.fate for step in plan_revert(undone, stored(camera))}
+
+
+# --- What it would do -------------------------------------------------------------------------------------
+
+
+def test_a_plan_tells_of_each_field_what_would_become_of_it() -> None:
+    camera = make_camera(notes="a", location="x")
+    undone = change(camera, notes="b", location="y", name="New", connection_string=OTHER_URL)
+    change(camera, notes="a", location="z")
+
+    assert fates(undone, camera) == {
+        "notes": Fate.ALREADY_SO,
+        "location": Fate.CHANGED_SINCE,
+        "name": Fate.RESTORED,
+        "connection_string": Fate.NOT_KEPT,
+    }
+
+
+def test_what_was_registered_or_deleted_has_no_state_to_go_back_to() -> None:
+    camera = make_camera()
+    actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)
+
+    assert not any(map(can_revert, Change.objects.all()))
+
+
+# --- What it does -----------------------------------------------------------------------------------------
+
+
+def test_a_revert_is_a_change_like_any_other_and_can_be_reverted() -> None:
+    camera = make_camera(site=make_site(), model_config={"a": 1})
+    undone = change(camera, site=None, model_config={"a": 1.0}, desired_state="running")
+    generation = stored(camera).generation
+
+    revert(change=undone, fields=undone.diff.keys(), seen_revision=stored(camera).revision, by=AUTHOR, now=NOW)
+
+    again = Change.objects.latest("revision")
+    now = stored(camera)
+    assert (now.site.name, now.model_config, now.desired_state) == ("North", {"a": 1}, "stopped")
+    assert now.generation == generation + 1
+    assert again.diff["desired_state"] == {"before": "running", "after": "stopped"}
+    assert again.note == f"Revert of change {undone.revision}."
+    revert(change=again, fields=["site"], seen_revision=now.revision, by=AUTHOR, now=NOW)
+    assert stored(camera).site is None
+
+
+def test_nothing_is_taken_back_that_was_not_asked_for_by_name() -> None:
+    camera = make_camera(notes="a", location="x")
+    undone = change(camera, notes="b", location="y")
+
+    revert(change=undone, fields=["notes"], seen_revision=undone.revision, by=AUTHOR, now=NOW)
+
+    assert (stored(camera).notes, stored(camera).location) == ("a", "y")
+
+
+def test_a_camera_that_changed_since_it_was_looked_at_is_left_alone() -> None:
+    camera = make_camera(notes="a")
+    undone = change(camera, notes="b")
+    change(camera, notes="c")
+
+    with pytest.raises(actions.StaleRevision):
+        revert(change=undone, fields=["notes"], seen_revision=undone.revision, by=AUTHOR, now=NOW)
+
+    assert stored(camera).notes == "c"
+
+
+def test_a_site_that_is_gone_is_not_gone_back_to() -> None:
+    camera = make_camera(site=make_site())
+    undone = change(camera, site=None)
+    actions.retire_site(site=Site.objects.get(), by=AUTHOR, now=NOW)
+
+    with pytest.raises(InvalidIntent):
+        revert(change=undone, fields=["site"], seen_revision=undone.revision, by=AUTHOR, now=NOW)
+
+
+def test_a_clone_a_move_and_a_replacement_say_so_in_the_log() -> None:
+    source, site = make_camera("Gate", notes="n"), make_site()
+    values = clean_camera({"name": "Gate 2"}, stored_redacted="")
+
+    clone = actions.clone_camera(source_id=source.pk, values=values, by=AUTHOR, now=NOW)
+    actions.move_cameras(camera_ids=[source.pk, clone.pk], site_id=site.pk, by=AUTHOR, now=NOW)
+    url = clean_camera({"connection_string": OTHER_URL}, stored_redacted="")["connection_string"]
+    actions.replace_hardware(camera_id=clone.pk, connection_string=url, reason="Hail.", by=AUTHOR, now=NOW)
+
+    assert credentials.unseal(clone.pk, Camera.objects.get(pk=clone.pk).sealed_connection) == OTHER_URL
+    with pytest.raises(credentials.UnreadableCredential):
+        credentials.unseal(clone.pk, stored(source).sealed_connection)
+    log = list(Change.objects.filter(camera_id=clone.pk).order_by("revision").values_list("kind", "note"))
+    assert log == [
+        ("created", f"Clone of Gate ({source.pk})."),
+        ("updated", ""),
+        ("updated", "Hardware replaced: Hail."),
+    ]
+    assert set(Camera.objects.values_list("site", flat=True)) == {site.pk}
+    assert (stored(clone).desired_state, stored(clone).generation) == ("stopped", 2)
+
+
+# --- The pages --------------------------------------------------------------------------------------------
+
+
+def test_the_history_names_who_when_and_through_which_door_and_no_secret(administrator: Client) -> None:
+    camera = make_camera(site=make_site(timezone="Asia/Kathmandu"))
+    change(camera, notes="seen", connection_string=OTHER_URL, site=None)
+
+    text = administrator.get(f"/admin/cameras/camera/{camera.pk}/history/").content.decode()
+
+    assert '<bdi class="cp-who">user:factory</bdi>' in text
+    assert "<b>test</b>" in text
+    assert "2026-03-04 12:00:00 UTC" in text  # it has left the site, and its time zone
+    assert "<bdi>North</bdi>" in text
+    assert "changed; secrets are not kept here" in text
+    assert SECRET not in text
+    assert "0ther-secret" not in text
+
+
+def test_times_are_those_of_the_site(administrator: Client) -> None:
+    camera = make_camera(site=make_site(timezone="Asia/Kathmandu"))
+
+    for page in ("history", "change"):
+        text = administrator.get(f"/admin/cameras/camera/{camera.pk}/{page}/").content.decode()
+        assert "2026-03-04 17:45:00 +0545" in text
+        assert "Times are those of Asia/Kathmandu." in text
+
+
+def test_a_long_history_comes_in_pages(administrator: Client, django_assert_num_queries: Any) -> None:
+    camera = make_camera()
+    for number in range(30):
+        change(camera, notes=str(number))
+    url = f"/admin/cameras/camera/{camera.pk}/history/"
+    administrator.get(url)
+
+    with django_assert_num_queries(7):
+        first = administrator.get(url)
+    rest = administrator.get(f"{url}?before={first.context['older']}")
+
+    assert [len(page.context["entries"]) for page in (first, rest)] == [25, 6]
+    assert rest.context["older"] is None
+    assert administrator.get(f"{url}?before={'9' * 40}").status_code == 200
+
+
+def test_a_person_goes_back_and_is_told_what_stays(administrator: Client) -> None:
+    camera = make_camera(notes="a", location="x")
+    undone = change(camera, notes="b", location="y", connection_string=OTHER_URL)
+    change(camera, location="z")
+    page = page_of(camera, undone.revision)
+
+    asked = administrator.get(page)
+    text = asked.content.decode()
+    done = administrator.post(page, {"field": ["notes"], "seen_revision": stored(camera).revision})
+
+    assert "This was changed again since" in text
+    assert "secrets are not kept in the history" in text
+    assert text.count("checked") == 1
+    assert done.status_code == 302
+    assert (stored(camera).notes, stored(camera).location) == ("a", "z")
+    assert Change.objects.latest("revision").by == "user:anna"
+
+
+@pytest.mark.parametrize(
+    ("sent", "answer"),
+    [
+        ({}, "Choose at least one field"),
+        ({"field": ["nonsense"]}, "Choose at least one field"),
+        ({"field": ["notes"], "seen_revision": "1"}, "The camera was changed while you looked"),
+        ({"field": ["notes"], "seen_revision": "x"}, "The camera was changed while you looked"),
+        ({"field": ["connection_string"], "seen_revision": "2"}, "Choose at least one field"),
+    ],
+)
+def test_a_revert_that_is_not_meant_so_changes_nothing(
+    administrator: Client, sent: dict[str, Any], answer: str
+) -> None:
+    camera = make_camera(notes="a")
+    undone = change(camera, notes="b")
+
+    response = administrator.post(page_of(camera, undone.revision), sent)
+
+    assert answer in told(response)
+    assert stored(camera).notes == "b"
+
+
+def test_a_change_that_is_none_of_this_camera_is_not_found(administrator: Client) -> None:
+    camera, other = make_camera(), make_camera("Other")
+    theirs = change(other, notes="b")
+
+    for revision in (theirs.revision, Change.objects.earliest("revision").revision, 10**30, 999):
+        assert administrator.get(page_of(camera, revision)).status_code == 404
+    nobody = UUID(int=0)
+    assert administrator.get(f"/admin/cameras/camera/{nobody}/history/").status_code == 404
+
+
+@pytest.mark.parametrize("group", ["Viewers", "Operators"])
+def test_who_may_not_change_cameras_reads_their_history_and_reverts_nothing(groups: None, group: str) -> None:
+    client = sign_in(group)
+    camera = make_camera(notes="a")
+    undone = change(camera, notes="b")
+
+    text = client.get(f"/admin/cameras/camera/{camera.pk}/history/").content.decode()
+
+    assert "user:factory" in text
+    assert "/revert/" not in text
+    assert client.get(page_of(camera, undone.revision)).status_code == 403
+    sent = {"field": ["notes"], "seen_revision": undone.revision}
+    assert client.post(page_of(camera, undone.revision), sent).status_code == 403
+    assert stored(camera).notes == "b"
