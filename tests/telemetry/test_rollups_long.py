@@ -201,7 +201,11 @@ def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
 def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
     camera = make_camera(site=make_site(timezone="Asia/Kolkata"))  # days begin at 18:30 UTC
     start = datetime(2026, 5, 4, 18, 0, tzinfo=UTC)
-    report(camera.pk, [("", start + timedelta(minutes=minute), 1) for minute in range(0, 180, 10)], start + timedelta(days=1))
+    report(
+        camera.pk,
+        [("", start + timedelta(minutes=minute), 1) for minute in range(0, 180, 10)],
+        start + timedelta(days=1),
+    )
     later = NOW + timedelta(days=400)
     compute_rollups(later)
     question = Question("1d", start, None, "", ZoneInfo("Asia/Kolkata"), later)
