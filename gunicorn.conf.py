@@ -5,6 +5,7 @@ import gc
 import os
 import shutil
 import signal
+import sys
 import tempfile
 
 worker_class = "asgi"
@@ -41,6 +42,8 @@ def post_worker_init(worker):
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
+    # The event loop waits less long for a thread that makes a long list.
+    sys.setswitchinterval(0.001)
     if worker.cfg.worker_class_str == "asgi":
         # Imported in the master it would outlive a reload.
         from controlplane.connections import bound_connections  # noqa: PLC0415

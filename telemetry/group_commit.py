@@ -57,8 +57,15 @@ class _Waiter(NamedTuple):
 class GroupCommit:
     """The queue of one event loop. What is handed in is answered after its commit, or not at all."""
 
-    def __init__(self, accept: Accept = accept, max_group_events: int = MAX_GROUP_EVENTS) -> None:
-        self._accept = accept
+    def __init__(
+        self,
+        accept: Accept = accept,
+        max_group_events: int = MAX_GROUP_EVENTS,
+        before: "GroupCommit | None" = None,
+    ) -> None:
+        """Where `before` is another queue that is in use, this one rests after a group for as long as it took."""
+        self._accept, self._before = accept, before
+        self.groups = 0
         self._max_group_events = max_group_events
         self._loop = asyncio.get_running_loop()
         self._writer = ThreadPoolExecutor(1, "ingest", initializer=_own_connection)
@@ -109,11 +116,15 @@ class GroupCommit:
             if not group:
                 break
             self._committing_since = group[0].since
+            started, groups_before = self._loop.time(), self._before.groups if self._before else 0
             try:
                 await self._commit(group)
             finally:
                 self._committing_since = None
                 WAITING_EVENTS.set(self._waiting_events)
+            self.groups += 1
+            if self._before and self._before.groups > groups_before:
+                await asyncio.sleep(self._loop.time() - started)
 
     def _take_group(self) -> list[_Waiter]:
         group: list[_Waiter] = []

@@ -31,7 +31,7 @@ class Lanes:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.quick = GroupCommit()
-        self.bulk = GroupCommit(max_group_events=CHUNK_EVENTS)
+        self.bulk = GroupCommit(max_group_events=CHUNK_EVENTS, before=self.quick)
         self._waiting_bytes = 0
         self._clock_wrong: ClockWrong | None = None
         self._ticking = self.loop.create_task(self._tick_on())

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -167,5 +168,48 @@ def test_the_writing_thread_has_a_connection_of_its_own(monkeypatch: Any) -> Non
 
         age, pool = await asyncio.get_running_loop().run_in_executor(queue._writer, look)
         assert (age, pool) == (None, None)
+
+    run(scenario)
+
+
+def test_who_waits_behind_a_group_that_the_database_left_is_told_with_it() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.held.clear()
+        accepting.error = OperationalError("away")
+        first = asyncio.create_task(queue.submit(submission()))
+        await asyncio.sleep(0.1)
+        behind = [asyncio.create_task(queue.submit(submission())) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        accepting.held.set()
+
+        told = await asyncio.gather(first, *behind, return_exceptions=True)
+
+        assert [type(error) for error in told] == [OperationalError] * 4
+        accepting.error = None
+        assert await queue.submit(submission())
+        assert accepting.groups == [1]
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("in_use", [True, False])
+def test_a_queue_rests_for_as_long_as_a_group_took_while_the_one_before_it_is_in_use(in_use: bool) -> None:
+    async def scenario(before: GroupCommit, accepting: Accepting) -> None:
+        starts: list[float] = []
+
+        def slow(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
+            starts.append(time.monotonic())
+            time.sleep(0.2)
+            return [[] for _ in submissions]
+
+        queue = GroupCommit(slow, max_group_events=1, before=before)
+        waiting = [asyncio.create_task(queue.submit(submission())) for _ in range(2)]
+        await asyncio.sleep(0.1)
+        if in_use:
+            await before.submit(submission())
+        await asyncio.gather(*waiting)
+        await queue.close()
+
+        assert (starts[1] - starts[0] >= 0.4) is in_use
 
     run(scenario)
