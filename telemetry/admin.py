@@ -2,10 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
-from django.db.models import F, FloatField, OuterRef, Subquery, Sum
+from django.db import connection
+from django.db.models import F, FloatField
 from django.db.models.functions import Cast
 from django.utils.translation import gettext
 
@@ -34,21 +35,38 @@ def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUI
     return _days(first, rows)
 
 
+# Samples know no camera but by its id, so Django's ORM would look up the site row by row: ten times as slow.
+LAST_DAY_OF_SITES = """
+SELECT camera.site_id, rollup.start_at, sum(CAST(rollup.integral AS double precision) / rollup.known)
+FROM telemetry_hourrollup AS rollup JOIN cameras_camera AS camera ON camera.id = rollup.camera_id
+WHERE camera.site_id IN ({sites}) AND rollup.zone = '' AND rollup.known > 0
+    AND rollup.start_at >= %s AND rollup.start_at < %s
+GROUP BY camera.site_id, rollup.start_at
+"""
+
+
 def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
     """The sum over the cameras of each site of which the hour is known."""
     first = floor_to(now, HOUR) - (HOURS - 1) * HOUR
-    cameras = Camera.objects.filter(site_id__in=list(site_ids))
-    mean = Cast("integral", FloatField()) / F("known")
-    rows = (
-        HourRollup.objects.filter(camera_id__in=cameras.values("pk"), known__gt=0)
-        .of_zone("")
-        .between(first, now)
-        .annotate(site=Subquery(cameras.filter(pk=OuterRef("camera_id")).values("site_id")))
-        .values_list("site", "start_at")
-        .annotate(total=Sum(mean))
-        .order_by()
-    )
+    if not site_ids:
+        return {}
+    column, moment = Camera._meta.get_field("site"), HourRollup._meta.get_field("start_at")
+    given = [column.get_db_prep_value(site_id, connection) for site_id in site_ids]
+    bounds = [moment.get_db_prep_value(at, connection) for at in (first, now)]
+    statement = LAST_DAY_OF_SITES.format(sites=", ".join(["%s"] * len(given)))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, [*given, *bounds])
+        rows = [(_as_uuid(site_id), _as_utc(at), total) for site_id, at, total in cursor.fetchall()]
     return _days(first, rows)
+
+
+def _as_uuid(value: UUID | str) -> UUID:
+    return value if isinstance(value, UUID) else UUID(value)
+
+
+def _as_utc(value: datetime | str) -> datetime:
+    at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
 def _days(first: datetime, rows: Iterable[tuple[UUID, datetime, float]]) -> dict[UUID, LastDay]:
