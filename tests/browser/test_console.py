@@ -193,6 +193,14 @@ def test_every_page_is_fit_for_everybody_in_light_and_in_dark_and_on_a_phone(adm
         "cameras/change/": "#result_list",
         f"cameras/change/{revision}/change/": "#content",
         "cameras/site/": "#result_list",
+        "cameras/site/add/": "#site_form",
+        "cameras/camera/import/": "#content",
+        "cameras/camera/export/": "#content",
+        "alerts/subscription/": "#content",
+        "alerts/subscription/add/": "#subscription_form",
+        "alerts/delivery/": "#content",
+        "access/apitoken/": "#content",
+        "access/auditentry/": "#content",
     }.items():
         page.goto("about:blank")
         page.goto(f"/admin/{path}")
