@@ -18,7 +18,27 @@ def record(
     fields: Sequence[str] = (),
 ) -> None:
     """Write one entry in the caller's transaction. `fields` are names: a value may be a secret."""
-    AuditEntry.objects.create(
+    _entry(by, now, action, object_type, object_id, object_name, fields).save(force_insert=True)
+
+
+def record_all(
+    *, by: Author, now: datetime, action: str, object_type: str, objects: Iterable[tuple[object, str]]
+) -> None:
+    """Write one entry for each object, an id and a name, in the caller's transaction."""
+    entries = (_entry(by, now, action, object_type, object_id, name) for object_id, name in objects)
+    AuditEntry.objects.bulk_create(entries, batch_size=500)
+
+
+def _entry(
+    by: Author,
+    now: datetime,
+    action: str,
+    object_type: str,
+    object_id: object,
+    object_name: str,
+    fields: Sequence[str] = (),
+) -> AuditEntry:
+    return AuditEntry(
         at=now,
         by=by.label,
         door=by.door,
@@ -29,23 +49,3 @@ def record(
         object_name=object_name,
         fields=list(fields),
     )
-
-
-def record_all(
-    *, by: Author, now: datetime, action: str, object_type: str, objects: Iterable[tuple[object, str]]
-) -> None:
-    """Write one entry for each object, an id and a name, in the caller's transaction."""
-    entries = (
-        AuditEntry(
-            at=now,
-            by=by.label,
-            door=by.door,
-            request_id=by.request_id,
-            action=action,
-            object_type=object_type,
-            object_id=str(object_id),
-            object_name=name,
-        )
-        for object_id, name in objects
-    )
-    AuditEntry.objects.bulk_create(entries, batch_size=500)
