@@ -1,9 +1,22 @@
 """What the management commands have in common. Must not import an app."""
 
 from argparse import RawDescriptionHelpFormatter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, ClassVar
 
-from django.core.management.base import BaseCommand
+from django.core.management.base import BaseCommand, CommandError
+
+from controlplane.problems import DATABASE_AWAY
+
+
+@contextmanager
+def needs_database() -> Iterator[None]:
+    """A database that is away ends the command with words, and without a traceback."""
+    try:
+        yield
+    except DATABASE_AWAY as error:
+        raise CommandError(f"The database does not answer ({type(error).__name__}). Try again later.") from None
 
 
 class CommandWithEpilog(BaseCommand):

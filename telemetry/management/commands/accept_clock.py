@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import BaseCommand
 from django.utils import timezone
 
-from controlplane.problems import DATABASE_AWAY
+from controlplane.commands import needs_database
 from telemetry.ticks import accept_clock
 
 
@@ -17,10 +17,6 @@ class Command(BaseCommand):
 
     def handle(self, **options: Any) -> None:
         now = timezone.now()
-        try:
+        with needs_database():
             accept_clock(now)
-        except DATABASE_AWAY as error:
-            raise CommandError(
-                f"The database does not answer ({type(error).__name__}). Try again later."
-            ) from None
         self.stdout.write(f"It is {now:%Y-%m-%d %H:%M:%S} UTC; ingest goes on from there.")

@@ -12,7 +12,7 @@ from django.db import close_old_connections
 from django.utils import timezone
 from tqdm import tqdm
 
-from controlplane.commands import CommandWithEpilog
+from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
 from controlplane.stopping import stop_signals
 from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
@@ -59,7 +59,9 @@ class Command(CommandWithEpilog):
 
     def handle(self, *, once: bool, dry_run: bool, interval: float, **options: Any) -> None:
         if dry_run:
-            self._tell(_or_error(lambda: plan_steps(Turn(timezone.now()))))
+            with needs_database():
+                outcomes = plan_steps(Turn(timezone.now()))
+            self._tell(outcomes)
             return
         with stop_signals() as stopping:
             if once:
@@ -68,8 +70,8 @@ class Command(CommandWithEpilog):
                 _run_until(stopping, interval)
 
     def _run_once(self, stopping: Callable[[], bool]) -> None:
-        with tqdm(unit=" rows", disable=None) as bar:
-            outcomes = _or_error(lambda: run_steps(Turn(timezone.now(), stopping, bar.update)))
+        with needs_database(), tqdm(unit=" rows", disable=None) as bar:
+            outcomes = run_steps(Turn(timezone.now(), stopping, bar.update))
         if outcomes is None:
             self.stdout.write("Another process is doing the maintenance; nothing was done here.")
             return
@@ -99,13 +101,6 @@ def _run_until(stopping: Callable[[], bool], interval: float) -> None:
         close_old_connections()
         _sleep(interval, stopping)
     log.info("maintenance stopped")
-
-
-def _or_error(act: Callable[[], Any]) -> Any:
-    try:
-        return act()
-    except DATABASE_AWAY as error:
-        raise CommandError(f"The database does not answer ({type(error).__name__}). Try again later.") from None
 
 
 def _seconds(text: str) -> float:
