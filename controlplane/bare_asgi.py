@@ -127,12 +127,8 @@ def too_large(limit: int) -> Problem:
 
 
 def busy() -> Problem:
-    """The 503 for more work than can be done now; the same request may be repeated."""
-    return Problem(
-        503,
-        "The service is busy; nothing was stored. Repeat the request.",
-        headers={"Retry-After": str(problems.RETRY_AFTER_SECONDS)},
-    )
+    """The 503 for more work than can be done now."""
+    return problems.try_later("The service is busy; nothing was stored. Repeat the request.")
 
 
 async def send_json(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:

@@ -55,13 +55,14 @@ class Problem(Exception):
         self.headers, self.members = dict(headers or {}), members
 
 
+def try_later(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
+    """A 503 with `Retry-After`: the same request may be repeated."""
+    return Problem(503, detail, headers={"Retry-After": str(seconds)})
+
+
 def database_away() -> Problem:
-    """The 503 for a database that is down, locked or out of connections: the same request may be repeated."""
-    return Problem(
-        503,
-        "The database does not answer at the moment; nothing was stored. Repeat the request.",
-        headers={"Retry-After": str(RETRY_AFTER_SECONDS)},
-    )
+    """The 503 for a database that is down, locked or out of connections."""
+    return try_later("The database does not answer at the moment; nothing was stored. Repeat the request.")
 
 
 def body(problem: Problem) -> dict[str, Any]:

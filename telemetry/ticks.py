@@ -11,8 +11,7 @@ from django.db import connection
 from cameras.models import FleetVitals
 from cameras.pulse import smallest_interval_seconds
 from cameras.status import AHEAD_TOLERANCE, MIN_OUTAGE, outage_began_at, outage_threshold
-from controlplane import problems
-from controlplane.problems import Problem
+from controlplane.problems import Problem, try_later
 
 TICK_SECONDS = 2.0
 # Another process has just ticked: one row is enough for all of them.
@@ -24,8 +23,7 @@ class ClockWrong(Exception):
 
     def problem(self) -> Problem:
         """The 503 that keeps workers trying: a refusal of their events would lose them."""
-        headers = {"Retry-After": str(problems.RETRY_AFTER_SECONDS)}
-        return Problem(503, f"{self} Nothing was stored; repeat the request.", headers=headers)
+        return try_later(f"{self} Nothing was stored; repeat the request.")
 
 
 def tick(now: datetime) -> None:
