@@ -8,13 +8,11 @@ Must not import doors or ingest.
 import struct
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Any, cast
 
-import psycopg
 from django.db import IntegrityError, connection, transaction
 
 from telemetry import postgresql_writer
-from telemetry.postgresql_writer import CONTACT, HEARD, LATE, execute, heard
+from telemetry.postgresql_writer import CONTACT, HEARD, LATE, bare_cursor, execute, heard
 from telemetry.stored import KnownCamera, Stored
 from telemetry.vitals import CameraTally
 from telemetry.wire import Event
@@ -57,7 +55,7 @@ def _copy(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
     # In one order in every process, or two that send the same would wait for each other.
     ordered = sorted(events, key=lambda event: (event.camera_id.int, event.timestamp, event.zone))
     try:
-        with connection.wrap_database_errors, psycopg.Cursor(_connected()).copy(SAMPLES) as copy:
+        with connection.wrap_database_errors, bare_cursor().copy(SAMPLES) as copy:
             copy.write(_binary(ordered, now))
     except IntegrityError as error:
         if getattr(error.__cause__, "sqlstate", None) == UNIQUE_VIOLATION:
@@ -67,11 +65,6 @@ def _copy(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
     if len(rows) < len(tallies):
         raise _NotByCopy  # events of cameras that there are not
     return Stored({tallies[place - 1].camera_id.int: KnownCamera(*camera) for place, *camera in rows}, None)
-
-
-def _connected() -> psycopg.Connection[Any]:
-    connection.ensure_connection()
-    return cast("psycopg.Connection[Any]", connection.connection)
 
 
 def _binary(events: Iterable[Event], now: datetime) -> bytes:

@@ -182,6 +182,11 @@ def heard(tallies: Sequence[CameraTally], now: datetime) -> dict[str, Any]:
 
 def execute(statement: str, **parameters: Any) -> psycopg.Cursor[Any]:
     """Run a statement past Django's cursor, which would write the arrays into its text."""
-    connection.ensure_connection()
     with connection.wrap_database_errors:
-        return psycopg.Cursor(connection.connection).execute(statement, parameters, binary=True)
+        return bare_cursor().execute(statement, parameters, binary=True)
+
+
+def bare_cursor() -> psycopg.Cursor[Any]:
+    """psycopg's own cursor on Django's connection; what it raises has to be wrapped."""
+    connection.ensure_connection()
+    return psycopg.Cursor(connection.connection)
