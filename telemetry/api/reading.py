@@ -17,13 +17,13 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
 from cameras.models import Camera, Site
-from controlplane.problems import Problem
-from telemetry import wire
+from controlplane.problems import Problem, try_later
 from telemetry.api.formats import CSV, JSON, answer, csv_answer, wants_csv
 from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
 from telemetry.gaps import Gap, gaps_of
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
+from telemetry.ranges import read_range
 from telemetry.series import (
     Point,
     Question,
@@ -91,7 +91,7 @@ class ReadingViewSet(StrictViewSet):
         """Samples of a camera, oldest first, in pages (as CSV all of them); with `bucket`, points of them."""
         query, in_csv, now = request.query_params, wants_csv(request), timezone.now()
         camera = self._camera(camera_id)
-        start, end = _range(query)
+        start, end = read_range(query)
         zone = _zone(query, {camera.pk: hold_of(camera.expected_interval_seconds)})
         bucket = parameters.one_of(query, "bucket", None, BUCKETS)
         for name in ("limit", "cursor"):
@@ -123,7 +123,7 @@ class ReadingViewSet(StrictViewSet):
     def gaps(self, request: Request, camera_id: str) -> HttpResponseBase:
         """The silences of a camera: when none of its samples holds any more, after three expected intervals."""
         camera = self._camera(camera_id)
-        start, end = _range(request.query_params)
+        start, end = read_range(request.query_params)
         with _bounded("from"):
             gaps = gaps_of(camera.pk, hold_of(camera.expected_interval_seconds), start, end, now=timezone.now())
         return answer(request, {"camera_id": camera.pk, "gaps": gaps}, Gap.__struct_fields__, gaps)
@@ -145,7 +145,7 @@ class ReadingViewSet(StrictViewSet):
         intervals = cameras.values_list("pk", "expected_interval_seconds")
         holds = {camera_id: hold_of(seconds) for camera_id, seconds in intervals}
         bucket = parameters.one_of(query, "bucket", None, BUCKETS) or ""
-        question = Question(bucket, *_range(query), _zone(query, holds) or "", _timezone_of(site), now)
+        question = Question(bucket, *read_range(query), _zone(query, holds) or "", _timezone_of(site), now)
         with _bounded():
             points = site_points_of(holds, question)
         whole = {"site_id": site.pk, "bucket": bucket, "points": points}
@@ -160,22 +160,6 @@ class ReadingViewSet(StrictViewSet):
 
 
 # --- What is asked ----------------------------------------------------------------------------------------
-
-
-def _range(query: Mapping[str, str]) -> tuple[datetime | None, datetime | None]:
-    start, end = _moment(query, "from"), _moment(query, "to")
-    if start and end and start >= end:
-        parameters.refuse("to", "Must be later than `from`.")
-    return start, end
-
-
-def _moment(query: Mapping[str, str], name: str) -> datetime | None:
-    if name not in query:
-        return None
-    try:
-        return wire.read_timestamp(query[name])
-    except wire.InvalidEvent as error:
-        parameters.refuse(name, f"{error.detail} (A + in an address is written %2B.)")
 
 
 def _zone(query: Mapping[str, str], holds: Mapping[UUID, timedelta]) -> str | None:
@@ -204,11 +188,8 @@ def _bounded(field: str = "bucket") -> Iterator[None]:
     except TooManyPoints:
         parameters.refuse(field, "This range gives over 10,000: take a shorter one, or a longer bucket.")
     except TooSlow:
-        raise Problem(
-            503,
-            "This takes longer than 5 seconds: take a shorter range, or a longer bucket.",
-            headers={"Retry-After": str(RETRY_SLOW_AFTER_SECONDS)},
-        ) from None
+        detail = "This takes longer than 5 seconds: take a shorter range, or a longer bucket."
+        raise try_later(detail, RETRY_SLOW_AFTER_SECONDS) from None
 
 
 # --- What is answered -------------------------------------------------------------------------------------

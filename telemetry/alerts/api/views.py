@@ -16,8 +16,8 @@ from cameras.api.answers import StrictViewSet, json_answer
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES
 from controlplane.problems import Problem
-from telemetry import wire
 from telemetry.alerts.models import Transition
+from telemetry.ranges import read_range
 
 DEFAULT_LIMIT = 500
 MAX_LIMIT = 1_000
@@ -66,9 +66,7 @@ class TransitionViewSet(StrictViewSet):
         found = parameters.id_in_path(camera_id, "camera_id")
         if not Camera.objects.visible_to(self.principal).filter(pk=found).exists():
             raise Problem(404, "There is no camera with this id that you may see.")
-        start, end = _moment(query, "from"), _moment(query, "to")
-        if start and end and start >= end:
-            parameters.refuse("to", "Must be later than `from`.")
+        start, end = read_range(query)
         limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         return json_answer(_page(found, start, end, limit, query.get("cursor")))
 
@@ -91,12 +89,3 @@ def _page(
         "transitions": [{name: row[name] for name in names} for row in found[:limit]],
         "next": following,
     }
-
-
-def _moment(query: Any, name: str) -> datetime | None:
-    if name not in query:
-        return None
-    try:
-        return wire.read_timestamp(query[name])
-    except wire.InvalidEvent as error:
-        parameters.refuse(name, f"{error.detail} (A + in an address is written %2B.)")
