@@ -51,19 +51,24 @@ async def read_body(
     readings = _of_this_loop()
     reading = readings.begin()
     try:
-        return await _read_body(receive, limit, take_room)
+        return await _read_body(receive, limit, take_room, lambda: readings.is_overdue(reading))
     except asyncio.CancelledError:
-        if not readings.overdue(reading):
+        if not readings.is_overdue(reading) or reading.uncancel():  # something else has cancelled it
             raise
         raise Problem(408, f"The body did not arrive within {BODY_DEADLINE_SECONDS:.0f} seconds.") from None
     finally:
         readings.end(reading)
 
 
-async def _read_body(receive: Receive, limit: int, take_room: Callable[[int], None]) -> bytes:
+async def _read_body(
+    receive: Receive, limit: int, take_room: Callable[[int], None], is_overdue: Callable[[], bool]
+) -> bytes:
     body = bytearray()
     while True:
         message = await receive()
+        if is_overdue():
+            # A part that comes in the moment of the cancellation hides it: `asyncio.wait_for` before Python 3.12.
+            raise asyncio.CancelledError
         if message["type"] == "http.disconnect":
             raise Disconnected
         part = message.get("body", b"")
@@ -95,9 +100,9 @@ class _Readings:
     def end(self, reading: asyncio.Task[Any]) -> None:
         del self._sweeps[reading]
 
-    def overdue(self, reading: asyncio.Task[Any]) -> bool:
-        """Whether it was cancelled by its deadline, and by nothing else."""
-        return self._sweeps[reading] == OVERDUE and reading.uncancel() == 0
+    def is_overdue(self, reading: asyncio.Task[Any]) -> bool:
+        """Whether its deadline has passed, and so has cancelled it."""
+        return self._sweeps[reading] == OVERDUE
 
     def _later(self) -> asyncio.TimerHandle:
         return self.loop.call_later(BODY_DEADLINE_SECONDS / SWEEPS_A_DEADLINE, self._sweep)

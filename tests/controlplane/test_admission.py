@@ -104,20 +104,6 @@ def test_a_slow_sender_holds_no_place_and_is_told_408(monkeypatch: pytest.Monkey
     asyncio.run(scenario())
 
 
-def test_a_request_that_is_cancelled_is_no_slow_sender() -> None:
-    async def scenario() -> None:
-        async def receive_forever() -> Any:
-            await asyncio.Event().wait()
-
-        reading = asyncio.create_task(bare_asgi.read_body({"headers": []}, receive_forever, 10))
-        await asyncio.sleep(0)
-        reading.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await reading
-
-    asyncio.run(scenario())
-
-
 def test_a_client_that_hangs_up_is_let_go() -> None:
     async def scenario() -> None:
         inner = Inner()
