@@ -97,7 +97,10 @@ class Cluster:
         signal_all(processes, signal.SIGKILL)
         self._server.wait(10)
         # One that still runs would keep the shared memory, and the next start from it.
+        deadline = time.monotonic() + 10
         while any(is_running(process) for process in processes):
+            if time.monotonic() > deadline:
+                raise Failure("PostgreSQL does not end, though it was killed.")
             time.sleep(0.01)
 
     @contextmanager

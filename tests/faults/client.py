@@ -74,11 +74,13 @@ class Connection:
         await self._writer.drain()
 
     async def receive(self) -> Answer:
-        """The next answer. Raises IncompleteReadError where the connection ends before it."""
+        """The next answer. Raises IncompleteReadError where the connection ends before it, and TimeoutError."""
         assert self._reader is not None
-        status_line, *lines = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").strip().split("\r\n")
-        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-        body = await self._body(headers)
+        async with asyncio.timeout(TIMEOUT_SECONDS):
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            status_line, *lines = head.decode("latin-1").strip().split("\r\n")
+            headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+            body = await self._body(headers)
         if headers.get("connection", "").lower() == "close":
             self.close()
         return Answer(int(status_line.split()[1]), headers, body)
