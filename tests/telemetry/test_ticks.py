@@ -1,6 +1,7 @@
 """The tick of ingest: outages are written down once, and a clock that is wrong stores nothing."""
 
 import asyncio
+import time
 from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from io import StringIO
@@ -167,3 +168,17 @@ def test_the_clock_of_the_database_decides_where_it_has_one(off_seconds: int) ->
         tick(timezone.now() + off_seconds * SECOND)
 
     assert FleetVitals.objects.filter(ticked_at__isnull=False).exists() is not shared
+
+
+@pytest.mark.django_db
+def test_a_database_that_answers_late_makes_no_clock_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    def late(execute: Any, sql: str, *rest: Any) -> Any:
+        if "clock_timestamp" in sql:
+            time.sleep(0.5)
+        return execute(sql, *rest)
+
+    monkeypatch.setattr(ticks, "AHEAD_TOLERANCE", 0.2 * SECOND)
+    with connection.execute_wrapper(late):
+        tick(timezone.now())
+
+    assert FleetVitals.objects.filter(ticked_at__isnull=False).exists()
