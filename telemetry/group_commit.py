@@ -23,6 +23,8 @@ from telemetry.receipts import Receipt
 
 MAX_WAITING_EVENTS = 20_000
 MAX_GROUP_EVENTS = 1_000
+# What a group of batches takes on a busy machine; longer was a wait for the database, which is no work to share.
+MAX_REST_SECONDS = 0.1
 
 GROUP_EVENTS = Histogram(
     "controlplane_ingest_group_events",
@@ -63,7 +65,9 @@ class GroupCommit:
         max_group_events: int = MAX_GROUP_EVENTS,
         before: "GroupCommit | None" = None,
     ) -> None:
-        """Where `before` is another queue that is in use, this one rests after a group for as long as it took."""
+        """Where `before` is another queue that is in use, this one rests after a group for as long as it took, at
+        most `MAX_REST_SECONDS`.
+        """
         self._accept, self._before = accept, before
         self.groups = 0
         self._max_group_events = max_group_events
@@ -124,7 +128,7 @@ class GroupCommit:
                 WAITING_EVENTS.set(self._waiting_events)
             self.groups += 1
             if self._before and self._before.groups > groups_before:
-                await asyncio.sleep(self._loop.time() - started)
+                await asyncio.sleep(min(self._loop.time() - started, MAX_REST_SECONDS))
 
     def _take_group(self) -> list[_Waiter]:
         group: list[_Waiter] = []

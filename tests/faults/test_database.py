@@ -117,7 +117,7 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
             time.sleep(seconds)
         thawed_at = time.monotonic()
         until_acknowledged = load.wait_for_answer(thawed_at)
-        time.sleep(0.5)
+        time.sleep(2)
         thawed = [attempt.seconds for attempt in load.attempts if attempt.sent_at > thawed_at]
 
     ledger.check(database())
@@ -126,6 +126,7 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
     assert service.workers() == workers
     assert load.slowest(frozen_at) > seconds - 1, "it was not frozen: the test tests nothing"
     assert until_acknowledged < 2
+    assert thawed, "nothing was answered for two seconds"
     assert percentile(thawed, 0.99) < 2
     record_property("slowest /livez (s)", round(max(probes.seconds), 3))
     record_property("slowest answer of ingest (s)", round(load.slowest(frozen_at), 2))
@@ -152,7 +153,7 @@ def test_a_locked_table_of_samples_is_told_as_503_and_leaves_the_configuration_a
     assert set(reads.statuses) == {200}
     assert percentile(reads.seconds, 0.99) < 1
     assert until_acknowledged < 2
-    assert load.slowest() < 3.5
+    assert load.slowest() < 3
     record_property("slowest answer of ingest (s)", round(load.slowest(), 2))
     record_property("p99 of GET /cameras (s)", round(percentile(reads.seconds, 0.99), 3))
 
