@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Exists, OuterRef
 
 from cameras.models import CameraVitals
 from telemetry.models import DirtyHour, RollupWork
@@ -18,7 +19,8 @@ from telemetry.spans import HOUR, MICROSECOND, MINUTE, Span, merged, widened
 
 # The minute that is being filled is left alone: one pass over it is enough.
 SETTLED_AFTER = timedelta(minutes=2)
-# SQLite takes no more of two columns in one condition.
+# Samples that come until the mark is taken away are covered too, or a busy camera would keep its mark.
+SLACK = timedelta(minutes=1)
 CLAIMED_AT_ONCE = 500
 
 Marks = Mapping[UUID, Collection[Span]]
@@ -52,10 +54,10 @@ def touched(span: Span, hold: timedelta) -> Span:
 def claim_marks(now: datetime) -> int:
     """Move a bounded number of marks into RollupWork; returns how many.
 
-    Waits for no lock and holds those of the vitals for a few statements only. One process does this at a time.
+    Waits for no lock, and holds those of the vitals for one statement only, as ingest waits behind them. One
+    process does this at a time.
     """
-    with transaction.atomic():
-        return _claim_vitals(now) + _claim_hours()
+    return _claim_vitals(now) + _claim_hours()
 
 
 def is_pending(before: datetime) -> bool:
@@ -75,11 +77,19 @@ def count_pending() -> int:
 
 def _claim_vitals(now: datetime) -> int:
     settled = CameraVitals.objects.filter(dirty_from_at__lt=now - SETTLED_AFTER).order_by("pk")
-    locked = settled.select_for_update(no_key=True, skip_locked=True)[:CLAIMED_AT_ONCE]
-    marks = {row.pk: _span_of((row.dirty_from_at, row.dirty_until_at)) for row in locked}
-    CameraVitals.objects.filter(pk__in=list(marks)).update(dirty_from_at=None, dirty_until_at=None)
-    add_work(marks.items())
-    return len(marks)
+    marks = settled.values_list("pk", "dirty_from_at", "dirty_until_at")[:CLAIMED_AT_ONCE]
+    spans = {pk: _span_of(mark) for pk, *mark in marks}
+    add_work((pk, Span(span.start, span.end + SLACK)) for pk, span in spans.items())
+    # A mark that has grown beyond its work meanwhile stays, and is claimed again.
+    work = RollupWork.objects.filter(
+        camera_id=OuterRef("pk"), start_at__lte=OuterRef("dirty_from_at"), end_at__gt=OuterRef("dirty_until_at")
+    )
+    covered = CameraVitals.objects.filter(Exists(work), pk__in=list(spans)).order_by("pk")
+    with transaction.atomic():
+        locked = covered.select_for_update(no_key=True, skip_locked=True)
+        return CameraVitals.objects.filter(pk__in=locked.values("pk")).update(
+            dirty_from_at=None, dirty_until_at=None
+        )
 
 
 def _span_of(mark: Any) -> Span:
@@ -89,12 +99,13 @@ def _span_of(mark: Any) -> Span:
 
 
 def _claim_hours() -> int:
-    locked = DirtyHour.objects.order_by("camera_id", "start_at").select_for_update(skip_locked=True)
-    hours = [(row.camera_id, row.start_at) for row in locked[:CLAIMED_AT_ONCE]]
-    if hours:
-        DirtyHour.objects.filter(pk__in=hours).delete()
-    add_work((camera_id, Span(start, start + HOUR)) for camera_id, start in hours)
-    return len(hours)
+    with transaction.atomic():
+        locked = DirtyHour.objects.order_by("camera_id", "start_at").select_for_update(skip_locked=True)
+        hours = [(row.camera_id, row.start_at) for row in locked[:CLAIMED_AT_ONCE]]
+        if hours:
+            DirtyHour.objects.filter(pk__in=hours).delete()
+        add_work((camera_id, Span(start, start + HOUR)) for camera_id, start in hours)
+        return len(hours)
 
 
 def add_work(marks: Iterable[tuple[UUID, Span]]) -> None:
@@ -102,10 +113,15 @@ def add_work(marks: Iterable[tuple[UUID, Span]]) -> None:
     ends = {(camera_id, span.start): span.end for camera_id, span in marks}
     if not ends:
         return
-    known = RollupWork.objects.filter(pk__in=list(ends))
+    cameras, starts = zip(*ends, strict=True)
+    # More than those that begin alike, but both columns as one condition take PostgreSQL a tenth of a second.
+    known = RollupWork.objects.filter(camera_id__in=set(cameras), start_at__in=set(starts))
     for camera_id, start, end in known.values_list("camera_id", "start_at", "end_at"):
-        ends[camera_id, start] = max(end, ends[camera_id, start])
-    known.delete()
+        if (camera_id, start) in ends:
+            ends[camera_id, start] = max(end, ends[camera_id, start])
     RollupWork.objects.bulk_create(
-        RollupWork(camera_id=camera_id, start_at=start, end_at=end) for (camera_id, start), end in ends.items()
+        [RollupWork(camera_id=camera_id, start_at=start, end_at=end) for (camera_id, start), end in ends.items()],
+        update_conflicts=True,
+        unique_fields=["camera_id", "start_at"],
+        update_fields=["end_at"],
     )

@@ -1,0 +1,94 @@
+"""Marks are taken over whole, and ingest does not wait for it."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import connection, transaction
+
+from cameras.models import CameraVitals
+from telemetry.marks import SETTLED_AFTER, SLACK, add_work, claim_marks
+from telemetry.models import RollupWork
+from telemetry.spans import Span
+from tests.factories import NOW, make_camera
+from tests.telemetry.history import report
+
+SECOND = timedelta(seconds=1)
+LATER = NOW + SETTLED_AFTER + SECOND
+
+
+def as_work_is_written(act: Callable[[], None]) -> Any:
+    """Have `act` done in the moment between the reading of marks and their taking away."""
+
+    def wrapper(execute: Any, sql: str, *rest: Any) -> Any:
+        answer = execute(sql, *rest)
+        if sql.startswith('INSERT INTO "telemetry_rollupwork"'):
+            act()
+        return answer
+
+    return connection.execute_wrapper(wrapper)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("grown", "stays"),
+    [
+        ({"dirty_until_at": NOW + SLACK - SECOND}, False),
+        ({"dirty_until_at": NOW + SLACK + SECOND}, True),
+        ({"dirty_from_at": NOW - SECOND}, True),
+    ],
+)
+def test_a_mark_that_grows_beyond_its_work_meanwhile_stays(grown: dict[str, Any], stays: bool) -> None:
+    camera = make_camera()
+    report(camera.pk, [("", NOW, 1)], NOW)
+
+    with as_work_is_written(lambda: CameraVitals.objects.filter(pk=camera.pk).update(**grown) and None):
+        claimed = claim_marks(LATER)
+
+    assert claimed == (0 if stays else 1)
+    assert CameraVitals.objects.filter(dirty_from_at__isnull=False).exists() is stays
+    assert RollupWork.objects.count() == 1, "what was read is computed all the same"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_ingest_waits_for_no_mark_to_be_written_down() -> None:
+    if connection.vendor != "postgresql":
+        return  # SQLite has one lock for everything
+    camera = make_camera()
+    report(camera.pk, [("", NOW, 1)], NOW)
+
+    def in_another_session() -> None:
+        thread = threading.Thread(target=store)
+        thread.start()
+        thread.join(10)
+
+    def store() -> None:
+        try:
+            with transaction.atomic():
+                CameraVitals.objects.select_for_update(nowait=True).get(pk=camera.pk)
+            report(camera.pk, [("", NOW + SECOND, 1)], NOW)
+            stored.append(camera.pk)
+        finally:
+            connection.close()
+
+    stored: list[Any] = []
+    with as_work_is_written(in_another_session):
+        assert claim_marks(LATER) == 1
+
+    assert stored == [camera.pk]
+
+
+@pytest.mark.django_db
+def test_of_two_pieces_of_work_that_begin_alike_the_longer_stays() -> None:
+    cameras = [make_camera().pk, make_camera().pk]
+    for seconds in ((2, 9), (5, 4)):
+        add_work(
+            (camera, Span(NOW, NOW + length * SECOND)) for camera, length in zip(cameras, seconds, strict=True)
+        )
+
+    assert dict(RollupWork.objects.values_list("camera_id", "end_at")) == {
+        cameras[0]: NOW + 5 * SECOND,
+        cameras[1]: NOW + 9 * SECOND,
+    }
