@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
+from functools import partial
 from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
@@ -17,7 +18,8 @@ DAYS_AHEAD = 7
 # How many days back a new table begins: workers that were cut off send what they kept.
 DAYS_BACK = 1
 ADVISORY_LOCK = 4_201_001
-LOCK_TIMEOUT = "200ms"
+# Ingest waits behind a lock that is waited for: briefly at first, longer where a slow disk needs it.
+LOCK_TIMEOUT_MS = 50
 ATTEMPTS = 25
 
 
@@ -72,7 +74,7 @@ def make_partitions(now: datetime) -> list[str]:
         present = partition_names(table)
         for first in _wanted(table, now.astimezone(UTC).date()):
             name = _name(table, first)
-            if name not in present and _patiently(lambda table=table, first=first: _make(table, first)):  # type: ignore[misc]
+            if name not in present and _patiently(partial(_make, table, first)):
                 made.append(name)
     return made
 
@@ -114,15 +116,17 @@ def size_of(table: Table) -> int:
 def drop_partition(partition: Partition, first: Callable[[], bool]) -> bool:
     """Drop a partition with whatever it holds, in one transaction with `first`, which says whether to.
 
-    Waits at most 200 ms at a time for those who use the table; they wait no longer behind it, and the files go
-    after the commit. Raises OperationalError where the table stays locked.
+    Those who use the table wait for a moment only, and the files go after the commit. Raises OperationalError
+    where the table stays locked.
     """
 
-    def drop() -> bool:
-        with connection.cursor() as cursor, _brief_locks(cursor):
+    def drop(lock_timeout_ms: int) -> bool:
+        with connection.cursor() as cursor, _brief_locks(cursor, lock_timeout_ms):
+            # Its own lock first: while a vacuum is at it, only this waits, and not all of ingest.
+            cursor.execute(f"LOCK TABLE {partition.name} IN ACCESS EXCLUSIVE MODE")
             if not first():
                 return False
-            cursor.execute(f"DROP TABLE IF EXISTS {partition.name}")
+            cursor.execute(f"DROP TABLE {partition.name}")
             return True
 
     return _patiently(drop)
@@ -151,10 +155,11 @@ def _sizes(table: Table) -> list[tuple[str, int]]:
         return cursor.fetchall()  # type: ignore[no-any-return]
 
 
-def _patiently(act: Callable[[], bool]) -> bool:
+def _patiently(act: Callable[[int], bool]) -> bool:
+    """Try until it gets its locks; it is told for how long to wait for one, in milliseconds."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            return act()
+            return act(LOCK_TIMEOUT_MS * attempt)
         except OperationalError:  # the lock's timeout: let the traffic through, then try again
             if attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
@@ -162,7 +167,7 @@ def _patiently(act: Callable[[], bool]) -> bool:
     raise AssertionError("unreachable")
 
 
-def _make(table: Table, first: date) -> bool:
+def _make(table: Table, first: date, lock_timeout_ms: int) -> bool:
     """Make one partition without a stall: PARTITION OF would scan DEFAULT under a lock that stops ingest."""
     name, start, end = _name(table, first), f"{first} 00:00:00+00", f"{table.after(first)} 00:00:00+00"
     bounds = f"{table.column} >= '{start}' AND {table.column} < '{end}'"
@@ -173,22 +178,22 @@ def _make(table: Table, first: date) -> bool:
         try:
             if name in partition_names(table):
                 return False
-            with _brief_locks(cursor):
+            with _brief_locks(cursor, lock_timeout_ms):
                 cursor.execute(f"ALTER TABLE {table.default} DROP CONSTRAINT IF EXISTS {outside}")
                 cursor.execute(
                     f"ALTER TABLE {table.default} ADD CONSTRAINT {outside} CHECK (NOT ({bounds})) NOT VALID"
                 )
             if _default_holds(cursor, table, bounds):
                 # Its rows stay in DEFAULT, which retention empties in chunks.
-                _drop_check(cursor, table, outside)
+                _drop_check(cursor, table, outside, lock_timeout_ms)
                 return False
             cursor.execute(f"ALTER TABLE {table.default} VALIDATE CONSTRAINT {outside}")
-            with _brief_locks(cursor):
+            with _brief_locks(cursor, lock_timeout_ms):
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table.name} INCLUDING ALL)")
                 cursor.execute(
                     f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
                 )
-            _drop_check(cursor, table, outside)
+            _drop_check(cursor, table, outside, lock_timeout_ms)
             return True
         finally:
             cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
@@ -199,14 +204,14 @@ def _default_holds(cursor: Any, table: Table, bounds: str) -> bool:
     return bool(cursor.fetchone()[0])
 
 
-def _drop_check(cursor: Any, table: Table, name: str) -> None:
-    with _brief_locks(cursor):
+def _drop_check(cursor: Any, table: Table, name: str, lock_timeout_ms: int) -> None:
+    with _brief_locks(cursor, lock_timeout_ms):
         cursor.execute(f"ALTER TABLE {table.default} DROP CONSTRAINT IF EXISTS {name}")
 
 
 @contextmanager
-def _brief_locks(cursor: Any) -> Iterator[None]:
-    """A transaction that gives up after 200 ms rather than make everybody behind it wait."""
+def _brief_locks(cursor: Any, lock_timeout_ms: int) -> Iterator[None]:
+    """A transaction that soon gives up rather than make everybody behind it wait."""
     with transaction.atomic():
-        cursor.execute(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+        cursor.execute(f"SET LOCAL lock_timeout = '{lock_timeout_ms}ms'")
         yield

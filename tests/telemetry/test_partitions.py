@@ -1,6 +1,7 @@
 """Partitions: made ahead, and no sample without a home."""
 
 import threading
+import time
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -10,7 +11,15 @@ from django.db import connection
 from telemetry.health import check_partitions
 from telemetry.ingest import Submission, accept
 from telemetry.models import Sample
-from telemetry.partitions import TABLES, Table, days_ahead, make_partitions, partition_names, partitions_of
+from telemetry.partitions import (
+    TABLES,
+    Table,
+    days_ahead,
+    drop_partition,
+    make_partitions,
+    partition_names,
+    partitions_of,
+)
 from telemetry.wire import Event
 from tests.factories import make_camera
 from tests.telemetry.test_ingest import WORKER_PRINCIPAL
@@ -125,3 +134,43 @@ def test_a_sample_of_a_day_without_a_partition_is_stored_and_keeps_its_day_from_
         drop_all_but_default()
         Sample.objects.all().delete()
         make_partitions(now)
+
+
+def test_ingest_does_not_wait_while_a_day_that_is_to_go_is_in_use() -> None:
+    """A vacuum is at it, say; what ingest uses is not locked until the day's own lock is had."""
+    if connection.vendor != "postgresql":
+        return
+    camera, now = make_camera(), datetime.now(UTC)
+    made = make_partitions(now - timedelta(days=40))
+    oldest = partitions_of(TABLES[0])[0]
+    dropped: list[bool] = []
+
+    def drop() -> None:
+        dropped.append(drop_partition(oldest, first=lambda: True))
+        connection.close()
+
+    user = connection.copy()
+    try:
+        user.set_autocommit(False)
+        user.cursor().execute(f"LOCK TABLE {oldest.name} IN SHARE UPDATE EXCLUSIVE MODE")
+        dropping = threading.Thread(target=drop)
+        dropping.start()
+        with connection.cursor() as cursor:
+            cursor.execute("SET lock_timeout = '20ms'")
+            for number in range(100):  # OperationalError where it has to wait
+                moment = now - timedelta(microseconds=number)
+                accept([Submission(WORKER_PRINCIPAL, [Event(camera.pk, moment, "", 1, 1.0, None)])], now)
+                time.sleep(0.005)
+            cursor.execute("RESET lock_timeout")
+        assert dropped == []
+        user.rollback()
+        dropping.join(30)
+    finally:
+        user.close()
+
+    assert dropped == [True]
+    assert oldest.name not in partition_names()
+    assert Sample.objects.count() == 100
+    with connection.cursor() as cursor:
+        for name in set(made) - {oldest.name}:
+            cursor.execute(f"DROP TABLE {name}")
