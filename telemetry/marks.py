@@ -79,6 +79,8 @@ def _claim_vitals(now: datetime) -> int:
     settled = CameraVitals.objects.filter(dirty_from_at__lt=now - SETTLED_AFTER).order_by("pk")
     marks = settled.values_list("pk", "dirty_from_at", "dirty_until_at")[:CLAIMED_AT_ONCE]
     spans = {pk: _span_of(mark) for pk, *mark in marks}
+    if not spans:
+        return 0  # and SQLite's one lock is left to ingest
     add_work((pk, Span(span.start, span.end + SLACK)) for pk, span in spans.items())
     # A mark that has grown beyond its work meanwhile stays, and is claimed again.
     work = RollupWork.objects.filter(
@@ -99,11 +101,12 @@ def _span_of(mark: Any) -> Span:
 
 
 def _claim_hours() -> int:
+    if not DirtyHour.objects.exists():
+        return 0
     with transaction.atomic():
         locked = DirtyHour.objects.order_by("camera_id", "start_at").select_for_update(skip_locked=True)
         hours = [(row.camera_id, row.start_at) for row in locked[:CLAIMED_AT_ONCE]]
-        if hours:
-            DirtyHour.objects.filter(pk__in=hours).delete()
+        DirtyHour.objects.filter(pk__in=hours).delete()
         add_work((camera_id, Span(start, start + HOUR)) for camera_id, start in hours)
         return len(hours)
 
