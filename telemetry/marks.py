@@ -52,10 +52,10 @@ def touched(span: Span, hold: timedelta) -> Span:
 
 
 def claim_marks(now: datetime) -> int:
-    """Move a bounded number of marks into RollupWork; returns how many.
+    """Move a bounded number of marks into RollupWork; returns how many it dealt with, 0 where none could be taken.
 
-    Waits for no lock, and holds those of the vitals for one statement only, as ingest waits behind them. One
-    process does this at a time.
+    Those of a camera that is just being written to may stay for now. Waits for no lock, and holds those of the
+    vitals for one statement only, as ingest waits behind them. One process does this at a time.
     """
     return _claim_vitals(now) + _claim_hours()
 
@@ -89,9 +89,11 @@ def _claim_vitals(now: datetime) -> int:
     covered = CameraVitals.objects.filter(Exists(work), pk__in=list(spans)).order_by("pk")
     with transaction.atomic():
         locked = covered.select_for_update(no_key=True, skip_locked=True)
-        return CameraVitals.objects.filter(pk__in=locked.values("pk")).update(
+        taken = CameraVitals.objects.filter(pk__in=locked.values("pk")).update(
             dirty_from_at=None, dirty_until_at=None
         )
+    # One camera that stays must not end the taking over of all that come after it.
+    return len(spans) if taken else 0
 
 
 def _span_of(mark: Any) -> Span:

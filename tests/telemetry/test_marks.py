@@ -9,6 +9,7 @@ import pytest
 from django.db import connection, transaction
 
 from cameras.models import CameraVitals
+from telemetry import marks, rollups
 from telemetry.marks import SETTLED_AFTER, SLACK, add_work, claim_marks
 from telemetry.models import RollupWork
 from telemetry.spans import Span
@@ -50,6 +51,25 @@ def test_a_mark_that_grows_beyond_its_work_meanwhile_stays(grown: dict[str, Any]
     assert claimed == (0 if stays else 1)
     assert CameraVitals.objects.filter(dirty_from_at__isnull=False).exists() is stays
     assert RollupWork.objects.count() == 1, "what was read is computed all the same"
+
+
+@pytest.mark.django_db
+def test_a_busy_camera_does_not_end_the_taking_over_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in (marks, rollups):
+        monkeypatch.setattr(module, "CLAIMED_AT_ONCE", 2)
+    cameras = sorted(make_camera().pk for _ in range(5))
+    for camera in cameras:
+        report(camera, [("", NOW, 1)], NOW)
+    busy = iter([NOW + SLACK + SECOND])
+
+    def grow() -> None:
+        for until in busy:
+            CameraVitals.objects.filter(pk=cameras[0]).update(dirty_until_at=until)
+
+    with as_work_is_written(grow):
+        rollups.compute_rollups(LATER)
+
+    assert not CameraVitals.objects.filter(dirty_from_at__isnull=False).exists()
 
 
 @pytest.mark.django_db(transaction=True)
