@@ -107,13 +107,14 @@ class Question(NamedTuple):
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """One view of marks, rollups and samples, in which no statement may take longer than 5 seconds.
+    """One view of marks, rollups and samples that holds up no writer.
 
-    Raises TooSlow, or whatever the database raises where it is away.
+    On PostgreSQL no statement in it may take longer than 5 seconds. Raises TooSlow, or whatever the database
+    raises where it is away.
     """
     outermost = not connection.in_atomic_block
     try:
-        with transaction.atomic():
+        with _deferred(), transaction.atomic():
             if connection.vendor == "postgresql":
                 _prepare(outermost=outermost)
             yield
@@ -121,6 +122,20 @@ def snapshot() -> Iterator[None]:
         if getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED:
             raise TooSlow from None
         raise
+
+
+@contextmanager
+def _deferred() -> Iterator[None]:
+    """Leave SQLite's one lock to writers: transactions begin IMMEDIATE, and would take it only to read."""
+    if connection.vendor != "sqlite":
+        yield
+        return
+    database: Any = connection
+    usual, database.transaction_mode = database.transaction_mode, "DEFERRED"
+    try:
+        yield
+    finally:
+        database.transaction_mode = usual
 
 
 def _prepare(*, outermost: bool) -> None:

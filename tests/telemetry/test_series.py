@@ -1,5 +1,6 @@
 """Reading telemetry: raw pages, buckets, the latest of all, sites, silences; in JSON and CSV."""
 
+import threading
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,8 +12,9 @@ from cameras.models import Camera, CameraVitals
 from telemetry import series as telemetry_series
 from telemetry.api import formats, reading
 from telemetry.gaps import gaps_of
+from telemetry.models import Sample
 from telemetry.rollups import compute_rollups
-from telemetry.series import Question, points_of
+from telemetry.series import Question, points_of, snapshot
 from tests.factories import ApiClient, make_camera, make_site, make_token
 from tests.telemetry.history import report
 
@@ -406,6 +408,27 @@ def gaps(
         ((gap.start - START) / timedelta(minutes=1), gap.end and (gap.end - START) / timedelta(minutes=1))
         for gap in found
     ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_reader_has_one_view_and_holds_up_no_writer() -> None:
+    camera = make_camera()
+    store(camera, (0, 1))
+
+    def write() -> None:
+        try:
+            store(camera, (1, 2))
+        finally:
+            connection.close()
+
+    with snapshot():
+        assert Sample.objects.count() == 1
+        writer = threading.Thread(target=write)
+        writer.start()
+        writer.join(timeout=10)
+        assert not writer.is_alive()
+        assert Sample.objects.count() == 1
+    assert Sample.objects.count() == 2
 
 
 @pytest.mark.parametrize("computed", [False, True])
