@@ -48,6 +48,10 @@ BODY_METHODS = ("POST", "PATCH", "PUT")
 class ProblemAutoSchema(AutoSchema):
     """Adds the problems. A view names its special ones: `problem_statuses = {"destroy": [409]}`."""
 
+    def map_parsers(self) -> list[str]:
+        # Not the parser's own `*/*`: it takes every type only to refuse it by itself.
+        return ["application/json"]
+
     def get_operation(self, *args: Any, **kwargs: Any) -> Any:
         operation = super().get_operation(*args, **kwargs)
         if operation is None:

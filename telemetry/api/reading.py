@@ -47,14 +47,23 @@ LATEST_COLUMNS = ("pk", *(f"vitals__latest_{name}" for name in LATEST[1:4]), "vi
 LATEST_AT_ONCE = 2_000
 
 SITE = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
-FROM = OpenApiParameter("from", OpenApiTypes.DATETIME, description="The first moment, with an offset.")
+FROM, FROM_REQUIRED = (
+    OpenApiParameter(
+        "from", OpenApiTypes.DATETIME, required=required, description="The first moment, with an offset."
+    )
+    for required in (False, True)
+)
 TO = OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range.")
 ZONE = OpenApiParameter("zone", str, description="A zone's id; empty for the whole frame.")
-BUCKET = OpenApiParameter(
-    "bucket",
-    str,
-    enum=list(BUCKETS),
-    description="Points, not samples; of the whole frame unless `zone`. A range is widened to whole buckets.",
+BUCKET, BUCKET_REQUIRED = (
+    OpenApiParameter(
+        "bucket",
+        str,
+        enum=list(BUCKETS),
+        required=required,
+        description="Points, not samples; of the whole frame unless `zone`. A range is widened to whole buckets.",
+    )
+    for required in (False, True)
 )
 LIMIT = OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="Samples a page; not for CSV.")
 CURSOR = OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before; not for CSV.")
@@ -128,12 +137,9 @@ class ReadingViewSet(StrictViewSet):
             gaps = gaps_of(camera.pk, hold_of(camera.expected_interval_seconds), start, end, now=timezone.now())
         return answer(request, {"camera_id": camera.pk, "gaps": gaps}, Gap.__struct_fields__, gaps)
 
-    @extend_schema(parameters=[SITE, FROM, TO, ZONE, BUCKET], responses=_given_as(SiteSeries))
+    @extend_schema(parameters=[SITE, FROM_REQUIRED, TO, ZONE, BUCKET_REQUIRED], responses=_given_as(SiteSeries))
     def occupancy(self, request: Request, id: str) -> HttpResponseBase:
-        """The cameras of a site added up: in each bucket the sum of their averages, weighted by time.
-
-        `from` and `bucket` are required.
-        """
+        """The cameras of a site added up: in each bucket the sum of their averages, weighted by time."""
         query, now = request.query_params, timezone.now()
         site = Site.objects.visible_to(self.principal).filter(pk=parameters.id_in_path(id)).first()
         if site is None:

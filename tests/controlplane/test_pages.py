@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from django.db import OperationalError
 from django.test import Client
 
@@ -27,6 +28,20 @@ def test_the_committed_schema_is_the_one_that_the_code_makes(tmp_path: Path) -> 
 
     committed = Path(__file__).parents[2] / "docs" / "openapi.yaml"
     assert committed.read_text() == made.read_text(), "run: python manage.py spectacular --file docs/openapi.yaml"
+
+
+def test_the_schema_names_the_types_of_bodies_that_are_taken() -> None:
+    document = yaml.safe_load((Path(__file__).parents[2] / "docs" / "openapi.yaml").read_text())
+    bodies = {
+        (path, method): set(operation["requestBody"]["content"])
+        for path, operations in document["paths"].items()
+        for method, operation in operations.items()
+        if "requestBody" in operation
+    }
+
+    assert bodies.pop(("/telemetry", "post")) == {"application/json", "application/x-ndjson"}
+    assert len(bodies) == 5
+    assert set().union(*bodies.values()) == {"application/json"}
 
 
 def test_docs_ask_nobody_outside(viewer: ApiClient) -> None:
