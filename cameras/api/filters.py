@@ -1,5 +1,8 @@
 """The filters of the list of cameras."""
 
+from collections.abc import Iterable
+from typing import Any
+
 from django.core.exceptions import ValidationError
 from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
@@ -16,6 +19,11 @@ def is_canonical_uuid(value: str) -> None:
         raise ValidationError("Must be the id of a site (a UUID).")
 
 
+def _words(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
+    """Django's own words would repeat the value that was sent."""
+    return {"invalid_choice": f"Must be one of {', '.join(value for value, _ in choices)}."}
+
+
 @extend_schema_field(OpenApiTypes.UUID)
 class SiteFilter(filters.CharFilter):
     """Takes the one form of a UUID that bodies and paths take too."""
@@ -23,9 +31,12 @@ class SiteFilter(filters.CharFilter):
 
 class CameraFilter(filters.FilterSet):
     status = filters.ChoiceFilter(
-        choices=STATUS_CHOICES, method="with_this_status", help_text="Derived health of the camera."
+        choices=STATUS_CHOICES,
+        method="with_this_status",
+        help_text="Derived health of the camera.",
+        error_messages=_words(STATUS_CHOICES),
     )
-    desired_state = filters.ChoiceFilter(choices=DesiredState.choices)
+    desired_state = filters.ChoiceFilter(choices=DesiredState.choices, error_messages=_words(DesiredState.choices))
     site = SiteFilter(field_name="site_id", validators=[is_canonical_uuid], help_text="Id of a site.")
     search = filters.CharFilter(
         method="named_like", max_length=200, help_text="Part of a name, address, location or site's name."

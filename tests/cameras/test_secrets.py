@@ -55,6 +55,7 @@ def test_no_answer_holds_a_secret_except_the_credentials(
         administrator.post("/cameras", {"connection_string": [url]}),
         administrator.get("/cameras/changes?since=0"),
         administrator.get(f"/cameras?search={SECRET}&nonsense={SECRET}"),
+        administrator.get(f"/cameras?status={SECRET}&desired_state={SECRET}"),
         administrator.get("/schema"),
         administrator.get("/metrics"),
         administrator.get("/readyz"),
