@@ -87,9 +87,7 @@ def update_camera(
     Raises Camera.DoesNotExist, StaleRevision, and InvalidIntent for a site that does not exist.
     """
     with record_changes(by=by, now=now) as log:
-        camera: Camera = _lock([camera_id]).get()
-        if if_revision_in is not None and camera.revision not in if_revision_in:
-            raise StaleRevision(camera.revision)
+        camera = _locked(camera_id, if_revision_in)
         _change(log, camera, values, now, note)
     return camera
 
@@ -173,13 +171,15 @@ def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime) -> 
     return retired
 
 
-def retire_camera(*, camera_id: UUID, by: Author, now: datetime) -> None:
+def retire_camera(
+    *, camera_id: UUID, by: Author, now: datetime, if_revision_in: Collection[int] | None = None
+) -> None:
     """Remove a camera and its vitals and revoke its tokens; its changes stay, its samples are purged later.
 
-    Raises Camera.DoesNotExist.
+    Raises Camera.DoesNotExist and StaleRevision.
     """
     with record_changes(by=by, now=now) as log:
-        camera = _lock([camera_id]).get()
+        camera = _locked(camera_id, if_revision_in)
         log.deleted(camera)
         Purge.objects.create(camera_id=camera_id, requested_at=now)
         tokens.revoke_tokens_of_camera(camera_id=camera_id, by=by, now=now)
@@ -207,6 +207,13 @@ def _lock(camera_ids: Iterable[UUID]) -> CameraQuerySet:
     Citus refuses it over several cameras of a distributed table; there it would be left out here.
     """
     return Camera.objects.select_for_update(no_key=True).filter(pk__in=list(camera_ids)).order_by("pk")
+
+
+def _locked(camera_id: UUID, if_revision_in: Collection[int] | None) -> Camera:
+    camera: Camera = _lock([camera_id]).get()
+    if if_revision_in is not None and camera.revision not in if_revision_in:
+        raise StaleRevision(camera.revision)
+    return camera
 
 
 def _change(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime, note: str = "") -> bool:

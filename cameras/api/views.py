@@ -84,7 +84,7 @@ class CameraViewSet(StrictViewSet):
         "list": (*CameraFilter.base_filters, "ordering", "fields", "limit", "cursor"),
         "changes": ("since", "limit", "wait"),
     }
-    problem_statuses = {"partial_update": [412], "credentials": [409], "changes": [410]}
+    problem_statuses = {"partial_update": [412], "destroy": [412], "credentials": [409], "changes": [410]}
 
     def get_queryset(self) -> CameraQuerySet:
         return Camera.objects.visible_to(self.principal)
@@ -158,20 +158,25 @@ class CameraViewSet(StrictViewSet):
                 )
             )
         except actions.StaleRevision as error:
-            etag = parameters.etag_of(epoch, error.current)
-            raise Problem(
-                412, "The camera has changed since you read it.", headers={"ETag": etag}, current=etag
-            ) from None
+            raise _stale(epoch, error) from None
         except Camera.DoesNotExist:
             raise _no_such_camera() from None
         return self._detail(camera_id)
 
-    @extend_schema(responses={204: None})
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, id: str) -> HttpResponse:
         """Remove a camera at once; its samples are purged in the background, its changes stay."""
         camera = self._get(parameters.id_in_path(id))
+        epoch = current_cursor().epoch
         try:
-            actions.retire_camera(camera_id=camera.pk, by=author_of(request), now=timezone.now())
+            actions.retire_camera(
+                camera_id=camera.pk,
+                by=author_of(request),
+                now=timezone.now(),
+                if_revision_in=parameters.revisions_of(request.headers.get("If-Match"), epoch),
+            )
+        except actions.StaleRevision as error:
+            raise _stale(epoch, error) from None
         except Camera.DoesNotExist:
             raise _no_such_camera() from None
         return HttpResponse(status=204)
@@ -256,6 +261,11 @@ def _with_cursor(request: Request, cursor: str) -> str:
 
 def _no_such_camera() -> Problem:
     return Problem(404, "There is no camera with this id that you may see.")
+
+
+def _stale(epoch: str, error: actions.StaleRevision) -> Problem:
+    etag = parameters.etag_of(epoch, error.current)
+    return Problem(412, "The camera has changed since you read it.", headers={"ETag": etag}, current=etag)
 
 
 # Without an event loop a waiter holds a thread, so only a few may: `watch` serves the many.

@@ -195,6 +195,18 @@ def test_if_match_is_a_strong_comparison(administrator: ApiClient, if_match: str
     assert answer.status_code == status
 
 
+def test_if_match_keeps_a_camera_that_has_changed_from_being_deleted(administrator: ApiClient) -> None:
+    path = f"/cameras/{make_camera().pk}"
+    seen = administrator.get(path)["ETag"]
+    changed = administrator.patch(path, {"notes": "still needed"})["ETag"]
+
+    refused = administrator.delete(path, **{"If-Match": seen})
+
+    assert (refused.status_code, refused["ETag"]) == (412, changed)
+    assert administrator.get(path).status_code == 200
+    assert administrator.delete(path, **{"If-Match": changed}).status_code == 204
+
+
 def test_telemetry_does_not_change_the_etag_nor_the_log(administrator: ApiClient, worker: ApiClient) -> None:
     camera = make_camera()
     before = administrator.get(f"/cameras/{camera.pk}")["ETag"]
