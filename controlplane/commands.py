@@ -12,11 +12,14 @@ from controlplane.problems import DATABASE_AWAY
 
 @contextmanager
 def needs_database() -> Iterator[None]:
-    """A database that is away ends the command with words, and without a traceback."""
+    """A database that is away, busy or not migrated ends the command with words, and without a traceback."""
     try:
         yield
     except DATABASE_AWAY as error:
-        raise CommandError(f"The database does not answer ({type(error).__name__}). Try again later.") from None
+        raise CommandError(
+            f"The database does not answer ({type(error).__name__}). Try again later; if it is new, run"
+            " `manage.py migrate` first."
+        ) from None
 
 
 class CommandWithEpilog(BaseCommand):

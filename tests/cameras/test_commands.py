@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import authenticate, get_user_model
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 from django.utils import timezone
 
 from cameras import changes, demo
@@ -20,6 +21,37 @@ from controlplane.access.tokens import verify
 from tests.factories import ApiClient, make_camera, make_site
 
 pytestmark = pytest.mark.django_db
+
+
+def is_away(*statement: Any) -> None:
+    raise OperationalError("no such table")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("create_token", "w", "--role", "viewer"),
+        ("demo",),
+        ("export_cameras",),
+        ("import_cameras", "cameras.csv", "--dry-run"),
+        ("new_epoch",),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_database_that_is_away_or_not_migrated_is_told_in_a_line(
+    command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("cameras.csv").write_text("name,connection_string\nGate,rtsp://10.0.0.5/live\n")
+
+    with pytest.raises(CommandError, match=r"does not answer.*migrate"), connection.execute_wrapper(is_away):
+        call_command(*command)
+
+
+@pytest.mark.parametrize("command", [("export_cameras",), ("import_cameras", "-")], ids=lambda command: command[0])
+def test_a_format_that_is_not_known_is_answered_with_those_that_are(command: tuple[str, ...]) -> None:
+    with pytest.raises(CommandError, match=r"choose from '?csv'?, '?json'?, '?frigate'?"):
+        call_command(*command, "--format", "xml")
 
 
 # --- create_token -----------------------------------------------------------------------------------------

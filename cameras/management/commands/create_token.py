@@ -14,7 +14,7 @@ from cameras.models import Camera
 from controlplane.access import tokens
 from controlplane.access.models import Role
 from controlplane.access.principals import Author
-from controlplane.commands import CommandWithEpilog
+from controlplane.commands import CommandWithEpilog, needs_database
 
 AUTHOR = Author("command:create_token", "command")
 MAX_NAME = 100
@@ -47,6 +47,7 @@ class Command(CommandWithEpilog):
         parser.add_argument("--site", metavar="NAME", help="bind it to one site, by its name or its id")
         parser.add_argument("--expires", type=int, metavar="DAYS", help="let it expire; never, by default")
 
+    @needs_database()
     def handle(self, *, name: str, role: str, **options: Any) -> None:
         now = timezone.now()
         days: int | None = options["expires"]

@@ -14,7 +14,7 @@ from django.utils import timezone
 from cameras.demo import DemoConflict, Remains, Secrets, find_demo, has_other_data, make_demo, remove_demo
 from cameras.intent import InvalidIntent
 from controlplane.access.principals import Author
-from controlplane.commands import CommandWithEpilog
+from controlplane.commands import CommandWithEpilog, needs_database
 
 AUTHOR = Author("command:demo", "command")
 
@@ -50,6 +50,7 @@ class Command(CommandWithEpilog):
             "written only when they are made",
         )
 
+    @needs_database()
     def handle(self, *, reset: bool, force: bool, credentials_file: Path | None, **options: Any) -> None:
         now = timezone.now()
         there = find_demo()

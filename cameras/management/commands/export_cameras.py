@@ -13,7 +13,7 @@ from cameras.management.terminal import site_named
 from cameras.transfer import formats
 from cameras.transfer.formats import Format
 from controlplane.access.principals import ADMINISTRATOR, Author, Principal
-from controlplane.commands import CommandWithEpilog
+from controlplane.commands import CommandWithEpilog, needs_database
 
 AUTHOR = Author("command:export_cameras", "command")
 PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR)
@@ -38,11 +38,14 @@ class Command(CommandWithEpilog):
     epilog = EXAMPLE
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--format", choices=[*Format], default=Format.CSV.value, help="csv by default")
+        parser.add_argument(
+            "--format", choices=[*map(str, Format)], default=Format.CSV.value, help="csv by default"
+        )
         parser.add_argument("--with-credentials", action="store_true", help="connection strings in clear")
         parser.add_argument("--site", metavar="NAME", help="only the cameras of one site; by its name or its id")
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="standard output by default")
 
+    @needs_database()
     def handle(self, *, with_credentials: bool, output: Path | None, **options: Any) -> None:
         try:
             text = export_cameras(

@@ -16,7 +16,7 @@ from cameras.management.terminal import in_words, plain, site_named
 from cameras.transfer import formats
 from cameras.transfer.rows import MAX_FILE_BYTES, UnreadableFile
 from controlplane.access.principals import ADMINISTRATOR, Author, Principal
-from controlplane.commands import CommandWithEpilog
+from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
 
 AUTHOR = Author("command:import_cameras", "command")
@@ -44,11 +44,13 @@ class Command(CommandWithEpilog):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("file", metavar="FILE", help="the file, or - for standard input")
-        parser.add_argument("--format", choices=[*formats.IMPORTED], help="recognised by the file if left out")
+        kinds = [*map(str, formats.IMPORTED)]
+        parser.add_argument("--format", choices=kinds, help="recognised by the file if left out")
         parser.add_argument("--site", metavar="NAME", help="for rows that name no site; by its name or its id")
         parser.add_argument("--dry-run", action="store_true", help="print the plan and store nothing")
         parser.add_argument("--yes", action="store_true", help="store it without asking")
 
+    @needs_database()
     def handle(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> None:
         upload = Upload(_content(file), file, options["format"], site_named(options["site"]))
         try:

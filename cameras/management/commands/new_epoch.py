@@ -8,7 +8,7 @@ from django.utils import timezone
 from cameras.changes import renew_epoch
 from controlplane.access import audit
 from controlplane.access.principals import Author
-from controlplane.commands import CommandWithEpilog
+from controlplane.commands import CommandWithEpilog, needs_database
 
 AUTHOR = Author("command:new_epoch", "command")
 
@@ -32,6 +32,7 @@ class Command(CommandWithEpilog):
     help = HELP
     epilog = EXAMPLE
 
+    @needs_database()
     def handle(self, **options: Any) -> None:
         with transaction.atomic():
             cursor = renew_epoch()
