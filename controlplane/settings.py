@@ -61,6 +61,12 @@ def _database_url(value: str) -> None:
     scheme = value.partition(":")[0]
     if scheme not in ("postgres", "postgresql", "sqlite"):
         raise ValidationError("must start with postgresql:// or sqlite:///")
+    try:
+        dj_database_url.parse(value)
+    except ValueError:
+        raise ValidationError(
+            "is no URL; in a password all but letters and digits is written as %XX, and a port is at most 65535"
+        ) from None
 
 
 def _log_level(value: str) -> None:
@@ -89,7 +95,7 @@ def _bytes(value: int) -> None:
 SECRET_KEY = env.str("SECRET_KEY", "", validate=_strong_secret) or DEBUG_ONLY_SECRET_KEY
 FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [], validate=_fernet_keys) or [DEBUG_ONLY_FIELD_KEY]
 DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}", validate=_database_url)
-DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20)
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20, validate=_within(0, 1_000))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
 TELEMETRY_RETENTION_DAYS = env.int("TELEMETRY_RETENTION_DAYS", 30, validate=_within(1, 36_500))
@@ -104,7 +110,7 @@ ALERT_FLAP_CHANGES = env.int("ALERT_FLAP_CHANGES", 6, validate=_within(1, 1_000)
 ALERT_FLAP_WINDOW_SECONDS = env.int("ALERT_FLAP_WINDOW_SECONDS", 1_800, validate=_within(1, 86_400))
 ALERT_CAPACITY_HOLD_SECONDS = env.int("ALERT_CAPACITY_HOLD_SECONDS", 60, validate=_within(0, 86_400))
 EMAIL_HOST = env.str("EMAIL_HOST", "")
-EMAIL_PORT = env.int("EMAIL_PORT", 587)
+EMAIL_PORT = env.int("EMAIL_PORT", 587, validate=_within(1, 65_535))
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
 EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
 EMAIL_SECURITY = env.str("EMAIL_SECURITY", "starttls", validate=_email_security)
