@@ -30,7 +30,7 @@ def record_status(turn: Turn) -> str:
 
 def plan_status(turn: Turn) -> str:
     changed = transitions.changed_cameras(turn.now, read_pulse(turn.now, up_to_last_tick=True))
-    return f"would store transitions of {len(changed):,} cameras"
+    return f"{len(changed):,} cameras may have another status than before; would store what changed"
 
 
 def send_alerts(turn: Turn) -> str:

@@ -77,10 +77,12 @@ def test_one_round_makes_partitions_and_purges_deleted_cameras(capsys: Any) -> N
 @pytest.mark.django_db(transaction=True)
 def test_a_dry_run_tells_and_does_nothing(capsys: Any) -> None:
     Purge.objects.create(camera_id=uuid4(), requested_at=NOW)
+    make_camera()  # nobody has looked at it yet, and it has not changed
 
     call_command("maintain", "--once", "--dry-run")
 
     told = capsys.readouterr().out
+    assert "status: 1 cameras may have another status than before; would store what changed" in told
     assert "purge: would remove 0 samples of 1 deleted cameras" in told
     assert "rollups: 0 marks are open" in told
     assert "retention: no partition is too old; " in told

@@ -15,7 +15,7 @@ REASONS = dict(reason.value.split(": ", 1) for reason in Reason)
 
 
 def last_transitions(camera_id: UUID, now: datetime) -> Iterable[LogLine]:
-    rows = Transition.objects.filter(camera_id=camera_id).order_by("-at", "-pk")[:SHOWN_AT_MOST]
+    rows = Transition.objects.of_camera(camera_id).newest_first()[:SHOWN_AT_MOST]
     return [LogLine(row.at, row.to_status, gettext(REASONS.get(row.reason, row.reason))) for row in rows]
 
 
