@@ -24,7 +24,7 @@ ROLES = """\
 roles:
   viewer         reads cameras, sites, changes and telemetry
   operator       is a viewer that may start and stop cameras
-  administrator  is an operator that may do everything
+  administrator  is an operator that may do everything but post telemetry
   orchestrator   is a viewer that may read connection strings
   worker         posts telemetry and nothing else; bound to a camera, it may also read
                  that camera and its connection string
