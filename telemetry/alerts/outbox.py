@@ -23,6 +23,8 @@ KEPT = timedelta(days=30)
 CHUNK = 1_000
 # What is over within the grace was never worth telling.
 ENDED_BY = {Kind.RECOVERED: Kind.OFFLINE, Kind.ORPHAN_GONE: Kind.ORPHANED}
+# A camera that goes on and off is told of in the place of its last end.
+WITHDRAWN_BY = ENDED_BY | {Kind.FLAPPING: Kind.OFFLINE}
 
 
 def tell(alerts: Sequence[Alert], now: datetime) -> None:
@@ -34,9 +36,14 @@ def tell(alerts: Sequence[Alert], now: datetime) -> None:
         return
     subscriptions = list(Subscription.objects.filter(is_active=True))
     Alert.objects.bulk_create(alerts)
-    deliveries = []
+    deliveries: list[Delivery] = []
     for alert in alerts:
-        withdrawn = _withdraw(alert, now) if alert.kind in ENDED_BY and subscriptions else set()
+        withdrawn: set[object] = set()
+        if alert.kind in WITHDRAWN_BY and subscriptions:
+            # Its beginning may be among those that are told of now.
+            Delivery.objects.bulk_create(deliveries)
+            deliveries = []
+            withdrawn = _withdraw(alert, now)
         deliveries += [
             Delivery(
                 alert=alert,
@@ -45,7 +52,7 @@ def tell(alerts: Sequence[Alert], now: datetime) -> None:
                 next_attempt_at=alert.at + timedelta(seconds=_grace(alert, subscription)),
             )
             for subscription in subscriptions
-            if subscription.pk not in withdrawn and subscription.wants(alert)
+            if subscription.wants(alert) and not (alert.kind in ENDED_BY and subscription.pk in withdrawn)
         ]
     Delivery.objects.bulk_create(deliveries)
 
@@ -58,7 +65,7 @@ def _withdraw(alert: Alert, now: datetime) -> set[object]:
     """The subscriptions whose delivery of the beginning had not been due when the end came."""
     begun = Delivery.objects.waiting().filter(
         alert__camera_id=alert.camera_id,
-        alert__kind=ENDED_BY[Kind(alert.kind)],
+        alert__kind=WITHDRAWN_BY[Kind(alert.kind)],
         attempts=0,
         next_attempt_at__gt=alert.at,
     )

@@ -248,6 +248,37 @@ def test_a_camera_that_goes_on_and_off_is_told_of_once_until_it_is_steady(settin
     assert mine.last().kind == "camera.recovered"
 
 
+def test_flapping_is_told_in_the_place_of_what_waits_for_its_grace(settings: Any) -> None:
+    settings.ALERT_FLAP_CHANGES, settings.ALERT_FLAP_WINDOW_SECONDS = 3, 600
+    camera = fleet(1, contact=0)[0]
+    subscribe(grace_seconds=60)
+    record_transitions(NOW)
+
+    for start in (0, 70):  # back again within the grace, twice
+        record_transitions(later(start + 61))
+        hear([camera], later(start + 70))
+        record_transitions(later(start + 71))
+
+    assert list(Delivery.objects.order_by("alert__at").values_list("alert__kind", "state")) == [
+        ("camera.offline", "withdrawn"),
+        ("camera.offline", "withdrawn"),
+        ("camera.flapping", "waiting"),
+    ]
+
+
+def test_what_began_and_ended_between_two_looks_is_within_the_grace_too() -> None:
+    camera = fleet(1, contact=0)[0]
+    subscribe(grace_seconds=120)
+    record_transitions(NOW)
+    actions.set_desired_state(camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=later(5))
+    hear([camera], later(50))
+
+    record_transitions(later(300))
+
+    assert path_of(camera)[-2:] == [(later(35), "orphaned"), (later(110), "stopped")]
+    assert list(Delivery.objects.values_list("alert__kind", "state")) == [("camera.orphaned", "withdrawn")]
+
+
 def test_transitions_are_stored_in_bounded_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(transitions, "CHUNK", 2)
     fleet(5, contact=0)
