@@ -149,19 +149,22 @@ def _too_much() -> bool:
 
 
 def _remove_oldest(now: datetime, pace: Pace) -> list[str]:
-    """Remove the oldest partition, or elsewhere the oldest day, of the first level that may lose any."""
+    """Remove the oldest partition, or elsewhere the oldest day, of the first level that may lose any.
+
+    Where samples wait for their rollups, everything waits: what is kept longer must not go in their place.
+    """
     for level in LEVELS:
         bound = _bound(level, now)
         if bound is None:
             continue
         if connection.vendor == "postgresql":
             for partition in partitions_of(level.table)[:1]:
-                if partition.end <= bound and _drop(level, partition, pace):
-                    return [partition.name]
+                if partition.end <= bound:
+                    return [partition.name] if _drop(level, partition, pace) else []
         elif (oldest := _oldest(level)) and oldest < bound:
             end = min(floor_to(oldest, DAY) + DAY, bound)
-            if _advance(level, end) and (count := _delete_rows(level, end, now, pace)):
-                return [f"{count:,} rows of {level.table.name}"]
+            count = _delete_rows(level, end, now, pace) if _advance(level, end) else 0
+            return [f"{count:,} rows of {level.table.name}"] if count else []
     return []
 
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 from cameras import actions
 from cameras.models import Purge
 from telemetry import capacity, partitions, retention
-from telemetry.models import DirtyHour, HourRollup, MinuteRollup, RollupWork, Sample
+from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.retention import purge_deleted_cameras, remove_old, samples_to_purge
 from telemetry.rollups import compute_rollups, kept_from
 from tests.factories import AUTHOR, NOW, make_camera
@@ -226,6 +226,26 @@ def test_what_is_too_much_goes_day_by_day_and_never_today_s(
         remove_old(NOW + timedelta(hours=1))
     assert counts() == (1, 1, 1)
     assert kept_from().raw == datetime(2026, 3, 4, tzinfo=UTC)
+
+
+def test_nothing_goes_in_the_place_of_samples_that_wait_for_their_rollups(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor == "postgresql":
+        drop_partitions()
+        for number in range(60, -1, -1):
+            partitions.make_partitions(NOW - timedelta(days=number))
+    camera_id = history(60)
+    Sample.objects.filter(timestamp__lt=NOW - timedelta(days=20, hours=12)).delete()
+    KeptFrom.objects.create(raw=NOW.replace(hour=0) - timedelta(days=20))
+    with days(raw=20, minutes=40, hours=100):
+        remove_old(NOW)
+    report(camera_id, [("", NOW - timedelta(days=20, minutes=5), 1)], NOW)
+    before = counts()
+    monkeypatch.setattr(retention, "used_bytes", lambda: 300)
+
+    with days(raw=20, minutes=40, hours=100, most=250):
+        assert remove_old(NOW) == []
+
+    assert counts() == before
 
 
 def test_removal_stops_between_two_chunks(without_partitions: None, chunk: int) -> None:
