@@ -1,6 +1,7 @@
 """How much room telemetry takes, and when it will be full. Must not import doors or ingest."""
 
 from datetime import datetime, timedelta
+from itertools import dropwhile
 from typing import NamedTuple
 
 from django.conf import settings
@@ -98,7 +99,10 @@ def _growths(now: datetime, used: int) -> list[_Growth] | None:
 def _growth(table: Table, now: datetime) -> _Growth:
     """By the last whole partitions, else by the part of the present one that is over."""
     partitions = partitions_of(table)
+    # There are some from before the first sample too; those of the future tell how large an empty one is.
+    empty = min((partition.size for partition in partitions if partition.start > now), default=0)
     over = [partition for partition in partitions if partition.end <= now]
+    over = list(dropwhile(lambda partition: partition.size <= empty, over))
     past = [
         (partition.size, (partition.end - partition.start) / timedelta(days=1))
         for partition in over[-DAYS_LOOKED_AT:]

@@ -342,3 +342,16 @@ def test_a_forecast_by_what_the_last_days_took(without_partitions: None, monkeyp
     assert "a day" in str(room)
     with days(most=0):
         assert "no bound" in str(capacity.forecast(NOW))
+
+
+def test_a_forecast_on_the_first_day_is_by_that_day(without_partitions: None) -> None:
+    if connection.vendor != "postgresql":
+        return  # by the whole file, from the second day on
+    partitions.make_partitions(NOW)  # yesterday's too, in which there is nothing
+    store(make_camera().pk, 5_000, seconds=-5)
+
+    with days(most=100_000_000):
+        room = capacity.forecast(NOW)
+
+    assert room.bytes_per_day
+    assert room.bytes_per_day > 500_000
