@@ -7,6 +7,7 @@ until the round is over. Must not import doors.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -62,6 +63,8 @@ def send(deliveries: Iterable[Delivery], now: datetime) -> list[str]:
     attempts = [_attempt(delivery, now) for delivery in deliveries]
 
     async def all_at_once() -> list[str]:
+        # A thread for each: of the few that asyncio has, a mail server or a resolver that hangs would take all.
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
         return await asyncio.gather(*(attempt() for attempt in attempts))
 
     return asyncio.run(all_at_once())

@@ -1,17 +1,19 @@
 """An e-mail over SMTP to a real server on loopback."""
 
+import socket
 import socketserver
 import threading
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from telemetry.alerts import outbox
+from telemetry.alerts import outbox, webhooks
 from telemetry.alerts.models import Alert, Delivery, Kind
 from telemetry.alerts.sending import send_due
 from tests.factories import NOW
-from tests.telemetry.alerts.conftest import subscribe
+from tests.telemetry.alerts.conftest import Receiver, subscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -96,3 +98,21 @@ def test_what_a_mail_server_refuses_waits_and_is_told_in_the_log(mail_server: Ma
         "waiting",
         "The mail server did not take it (SMTPRecipientsRefused).",
     )
+
+
+def test_a_mail_server_that_hangs_holds_up_no_webhook(
+    receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 4.0)
+    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
+    settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = False, 2
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
+        for n in range(15):
+            subscribe("", name=f"mail {n}", channel="email", addresses="night@example.com")
+        subscribe(receiver.url, name="hook")
+        alerts = [Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.") for _ in range(4)]
+        outbox.tell(alerts, NOW)
+        Delivery.objects.filter(subscription__channel="email").update(next_attempt_at=NOW - timedelta(seconds=1))
+
+        assert send_due(NOW) == (4, 60)
