@@ -12,13 +12,18 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Max, Min, Q
+from django.db.models import F, Max, Min, Q, Window
+from django.db.models.functions import Lead
 
 from cameras.models import Camera, DesiredState
 from cameras.status import STALE_AFTER_INTERVALS
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Breach, Kind
 from telemetry.models import Sample
+from telemetry.querysets import SampleQuerySet
+
+# How far back the beginning is looked for, where nobody has looked for some time.
+LOOKED_BACK = timedelta(days=1)
 
 
 class Zone(NamedTuple):
@@ -63,22 +68,34 @@ def _watch(
     for zone in zones:
         breach = open_breaches.get((camera.pk, zone.id))
         samples = Sample.objects.of_camera(camera.pk).of_zone(zone.id)
-        recent = samples.between(now - hold - 2 * stale_after, now)
+        since = breach.began_at if breach else now - LOOKED_BACK - hold - stale_after
+        recent = samples.between(since, now)
         newest = recent.order_by("-timestamp").values_list("timestamp", "occupancy").first()
         if newest is None or now >= newest[0] + stale_after:
             continue
         within = Q(occupancy__lte=zone.capacity)
         if breach and newest[1] <= zone.capacity:
-            last_above = recent.exclude(within).aggregate(last=Max("timestamp"))["last"] or breach.began_at
-            ended_at = recent.filter(within, timestamp__gt=last_above).aggregate(first=Min("timestamp"))["first"]
+            last_above = recent.exclude(within).aggregate(last=Max("timestamp"))["last"]
+            following = recent.filter(within, timestamp__gt=last_above or now)
+            # None was ever above a capacity that somebody has raised: that is over now.
+            ended_at = following.aggregate(first=Min("timestamp"))["first"] or now
             changed += _end(breach, ended_at, now)
         elif not breach and newest[1] > zone.capacity:
             last_within = recent.filter(within).aggregate(last=Max("timestamp"))["last"]
             above = recent.filter(timestamp__gt=last_within) if last_within else recent
-            began_at = above.aggregate(first=Min("timestamp"))["first"]
+            began_at = _unbroken_since(above, stale_after)
             if now - began_at >= hold:
                 changed += _begin(camera, zone, newest[1], began_at, now)
     return changed
+
+
+def _unbroken_since(above: SampleQuerySet, stale_after: timedelta) -> datetime:
+    """The first of the samples that no silence divides from the newest; there is one at least."""
+    following = Window(Lead("timestamp"), order_by="timestamp")
+    silences = above.annotate(following=following).filter(following__gt=F("timestamp") + stale_after)
+    heard_again = silences.order_by("-timestamp").values_list("following", flat=True).first()
+    began_at: datetime = heard_again or above.aggregate(first=Min("timestamp"))["first"]
+    return began_at
 
 
 def _begin(camera: Camera, zone: Zone, occupancy: int, began_at: datetime, now: datetime) -> bool:

@@ -86,6 +86,25 @@ def test_what_a_silent_camera_saw_last_is_unknown_and_neither_begins_nor_ends_a_
     assert Breach.objects.get().ended_at is None
 
 
+def test_a_silence_in_between_begins_the_hold_anew(camera: Camera) -> None:
+    see(camera, {0: 9, 100: 9})
+    assert watch_capacity(later(101)) == 0
+
+    see(camera, {120: 9, 140: 9, 160: 9})
+    assert watch_capacity(later(160)) == 1
+    assert Breach.objects.get().began_at == later(100)
+
+
+def test_a_breach_has_its_own_times_however_late_somebody_looks(camera: Camera) -> None:
+    see(camera, {0: 5} | dict.fromkeys(range(10, 1000, 10), 9))
+    assert watch_capacity(later(995)) == 1
+    see(camera, dict.fromkeys(range(1000, 2000, 10), 5))
+    assert watch_capacity(later(1995)) == 1
+
+    breach = Breach.objects.get()
+    assert (breach.began_at, breach.ended_at) == (later(10), later(1000))
+
+
 def test_the_whole_frame_and_zones_without_a_capacity_are_not_watched(camera: Camera) -> None:
     see(camera, {0: 99, 30: 99, 55: 99}, zone="")
     see(camera, {0: 99, 30: 99, 55: 99}, zone="door")
@@ -112,7 +131,7 @@ def test_a_capacity_that_somebody_raises_ends_the_breach(camera: Camera) -> None
     )
 
     assert watch_capacity(later(63)) == 1
-    assert Breach.objects.get().ended_at is not None
+    assert Breach.objects.get().ended_at == later(63)
 
 
 def actions_zone(feature: Any) -> Any:
