@@ -120,10 +120,14 @@ def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_
 def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
     told = [look for look in looks if any(_kinds(step) for step in look.steps)]
     flapping = _flapping([look.camera.pk for look in told], now)
+    sites = _sites_of_beginnings(told)
     alerts = []
     for camera, _, steps in told:
         if camera.pk not in flapping:
-            alerts += [wording.of_step(kind, camera, step, now) for step in steps for kind in _kinds(step)]
+            for alert in (wording.of_step(kind, camera, step, now) for step in steps for kind in _kinds(step)):
+                if alert.kind in ENDS.values():  # whoever was told of the beginning
+                    alert.site_id = sites.get(camera.pk, alert.site_id)
+                alerts.append(alert)
         elif flapping[camera.pk]:  # the first that is held back is told in place of all that follow
             alerts.append(wording.of_camera(Kind.FLAPPING, camera, steps[-1].to_status, steps[-1].at, now))
     return alerts
@@ -132,6 +136,14 @@ def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
 def _kinds(step: Step) -> list[Kind]:
     kinds = (ENDS.get(step.from_status), BEGINS.get(step.to_status))
     return [kind for kind in kinds if kind]
+
+
+def _sites_of_beginnings(looks: Sequence[_Look]) -> dict[UUID, UUID | None]:
+    """At which site the cameras were whose trouble ends now, when it began: they may have been moved since."""
+    began = {camera.pk: known.since_at for camera, known, steps in looks if known.status in ENDS}
+    rows = Transition.objects.filter(camera_id__in=began, at__in=set(began.values()), to_status__in=ENDS)
+    found = rows.values_list("camera_id", "at", "site_id") if began else ()
+    return {camera_id: site_id for camera_id, at, site_id in found if began[camera_id] == at}
 
 
 def _flapping(camera_ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:

@@ -202,6 +202,22 @@ def test_what_is_over_within_the_grace_is_told_to_nobody_who_asked_for_that() ->
     ]
 
 
+def test_of_a_camera_that_is_moved_whoever_was_told_of_the_beginning_is_told_of_the_end() -> None:
+    north, south = make_site("North"), make_site("South")
+    camera = fleet(1, contact=0, site=north)[0]
+    subscribe(name="north", site=north)
+    subscribe(name="south", site=south)
+    record_transitions(NOW)
+    record_transitions(later(61))
+    actions.move_cameras(camera_ids=[camera.pk], site_id=south.pk, by=AUTHOR, now=later(65))
+    hear([camera], later(70))
+
+    record_transitions(later(75))
+
+    told = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind")
+    assert list(told) == [("north", "camera.offline"), ("north", "camera.recovered")]
+
+
 def test_what_lasts_longer_than_the_grace_is_told_from_beginning_to_end() -> None:
     camera = fleet(1, contact=0)[0]
     subscribe(grace_seconds=60)
