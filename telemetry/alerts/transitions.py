@@ -5,7 +5,7 @@ alerts: whoever else looks at the same time finds it done. Must not import doors
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
 from typing import Any, NamedTuple
@@ -120,13 +120,13 @@ def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_
 def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
     told = [look for look in looks if any(_kinds(step) for step in look.steps)]
     flapping = _flapping([look.camera.pk for look in told], now)
-    sites = _sites_of_beginnings(told)
+    beginnings = _beginnings({camera.pk: known.since_at for camera, known, _ in told if known.status in ENDS})
     alerts = []
     for camera, _, steps in told:
         if camera.pk not in flapping:
             for alert in (wording.of_step(kind, camera, step, now) for step in steps for kind in _kinds(step)):
-                if alert.kind in ENDS.values():  # whoever was told of the beginning
-                    alert.site_id = sites.get(camera.pk, alert.site_id)
+                if alert.kind in ENDS.values() and camera.pk in beginnings:
+                    alert.site_id = beginnings[camera.pk].site_id  # moved since: whoever was told is told again
                 alerts.append(alert)
         elif flapping[camera.pk]:  # the first that is held back is told in place of all that follow
             alerts.append(wording.of_camera(Kind.FLAPPING, camera, steps[-1].to_status, steps[-1].at, now))
@@ -138,12 +138,12 @@ def _kinds(step: Step) -> list[Kind]:
     return [kind for kind in kinds if kind]
 
 
-def _sites_of_beginnings(looks: Sequence[_Look]) -> dict[UUID, UUID | None]:
-    """At which site the cameras were whose trouble ends now, when it began: they may have been moved since."""
-    began = {camera.pk: known.since_at for camera, known, steps in looks if known.status in ENDS}
+def _beginnings(began: Mapping[UUID, datetime]) -> dict[UUID, Transition]:
+    """What made cameras offline or orphaned at these moments, as it was told."""
+    if not began:
+        return {}
     rows = Transition.objects.filter(camera_id__in=began, at__in=set(began.values()), to_status__in=ENDS)
-    found = rows.values_list("camera_id", "at", "site_id") if began else ()
-    return {camera_id: site_id for camera_id, at, site_id in found if began[camera_id] == at}
+    return {row.camera_id: row for row in rows if began[row.camera_id] == row.at}
 
 
 def _flapping(camera_ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
@@ -191,10 +191,27 @@ def _window() -> timedelta:
 def _forget(now: datetime) -> None:
     """Remove what is left of deleted cameras, and what happened long ago."""
     gone = ~Exists(Camera.objects.filter(pk=OuterRef("camera_id")))
-    KnownStatus.objects.filter(gone).delete()
+    deleted = KnownStatus.objects.filter(gone).order_by("pk")
+    if deleted.exists():
+        with transaction.atomic():
+            known = list(deleted.select_for_update(no_key=True))
+            _tell_of_deleted(known, now)
+            KnownStatus.objects.filter(pk__in=[row.pk for row in known]).delete()
     Flapping.objects.filter(gone).delete()
     old = Transition.objects.filter(detected_at__lt=now - KEPT).order_by("pk").values("pk")[:CHUNK]
     Transition.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
+
+
+def _tell_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
+    """A camera that is deleted is offline or orphaned no more; of one that goes on and off nothing is told."""
+    began = {row.pk: row.since_at for row in known if row.status in ENDS}
+    held_back = set(Flapping.objects.filter(pk__in=began).values_list("pk", flat=True)) if began else set()
+    alerts = []
+    for camera_id, row in _beginnings(began).items():
+        if camera_id not in held_back:
+            camera = Camera(pk=camera_id, name=row.camera_name, site_id=row.site_id)
+            alerts.append(wording.of_camera(ENDS[Status(row.to_status)], camera, "deleted", now, now))
+    outbox.tell(alerts, now)
 
 
 def _chunks(ids: Sequence[UUID]) -> Iterator[list[UUID]]:

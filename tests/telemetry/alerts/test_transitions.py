@@ -218,6 +218,28 @@ def test_of_a_camera_that_is_moved_whoever_was_told_of_the_beginning_is_told_of_
     assert list(told) == [("north", "camera.offline"), ("north", "camera.recovered")]
 
 
+def test_a_camera_that_is_deleted_is_offline_no_more() -> None:
+    camera = fleet(1, contact=0)[0]
+    subscribe(name="patient", grace_seconds=60)
+    subscribe(name="quick")
+    record_transitions(NOW)
+    record_transitions(later(61))
+    actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=later(65))
+
+    record_transitions(later(70))
+    record_transitions(later(80))
+
+    told = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind", "state")
+    assert sorted(told) == [
+        ("patient", "camera.offline", "withdrawn"),
+        ("quick", "camera.offline", "waiting"),
+        ("quick", "camera.recovered", "waiting"),
+    ]
+    assert Alert.objects.get(kind="camera.recovered").text == (
+        "Gate 000 is no longer offline since 2026-03-04 12:01:10 UTC; it is deleted now."
+    )
+
+
 def test_what_lasts_longer_than_the_grace_is_told_from_beginning_to_end() -> None:
     camera = fleet(1, contact=0)[0]
     subscribe(grace_seconds=60)
