@@ -6,6 +6,7 @@ Must not import models: it neither knows where a message comes from nor what bec
 import asyncio
 import ssl
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from telemetry.alerts.destinations import RefusedDestination
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
+ANSWER_SECONDS = 2.0
 MAX_ANSWER = 16 * 1024
 USER_AGENT = "controlplane-webhooks/1"
 
@@ -34,8 +36,8 @@ class Message(NamedTuple):
 async def post(message: Message) -> str:
     """Post once; returns what went wrong in words for the log, empty for a 2xx. Never raises for the receiver."""
     try:
-        async with asyncio.timeout(TOTAL_SECONDS):
-            return await _post(message)
+        async with asyncio.timeout(TOTAL_SECONDS) as deadline:
+            return await _post(message, deadline)
     except RefusedDestination as error:
         return f"Refused: {error}"
     except TimeoutError:
@@ -55,7 +57,7 @@ async def post(message: Message) -> str:
         return f"It could not be sent ({type(error).__name__}); the log tells more."
 
 
-async def _post(message: Message) -> str:
+async def _post(message: Message, deadline: asyncio.Timeout) -> str:
     destination = destinations.read_url(message.url)
     addresses = await asyncio.to_thread(destinations.addresses_of, destination)
     # The address that was looked at, so that a name cannot point elsewhere meanwhile; the certificate is still
@@ -75,6 +77,7 @@ async def _post(message: Message) -> str:
             "POST", url, headers=headers, content=message.body, extensions={"sni_hostname": destination.host}
         )
         response = await client.send(request, stream=True, follow_redirects=False)
+        deadline.reschedule(None)
         try:
             return await _fault_of(response)
         finally:
@@ -89,10 +92,13 @@ def _trusted() -> ssl.SSLContext:
 
 async def _fault_of(response: httpx.Response) -> str:
     length = 0
-    async for chunk in response.aiter_raw():
-        length += len(chunk)
-        if length > MAX_ANSWER:
-            break  # enough was said; what counts is the status
+    # What counts is the status: an answer that breaks off or has no end is no reason to repeat.
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(ANSWER_SECONDS):
+            async for chunk in response.aiter_raw():
+                length += len(chunk)
+                if length > MAX_ANSWER:
+                    break
     if response.is_success:
         return ""
     if response.is_redirect:

@@ -212,6 +212,30 @@ def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
     assert sum(written) < 1_000_000_000
 
 
+@pytest.mark.parametrize("length", ["", "100"])
+def test_a_2xx_that_breaks_off_or_never_ends_is_success(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, length: str
+) -> None:
+    monkeypatch.setattr(webhooks, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 1)
+    done = threading.Event()
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.send_response(200)
+        if length:
+            handler.send_header("Content-Length", length)
+        handler.end_headers()
+        handler.wfile.write(b"x")
+        if not length:
+            done.wait(10)
+
+    tell_one(receiver, answer)
+    try:
+        assert send_due(NOW) == (1, 0)
+    finally:
+        done.set()
+
+
 def test_a_receiver_that_is_away_is_told_in_words(receiver: Receiver) -> None:
     subscribe("http://127.0.0.1:9/hook")
     outbox.tell([alert()], NOW)
