@@ -14,7 +14,7 @@ import httpx
 import structlog
 
 from telemetry.alerts import destinations
-from telemetry.alerts.destinations import RefusedDestination
+from telemetry.alerts.destinations import Destination, RefusedDestination
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
@@ -59,10 +59,17 @@ async def post(message: Message) -> str:
 
 async def _post(message: Message, deadline: asyncio.Timeout) -> str:
     destination = destinations.read_url(message.url)
-    addresses = await asyncio.to_thread(destinations.addresses_of, destination)
+    *others, last = await asyncio.to_thread(destinations.addresses_of, destination)
+    for address in others:
+        with suppress(httpx.ConnectError, httpx.ConnectTimeout):  # nothing was sent: another may be reached
+            return await _post_to(address, destination, message, deadline)
+    return await _post_to(last, destination, message, deadline)
+
+
+async def _post_to(address: str, destination: Destination, message: Message, deadline: asyncio.Timeout) -> str:
     # The address that was looked at, so that a name cannot point elsewhere meanwhile; the certificate is still
     # that of the name. No proxy of the environment, which would look the name up by itself.
-    host = f"[{addresses[0]}]" if ":" in addresses[0] else addresses[0]
+    host = f"[{address}]" if ":" in address else address
     url = httpx.URL(f"{destination.scheme}://{host}:{destination.port}{destination.target}")
     headers = {
         **message.headers,

@@ -278,6 +278,18 @@ def test_a_name_is_looked_up_once_and_that_address_is_called(
     assert receiver.received[0][0]["host"] == f"hooks.example:{port}"
 
 
+def test_where_one_address_of_a_name_cannot_be_reached_the_next_is_called(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    port = receiver.url.split(":")[2].split("/")[0]
+    monkeypatch.setattr(destinations, "resolve", lambda host, port: ["::1", "127.0.0.1"])
+    subscribe(f"http://hooks.example:{port}/hook")
+    outbox.tell([alert()], NOW)
+
+    assert send_due(NOW) == (1, 0)
+    assert len(receiver.received) == 1
+
+
 def test_one_receiver_that_fails_does_not_keep_others_from_being_told(receiver: Receiver) -> None:
     subscribe("http://127.0.0.1:9/hook", name="away")
     subscribe(receiver.url, name="there")
