@@ -188,13 +188,14 @@ def _timezone_of(site: Site | None) -> tzinfo:
 
 @contextmanager
 def _bounded(field: str = "bucket") -> Iterator[None]:
-    """Who asks for too much is told how to ask for less."""
+    """Who asks for too much is told how to ask for less; only points have a bucket."""
+    less = "a shorter range, or a longer bucket" if field == "bucket" else "a shorter range"
     try:
         yield
     except TooManyPoints:
-        parameters.refuse(field, "This range gives over 10,000: take a shorter one, or a longer bucket.")
+        parameters.refuse(field, f"This range gives over 10,000: take {less}.")
     except TooSlow:
-        detail = "This takes longer than 5 seconds: take a shorter range, or a longer bucket."
+        detail = f"This takes longer than 5 seconds: take {less}."
         raise try_later(detail, RETRY_SLOW_AFTER_SECONDS) from None
 
 
@@ -227,7 +228,7 @@ def _all_samples(samples: SampleQuerySet) -> Iterator[tuple[Any, ...]]:
 
 
 def _first(samples: SampleQuerySet, count: int) -> list[tuple[Any, ...]]:
-    with _bounded(), snapshot():
+    with _bounded("from"), snapshot():
         return list(samples.oldest_first().values_list(*SAMPLE)[:count])
 
 

@@ -9,6 +9,7 @@ from django.db import connection
 
 from cameras.api.parameters import page_cursor
 from cameras.models import Camera, CameraVitals
+from telemetry import gaps as telemetry_gaps
 from telemetry import series as telemetry_series
 from telemetry.api import formats, reading
 from telemetry.gaps import gaps_of
@@ -465,3 +466,16 @@ def test_silences_over_the_api(viewer: ApiClient) -> None:
     }
     assert table == ["start,end", "2026-03-29T00:00:30Z,2026-03-29T00:10:00Z", "2026-03-29T00:10:30Z,"]
     assert viewer.get(f"/telemetry/{make_camera('New').pk}/gaps").json()["gaps"] == []
+
+
+def test_who_asks_for_too_many_silences_is_not_told_of_buckets(
+    viewer: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(telemetry_gaps, "MAX_POINTS", 1)
+    camera = make_camera()
+    store(camera, (0, 1), (10, 2))
+
+    answer = viewer.get(f"/telemetry/{camera.pk}/gaps")
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"] == "from: This range gives over 10,000: take a shorter range."
