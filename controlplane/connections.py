@@ -6,6 +6,7 @@ Reads internals of the pinned gunicorn: tests/faults fails where another version
 """
 
 import asyncio
+import contextlib
 import math
 import resource
 import signal
@@ -24,6 +25,10 @@ from controlplane.problems import Problem
 HEAD_SECONDS = 10.0
 # A client that takes nothing of its answer for so long holds memory, and perhaps a place at Django.
 STALLED_SECONDS = 30.0
+# A body that was refused is taken in for so long, and so far, and forgotten: a client whose connection is closed
+# while it sends may never read why.
+REFUSED_BODY_SECONDS = 2.0
+REFUSED_BODY_BYTES = 16 * 1024 * 1024
 # A client that is about to send its next request gets an answer that says `Connection: close`, not a reset.
 IDLE_AT_STOP_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
@@ -63,6 +68,25 @@ class Connection(ASGIProtocol):
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """What the answer tells of the connection; gunicorn does as it was told."""
         return self._connections.stopping or bool(super()._will_close(request, response_requires_close))
+
+    async def _serve_http_request(self, request: Any, *addresses: Any) -> bool:
+        """gunicorn closes a connection whose body was not taken: here its client may end it, and be kept."""
+        body = self._body_receiver
+        keepalive = bool(await super()._serve_http_request(request, *addresses))
+        if body and not body._complete:
+            await self._forget(body)
+        return keepalive
+
+    async def _forget(self, body: Any) -> None:
+        until, left = self.worker.loop.time() + REFUSED_BODY_SECONDS, REFUSED_BODY_BYTES
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(until):
+                # The clock too: a part that comes in the moment of a cancellation hides it.
+                while left > 0 and self.worker.loop.time() < until:
+                    message = await body.receive()
+                    if not message.get("more_body"):
+                        break
+                    left -= len(message["body"])
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:
         """A request that gunicorn cannot read gets a problem too; its own message may repeat what was sent."""

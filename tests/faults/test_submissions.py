@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.faults.client import Connection
 from tests.faults.ledger import Event, Ledger
@@ -267,6 +268,38 @@ def test_latest_is_the_newest_of_arrivals_in_any_order(
 
     share([send(events[client::8]) for client in range(8)], clients=8)
     ledger.check(database())
+
+
+REFUSED = {
+    "no such token": ("/telemetry", {"Authorization": "Bearer cpt_nobody"}, 500, 401),
+    "no such type": ("/telemetry", {"Content-Type": "text/plain"}, 500, 415),
+    "no such parameter": ("/telemetry?x=1", {}, 500, 400),
+    "too large": ("/telemetry", {}, 3_000_000, 413),
+    "too large for people": ("/cameras", {}, 5_000_000, 413),
+}
+
+
+def test_who_is_refused_while_sending_reads_why_and_keeps_the_connection(service: Service, fleet: Fleet) -> None:
+    async def send(path: str, headers: dict[str, str], size: int, status: int) -> None:
+        async with Connection(service.port, fleet.tokens["worker"]) as connection:
+            request = connection.bytes_of("POST", path, b" " * size, headers)
+            await connection.send(request[:-size])
+            assert (await connection.receive()).status == status
+            await connection.send(request[-size:] + connection.bytes_of("GET", "/livez"))
+            assert (await connection.receive()).status == 200
+
+    share([send(*refused) for refused in REFUSED.values()], clients=1)
+
+
+def test_who_is_refused_and_sends_nothing_more_is_hung_up_on(service: Service) -> None:
+    async def send() -> None:
+        async with Connection(service.port) as connection:
+            await connection.send(connection.bytes_of("POST", "/telemetry", headers={"Content-Length": "500"}))
+            assert (await connection.receive()).status == 401
+            with pytest.raises(asyncio.IncompleteReadError):
+                await asyncio.wait_for(connection.receive(), 8)
+
+    share([send()], clients=1)
 
 
 UNREADABLE = {
