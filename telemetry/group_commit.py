@@ -88,7 +88,7 @@ class GroupCommit:
             raise QueueFull
         answer: asyncio.Future[list[Receipt]] = self._loop.create_future()
         self._waiters.append(_Waiter(submission, answer, self._loop.time()))
-        self._waiting_events += len(submission.events)
+        self._count_waiting(len(submission.events))
         if self._pump is None or self._pump.done():
             self._pump = self._loop.create_task(self._commit_all())
         return await answer
@@ -125,28 +125,33 @@ class GroupCommit:
                 await self._commit(group)
             finally:
                 self._committing_since = None
-                WAITING_EVENTS.set(self._waiting_events)
             self.groups += 1
             if self._before and self._before.groups > groups_before:
                 await asyncio.sleep(min(self._loop.time() - started, MAX_REST_SECONDS))
 
     def _take_group(self) -> list[_Waiter]:
         group: list[_Waiter] = []
-        events = 0
+        events = taken = 0
         while self._waiters and events < self._max_group_events:
             waiter = self._waiters.popleft()
-            self._waiting_events -= len(waiter.submission.events)
+            taken += len(waiter.submission.events)
             if not waiter.answer.done():  # whoever hung up before the commit is not stored
                 group.append(waiter)
                 events += len(waiter.submission.events)
+        self._count_waiting(-taken)
         if group:
             GROUP_EVENTS.observe(events)
         return group
 
     def _take_all(self) -> list[_Waiter]:
-        waiters, self._waiting_events = list(self._waiters), 0
+        waiters = list(self._waiters)
         self._waiters.clear()
+        self._count_waiting(-self._waiting_events)
         return waiters
+
+    def _count_waiting(self, change: int) -> None:
+        self._waiting_events += change
+        WAITING_EVENTS.inc(change)  # not set: the lanes of a process share it
 
     async def _commit(self, group: list[_Waiter]) -> None:
         submissions = [waiter.submission for waiter in group]

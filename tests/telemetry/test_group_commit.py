@@ -10,6 +10,7 @@ from uuid import uuid4
 
 import pytest
 from django.db import OperationalError
+from prometheus_client import REGISTRY
 
 from controlplane.access.principals import WORKER, Principal
 from telemetry import group_commit
@@ -156,6 +157,27 @@ def test_the_oldest_wait_is_known_while_a_commit_hangs() -> None:
         assert 0.2 < queue.oldest_wait_seconds() < 5
         accepting.held.set()
         await waiting
+
+    run(scenario)
+
+
+def test_the_metric_of_what_waits_is_of_all_queues_while_a_commit_hangs() -> None:
+    def waiting() -> float:
+        return REGISTRY.get_sample_value("controlplane_ingest_waiting_events") or 0.0
+
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        accepting.held.clear()
+        before, other = waiting(), GroupCommit(Accepting())
+        requests = []
+        for count in (1, 40, 2):
+            requests.append(asyncio.create_task(queue.submit(submission(count))))
+            await asyncio.sleep(0.05)
+        await other.submit(submission())
+        assert waiting() - before == 42, "what is being committed does not wait any more"
+        accepting.held.set()
+        await asyncio.gather(*requests)
+        assert waiting() == before
+        await other.close()
 
     run(scenario)
 
