@@ -84,6 +84,10 @@ class GroupCommit:
         Raises QueueFull; OperationalError or InterfaceError where the database is away; whatever else the
         transaction raised.
         """
+        return await self.hand_in(submission)
+
+    def hand_in(self, submission: Submission) -> asyncio.Future[list[Receipt]]:
+        """What `submit` waits for. Raises QueueFull at once."""
         if not self.has_room_for(len(submission.events)):
             raise QueueFull
         answer: asyncio.Future[list[Receipt]] = self._loop.create_future()
@@ -91,7 +95,7 @@ class GroupCommit:
         self._count_waiting(len(submission.events))
         if self._pump is None or self._pump.done():
             self._pump = self._loop.create_task(self._commit_all())
-        return await answer
+        return answer
 
     def has_room_for(self, events: int) -> bool:
         return self._waiting_events + events <= MAX_WAITING_EVENTS

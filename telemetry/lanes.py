@@ -71,11 +71,12 @@ class Lanes:
         principal, events = submission
         if not self.bulk.has_room_for(len(events)):
             raise QueueFull
+        # Nothing is awaited until all are handed in: there is room for all of it, or it is refused whole.
         # Python's sort is stable: of two events with one key, the first stays the first.
         order = sorted(range(len(events)), key=lambda index: events[index].camera_id.int)
         chunks = [order[start : start + CHUNK_EVENTS] for start in range(0, len(order), CHUNK_EVENTS)]
         answers = await asyncio.gather(
-            *(self.bulk.submit(Submission(principal, [events[index] for index in chunk])) for chunk in chunks)
+            *(self.bulk.hand_in(Submission(principal, [events[index] for index in chunk])) for chunk in chunks)
         )
         receipts: dict[int, Receipt] = {}
         for chunk, answer in zip(chunks, answers, strict=True):

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from telemetry import lanes as lanes_module
+from telemetry import group_commit
 from telemetry.group_commit import GroupCommit, QueueFull
 from telemetry.ingest import Submission
 from telemetry.lanes import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Lanes
@@ -75,12 +75,16 @@ def test_a_batch_is_written_in_chunks_by_camera_and_answered_in_its_own_order() 
 
 
 def test_a_batch_for_which_there_is_no_room_is_refused_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lanes_module.GroupCommit, "has_room_for", lambda self, events: events < 1_000)
+    monkeypatch.setattr(group_commit, "MAX_WAITING_EVENTS", 5_000)
 
     async def scenario() -> None:
-        lanes = Lanes()
-        with pytest.raises(QueueFull):
-            await lanes.submit(submission(1_200))
+        lanes, accepting = Lanes(), Accepting()
+        lanes.bulk = GroupCommit(accepting, CHUNK_EVENTS)
+        answers = await asyncio.gather(
+            *(lanes.submit(submission(2_000)) for _ in range(3)), return_exceptions=True
+        )
         await lanes.close()
+        assert [type(answer) for answer in answers] == [list, list, QueueFull]
+        assert len(accepting.groups) == 4, "nothing of the third"
 
     asyncio.run(scenario())
