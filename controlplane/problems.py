@@ -61,8 +61,11 @@ def try_later(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
 
 
 def database_away() -> Problem:
-    """The 503 for a database that is down, locked or out of connections."""
-    return try_later("The database does not answer at the moment; nothing was stored. Repeat the request.")
+    """The 503 for a database that is down, locked or out of connections.
+
+    It does not say that nothing was stored: a commit's answer may have been lost, and a batch is no transaction.
+    """
+    return try_later("The database does not answer at the moment. Repeat the request.")
 
 
 def body(problem: Problem) -> dict[str, Any]:

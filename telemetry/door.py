@@ -63,7 +63,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send_problem(send, busy())
     except Exception as error:
         log.exception("unhandled exception", exception_type=type(error).__name__)
-        await send_problem(send, Problem(500, "Something went wrong on our side; nothing was stored."))
+        await send_problem(send, Problem(500, "Something went wrong on our side; it has been logged."))
     else:
         await send_json(send, status, body, "application/json" if status < 400 else problems.CONTENT_TYPE)
 
