@@ -77,6 +77,22 @@ def test_readyz_is_red_when_a_check_raises_and_livez_is_not(anonymous: ApiClient
     assert anonymous.get("/livez").status_code == 200
 
 
+def test_behind_tls_whoever_watches_a_process_asks_it_over_plain_http(viewer: ApiClient, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+
+    assert [viewer.get(path).status_code for path in ("/livez", "/readyz", "/metrics", "/cameras")] == [
+        200, 200, 200, 301,
+    ]  # fmt: skip
+
+
+def test_a_name_that_is_not_the_service_s_is_told_by_its_setting(viewer: ApiClient) -> None:
+    answer = viewer.get("/readyz", Host="elsewhere.example.com")
+
+    assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
+    assert "ALLOWED_HOSTS" in answer.json()["detail"]
+    assert "elsewhere" not in answer.json()["detail"]
+
+
 def test_metrics_count_the_fleet_by_status(viewer: ApiClient) -> None:
     make_camera()
 
