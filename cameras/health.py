@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
+from django.db import connection
 from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -16,8 +17,13 @@ from controlplane.observability import Finding, add_fleet_metrics, add_ready_che
 
 
 def check_database(now: datetime) -> Finding:
-    """The database answers, and its schema is there."""
+    """The database answers, its schema is there, and it can be written to."""
     current_cursor()
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SHOW transaction_read_only")
+            if cursor.fetchone() == ("on",):
+                return Finding(False, "The database is read-only: a standby, or one whose disk is full.")
     return Finding(True)
 
 

@@ -13,14 +13,15 @@ from typing import Any, NamedTuple
 import msgspec
 import structlog
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
 from django.views import defaults
 from rest_framework import exceptions
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
-DATABASE_AWAY = (OperationalError, InterfaceError)
+# InternalError: it only reads, as a standby or with its disk full, or something is broken in it.
+DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +62,7 @@ def try_later(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
 
 
 def database_away() -> Problem:
-    """The 503 for a database that is down, locked or out of connections.
+    """The 503 for a database that is down, locked, read-only or out of connections.
 
     It does not say that nothing was stored: a commit's answer may have been lost, and a batch is no transaction.
     """

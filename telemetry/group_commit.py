@@ -13,11 +13,12 @@ from datetime import datetime
 from typing import NamedTuple, TypeVar
 
 import structlog
-from django.db import DEFAULT_DB_ALIAS, InterfaceError, OperationalError, connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import load_backend
 from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
+from controlplane.problems import DATABASE_AWAY
 from telemetry.ingest import Submission, accept
 from telemetry.receipts import Receipt
 
@@ -81,8 +82,7 @@ class GroupCommit:
     async def submit(self, submission: Submission) -> list[Receipt]:
         """The receipts, after the commit.
 
-        Raises QueueFull; OperationalError or InterfaceError where the database is away; whatever else the
-        transaction raised.
+        Raises QueueFull; `problems.DATABASE_AWAY`; whatever else the transaction raised.
         """
         return await self.hand_in(submission)
 
@@ -163,7 +163,7 @@ class GroupCommit:
         try:
             answers = await self._loop.run_in_executor(self._writer, self._write, submissions)
         except Exception as error:
-            if len(group) > 1 and not isinstance(error, (OperationalError, InterfaceError)):
+            if len(group) > 1 and not isinstance(error, DATABASE_AWAY):
                 # One of them is at fault: halve the group until it stands alone.
                 middle = len(group) // 2
                 await self._commit(group[:middle])
@@ -171,7 +171,7 @@ class GroupCommit:
                 return
             log.warning("group not stored", events=len(group), reason=type(error).__name__)
             # Those behind it would wait for the same database as long again, and be told the same.
-            behind = self._take_all() if isinstance(error, OperationalError | InterfaceError) else []
+            behind = self._take_all() if isinstance(error, DATABASE_AWAY) else []
             for waiter in [*group, *behind]:
                 if not waiter.answer.done():
                     waiter.answer.set_exception(error)
@@ -188,7 +188,7 @@ class GroupCommit:
 def _reconnecting(work: Callable[[], T]) -> T:
     try:
         return work()
-    except (OperationalError, InterfaceError):
+    except DATABASE_AWAY:
         connections[DEFAULT_DB_ALIAS].close()  # what comes next connects anew
         raise
 

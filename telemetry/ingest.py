@@ -76,8 +76,8 @@ class _Group:
 def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
     """Store the events; a receipt for each, in order, once it is committed.
 
-    Raises django.db.OperationalError or InterfaceError where the database is away: nothing was stored then,
-    or the same events sent again are told to be duplicates.
+    Raises `problems.DATABASE_AWAY` where the database is away: nothing was stored then, or the same events sent
+    again are told to be duplicates.
     """
     group = _Group(submissions, now)
     writer = postgresql_writer if connection.vendor == "postgresql" else portable_writer

@@ -114,7 +114,7 @@ STEPS: tuple[Step, ...] = (
 def run_steps(turn: Turn) -> list[Outcome] | None:
     """Run every step, also after one that failed; None where another process is at it.
 
-    Raises django.db.OperationalError or InterfaceError where the database is away.
+    Raises `problems.DATABASE_AWAY` where the database is away.
     """
     with _alone() as alone:
         if not alone:

@@ -39,7 +39,8 @@ def main(count: int) -> None:
             for number in range(count)
         ]
     tokens = {
-        role: create_token(name=f"benchmark-{role}", role=role, by=by, now=now)[1] for role in ("worker", "viewer")
+        role: create_token(name=f"benchmark-{role}", role=role, by=by, now=now)[1]
+        for role in ("worker", "viewer", "administrator")
     }
     sys.stdout.write(json.dumps({"cameras": [str(camera.pk) for camera in cameras], "tokens": tokens}) + "\n")
 

@@ -195,6 +195,43 @@ def test_a_database_without_connections_to_spare_is_told_as_503(
     record_property("p99 of what was stored (s)", round(percentile(stored, 0.99), 3))
 
 
+def test_a_database_that_only_reads_is_told_as_503(
+    service: Service, fleet: Fleet, ledger: Ledger, database: Connect
+) -> None:
+    control = database()
+    camera = f"/cameras/{ledger.cameras[0]}"
+    statuses: dict[str, int] = {}
+
+    async def ask() -> None:
+        for role, method, path in (
+            ("viewer", "GET", "/readyz"),
+            ("viewer", "GET", camera),
+            ("administrator", "PATCH", camera),
+        ):
+            async with Connection(service.port, fleet.tokens[role]) as connection:
+                body = b'{"name": "Renamed"}' if method == "PATCH" else b""
+                statuses[f"{method} {path}"] = (await connection.request(method, path, body)).status
+
+    with Load(service.port, fleet.tokens["worker"], ledger) as load:
+        load.wait_for_answer(time.monotonic())
+        # As a provider does where the disk is full: sessions that are there are read-only from now on, too.
+        control.execute("ALTER SYSTEM SET default_transaction_read_only = on")
+        try:
+            control.execute("SELECT pg_reload_conf()")
+            time.sleep(1)
+            asyncio.run(ask())
+        finally:
+            control.execute("ALTER SYSTEM RESET default_transaction_read_only")
+            control.execute("SELECT pg_reload_conf()")
+        until_acknowledged = load.wait_for_answer(time.monotonic())
+
+    ledger.check(database())
+    assert set(ledger.statuses) <= {200, 201, 503}
+    assert ledger.statuses[503] > 0
+    assert until_acknowledged < 5
+    assert statuses == {"GET /readyz": 503, f"GET {camera}": 200, f"PATCH {camera}": 503}
+
+
 def test_the_tests_use_a_database_of_their_own(cluster: Cluster) -> None:
     """What is killed here is nobody else's."""
     with cluster.connect(DATABASE) as connection:

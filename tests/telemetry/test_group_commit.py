@@ -9,7 +9,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import OperationalError
+from django.db import InternalError, OperationalError
 from prometheus_client import REGISTRY
 
 from controlplane.access.principals import WORKER, Principal
@@ -34,12 +34,14 @@ class Accepting:
 
     def __init__(self) -> None:
         self.groups: list[int] = []
+        self.tried = 0
         self.held = threading.Event()
         self.held.set()
         self.poison: set[int] = set()
         self.error: Exception | None = None
 
     def __call__(self, submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
+        self.tried += 1
         self.held.wait(timeout=10)
         if self.error:
             raise self.error
@@ -119,11 +121,13 @@ def test_one_that_cannot_be_stored_is_refused_alone() -> None:
     run(scenario)
 
 
-def test_the_database_away_is_told_to_the_whole_group_once_and_the_queue_goes_on() -> None:
+@pytest.mark.parametrize("error", [OperationalError("down"), InternalError("read-only")])
+def test_the_database_away_is_told_to_the_whole_group_once_and_the_queue_goes_on(error: Exception) -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.error = OperationalError("down")
+        accepting.error = error
         answers = await asyncio.gather(*(queue.submit(submission()) for _ in range(5)), return_exceptions=True)
-        assert [type(answer) for answer in answers] == [OperationalError] * 5
+        assert answers == [error] * 5
+        assert accepting.tried == 1
 
         accepting.error = None
         assert len(await queue.submit(submission())) == 1
