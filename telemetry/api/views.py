@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiRequest, extend_schema
 from rest_framework.request import Request
 
 from controlplane import problems
+from controlplane.problems import Problem
 from telemetry import wire
 from telemetry.api.reading import ReadingViewSet
 from telemetry.api.serializers import BatchItem, BatchReceipt, EventShape, SingleReceipt
@@ -72,7 +73,10 @@ def _media_type(request: Request) -> str:
 
 
 def _body(request: Request, limit: int) -> bytes:
-    """The body as it came; one byte over the limit is enough for the rule to refuse it."""
+    """The body as it came; one byte over the limit is enough for the rule to refuse it. Raises Problem 411."""
+    if "Transfer-Encoding" in request.headers:
+        # Django takes a body without a length for an empty one; under ASGI `admission` gives it its length.
+        raise Problem(411, "Send the body with a Content-Length: this server takes none in chunks.")
     return request._request.read(limit + 1)
 
 

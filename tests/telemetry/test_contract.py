@@ -10,7 +10,7 @@ import pytest
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState
 from telemetry.models import Sample
-from tests.factories import AUTHOR, make_camera, make_site
+from tests.factories import AUTHOR, ApiClient, make_camera, make_site, make_token
 from tests.telemetry.conftest import Doors
 
 BRIEF = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
@@ -353,6 +353,18 @@ def test_a_compressed_body_is_415(worker_door: Any) -> None:
     answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF, **{"Content-Encoding": "gzip"})
 
     assert answer.status_code == 415
+
+
+@pytest.mark.django_db
+def test_a_body_in_chunks_which_wsgi_cannot_read_is_not_taken_for_an_empty_one() -> None:
+    worker = ApiClient(make_token("worker"))
+
+    answers = [
+        worker.post(path, BRIEF, **{"Transfer-Encoding": "chunked"})
+        for path in ("/telemetry", f"/telemetry/{make_camera().pk}")
+    ]
+
+    assert [answer.status_code for answer in answers] == [411, 411]
 
 
 def test_a_query_parameter_is_400_and_names_it(worker_door: Any) -> None:
