@@ -90,5 +90,5 @@ class CameraColumns:
         return json_text.preformatted(camera.zone_config)
 
     @display(description=_("model configuration"))
-    def model(self, camera: Camera) -> SafeString:
+    def analysis(self, camera: Camera) -> SafeString:  # not `model`: that is the admin's own
         return json_text.preformatted(camera.model_config)

@@ -51,7 +51,7 @@ class CameraAdmin(
     search_help_text = _("Name, address, location or site")
     ordering = ("name", "id")
     actions = ("start_cameras", "stop_cameras", "move_cameras", "delete_selected")
-    readonly_fields = ("connection", "zones", "model")
+    readonly_fields = ("connection", "zones", "analysis")
     add_fieldsets = (
         (None, {"fields": ("clone_of", "name", "site", "location", "connection_string")}),
         (_("Operation"), {"fields": ("desired_state", "expected_interval_seconds")}),
@@ -68,7 +68,7 @@ class CameraAdmin(
     fieldsets_to_view = (
         (None, {"fields": ("name", "site", "location", "connection")}),
         add_fieldsets[1],
-        (_("Analysis"), {"fields": ("model",)}),
+        (_("Analysis"), {"fields": ("analysis",)}),
         add_fieldsets[3],
         (ZONES, {"fields": ("zones",)}),
     )

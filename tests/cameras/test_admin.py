@@ -486,6 +486,14 @@ def test_starting_needs_the_csrf_token(operator: Client) -> None:
     assert stored(camera).desired_state == "stopped"
 
 
+def test_who_may_not_edit_a_camera_reads_its_model_configuration(viewer: Client) -> None:
+    camera = make_camera(model_config={"detector": "person"})
+
+    text = viewer.get(f"{CAMERAS}{camera.pk}/change/").content.decode()
+
+    assert "&quot;detector&quot;: &quot;person&quot;" in text
+
+
 def test_forged_posts_of_a_viewer_change_nothing(viewer: Client) -> None:
     site = make_site()
     camera = make_camera(site=site)
