@@ -97,7 +97,7 @@ class CameraHardware(CameraPages):
         form = ReplacementForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                actions.replace_hardware(
+                replaced = actions.replace_hardware(
                     camera_id=camera.pk,
                     connection_string=form.cleaned_data["connection_string"],
                     reason=form.cleaned_data["reason"],
@@ -106,12 +106,14 @@ class CameraHardware(CameraPages):
                 )
             except Camera.DoesNotExist:
                 raise Http404 from None
-            told = format_html(
-                gettext("“{}” has other hardware now; its history and samples stay."),
-                format_html("<bdi>{}</bdi>", camera.name),
-            )
-            self.message_user(request, told, messages.SUCCESS)
-            return HttpResponseRedirect(reverse("admin:cameras_camera_change", args=[camera.pk]))
+            if replaced.updated_at == now_of(request):  # else nothing differed, and the log holds no reason
+                told = format_html(
+                    gettext("“{}” has other hardware now; its history and samples stay."),
+                    format_html("<bdi>{}</bdi>", camera.name),
+                )
+                self.message_user(request, told, messages.SUCCESS)
+                return HttpResponseRedirect(reverse("admin:cameras_camera_change", args=[camera.pk]))
+            form.add_error("connection_string", gettext("It has this one already; nothing was changed."))
         if form.is_bound:  # what was typed is a secret: it is not sent back
             form.data = {"connection_string": "", "reason": request.POST.get("reason", "")}
         title = gettext("Replace the hardware")

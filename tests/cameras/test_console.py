@@ -185,6 +185,11 @@ def test_other_hardware_keeps_the_camera_and_says_why_in_the_log(administrator: 
     change = Change.objects.latest("revision")
     assert (change.note, change.diff) == ("Hardware replaced: Hail", {"connection_string": {"changed": True}})
 
+    again = administrator.post(page, {"connection_string": NEW_URL, "reason": "Frost"})
+    assert "It has this one already; nothing was changed." in again.content.decode()
+    assert again.context["form"]["reason"].value() == "Frost"
+    assert Change.objects.latest("revision") == change
+
 
 def test_a_connection_string_is_revealed_by_a_post_to_who_may_and_the_audit_trail_tells(
     administrator: Client, operator: Client
