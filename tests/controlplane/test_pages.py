@@ -186,6 +186,14 @@ def test_every_answer_carries_the_security_headers(viewer: ApiClient, path: str)
     assert "no-store" in answer["Cache-Control"] or path == "/admin/login/"
 
 
+def test_no_page_is_half_in_a_language_that_only_packages_speak(viewer: ApiClient) -> None:
+    page = viewer.get("/admin/login/", **{"Accept-Language": "de"})
+    refused = viewer.post("/cameras", {}, **{"Accept-Language": "de"})
+
+    assert page["Content-Language"] == refused["Content-Language"] == "en"
+    assert 'lang="en"' in page.content.decode()
+
+
 def test_a_request_id_of_the_proxy_is_kept_and_a_strange_one_is_not(viewer: ApiClient) -> None:
     assert viewer.get("/cameras", **{"X-Request-ID": "abc-1"})["X-Request-ID"] == "abc-1"
     assert viewer.get("/cameras", **{"X-Request-ID": "a b\x1b"})["X-Request-ID"] != "a b\x1b"
