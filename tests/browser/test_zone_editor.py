@@ -190,6 +190,18 @@ def test_points_and_shapes_are_moved_inserted_and_deleted_and_all_of_it_is_undon
     assert stored["geometry"]["coordinates"][0][:-1] == steps[-1]
 
 
+def test_saving_in_the_middle_of_drawing_keeps_what_is_drawn(administrator: Page) -> None:
+    camera = make_camera()
+    editor = Editor(administrator, camera)
+    editor.button("Area").click()
+    editor.click((0.25, 0.25), (0.75, 0.25), (0.75, 0.75))
+    editor.button("Save and continue editing").click()
+
+    expect(administrator.get_by_text("was changed successfully")).to_be_visible()
+    (stored,) = Camera.objects.get().zone_config["features"]
+    assert stored["properties"]["name"] == "Area 1"
+
+
 def test_a_refused_zone_is_told_in_the_servers_words_and_cannot_be_missed(administrator: Page) -> None:
     editor = Editor(administrator, make_camera(zone_config=collection(SQUARE)))
     editor.button("Counting line").click()

@@ -60,6 +60,8 @@ export class Editor {
     this.part("snap").addEventListener("change", (event) => { this.view.snaps = event.target.checked; });
     this.part("aspect").addEventListener("change", () => this.redraw());
     this.textarea.addEventListener("input", (event) => event.isTrusted && this.#readTyped());
+    // Who saves while drawing means what is seen: it must not be gone without a word.
+    this.textarea.form.addEventListener("submit", () => this.draft?.canFinish && this.finishDraft());
   }
 
   // --- The picture --------------------------------------------------------------------------------------
