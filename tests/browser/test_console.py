@@ -1,5 +1,6 @@
 """The console as a person uses it: fifty cameras at once, going back, a conflict, a clone, a secret, a chart."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -153,6 +154,12 @@ def test_a_person_zooms_into_the_chart_by_mouse_and_by_keyboard(administrator: P
     page.keyboard.press("Enter")
     expect(said).not_to_have_text(zoomed or "")
     assert 48 <= rows.count() <= 62
+
+    page.get_by_role("button", name="30 d").click()
+    page.get_by_role("button", name="Zoom out").click()
+    expect(said).to_contain_text(re.compile(r"No data for (58|59|60) of (60|61) intervals"))
+    expect(rows.filter(has_text=", 00:00")).to_have_count(rows.count())
+    expect(rows.last).not_to_contain_text("no data")
 
 
 def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:

@@ -27,6 +27,7 @@ class Chart {
     const format = (options) => new Intl.DateTimeFormat(language, { ...options, timeZone: this.zone });
     this.time = format({ dateStyle: "medium", timeStyle: "short" });
     this.day = format({ day: "numeric", month: "short" });
+    this.date = format({ dateStyle: "short" });
     this.clock = format({ hour: "2-digit", minute: "2-digit" });
     this.number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
     this.series = { intervals: 0, points: [] };
@@ -112,11 +113,32 @@ class Chart {
   complete(points, from, to, seconds) {
     const known = new Map(points.map((point) => [Date.parse(point.start) / 1000, point]));
     const starts = new Set(known.keys());
-    // Days are the site's, 23 to 25 hours long: between two that are further apart lies a gap.
     if (seconds < 86400) for (let at = from; at < to; at += seconds) starts.add(at);
-    else for (const at of known.keys()) if (!known.has(at + 86400)) starts.add(at + 90001);
+    else for (const at of this.daysWithout(known.keys())) starts.add(at);
     const ordered = [...starts].sort((one, other) => one - other);
     return { intervals: ordered.length, points: ordered.map((at) => ({ at, point: known.get(at) ?? null })) };
+  }
+
+  /* When the other days of the range begin: they are the site's, 23 to 25 hours long, so half a day misses none. */
+  daysWithout(starts) {
+    const had = new Set([...starts].map((at) => this.date.format(at * 1000)));
+    const days = [];
+    for (let at = this.to; at > this.from; at -= 43200) {
+      const date = this.date.format(at * 1000);
+      if (!had.has(date)) days.push(this.midnightBefore(at));
+      had.add(date);
+    }
+    return days;
+  }
+
+  midnightBefore(at) {
+    const sinceMidnight = (moment) => {
+      const clock = uPlot.tzDate(new Date(moment * 1000), this.zone);
+      return clock.getHours() * 3600 + clock.getMinutes() * 60 + clock.getSeconds();
+    };
+    const near = at - sinceMidnight(at); // an hour beside it where the clock was changed since
+    const off = sinceMidnight(near);
+    return off < 43200 ? near - off : near + 86400 - off;
   }
 
   /* Hours, with the day under the first one of each. */
