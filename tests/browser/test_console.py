@@ -178,6 +178,23 @@ def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:
     expect(page.get_by_role("link", name="North")).to_be_focused()
 
 
+def test_a_row_of_the_list_is_a_card_on_a_phone(administrator: Page) -> None:
+    make_camera("Gate", site=make_site("North"))
+    page = administrator
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto("/admin/cameras/camera/")
+    boxes = [
+        page.locator(f".field-{name}").bounding_box() for name in ("named", "status", "last_day", "last_contact")
+    ]
+    name, status, day, contact = [box or {} for box in boxes]
+
+    assert name["x"] < 100
+    assert day["x"] == name["x"]
+    assert contact["x"] >= day["x"] + day["width"]
+    assert abs(contact["y"] + contact["height"] / 2 - day["y"] - day["height"] / 2) < 2
+    assert abs(status["x"] + status["width"] - contact["x"] - contact["width"]) < 2
+
+
 def test_every_page_is_fit_for_everybody_in_light_and_in_dark_and_on_a_phone(administrator: Page) -> None:
     """No violation of WCAG 2.1 A and AA, and nothing beyond the edge of a phone."""
     site, now = make_site("Central station", timezone="Europe/Berlin"), datetime.now(UTC)
