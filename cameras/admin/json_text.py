@@ -22,7 +22,7 @@ def pretty(value: Any) -> str:
 
 
 def preformatted(value: Any) -> SafeString:
-    return format_html('<pre class="cp-json">{}</pre>', pretty(value))
+    return format_html('<pre class="cp-json" tabindex="0">{}</pre>', pretty(value))
 
 
 def parse(text: str) -> Any:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import Group, User
 from playwright.sync_api import Page, TimeoutError, expect
 
 from cameras import actions, credentials
@@ -176,6 +177,30 @@ def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:
 
     expect(page.get_by_text("Nothing was heard for six expected intervals.")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("link", name="North")).to_be_focused()
+
+
+def test_pages_of_people_and_of_who_may_only_read_are_fit_for_everybody(administrator: Page) -> None:
+    zones = [{"type": "Polygon", "coordinates": [[[0, 0], [x / 4, 0], [1, 1]]]} for x in (1, 2, 3)]
+    features = [{"type": "Feature", "properties": {}, "geometry": zone} for zone in zones]
+    zone_config = {"type": "FeatureCollection", "features": features}
+    camera = f"/admin/cameras/camera/{make_camera(site=make_site(), zone_config=zone_config).pk}/change/"
+    page, person, found = administrator, User.objects.get(), {}
+    viewers = Group.objects.get(name="Viewers")
+
+    def look_at(*paths: str) -> None:
+        for path in paths:
+            page.goto("about:blank")
+            page.goto(path)
+            page.locator("#content").wait_for()
+            if violations := axe_violations(page):
+                found[path] = violations
+
+    User.objects.update(is_superuser=True)
+    look_at(f"/admin/auth/user/{person.pk}/change/", f"/admin/auth/group/{viewers.pk}/change/")
+    User.objects.update(is_superuser=False)
+    person.groups.set([viewers])
+    look_at(camera, f"{camera}#settings", f"{camera}#zones")
+    assert found == {}
 
 
 def test_a_row_of_the_list_is_a_card_on_a_phone(administrator: Page) -> None:

@@ -3,7 +3,7 @@
 function nameSelects() {
   for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
     const words = select.labels[0]?.textContent.trim() || select.name;
-    for (const part of select.nextElementSibling?.querySelectorAll("[role=combobox], [role=textbox]") ?? []) {
+    for (const part of select.nextElementSibling?.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]") ?? []) {
       if (part.getAttribute("aria-label") !== words) part.setAttribute("aria-label", words);
     }
   }
