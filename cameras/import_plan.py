@@ -271,7 +271,8 @@ def _refuse_doubles(steps: Sequence[Step]) -> None:
         elif not match.faults:
             if match.camera_id:
                 groups[match.camera_id].append(step)
-            groups[(match.site, same_name(step.name))].append(step)
+            if name := same_name(step.name):  # that one is missing, they are told as it is
+                groups[(match.site, name)].append(step)
     for key, group in groups.items():
         told_apart = isinstance(key, tuple) and all(step.match.camera_id for step in group)
         if len(group) > 1 and not told_apart:

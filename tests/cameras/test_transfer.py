@@ -249,6 +249,12 @@ def test_a_row_that_cannot_be_is_refused_by_field_and_nothing_is_stored(
     assert Camera.objects.count() == before
 
 
+def test_rows_without_a_name_are_not_taken_for_the_same_camera() -> None:
+    plan = plan_of(csv_of(*[{"name": "", "connection_string": URL}] * 2), Format.CSV)
+
+    assert [fault.detail for step in plan.steps for fault in step.faults] == ["Must not be empty."] * 2
+
+
 @pytest.mark.parametrize(
     ("rows", "expected"),
     [
