@@ -27,6 +27,7 @@ from cameras.models import Camera, Site
 from cameras.observations import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
 from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
+from controlplane.access.models import ApiToken, Role
 
 CONDITIONS = {
     FleetCondition.MASS_SILENCE: _(
@@ -237,7 +238,7 @@ def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str,
             "cameras.add_camera",
         ),
         (
-            False,
+            ApiToken.objects.filter(role=Role.WORKER, revoked_at=None).exists(),
             gettext("Make a token for the workers, and give it to the one of this camera."),
             "access_apitoken_add",
             "access.add_apitoken",

@@ -591,7 +591,7 @@ LISTS = [
     (TOKENS, 8),
     ("/admin/cameras/change/", 5),
     ("/admin/access/auditentry/", 5),
-    ("/admin/", 9),
+    ("/admin/", 10),
 ]
 
 

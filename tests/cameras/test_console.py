@@ -328,6 +328,8 @@ def test_an_empty_fleet_is_told_what_to_do_first(administrator: Client, viewer: 
     make_site()
     steps = administrator.get("/admin/").context["first_steps"]
     assert [step["done"] for step in steps] == [True, False, False, False]
+    tokens.create_token(name="gate", role="worker", by=AUTHOR, now=datetime.now(UTC))
+    assert [step["done"] for step in administrator.get("/admin/").context["first_steps"]][2]
     assert reverse("admin:cameras_camera_add") not in viewer.get("/admin/").content.decode()
 
 
