@@ -317,8 +317,12 @@ def test_what_is_typed_as_json_is_drawn_on_a_phone_too_and_a_hostile_name_does_n
     assert handle
     finger = administrator.context.new_cdp_session(administrator)
     start = {"x": handle["x"] + handle["width"] / 2, "y": handle["y"] + handle["height"] / 2}
-    for kind, points in [("touchStart", [start]), ("touchMove", [{"x": x, "y": y}]), ("touchEnd", [])]:
-        finger.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    finger.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [start]})
+    for part in range(1, 9):  # up or down first, by which a browser would scroll
+        place = {"x": start["x"] if part < 8 else x, "y": start["y"] + part / 8 * (y - start["y"])}
+        finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
+        administrator.wait_for_timeout(20)
+    finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(editor.button("Undo")).to_be_enabled()
     assert editor.ring()[1:] == before[1:]
     assert editor.ring()[0] == pytest.approx([640, 360], abs=4)

@@ -96,6 +96,9 @@ export function listenToPointer(editor) {
     }
   });
 
+  // A finger scrolls the page unless it drags something; what lies in an SVG has no touch-action of its own.
+  svg.addEventListener("touchmove", (event) => drag && event.preventDefault(), {passive: false});
+
   svg.addEventListener("pointerup", (event) => {
     const done = drag;
     drag = null;
