@@ -64,7 +64,7 @@ TEXTS = {
     "signed_out": _("You are signed out. Copy the JSON, sign in again, and paste it."),
     "still_shown": _("The still is shown in this browser only. It is not sent anywhere."),
     "still_gone": _("The still is gone."),
-    "too_few": _("A {kind} needs {count} points at least. Delete all of it instead."),
+    "too_few": _("{kind}: needs {count} points at least. Delete all of it instead."),
     "undone": _("Undone: {action}."),
     "valid": _("Valid. Zones: {count}"),
     "x_of": _("x of point {number}"),
