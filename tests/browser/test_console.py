@@ -162,6 +162,15 @@ def test_a_person_zooms_into_the_chart_by_mouse_and_by_keyboard(administrator: P
     expect(rows.filter(has_text=", 00:00")).to_have_count(rows.count())
     expect(rows.last).not_to_contain_text("no data")
 
+    page.get_by_role("button", name="6 h").click()
+    expect(said).to_contain_text("least 0, most 29")
+    page.route("**/telemetry/**", lambda route: route.fulfill(body="broken off"))
+    page.get_by_role("button", name="Zoom in").click()
+    expect(said).to_have_text("The series could not be read; trying again.")
+    page.unroute("**/telemetry/**")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")  # as when somebody comes back to it
+    expect(said).to_contain_text("least 0, most 29")
+
 
 def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:
     camera = make_camera("Gate", site=make_site("North"), desired_state="running", now=datetime.now(UTC))
@@ -177,6 +186,9 @@ def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:
 
     expect(page.get_by_text("Nothing was heard for six expected intervals.")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("link", name="North")).to_be_focused()
+
+    page.context.clear_cookies()
+    expect(page.get_by_text("You are signed out; as of")).to_be_visible(timeout=20_000)
 
 
 def test_pages_of_people_and_of_who_may_only_read_are_fit_for_everybody(administrator: Page) -> None:

@@ -83,10 +83,9 @@ class Chart {
   }
 
   refresh() {
-    if (this.span && document.visibilityState === "visible") {
-      [this.from, this.to] = [nowSeconds() - this.span, nowSeconds()];
-      this.load();
-    }
+    if (document.visibilityState === "hidden" || !(this.span || this.failed)) return;
+    if (this.span) [this.from, this.to] = [nowSeconds() - this.span, nowSeconds()];
+    this.load();
   }
 
   async load() {
@@ -102,10 +101,13 @@ class Chart {
       const answer = await fetch(`${this.said.series}?${asked}`, { signal: this.asked.signal });
       if (!answer.ok) throw new Error(answer.status);
       this.series = this.complete((await answer.json()).points, from, to, seconds);
+      this.failed = false;
       this.draw();
       this.tell();
     } catch (error) {
-      if (error.name !== "AbortError") this.status.textContent = this.said.failed;
+      if (error.name === "AbortError") return;
+      this.failed = true;
+      this.status.textContent = this.said.failed;
     }
   }
 

@@ -74,7 +74,8 @@ async function refresh() {
   try {
     const answer = await fetch(page.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
     if (answer.status !== 304) {
-      if (!answer.ok || answer.redirected) throw new Error(answer.status);
+      if (answer.redirected) return tell("signedOut");
+      if (!answer.ok) throw new Error(answer.status);
       etag = answer.headers.get("ETag");
       replace(await answer.text());
     }
