@@ -65,8 +65,13 @@ def array_chunks(pages: Iterator[Any]) -> Iterator[bytes]:
 def streamed_answer(
     request: Request, chunks: Iterator[bytes], content_type: str = "application/json"
 ) -> StreamingHttpResponse:
-    """An answer that is never whole in memory. The first chunk is read now, so that a fault can still be told."""
+    """An answer that is never whole in memory. The first chunk is read now, so that a fault can still be told.
+
+    Of HEAD there is no more to it.
+    """
     first = next(chunks)
+    if request.method == "HEAD":
+        first, chunks = b"", iter(())
 
     def content() -> Iterator[bytes]:
         yield first

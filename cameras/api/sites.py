@@ -4,6 +4,7 @@ from django.http import HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from cameras import actions
 from cameras.api import parameters
@@ -70,7 +71,7 @@ class SiteViewSet(StrictViewSet):
         return json_answer(site_detail(site))
 
     @extend_schema(responses={204: None})
-    def destroy(self, request: Request, id: str) -> HttpResponse:
+    def destroy(self, request: Request, id: str) -> Response:
         """Remove a site that has no cameras any more."""
         site = self._get(id)
         try:
@@ -79,7 +80,7 @@ class SiteViewSet(StrictViewSet):
             raise Problem(409, "The site still has cameras: move or remove them first.") from None
         except Site.DoesNotExist:
             raise _no_such_site() from None
-        return HttpResponse(status=204)
+        return Response(status=204)
 
     def _get(self, id: str) -> Site:
         site = self.get_queryset().filter(pk=parameters.id_in_path(id)).first()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from cameras import actions
 from cameras.api import feed, parameters
@@ -55,7 +56,11 @@ LIST_PARAMETERS = [
 ]
 FEED_PARAMETERS = [
     OpenApiParameter("since", feed.SINCE, description="A cursor, or 0 for the oldest change kept."),
-    OpenApiParameter("limit", parameters.within(1, feed.MAX_LIMIT)),
+    OpenApiParameter(
+        "limit",
+        parameters.within(1, feed.MAX_LIMIT),
+        description=f"Changes looked through, {feed.DEFAULT_LIMIT:,} by default.",
+    ),
     OpenApiParameter(
         "wait", parameters.within(0, feed.MAX_WAIT_SECONDS), description="Seconds to wait for a change."
     ),
@@ -164,7 +169,7 @@ class CameraViewSet(StrictViewSet):
         return self._detail(camera_id)
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
-    def destroy(self, request: Request, id: str) -> HttpResponse:
+    def destroy(self, request: Request, id: str) -> Response:
         """Remove a camera at once; its samples are purged in the background, its changes stay."""
         camera = self._get(parameters.id_in_path(id))
         epoch = current_cursor().epoch
@@ -179,7 +184,7 @@ class CameraViewSet(StrictViewSet):
             raise _stale(epoch, error) from None
         except Camera.DoesNotExist:
             raise _no_such_camera() from None
-        return HttpResponse(status=204)
+        return Response(status=204)
 
     @extend_schema(responses={200: Credentials})
     def credentials(self, request: Request, id: str) -> HttpResponse:

@@ -65,7 +65,11 @@ BUCKET, BUCKET_REQUIRED = (
     )
     for required in (False, True)
 )
-LIMIT = OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="Samples a page; not for CSV.")
+LIMIT = OpenApiParameter(
+    "limit",
+    parameters.within(1, MAX_LIMIT),
+    description=f"Samples a page, {DEFAULT_LIMIT:,} by default; not for CSV.",
+)
 CURSOR = OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before; not for CSV.")
 
 
@@ -94,6 +98,11 @@ class ReadingViewSet(StrictViewSet):
         "occupancy": ("from", "to", "zone", "bucket"),
     }
     problem_statuses = {action: [406] for action in required_permissions}
+
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """DRF's, for all that have a second form."""
+        return {**super().default_response_headers, "Vary": "Accept"}
 
     @extend_schema(parameters=[FROM, TO, ZONE, BUCKET, LIMIT, CURSOR], responses=_given_as(Series))
     def retrieve(self, request: Request, camera_id: str) -> HttpResponseBase:

@@ -223,7 +223,7 @@ def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_a_purge(adm
 
     answer = administrator.delete(f"/cameras/{camera.pk}")
 
-    assert (answer.status_code, answer.content) == (204, b"")
+    assert (answer.status_code, answer.content, answer.headers.get("Content-Type")) == (204, b"", None)
     assert administrator.get(f"/cameras/{camera.pk}").status_code == 404
     assert administrator.delete(f"/cameras/{camera.pk}").status_code == 404
     assert list(Change.objects.order_by("revision").values_list("kind", flat=True)) == ["created", "deleted"]

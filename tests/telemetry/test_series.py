@@ -6,7 +6,10 @@ from typing import Any
 
 import pytest
 from django.db import connection
+from django.test import RequestFactory
+from rest_framework.request import Request
 
+from cameras.api.answers import streamed_answer
 from cameras.api.parameters import page_cursor
 from cameras.models import Camera, CameraVitals
 from telemetry import gaps as telemetry_gaps
@@ -223,6 +226,7 @@ def test_accept_says_json_or_csv(viewer: ApiClient, accept: str, status: int, co
     ):
         answer = viewer.get(path, Accept=accept)
         assert (answer.status_code, answer["Content-Type"]) == (status, content_type), path
+        assert "Accept" in answer["Vary"], path
 
 
 def test_csv_holds_every_sample_without_pages(viewer: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -248,6 +252,16 @@ def test_no_cell_of_csv_is_a_formula() -> None:
     chunks = formats._chunks(["text"], iter([["=1+1"], ["@a"], ["door"], [-1], [None]]))
 
     assert b"".join(chunks).decode().splitlines() == ["text", "'=1+1", "'@a", "door", "-1", '""']
+
+
+@pytest.mark.parametrize(("method", "sent"), [("GET", b"onetwo"), ("HEAD", b"")])
+def test_of_a_streamed_answer_no_more_is_read_for_head(rf: RequestFactory, method: str, sent: bytes) -> None:
+    chunks = iter([b"one", b"two"])
+
+    answer = streamed_answer(Request(rf.generic(method, "/")), chunks)
+
+    assert b"".join(answer) == sent
+    assert list(chunks) == ([] if sent else [b"two"])
 
 
 @pytest.mark.parametrize("cameras", [1, 50])

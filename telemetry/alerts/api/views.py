@@ -24,7 +24,9 @@ MAX_LIMIT = 1_000
 PARAMETERS = [
     OpenApiParameter("from", OpenApiTypes.DATETIME, description="The first moment, with an offset."),
     OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range."),
-    OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="Transitions a page."),
+    OpenApiParameter(
+        "limit", parameters.within(1, MAX_LIMIT), description=f"Transitions a page, {DEFAULT_LIMIT:,} by default."
+    ),
     OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before."),
 ]
 
