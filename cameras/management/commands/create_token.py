@@ -62,6 +62,7 @@ class Command(CommandWithEpilog):
             raise CommandError(f"--expires is a number of days from 1 to {MAX_DAYS:,}; leave it out for never.")
         camera = _camera(options["camera"]) if options["camera"] is not None else None
         site = site_named(options["site"])
+        expires_at = now + timedelta(days=days) if days else None
         _, secret = tokens.create_token(
             name=name,
             role=role,
@@ -69,10 +70,10 @@ class Command(CommandWithEpilog):
             now=now,
             camera_id=camera.pk if camera else None,
             site_id=site.pk if site else None,
-            expires_at=now + timedelta(days=days) if days else None,
+            expires_at=expires_at,
         )
         bound = f", bound to the {camera or site}" if camera or site else ""
-        expiry = f", expires in {days} days" if days else ", does not expire"
+        expiry = f", expires on {expires_at:%Y-%m-%d at %H:%M} UTC" if expires_at else ", does not expire"
         self.stderr.write(f"Token of {name} ({role}{bound}{expiry}). It cannot be shown again.", style_func=str)
         self.stdout.write(secret)
 
