@@ -26,6 +26,8 @@ MAX_WAITING_EVENTS = 20_000
 MAX_GROUP_EVENTS = 1_000
 # What a group of batches takes on a busy machine; longer was a wait for the database, which is no work to share.
 MAX_REST_SECONDS = 0.1
+# A metric in a file that processes share costs too much for every event.
+TOLD_AFTER_SECONDS = 0.1
 
 GROUP_EVENTS = Histogram(
     "controlplane_ingest_group_events",
@@ -75,7 +77,8 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._writer = ThreadPoolExecutor(1, "ingest", initializer=_own_connection)
         self._waiters: deque[_Waiter] = deque()
-        self._waiting_events = 0
+        self._waiting_events = self._told_events = 0
+        self._telling: asyncio.TimerHandle | None = None
         self._pump: asyncio.Task[None] | None = None
         self._committing_since: float | None = None
 
@@ -155,6 +158,12 @@ class GroupCommit:
 
     def _count_waiting(self, change: int) -> None:
         self._waiting_events += change
+        if self._telling is None:
+            self._telling = self._loop.call_later(TOLD_AFTER_SECONDS, self._tell_waiting)
+
+    def _tell_waiting(self) -> None:
+        self._telling = None
+        change, self._told_events = self._waiting_events - self._told_events, self._waiting_events
         WAITING_EVENTS.inc(change)  # not set: the lanes of a process share it
 
     async def _commit(self, group: list[_Waiter]) -> None:

@@ -177,9 +177,11 @@ def test_the_metric_of_what_waits_is_of_all_queues_while_a_commit_hangs() -> Non
             requests.append(asyncio.create_task(queue.submit(submission(count))))
             await asyncio.sleep(0.05)
         await other.submit(submission())
+        await asyncio.sleep(2 * group_commit.TOLD_AFTER_SECONDS)
         assert waiting() - before == 42, "what is being committed does not wait any more"
         accepting.held.set()
         await asyncio.gather(*requests)
+        await asyncio.sleep(2 * group_commit.TOLD_AFTER_SECONDS)
         assert waiting() == before
         await other.close()
 
