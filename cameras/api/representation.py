@@ -5,9 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
+from django.db.models import F
 
 from cameras.models import Camera, Site
-from cameras.querysets import CameraQuerySet
+from cameras.querysets import CameraQuerySet, QuickMoment
 from cameras.status import Pulse, derive_status
 
 LIST_FIELDS = (
@@ -16,10 +17,13 @@ LIST_FIELDS = (
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
 CHUNK = 2_000
 
-_COLUMNS = (
-    "id", "name", "desired_state", "site_id", "address", "vitals__last_contact", "generation",
-    "desired_state_at", "expected_interval_seconds", "created_at",
-)  # fmt: skip
+_COLUMNS = {
+    name: QuickMoment(name) if name in ("vitals__last_contact", "desired_state_at", "created_at") else F(name)
+    for name in (
+        "id", "name", "desired_state", "site_id", "address", "vitals__last_contact", "generation",
+        "desired_state_at", "expected_interval_seconds", "created_at",
+    )
+}  # fmt: skip
 
 
 def camera_detail(camera: Camera, now: datetime, pulse: Pulse) -> dict[str, Any]:
@@ -88,7 +92,7 @@ def camera_pages(
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
     """The list in pages by key, each with where the next begins; one query a page, no object a row."""
     while True:
-        rows = list(cameras.after(ordering, after).values_list(*_COLUMNS)[: size + 1])
+        rows = list(cameras.after(ordering, after).values_list(*_COLUMNS.values())[: size + 1])
         more, rows = len(rows) > size, rows[:size]
         after = None
         if more:
