@@ -1,13 +1,17 @@
 """The list of cameras: constant queries, pages, filters, strict parameters."""
 
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
+from cameras.api.answers import next_with_rest
 from cameras.api.parameters import page_cursor
 from cameras.models import Camera
+from cameras.querysets import QuickMoment
 from tests.factories import ApiClient, make_camera, make_site
 
 pytestmark = pytest.mark.django_db
@@ -23,6 +27,36 @@ LIST_FIELDS = [
     "last_contact",
     "generation",
 ]
+
+
+def test_a_long_answer_rests_after_a_chunk_that_others_made_wait() -> None:
+    def chunks() -> Iterator[bytes]:
+        time.sleep(0.05)
+        yield b"late"
+
+    following = chunks()
+    chunk, rest = next_with_rest(following)
+
+    assert (chunk, rest > 0.1) == (b"late", True)
+    assert next_with_rest(following)[0] is None
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 5, 4, 12, 0, 0, 123_457, tzinfo=UTC),
+        datetime(2026, 5, 4, tzinfo=UTC),
+        datetime(1969, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+        datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    ],
+)
+def test_a_moment_that_is_read_quickly_is_exact(moment: datetime) -> None:
+    make_camera()
+    Camera.objects.update(desired_state_at=moment)
+
+    rows = Camera.objects.values_list(QuickMoment("desired_state_at"), QuickMoment("vitals__last_contact"))
+
+    assert rows.get() == (moment, None)
 
 
 @pytest.mark.parametrize("count", [1, 50])
