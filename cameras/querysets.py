@@ -68,13 +68,16 @@ class CameraQuerySet(models.QuerySet[Any]):
         return self
 
     def named_like(self, text: str) -> Self:
-        """Those whose name, address, location or site's name holds the text, in any case."""
-        return self.filter(
-            Q(name__icontains=text)
-            | Q(address__icontains=text)
-            | Q(location__icontains=text)
-            | Q(site__name__icontains=text)
-        )
+        """Those where each word of the text stands in the name, address, location or site's name, in any case."""
+        found = self
+        for word in text.split():
+            found = found.filter(
+                Q(name__icontains=word)
+                | Q(address__icontains=word)
+                | Q(location__icontains=word)
+                | Q(site__name__icontains=word)
+            )
+        return found
 
     def silent_since(self, moment: datetime) -> Self:
         """Those of which nothing was heard at or after a moment, or nothing ever."""

@@ -48,7 +48,7 @@ class CameraAdmin(
     )
     list_filter_submit = True
     search_fields = ("name",)  # shows the box; what is searched stands in `named_like`
-    search_help_text = _("Name, address, location or site")
+    search_help_text = _("Words of a name, address, location or site")
     ordering = ("name", "id")
     actions = ("start_cameras", "stop_cameras", "move_cameras", "delete_selected")
     readonly_fields = ("connection", "zones", "analysis")
@@ -76,8 +76,7 @@ class CameraAdmin(
     # --- Reading ------------------------------------------------------------------------------------------
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        text = search_term.replace("\0", "").strip()
-        return (queryset.named_like(text) if text else queryset), False
+        return queryset.named_like(search_term.replace("\0", "")), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JudgedChangeList

@@ -39,7 +39,9 @@ class CameraFilter(filters.FilterSet):
     desired_state = filters.ChoiceFilter(choices=DesiredState.choices, error_messages=_words(DesiredState.choices))
     site = SiteFilter(field_name="site_id", validators=[is_canonical_uuid], help_text="Id of a site.")
     search = filters.CharFilter(
-        method="named_like", max_length=200, help_text="Part of a name, address, location or site's name."
+        method="named_like",
+        max_length=200,
+        help_text="Words that each stand in a name, address, location or site's name.",
     )
 
     class Meta:

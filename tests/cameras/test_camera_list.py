@@ -116,6 +116,8 @@ def test_the_list_is_filtered_and_searched(viewer: ApiClient) -> None:
     assert names(f"?site={south.pk}") == ["Roof"]
     assert names("?search=gate") == ["Gate", "Yard"]
     assert names("?search=north%20lot") == ["Gate"]
+    assert names("?search=lot%20gate") == ["Gate"]  # words in any order, each in a field of its own
+    assert names("?search=gate%20nowhere") == []
     assert names("?search=10.9.9") == ["Roof"]
     assert names("?status=stopped") == ["Roof", "Yard"]
     assert names("?status=offline") == ["Gate"]
