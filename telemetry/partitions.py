@@ -14,6 +14,8 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
+from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to
+
 DAYS_AHEAD = 7
 # How many days back a new table begins: workers that were cut off send what they kept.
 DAYS_BACK = 1
@@ -108,6 +110,20 @@ def partitions_of(table: Table) -> list[Partition]:
     return sorted(found, key=lambda partition: partition.start)
 
 
+def default_of(table: Table) -> Partition | None:
+    """DEFAULT as a partition of the whole days between its first row and its last; None where it is empty."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT min({table.column}), max({table.column}), pg_total_relation_size(%s)"  # noqa: S608  # our names
+            f" FROM {table.default}",
+            [table.default],
+        )
+        first, last, size = cursor.fetchone()
+    if first is None:
+        return None
+    return Partition(table.default, floor_to(first, DAY), ceil_to(last + MICROSECOND, DAY), size)
+
+
 def size_of(table: Table) -> int:
     """Bytes of the table with all its partitions and indexes."""
     return sum(size for _, size in _sizes(table))
@@ -119,17 +135,30 @@ def drop_partition(partition: Partition, first: Callable[[], bool]) -> bool:
     Those who use the table wait for a moment only, and the files go after the commit. Raises OperationalError
     where the table stays locked.
     """
+    return _remove(partition.name, "DROP TABLE", first)
 
-    def drop(lock_timeout_ms: int) -> bool:
+
+def empty_default(table: Table, end: datetime, first: Callable[[], bool]) -> bool:
+    """Remove all that DEFAULT holds, as `drop_partition` does; nothing where it holds rows of `end` or later."""
+
+    def ends_in_time() -> bool:
+        held = default_of(table)
+        return held is not None and held.end <= end
+
+    return _remove(table.default, "TRUNCATE", lambda: ends_in_time() and first())
+
+
+def _remove(name: str, statement: str, first: Callable[[], bool]) -> bool:
+    def remove(lock_timeout_ms: int) -> bool:
         with connection.cursor() as cursor, _brief_locks(cursor, lock_timeout_ms):
             # Its own lock first: while a vacuum is at it, only this waits, and not all of ingest.
-            cursor.execute(f"LOCK TABLE {partition.name} IN ACCESS EXCLUSIVE MODE")
+            cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
             if not first():
                 return False
-            cursor.execute(f"DROP TABLE {partition.name}")
+            cursor.execute(f"{statement} {name}")
             return True
 
-    return _patiently(drop)
+    return _patiently(remove)
 
 
 def _wanted(table: Table, today: date) -> list[date]:

@@ -1,8 +1,8 @@
 """What history is kept: so many days of samples, minutes and hours, so many bytes, nothing of deleted cameras.
 
-On PostgreSQL whole partitions are dropped, and only what DEFAULT holds goes row by row; elsewhere all rows do, in
-chunks. Samples go first, then minutes, then hours, each only where the finer ones are gone. Must not import doors
-or ingest.
+On PostgreSQL whole partitions are dropped. What is too old in DEFAULT goes row by row; where it is too much,
+DEFAULT goes as a whole. Elsewhere all rows go in chunks. Samples go first, then minutes, then hours, each only
+where the finer ones are gone. Must not import doors or ingest.
 """
 
 from collections.abc import Callable, Iterator
@@ -19,7 +19,17 @@ from cameras.models import Camera, Purge
 from telemetry.capacity import used_bytes
 from telemetry.marks import is_pending
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
-from telemetry.partitions import HOURS, MINUTES, SAMPLES, Partition, Table, drop_partition, partitions_of
+from telemetry.partitions import (
+    HOURS,
+    MINUTES,
+    SAMPLES,
+    Partition,
+    Table,
+    default_of,
+    drop_partition,
+    empty_default,
+    partitions_of,
+)
 from telemetry.rollups import kept_from
 from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to
 
@@ -158,14 +168,19 @@ def _remove_oldest(now: datetime, pace: Pace) -> list[str]:
         if bound is None:
             continue
         if connection.vendor == "postgresql":
-            for partition in partitions_of(level.table)[:1]:
-                if partition.end <= bound:
-                    return [partition.name] if _drop(level, partition, pace) else []
-        elif (oldest := _oldest(level)) and oldest < bound:
-            end = min(floor_to(oldest, DAY) + DAY, bound)
+            if (oldest := _oldest_partition(level)) and oldest.end <= bound:
+                return [oldest.name] if _drop(level, oldest, pace) else []
+        elif (oldest_row := _oldest_row(level)) and oldest_row < bound:
+            end = min(floor_to(oldest_row, DAY) + DAY, bound)
             count = _delete_rows(level, end, now, pace) if _advance(level, end) else 0
             return [f"{count:,} rows of {level.table.name}"] if count else []
     return []
+
+
+def _oldest_partition(level: Level) -> Partition | None:
+    """The one that ends first, DEFAULT among them: workers with a wrong clock may fill it as well."""
+    present = [*partitions_of(level.table)[:1], default_of(level.table)]
+    return min(filter(None, present), key=lambda partition: partition.end, default=None)
 
 
 def _remove_before(level: Level, cutoff: datetime, pace: Pace) -> list[str]:
@@ -181,7 +196,11 @@ def _remove_before(level: Level, cutoff: datetime, pace: Pace) -> list[str]:
 
 
 def _drop(level: Level, partition: Partition, pace: Pace) -> bool:
-    dropped = drop_partition(partition, first=partial(_advance, level, partition.end))
+    first = partial(_advance, level, partition.end)
+    if partition.name == level.table.default:
+        dropped = empty_default(level.table, partition.end, first)
+    else:
+        dropped = drop_partition(partition, first)
     pace.progress(int(dropped))
     return dropped
 
@@ -223,7 +242,7 @@ def _newest_row(level: Level, cutoff: datetime) -> datetime | None:
     return max(filter(None, moments), default=None)
 
 
-def _oldest(level: Level) -> datetime | None:
+def _oldest_row(level: Level) -> datetime | None:
     rows = (level.model.objects.of_camera(pk) for pk in Camera.objects.values_list("pk", flat=True))
     moments = (of_camera.aggregate(oldest=Min(of_camera.moment))["oldest"] for of_camera in rows)
     return min(filter(None, moments), default=None)

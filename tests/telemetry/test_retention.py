@@ -295,6 +295,42 @@ def test_on_postgresql_whole_partitions_go(monkeypatch: pytest.MonkeyPatch) -> N
     assert counts() == (1, 3, 4)  # minutes since Monday the 2nd, hours since the 1st of March
 
 
+def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
+    if connection.vendor != "postgresql":
+        return
+    drop_partitions()
+    partitions.make_partitions(NOW)
+    camera_id = history(1)
+    report(camera_id, [("", NOW - timedelta(days=700, minutes=number), 1) for number in range(500)], NOW)
+    compute_rollups(NOW + timedelta(hours=1))
+    held, size = partitions.default_of(partitions.SAMPLES), capacity.used_bytes()
+    used = iter([300, 200])
+    monkeypatch.setattr(retention, "used_bytes", lambda: next(used))
+
+    with days(most=250):
+        assert remove_old(NOW) == ["telemetry_sample_default"]
+
+    assert counts() == (1, 501, 11)
+    assert held
+    assert kept_from().raw == held.end == NOW.replace(hour=0) - timedelta(days=699)
+    assert partitions.default_of(partitions.SAMPLES) is None
+    assert capacity.used_bytes() < size
+
+
+def test_default_stays_while_it_holds_a_sample_of_today(
+    without_partitions: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if connection.vendor != "postgresql":
+        return
+    history(3)
+    monkeypatch.setattr(retention, "used_bytes", lambda: 300)
+
+    with days(most=250):
+        assert remove_old(NOW) == []
+
+    assert counts() == (3, 3, 3)
+
+
 def drop_partitions() -> None:
     with connection.cursor() as cursor:
         for table in partitions.TABLES:
