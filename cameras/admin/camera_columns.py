@@ -12,6 +12,7 @@ from unfold.views import ChangeList
 
 from cameras.admin import json_text
 from cameras.admin.moments import age, aged, now_of, pulse_of
+from cameras.admin.zone_picture import zone_picture
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES, Status, Verdict
 
@@ -87,7 +88,7 @@ class CameraColumns:
 
     @display(description=_("zones"))
     def zones(self, camera: Camera) -> SafeString:
-        return json_text.preformatted(camera.zone_config)
+        return zone_picture(camera.zone_config)
 
     @display(description=_("model configuration"))
     def analysis(self, camera: Camera) -> SafeString:  # not `model`: that is the admin's own
