@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models.functions import Cast, Coalesce, Greatest
 from django.db.models.lookups import GreaterThanOrEqual
 
 from cameras.status import (
@@ -167,9 +167,8 @@ class CameraQuerySet(models.QuerySet[Any]):
 
 
 def _microseconds(intervals: int) -> Any:
-    """So many expected intervals of the camera."""
-    length = F("expected_interval_seconds") * Value(intervals * 1_000_000)
-    return models.ExpressionWrapper(length, models.BigIntegerField())
+    """So many expected intervals of the camera. A day of them is more than PostgreSQL's `integer` holds."""
+    return Cast("expected_interval_seconds", models.BigIntegerField()) * Value(intervals * 1_000_000)
 
 
 def _counted_from(moment: Any, offline_after: Any, pulse: Pulse) -> Any:

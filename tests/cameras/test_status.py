@@ -157,6 +157,16 @@ def test_the_twin_in_sql_agrees_at_each_boundary() -> None:
 
 
 @pytest.mark.django_db
+@pytest.mark.parametrize("interval", [1, 357, 358, 3_600, 86_400])
+def test_the_twin_in_sql_agrees_for_every_interval(interval: int) -> None:
+    camera = make_camera()
+    for intervals, less, status in [(3, US, "healthy"), (3, 0, "stale"), (6, US, "stale"), (6, 0, "offline")]:
+        place(camera, "running", 1_000_000, intervals * interval - less, interval)
+        assert derived_in_sql() == {camera.pk: status}
+    assert list(Camera.objects.with_status(NOW, Pulse()).in_trouble()) == [camera]
+
+
+@pytest.mark.django_db
 def test_a_camera_without_vitals_has_a_status_too() -> None:
     camera = make_camera(desired_state="running")
     CameraVitals.objects.all().delete()
@@ -172,7 +182,7 @@ def test_a_camera_without_vitals_has_a_status_too() -> None:
             st.sampled_from(["running", "stopped"]),
             st.floats(0, 300),
             st.none() | st.floats(-100, 300),
-            st.integers(1, 20),
+            st.integers(1, 20) | st.integers(1, 86_400),
         ),
         min_size=1,
         max_size=10,
