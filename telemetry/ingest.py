@@ -4,6 +4,7 @@ The one place where telemetry enters the database. The caller decides how many r
 Must not import doors.
 """
 
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -23,9 +24,12 @@ from telemetry.vitals import RECENT, CameraTally, Key
 from telemetry.wire import Event
 
 ATTEMPTS = 4
-# A deadlock, a serialization failure, a camera that was deleted meanwhile; a sample whose day's partition is just
-# being made; a vitals row or a dirty hour that another process made first.
-RETRIED = {"40P01", "40001", "23503", "23505", "23514"}
+# A sample whose day's partition is just being made.
+BEING_MADE = "23514"
+PAUSE_SECONDS = 0.05
+# A deadlock, a serialization failure, a camera that was deleted meanwhile; a vitals row or a dirty hour that
+# another process made first.
+RETRIED = {"40P01", "40001", "23503", "23505", BEING_MADE}
 
 # To one that is bound elsewhere, or of a camera that there is not, nothing is told of a camera.
 _UNKNOWN = Receipt(Outcome.UNKNOWN_CAMERA)
@@ -164,6 +168,9 @@ def _retried(write: Callable[[], T]) -> T:
             return write()
         except (OperationalError, IntegrityError) as error:
             code = getattr(error.__cause__, "sqlstate", None)
-            if code not in RETRIED or attempt == ATTEMPTS or connection.in_atomic_block:
+            if code not in RETRIED or connection.in_atomic_block:
                 raise
+            if attempt == ATTEMPTS:
+                raise OperationalError(f"still {code} after {ATTEMPTS} attempts") from error
+            time.sleep(PAUSE_SECONDS * attempt if code == BEING_MADE else 0)
     raise AssertionError("unreachable")

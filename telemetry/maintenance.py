@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
+from math import inf
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,11 +30,15 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a step is given: the time, whether it should end early, and where to tell of its progress."""
+    """What a step is given: the time, whether it should end early, and where to tell of its progress.
+
+    After `step_seconds` each step is told to end early, so that it does not hold up those after it.
+    """
 
     now: datetime
     stopping: Callable[[], bool] = lambda: False
     progress: Callable[[int], object] = lambda count: None
+    step_seconds: float = inf
 
 
 class Step(NamedTuple):
@@ -93,7 +98,7 @@ def _remove_old(turn: Turn) -> str:
 
 def _plan_removal(turn: Turn) -> str:
     due = retention.due(turn.now)
-    plan = f"would drop {', '.join(due)}" if due else "no partition is too old"
+    plan = f"would remove {', '.join(due)}" if due else "nothing is too old or too much"
     return f"{plan}; {capacity.forecast(turn.now)}"
 
 
@@ -140,7 +145,11 @@ def _run(step: Step, turn: Turn) -> Outcome:
         turn.progress(count)
 
     began = time.monotonic()
-    outcome = _outcome(step, replace(turn, progress=progress))
+
+    def stopping() -> bool:
+        return turn.stopping() or time.monotonic() - began > turn.step_seconds
+
+    outcome = _outcome(step, replace(turn, stopping=stopping, progress=progress))
     StepRun.objects.update_or_create(
         name=step.name,
         defaults={

@@ -23,14 +23,17 @@ ADVISORY_LOCK = 4_201_001
 # Ingest waits behind a lock that is waited for: briefly at first, longer where a slow disk needs it.
 LOCK_TIMEOUT_MS = 50
 ATTEMPTS = 25
+# Of the constraint that DEFAULT has while a partition is made.
+CHECK_SUFFIX = "_not_in_default"
 
 
 class Table(NamedTuple):
-    """A partitioned table, by which column, and how long one partition is."""
+    """A partitioned table, by which column, how long one partition is, and which field of KeptFrom tells of it."""
 
     name: str
     column: str
     period: str
+    level: str
 
     def period_of(self, day: date) -> date:
         """The first day of the partition that a day belongs to."""
@@ -48,9 +51,9 @@ class Table(NamedTuple):
         return f"{self.name}_default"
 
 
-SAMPLES = Table("telemetry_sample", "timestamp", "day")
-MINUTES = Table("telemetry_minuterollup", "start_at", "week")
-HOURS = Table("telemetry_hourrollup", "start_at", "month")
+SAMPLES = Table("telemetry_sample", "timestamp", "day", "raw")
+MINUTES = Table("telemetry_minuterollup", "start_at", "week", "minutes")
+HOURS = Table("telemetry_hourrollup", "start_at", "month", "hours")
 TABLES = (SAMPLES, MINUTES, HOURS)
 
 
@@ -66,13 +69,14 @@ class Partition(NamedTuple):
 def make_partitions(now: datetime) -> list[str]:
     """Make what is missing from yesterday's partitions to those of a week ahead; returns the names of those made.
 
-    Does nothing on a database that is not PostgreSQL. Several processes may call it at once. Raises
-    OperationalError where a table stays locked.
+    What retention has removed is not made again. Does nothing on a database that is not PostgreSQL. Several
+    processes may call it at once. Raises OperationalError where a table stays locked.
     """
     if connection.vendor != "postgresql":
         return []
     made = []
     for table in TABLES:
+        _patiently(partial(_drop_left_checks, table))
         present = partition_names(table)
         for first in _wanted(table, now.astimezone(UTC).date()):
             name = _name(table, first)
@@ -162,8 +166,12 @@ def _remove(name: str, statement: str, first: Callable[[], bool]) -> bool:
 
 
 def _wanted(table: Table, today: date) -> list[date]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {table.level} FROM telemetry_keptfrom")  # noqa: S608  # our own names
+        kept_from = next(iter(cursor.fetchone() or ()), None)
     days = (today + timedelta(days=offset) for offset in range(-DAYS_BACK, DAYS_AHEAD + 1))
-    return sorted({table.period_of(day) for day in days})
+    firsts = sorted({table.period_of(day) for day in days})
+    return [first for first in firsts if kept_from is None or _midnight(table.after(first)) > kept_from]
 
 
 def _name(table: Table, first: date) -> str:
@@ -200,21 +208,16 @@ def _make(table: Table, first: date, lock_timeout_ms: int) -> bool:
     """Make one partition without a stall: PARTITION OF would scan DEFAULT under a lock that stops ingest."""
     name, start, end = _name(table, first), f"{first} 00:00:00+00", f"{table.after(first)} 00:00:00+00"
     bounds = f"{table.column} >= '{start}' AND {table.column} < '{end}'"
-    outside = f"{name}_not_in_default"
-    with connection.cursor() as cursor:
-        # The lock of the session, since validation runs between two transactions.
-        cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    outside = f"{name}{CHECK_SUFFIX}"
+    add_check = f"ALTER TABLE {table.default} ADD CONSTRAINT {outside} CHECK (NOT ({bounds})) NOT VALID"
+    with connection.cursor() as cursor, _one_at_a_time(cursor):
+        # Rows of its own that are in DEFAULT stay there, until retention removes them.
+        if name in partition_names(table) or _default_holds(cursor, table, bounds):
+            return False
         try:
-            if name in partition_names(table):
-                return False
             with _brief_locks(cursor, lock_timeout_ms):
-                cursor.execute(f"ALTER TABLE {table.default} DROP CONSTRAINT IF EXISTS {outside}")
-                cursor.execute(
-                    f"ALTER TABLE {table.default} ADD CONSTRAINT {outside} CHECK (NOT ({bounds})) NOT VALID"
-                )
-            if _default_holds(cursor, table, bounds):
-                # Its rows stay in DEFAULT, which retention empties in chunks.
-                _drop_check(cursor, table, outside, lock_timeout_ms)
+                cursor.execute(add_check)
+            if _default_holds(cursor, table, bounds):  # one came meanwhile
                 return False
             cursor.execute(f"ALTER TABLE {table.default} VALIDATE CONSTRAINT {outside}")
             with _brief_locks(cursor, lock_timeout_ms):
@@ -222,10 +225,24 @@ def _make(table: Table, first: date, lock_timeout_ms: int) -> bool:
                 cursor.execute(
                     f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
                 )
-            _drop_check(cursor, table, outside, lock_timeout_ms)
-            return True
         finally:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
+            _drop_check(cursor, table, outside, lock_timeout_ms)
+        return True
+
+
+def _drop_left_checks(table: Table, lock_timeout_ms: int) -> bool:
+    """Remove what a process left on DEFAULT that was killed while it made a partition: it refuses samples."""
+    query = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND right(conname, %s) = %s"
+    given: tuple[str, int, str] = (table.default, len(CHECK_SUFFIX), CHECK_SUFFIX)
+    with connection.cursor() as cursor:
+        cursor.execute(query, given)
+        if not cursor.fetchall():
+            return False
+        with _one_at_a_time(cursor):
+            cursor.execute(query, given)  # those of a process that was at work are gone by now
+            for (name,) in cursor.fetchall():
+                _drop_check(cursor, table, name, lock_timeout_ms)
+    return True
 
 
 def _default_holds(cursor: Any, table: Table, bounds: str) -> bool:
@@ -236,6 +253,16 @@ def _default_holds(cursor: Any, table: Table, bounds: str) -> bool:
 def _drop_check(cursor: Any, table: Table, name: str, lock_timeout_ms: int) -> None:
     with _brief_locks(cursor, lock_timeout_ms):
         cursor.execute(f"ALTER TABLE {table.default} DROP CONSTRAINT IF EXISTS {name}")
+
+
+@contextmanager
+def _one_at_a_time(cursor: Any) -> Iterator[None]:
+    """The lock of the session, since making a partition takes several transactions."""
+    cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
+    try:
+        yield
+    finally:
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [ADVISORY_LOCK])
 
 
 @contextmanager

@@ -88,9 +88,8 @@ def samples_to_purge() -> Purged:
 
 
 class Level(NamedTuple):
-    """How fine history is: `name` is its field of KeptFrom, `setting` says how many days of it are kept."""
+    """How fine history is: `setting` says how many days of it are kept."""
 
-    name: str
     model: Any
     table: Table
     setting: str
@@ -98,9 +97,9 @@ class Level(NamedTuple):
 
 # In the order in which they are lost.
 LEVELS = (
-    Level("raw", Sample, SAMPLES, "TELEMETRY_RETENTION_DAYS"),
-    Level("minutes", MinuteRollup, MINUTES, "TELEMETRY_MINUTE_RETENTION_DAYS"),
-    Level("hours", HourRollup, HOURS, "TELEMETRY_HOUR_RETENTION_DAYS"),
+    Level(Sample, SAMPLES, "TELEMETRY_RETENTION_DAYS"),
+    Level(MinuteRollup, MINUTES, "TELEMETRY_MINUTE_RETENTION_DAYS"),
+    Level(HourRollup, HOURS, "TELEMETRY_HOUR_RETENTION_DAYS"),
 )
 
 
@@ -129,16 +128,17 @@ def remove_old(
 
 
 def due(now: datetime) -> list[str]:
-    """The partitions that `remove_old` would drop now for their age."""
-    if connection.vendor != "postgresql":
-        return []
-    return [
-        partition.name
-        for level in LEVELS
-        if (cutoff := _cutoff(level, now))
-        for partition in partitions_of(level.table)
-        if partition.end <= cutoff
-    ]
+    """What `remove_old` would remove now, in a few words; samples that are not summed up yet wait all the same."""
+    found = []
+    for level in LEVELS:
+        if cutoff := _cutoff(level, now):
+            if connection.vendor == "postgresql":
+                found += [partition.name for partition in partitions_of(level.table) if partition.end <= cutoff]
+            if _newest_row(level, cutoff):
+                found.append(f"rows of {level.table.name} before {cutoff:%Y-%m-%d}")
+    if _too_much():
+        found.append("then the oldest of what is left, until it is no more than TELEMETRY_MAX_BYTES")
+    return found
 
 
 def _cutoff(level: Level, now: datetime) -> datetime | None:
@@ -151,7 +151,7 @@ def _cutoff(level: Level, now: datetime) -> datetime | None:
 def _bound(level: Level, now: datetime) -> datetime | None:
     """Samples before today may go; of the other levels, what the finer one has already lost."""
     kept = kept_from()
-    return {"raw": floor_to(now, DAY), "minutes": kept.raw, "hours": kept.minutes}[level.name]
+    return {"raw": floor_to(now, DAY), "minutes": kept.raw, "hours": kept.minutes}[level.table.level]
 
 
 def _too_much() -> bool:
@@ -208,11 +208,12 @@ def _drop(level: Level, partition: Partition, pace: Pace) -> bool:
 def _advance(level: Level, end: datetime) -> bool:
     """Make known that history begins no earlier; False where samples before have yet to be summed up."""
     with transaction.atomic():
-        if level.name == "raw" and is_pending(end):
+        if level.table is SAMPLES and is_pending(end):
             return False
+        name = level.table.level
         kept, _ = KeptFrom.objects.get_or_create(pk=1)
-        setattr(kept, level.name, max(end, getattr(kept, level.name) or end))
-        kept.save(update_fields=[level.name])
+        setattr(kept, name, max(end, getattr(kept, name) or end))
+        kept.save(update_fields=[name])
         return True
 
 

@@ -85,7 +85,7 @@ def test_a_dry_run_tells_and_does_nothing(capsys: Any) -> None:
     assert "status: 1 cameras may have another status than before; would store what changed" in told
     assert "purge: would remove 0 samples of 1 deleted cameras" in told
     assert "rollups: 0 marks are open" in told
-    assert "retention: no partition is too old; " in told
+    assert "retention: nothing is too old or too much; " in told
     assert "of 50.0 GB" in told
     assert Purge.objects.count() == 1
     assert not StepRun.objects.exists()
@@ -124,6 +124,20 @@ def test_no_further_step_begins_once_it_is_told_to_stop(monkeypatch: pytest.Monk
     outcomes = run_steps(Turn(NOW, stopping=lambda: bool(stopping)))
 
     assert outcomes == [Outcome("first", True, "done")]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_step_that_takes_long_is_told_to_end_and_those_after_it_begin(monkeypatch: pytest.MonkeyPatch) -> None:
+    def go_on(turn: Turn) -> str:
+        return "was told" if turn.stopping() else "went on"
+
+    monkeypatch.setattr(maintenance, "STEPS", (step("first", go_on), step("second", go_on)))
+
+    assert run_steps(Turn(NOW)) == [Outcome("first", True, "went on"), Outcome("second", True, "went on")]
+    assert run_steps(Turn(NOW, step_seconds=0)) == [
+        Outcome("first", True, "was told"),
+        Outcome("second", True, "was told"),
+    ]
 
 
 @pytest.mark.django_db(transaction=True)

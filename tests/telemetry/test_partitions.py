@@ -6,11 +6,12 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
+from django.db import OperationalError, connection
+from django.test.utils import CaptureQueriesContext
 
 from telemetry.health import check_partitions
 from telemetry.ingest import Submission, accept
-from telemetry.models import Sample
+from telemetry.models import KeptFrom, Sample
 from telemetry.partitions import (
     TABLES,
     Table,
@@ -55,7 +56,7 @@ def test_every_migrate_leaves_a_week_ahead() -> None:
 def test_partitions_are_days_weeks_from_monday_and_months(
     period: str, day: date, first: date, following: date
 ) -> None:
-    table = Table("any", "start_at", period)
+    table = Table("any", "start_at", period, "raw")
 
     assert table.period_of(day) == first
     assert table.after(first) == following
@@ -134,6 +135,58 @@ def test_a_sample_of_a_day_without_a_partition_is_stored_and_keeps_its_day_from_
         drop_all_but_default()
         Sample.objects.all().delete()
         make_partitions(now)
+
+
+def test_a_process_killed_while_it_makes_a_day_leaves_nothing_that_refuses_samples() -> None:
+    if connection.vendor != "postgresql":
+        return
+    camera, now = make_camera(), datetime.now(UTC)
+    yesterday = now - timedelta(days=400)
+    event = Event(camera.pk, yesterday, "", 1, 1.0, None)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "ALTER TABLE telemetry_sample_default ADD CONSTRAINT telemetry_sample_20200101_not_in_default"
+            f" CHECK (NOT (timestamp < '{now:%Y-%m-%d}')) NOT VALID"
+        )
+
+    with pytest.raises(OperationalError):  # which doors tell as 503
+        accept([Submission(WORKER_PRINCIPAL, [event])], now)
+    make_partitions(now)
+    ((receipt,),) = accept([Submission(WORKER_PRINCIPAL, [event])], now)
+
+    assert receipt.outcome.value == "stored"
+
+
+def test_a_day_whose_samples_are_in_default_refuses_none_of_them_meanwhile() -> None:
+    if connection.vendor != "postgresql":
+        return
+    camera, now = make_camera(), datetime.now(UTC)
+    drop_all_but_default()
+    accept([Submission(WORKER_PRINCIPAL, [Event(camera.pk, now, "", 1, 1.0, None)])], now)
+
+    with CaptureQueriesContext(connection) as queries:
+        make_partitions(now)
+
+    added = [query["sql"] for query in queries if "ADD CONSTRAINT telemetry_sample_" in query["sql"]]
+    assert len(added) == 8
+    assert not [sql for sql in added if f"{now:%Y%m%d}" in sql]
+    Sample.objects.all().delete()
+    make_partitions(now)
+
+
+def test_what_retention_has_removed_is_not_made_again() -> None:
+    if connection.vendor != "postgresql":
+        return
+    now = datetime.now(UTC)
+    drop_all_but_default()
+    KeptFrom.objects.create(raw=now.replace(hour=0, minute=0, second=0, microsecond=0))
+
+    made = make_partitions(now)
+
+    assert f"telemetry_sample_{now:%Y%m%d}" in made
+    assert f"telemetry_sample_{now - timedelta(days=1):%Y%m%d}" not in made
+    KeptFrom.objects.all().delete()
+    make_partitions(now)
 
 
 def test_ingest_does_not_wait_while_a_day_that_is_to_go_is_in_use() -> None:

@@ -295,6 +295,20 @@ def test_on_postgresql_whole_partitions_go(monkeypatch: pytest.MonkeyPatch) -> N
     assert counts() == (1, 3, 4)  # minutes since Monday the 2nd, hours since the 1st of March
 
 
+def test_what_would_be_removed_is_told_beforehand(
+    without_partitions: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(60)
+    later = NOW + timedelta(days=11)
+
+    with days():
+        assert retention.due(NOW) == []
+        assert retention.due(later) == ["rows of telemetry_sample before 2026-03-05"]
+    with days(most=250):
+        monkeypatch.setattr(retention, "used_bytes", lambda: 300)
+        assert "until it is no more than TELEMETRY_MAX_BYTES" in retention.due(NOW)[0]
+
+
 def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypatch: pytest.MonkeyPatch) -> None:
     if connection.vendor != "postgresql":
         return

@@ -18,6 +18,8 @@ from controlplane.stopping import stop_signals
 from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
 
 SLEEP_STEP_SECONDS = 0.2
+# Alerts wait for no long purge.
+STEP_SECONDS = 10
 
 HELP = """\
 Keep the service healthy: notice silent cameras and send alerts, make coming partitions, remove what deleted
@@ -90,7 +92,7 @@ def _run_until(stopping: Callable[[], bool], interval: float) -> None:
     while not stopping():
         state_before = state
         try:
-            outcomes = run_steps(Turn(timezone.now(), stopping))
+            outcomes = run_steps(Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS))
         except DATABASE_AWAY:
             state = "the database is away; maintenance tries again"
         else:
