@@ -22,6 +22,9 @@ CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 # InternalError: it only reads, as a standby or with its disk full, or something is broken in it.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
+# A schema, a table or a column that is not there: just being restored, or not migrated yet. SQLite tells it by an
+# OperationalError.
+_NOT_THERE_YET = {"3F000", "42P01", "42703"}
 
 log = structlog.get_logger(__name__)
 
@@ -61,6 +64,12 @@ def try_later(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
     return Problem(503, detail, headers={"Retry-After": str(seconds)})
 
 
+def is_database_away(error: BaseException | None) -> bool:
+    """Whether it is one of `DATABASE_AWAY`, or what the database should hold is not there yet."""
+    cause = error.__cause__ if error else None
+    return isinstance(error, DATABASE_AWAY) or getattr(cause, "sqlstate", None) in _NOT_THERE_YET
+
+
 def database_away() -> Problem:
     """The 503 for a database that is down, locked, read-only or out of connections.
 
@@ -95,13 +104,7 @@ def response(problem: Problem) -> HttpResponse:
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
     """DRF's EXCEPTION_HANDLER: every exception of a view becomes a problem, an unforeseen one a logged 500."""
-    problem = _translate(error)
-    if problem is None:
-        log.exception("unhandled exception", exception_type=type(error).__name__)
-        problem = _unforeseen()
-    if problem.status == 503:
-        log.warning("answered 503", reason=type(error).__name__)
-    answer = response(problem)
+    answer = response(_translate(error) or unforeseen(error))
     answer.exception = True  # type: ignore[attr-defined]  # DRF rolls back and logs by it
     return answer
 
@@ -109,8 +112,6 @@ def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse
 def _translate(error: Exception) -> Problem | None:
     if isinstance(error, Problem):
         return error
-    if isinstance(error, DATABASE_AWAY):
-        return database_away()
     if isinstance(error, Http404):
         return Problem(404, "There is nothing here under this id or address that you may see.")
     if isinstance(error, PermissionDenied):
@@ -132,7 +133,16 @@ def _translate(error: Exception) -> Problem | None:
     return None
 
 
-def _unforeseen() -> Problem:
+def unforeseen(error: Exception) -> Problem:
+    """The answer to an error that no door expects, which is logged: 503 where the database is away, else 500."""
+    if is_database_away(error):
+        log.warning("answered 503", reason=type(error).__name__)
+        return database_away()
+    log.exception("unhandled exception", exception_type=type(error).__name__)
+    return _internal()
+
+
+def _internal() -> Problem:
     return Problem(500, "Something went wrong on our side; it has been logged under this request's id.")
 
 
@@ -182,11 +192,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if isinstance(sys.exc_info()[1], DATABASE_AWAY):
+    if is_database_away(sys.exc_info()[1]):
         return response(database_away())
     if request.path.startswith("/admin"):
         return defaults.server_error(request)
-    return response(_unforeseen())
+    return response(_internal())
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

@@ -6,7 +6,6 @@ It translates HTTP to `wire` and one call of the lanes, and the answer back. The
 
 from collections.abc import Callable
 
-import structlog
 from django.utils import timezone
 
 from controlplane import problems
@@ -35,8 +34,6 @@ from telemetry.ticks import ClockWrong
 PREFIX = "/telemetry"
 TakeRoom = Callable[[int], None]
 
-log = structlog.get_logger(__name__)
-
 
 def is_telemetry_post(scope: Scope) -> bool:
     """Whether a request is one for this door."""
@@ -54,16 +51,12 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         return
     except Problem as problem:
         await send_problem(send, problem)
-    except problems.DATABASE_AWAY as error:
-        log.warning("answered 503", reason=type(error).__name__)
-        await send_problem(send, problems.database_away())
     except ClockWrong as error:
         await send_problem(send, error.problem())
     except QueueFull:
         await send_problem(send, busy())
     except Exception as error:
-        log.exception("unhandled exception", exception_type=type(error).__name__)
-        await send_problem(send, Problem(500, "Something went wrong on our side; it has been logged."))
+        await send_problem(send, problems.unforeseen(error))
     else:
         await send_json(send, status, body, "application/json" if status < 400 else problems.CONTENT_TYPE)
 

@@ -47,12 +47,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send_problem(send, problem)
     except CursorGone as error:
         await send_problem(send, feed.gone(error))
-    except problems.DATABASE_AWAY as error:
-        log.warning("answered 503", reason=type(error).__name__)
-        await send_problem(send, problems.database_away())
     except Exception as error:
-        log.exception("unhandled exception", exception_type=type(error).__name__)
-        await send_problem(send, Problem(500, "Something went wrong on our side."))
+        await send_problem(send, problems.unforeseen(error))
 
 
 async def _page(scope: Scope, receive: Receive) -> bytes:

@@ -73,11 +73,17 @@ def _media_type(request: Request) -> str:
 
 
 def _body(request: Request, limit: int) -> bytes:
-    """The body as it came; one byte over the limit is enough for the rule to refuse it. Raises Problem 411."""
+    """The body as it came; one byte over the limit is enough for the rule to refuse it.
+
+    Raises Problem 411, and 400 where the connection ended before the body did: its lines may be whole.
+    """
     if "Transfer-Encoding" in request.headers:
         # Django takes a body without a length for an empty one; under ASGI `admission` gives it its length.
         raise Problem(411, "Send the body with a Content-Length: this server takes none in chunks.")
-    return request._request.read(limit + 1)
+    body = request._request.read(limit + 1)
+    if len(body) < min(int(request.META.get("CONTENT_LENGTH") or 0), limit + 1):
+        raise Problem(400, "The body is shorter than its Content-Length; nothing was stored. Send it again.")
+    return body
 
 
 def _answer(status: int, body: bytes) -> HttpResponse:

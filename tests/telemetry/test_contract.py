@@ -2,16 +2,22 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any
 from uuid import uuid4
 
 import pytest
+from django.db import connection
+from django.test import Client
 
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState
+from telemetry import door as fast_door
+from telemetry.lanes import close_lanes
 from telemetry.models import Sample
+from tests.asgi_client import AsgiClient
 from tests.factories import AUTHOR, ApiClient, make_camera, make_site, make_token
-from tests.telemetry.conftest import Doors
+from tests.telemetry.conftest import Doors, FastDoor
 
 BRIEF = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
 
@@ -365,6 +371,48 @@ def test_a_body_in_chunks_which_wsgi_cannot_read_is_not_taken_for_an_empty_one()
     ]
 
     assert [answer.status_code for answer in answers] == [411, 411]
+
+
+@pytest.mark.django_db
+def test_a_body_that_ends_before_its_length_stores_nothing_under_wsgi() -> None:
+    line = json.dumps({**BRIEF, "camera_id": str(make_camera().pk)}).encode() + b"\n"
+    sent = {"CONTENT_LENGTH": str(len(line) + 1), "wsgi.input": BytesIO(line)}
+
+    answer = Client().generic(
+        "POST",
+        "/telemetry",
+        line,
+        content_type="application/x-ndjson",
+        headers={"Authorization": f"Bearer {make_token('worker')}"},
+        **sent,  # type: ignore[arg-type]
+    )
+
+    assert answer.status_code == 400
+    assert "shorter than its Content-Length" in answer.json()["detail"]
+    assert not Sample.objects.exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_database_whose_tables_are_not_there_yet_is_told_as_503() -> None:
+    camera, secret = make_camera(), make_token("worker")
+    asgi = AsgiClient(fast_door.application, close_lanes)
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE telemetry_sample RENAME TO telemetry_sample_away")
+    try:
+        answers = [
+            door.post(path, body)
+            for door in (FastDoor(asgi, secret), ApiClient(secret))
+            for path, body in (
+                (f"/telemetry/{camera.pk}", BRIEF),
+                ("/telemetry", [{**BRIEF, "camera_id": str(camera.pk)}]),
+            )
+        ]
+    finally:
+        asgi.close()
+        with connection.cursor() as cursor:
+            cursor.execute("ALTER TABLE telemetry_sample_away RENAME TO telemetry_sample")
+
+    assert [answer.status_code for answer in answers] == [503] * 4
 
 
 def test_a_query_parameter_is_400_and_names_it(worker_door: Any) -> None:
