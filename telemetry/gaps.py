@@ -8,11 +8,11 @@ from django.db.models import F, Max, Min, Window
 from django.db.models.functions import Lead
 
 from telemetry.marks import dirty_spans
-from telemetry.models import HourRollup, MinuteRollup, Sample
+from telemetry.models import HourRollup, KeptFrom, MinuteRollup, Sample
 from telemetry.querysets import RollupQuerySet
 from telemetry.rollups import kept_from, seeds_of
 from telemetry.series import MAX_POINTS, TooManyPoints, snapshot
-from telemetry.spans import HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
+from telemetry.spans import EPOCH, HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
 from telemetry.summaries import Stretch
 
 
@@ -28,24 +28,25 @@ def gaps_of(
 ) -> list[Gap]:
     """The silences of a range, cut at its ends, oldest first; without a start, from the first sample on.
 
+    Of what lies before the oldest hours that are kept nothing is known any more, and nothing is told.
     To the microsecond as far back as there are samples, to the minute where there are only minutes, then to the
     hour. Raises TooManyPoints and TooSlow.
     """
     with snapshot():
         start = start or _oldest(camera_id)
-        whole = Span(start or now, min(end or now, now))
+        kept = kept_from()
+        whole = Span(max(start or now, kept.hours or EPOCH), min(end or now, now))
         if whole.start >= whole.end:
             return []
-        known = merged(clipped(_known(camera_id, hold, whole), whole))
+        known = merged(clipped(_known(camera_id, hold, whole, kept), whole))
     silent = without(whole, known)
     if len(silent) > MAX_POINTS:
         raise TooManyPoints
     return [Gap(gap.start.astimezone(UTC), None if gap.end == now else gap.end.astimezone(UTC)) for gap in silent]
 
 
-def _known(camera_id: UUID, hold: timedelta, whole: Span) -> list[Span]:
+def _known(camera_id: UUID, hold: timedelta, whole: Span, kept: KeptFrom) -> list[Span]:
     """Spans that together are what is known of a range, and perhaps more."""
-    kept = kept_from()
     dirty = dirty_spans({camera_id: hold})[camera_id]
     raw_from, minutes_from = kept.raw or whole.start, kept.minutes or whole.start
     known: list[Span] = []

@@ -16,7 +16,7 @@ from telemetry import gaps as telemetry_gaps
 from telemetry import series as telemetry_series
 from telemetry.api import formats, reading
 from telemetry.gaps import gaps_of
-from telemetry.models import Sample
+from telemetry.models import KeptFrom, Sample
 from telemetry.rollups import compute_rollups
 from telemetry.series import Question, points_of, snapshot
 from tests.factories import ApiClient, make_camera, make_site, make_token
@@ -462,6 +462,17 @@ def test_silences_are_what_no_zone_s_samples_hold(computed: bool) -> None:
     assert gaps(camera, 70, None)[-1] == (60 + 399 / 6 + 0.5, None)
     assert gaps(camera, 2.6, 100, now=2.7) == [(2.6, None)]
     assert gaps(camera, 100, 200, now=50) == []
+
+
+def test_what_retention_removed_is_no_silence() -> None:
+    camera = make_camera()
+    store(camera, (180, 1))
+    compute_rollups(START + timedelta(days=30))
+    begin = START + timedelta(minutes=120)
+    KeptFrom.objects.create(raw=begin, minutes=begin, hours=begin)
+
+    assert gaps(camera, 0, 200) == [(120, 180), (180.5, 200)]
+    assert gaps(camera, 0, 100) == []
 
 
 def test_silences_over_the_api(viewer: ApiClient) -> None:
