@@ -270,9 +270,6 @@ USE_TZ = True
 # --- E-mail ----------------------------------------------------------------------------------------
 
 # Only alerts are mailed, by `maintain` and by the button that tests a subscription.
-EMAIL_USE_TLS = EMAIL_SECURITY == "starttls"
-EMAIL_USE_SSL = EMAIL_SECURITY == "tls"
-EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = SERVER_EMAIL = EMAIL_FROM
 
 # --- HTTP ------------------------------------------------------------------------------------------

@@ -3,13 +3,15 @@
 import socket
 import socketserver
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
-from telemetry.alerts import outbox, webhooks
+from telemetry.alerts import outbox, sending, webhooks
 from telemetry.alerts.models import Alert, Delivery, Kind
 from telemetry.alerts.sending import send_due
 from tests.factories import NOW
@@ -61,9 +63,8 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
     server = MailServer()
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.server_address[1]
-    settings.EMAIL_USE_TLS = False
+    settings.EMAIL_SECURITY = "none"
     yield server
     server.shutdown()
     server.server_close()
@@ -104,8 +105,8 @@ def test_a_mail_server_that_hangs_holds_up_no_webhook(
     receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 4.0)
-    settings.EMAIL_BACKEND = "django.core.mail.backends.smtp.EmailBackend"
-    settings.EMAIL_USE_TLS, settings.EMAIL_TIMEOUT = False, 2
+    monkeypatch.setattr(sending, "EMAIL_SECONDS", 2.0)
+    settings.EMAIL_SECURITY = "none"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
         for n in range(15):
@@ -116,3 +117,29 @@ def test_a_mail_server_that_hangs_holds_up_no_webhook(
         Delivery.objects.filter(subscription__channel="email").update(next_attempt_at=NOW - timedelta(seconds=1))
 
         assert send_due(NOW) == (4, 60)
+
+
+class Dripping(socketserver.StreamRequestHandler):
+    """Always about to say something: each read of a client succeeds, and none ends a line."""
+
+    def handle(self) -> None:
+        with suppress(OSError):
+            while True:
+                self.wfile.write(b"2")
+                time.sleep(0.05)
+
+
+def test_a_mail_server_that_drips_ends_with_the_round(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sending, "EMAIL_SECONDS", 1.0)
+    settings.EMAIL_SECURITY = "none"
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
+        server.daemon_threads, server.block_on_close = True, False
+        threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.server_address[1]
+        delivery = tell("a@example.com")
+
+        assert send_due(NOW) == (0, 1)
+
+        server.shutdown()
+    delivery.refresh_from_db()
+    assert delivery.detail == "The mail server did not take it (TimeoutError)."
