@@ -133,6 +133,15 @@ class CameraForm(IntentForm):
             return clean_camera(kept, stored_redacted="")
         return clean_camera(values, stored_redacted=None if self.is_new else self.instance.redacted_connection)
 
+    def typed(self, name: str) -> str:
+        text = super().typed(name)
+        if name not in ("zone_config", "model_config"):
+            return text
+        try:
+            return json_text.pretty(json_text.parse(text))
+        except forms.ValidationError:
+            return text
+
     def words(self, name: str) -> str:
         if name == "connection_string":
             return str(self.instance.redacted_connection)

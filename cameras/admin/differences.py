@@ -90,7 +90,12 @@ def _compared(before: Any, after: Any) -> SafeString | None:
     """Two structures line by line, only what differs with two lines around it."""
     if not (isinstance(before, dict | list) and isinstance(after, dict | list)):
         return None
-    old, new = (json_text.pretty(value).split("\n") for value in (before, after))
+    return compared_lines(json_text.pretty(before), json_text.pretty(after))
+
+
+def compared_lines(before: str, after: str) -> SafeString | None:
+    """Two texts line by line, what differs and two lines around it; None where they are too long for that."""
+    old, new = before.split("\n"), after.split("\n")
     if len(old) + len(new) > COMPARED_LINES:
         return None
     # Two lines of names of files, then the place of the first difference.

@@ -14,15 +14,18 @@ from django import forms
 from django.contrib import messages
 from django.core.exceptions import ObjectDoesNotExist
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from cameras.actions import StaleRevision
+from cameras.admin.differences import compared_lines
 from cameras.intent import InvalidIntent
 from controlplane.access.admin.pages import PlainAdmin
 from controlplane.problems import FieldError
 
 ATTEMPTS = 3
-SHOWN_AT_MOST = 600
+# A present value that is told within a sentence.
+SHORT = 200
 
 
 class IntentForm(forms.ModelForm):
@@ -69,6 +72,10 @@ class IntentForm(forms.ModelForm):
         """The stored value of a field in words."""
         return self.present[name]
 
+    def typed(self, name: str) -> str:
+        """What was sent for a field, as `words` tells what is stored."""
+        return str(self.data[name]).replace("\r\n", "\n")
+
     # What was touched, and what of it may be written.
 
     @cached_property
@@ -108,13 +115,15 @@ class IntentForm(forms.ModelForm):
         return self.cleaned_data
 
     def _meanwhile(self, name: str) -> str:
-        present = self.words(name) or _("(empty)")
-        if len(present) > SHOWN_AT_MOST:
-            present = present[:SHOWN_AT_MOST] + "…"
-        return _(
-            "Somebody else changed this while the form was open; nothing was saved. It is now: %(present)s — "
-            "save again to replace that, or put it in here to keep it."
-        ) % {"present": present}
+        present, typed = self.words(name), self.typed(name)
+        told = _("Somebody else changed this while the form was open; nothing was saved.")
+        choice = _("Save again to replace that, or put it in here to keep it.")
+        if name == self.secret or (len(present) <= SHORT and "\n" not in present):
+            now = _("It is now: %(present)s") % {"present": present or _("(empty)")}
+            return f"{told} {now} — {choice}"
+        lines = _("With − is what is stored now, with + what is in this form.")
+        both = compared_lines(present, typed) or format_html('<pre class="cp-json" tabindex="0">{}</pre>', present)
+        return format_html("{} {} {} {}", told, choice, lines, both)
 
     def _refuse(self, errors: Iterable[FieldError]) -> None:
         faulty = set(self.errors)

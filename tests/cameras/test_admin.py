@@ -12,6 +12,7 @@ from django.contrib.messages import get_messages
 from django.test import Client
 
 from cameras import actions, credentials
+from cameras.geometry import canonical_zones
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, CameraVitals, Change, Site
 from controlplane.access import tokens
@@ -240,6 +241,37 @@ def test_a_field_that_both_changed_is_refused_with_its_present_value_and_the_sec
     assert (again["name"], again["notes"]) == ("Mine", "mine too")
     assert administrator.post(page_of(camera), again).status_code == 302
     assert (stored(camera).name, stored(camera).notes) == ("Mine", "mine too")
+
+
+def test_a_conflict_over_something_long_shows_where_it_differs(administrator: Client) -> None:
+    square = [[0, 0], [0.5, 0], [0.5, 0.5], [0, 0.5]]
+
+    def zones(*capacities: int) -> dict[str, Any]:
+        shapes = ({"type": "Polygon", "coordinates": [square]} for _ in capacities)
+        features = [
+            {"type": "Feature", "id": f"z{n}", "properties": {"capacity": capacities[n]}, "geometry": shape}
+            for n, shape in enumerate(shapes)
+        ]
+        return canonical_zones({"type": "FeatureCollection", "features": features})
+
+    camera = make_camera(zone_config=zones(5, 5, 5))
+    form = form_of(administrator.get(page_of(camera)), "camera_form")
+    theirs = clean_camera({"zone_config": zones(5, 5, 99), "notes": "x" * 700 + "theirs <b>"}, stored_redacted="")
+    actions.update_camera(camera_id=camera.pk, values=theirs, by=AUTHOR, now=datetime.now(UTC))
+
+    mine = {"zone_config": json.dumps(zones(77, 5, 5)), "notes": "x" * 700 + "mine"}
+    page = administrator.post(page_of(camera), form | mine).content.decode()
+
+    for line in (
+        "-        &quot;capacity&quot;: 99",
+        "+        &quot;capacity&quot;: 5",
+        "-        &quot;capacity&quot;: 5",
+        "+        &quot;capacity&quot;: 77",
+        "-" + "x" * 700 + "theirs &lt;b&gt;",
+        "+" + "x" * 700 + "mine",
+    ):
+        assert line in page, line
+    assert stored(camera).zone_config == zones(5, 5, 99)
 
 
 def test_a_refused_form_shows_what_others_changed_in_the_fields_that_the_person_left_alone(
