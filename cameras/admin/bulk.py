@@ -112,6 +112,7 @@ class BulkActions(CameraPages):
         the_list = HttpResponseRedirect(reverse("admin:cameras_camera_changelist"))
         ids = [parsed for text in request.POST.get("ids", "").split(",") if (parsed := parse_uuid(text))]
         if request.method != "POST" or not ids or len(ids) > (DELETE_AT_MOST if verb == "delete" else AT_MOST):
+            self.message_user(request, gettext("Nothing was done: choose the cameras again."), messages.WARNING)
             return the_list
         if verb == "move":
             form = SiteForm(request.POST)
@@ -149,7 +150,8 @@ class BulkActions(CameraPages):
                 camera_ids=camera_ids, desired_state=wanted, by=author_of(request, "admin"), now=now_of(request)
             )
         )
-        same = len(camera_ids) - changed
+        present = self.get_queryset(request).filter(pk__in=camera_ids).count()
+        same, gone = present - changed, len(camera_ids) - present
         if wanted == DesiredState.RUNNING:
             told = ngettext("%(count)d camera started.", "%(count)d cameras started.", changed)
             rest = ngettext("%(count)d was running already.", "%(count)d were running already.", same)
@@ -159,6 +161,8 @@ class BulkActions(CameraPages):
         text = told % {"count": changed}
         if same:
             text += " " + rest % {"count": same}
+        if gone:
+            text += " " + ngettext("%(count)d is gone.", "%(count)d are gone.", gone) % {"count": gone}
         self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
 
 

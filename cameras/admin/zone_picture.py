@@ -12,6 +12,8 @@ WIDTH = 1600
 USUAL_FRAMES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))
 # A frame of 100,000 by 1 is allowed, and nobody could see it.
 MOST_OBLONG = 5
+# Of zones without a colour of their own, in their order; the editor gives them the same.
+COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626", "#0891b2", "#ca8a04", "#db2777")
 
 
 def zone_picture(zone_config: dict[str, Any]) -> SafeString:
@@ -21,7 +23,10 @@ def zone_picture(zone_config: dict[str, Any]) -> SafeString:
     context = {
         "width": WIDTH,
         "height": round(WIDTH / aspect),
-        "zones": [_shown(feature, scale) for feature in zone_config.get("features", [])],
+        "zones": [
+            _shown(feature, scale, COLOURS[place % len(COLOURS)])
+            for place, feature in enumerate(zone_config.get("features", []))
+        ],
         "json": preformatted(zone_config),
     }
     return render_to_string("admin/cameras/zone_picture.html", context)
@@ -48,14 +53,14 @@ def _rings(feature: dict[str, Any]) -> list[list[list[float]]]:
     return rings if geometry["type"] == "Polygon" else [geometry["coordinates"]]
 
 
-def _shown(feature: dict[str, Any], scale: tuple[float, float]) -> dict[str, Any]:
+def _shown(feature: dict[str, Any], scale: tuple[float, float], colour: str) -> dict[str, Any]:
     properties = feature["properties"]
     paths = (" L".join(f"{x * scale[0]:.1f} {y * scale[1]:.1f}" for x, y in ring) for ring in _rings(feature))
     return {
         "name": properties["name"],
         "kind": properties["kind"],
         "kind_in_words": TEXTS[properties["kind"]],
-        "colour": properties.get("color", ""),
+        "colour": properties.get("color", colour),
         "capacity": properties.get("capacity"),
         "path": " ".join(f"M{path}" for path in paths),
     }

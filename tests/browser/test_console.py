@@ -215,6 +215,16 @@ def test_pages_of_people_and_of_who_may_only_read_are_fit_for_everybody(administ
     assert found == {}
 
 
+def test_a_form_with_long_names_fits_on_a_phone(administrator: Page) -> None:
+    camera = make_camera("Gate " + "W" * 150, site=make_site("Distribution centre " + "W" * 80))
+    page = administrator
+    page.set_viewport_size({"width": 360, "height": 800})
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/#settings")
+    page.locator(".select2-container").first.wait_for()
+
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
 def test_a_row_of_the_list_is_a_card_on_a_phone(administrator: Page) -> None:
     make_camera("Gate", site=make_site("North"))
     page = administrator

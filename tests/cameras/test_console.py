@@ -10,8 +10,8 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 
-from cameras import credentials
-from cameras.models import Camera, CameraVitals, Change, ChangeKind, Site
+from cameras import actions, credentials
+from cameras.models import Camera, CameraVitals, Change, ChangeKind, DesiredState, Site
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
 from tests.cameras.test_admin import CAMERAS, bulk, confirm, form_of, new_camera, page_of, sign_in, told
@@ -102,6 +102,19 @@ def test_what_was_chosen_is_what_was_named_even_if_others_came_since(administrat
     confirm(administrator, asked)
 
     assert Camera.objects.get(desired_state="running").name == "Later"
+
+
+def test_what_is_gone_meanwhile_is_not_told_to_have_been_stopped_already(administrator: Client) -> None:
+    cameras = [make_camera(f"Gate {n}", desired_state="running") for n in range(4)]
+    asked = bulk(administrator, "stop_cameras", cameras)
+    actions.retire_camera(camera_id=cameras[0].pk, by=AUTHOR, now=datetime.now(UTC))
+    actions.set_desired_state(
+        camera_ids=[cameras[1].pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=datetime.now(UTC)
+    )
+
+    confirmed = confirm(administrator, asked)
+
+    assert told(confirmed) == "2 cameras stopped. 1 was stopped already. 1 is gone."
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,10 @@ def test_names_kinds_capacities_and_colours_are_told() -> None:
     assert (
         picture.count("&lt;script&gt;alert(1)&lt;/script&gt;") == 3
     )  # as a title, beside the picture, in the JSON
-    assert 'color="#16a34a"' in picture
+    assert [part[:7] for part in picture.split('color="')[1:]] == [
+        "#16a34a",
+        "#ea580c",
+    ] * 2  # in the picture, beside it
     assert "Area, capacity 12" in picture
     assert "Exclusion" in picture
 
