@@ -26,6 +26,8 @@ if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder
     _master = os.getpid()
     atexit.register(lambda: os.getpid() == _master and shutil.rmtree(_folder, ignore_errors=True))
+else:
+    os.makedirs(os.environ["PROMETHEUS_MULTIPROC_DIR"], exist_ok=True)  # a folder of /run is gone after a reboot
 
 from prometheus_client import multiprocess  # noqa: E402
 
