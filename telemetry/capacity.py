@@ -1,18 +1,31 @@
 """How much room telemetry takes, and when it will be full. Must not import doors or ingest."""
 
-from datetime import datetime, timedelta
-from itertools import dropwhile
-from typing import NamedTuple
+from datetime import UTC, date, datetime, time, timedelta
+from math import inf
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from django.db import connection
-from django.db.models import Min
+from django.db.models import Min, OuterRef, Subquery
 
 from cameras.models import Camera
-from telemetry.partitions import HOURS, MINUTES, SAMPLES, TABLES, Table, partitions_of, size_of
+from telemetry.models import HourRollup, MinuteRollup, Sample
+from telemetry.partitions import (
+    DAYS_BACK,
+    HOURS,
+    MINUTES,
+    SAMPLES,
+    TABLES,
+    Partition,
+    Table,
+    partitions_of,
+    size_of,
+)
+from telemetry.spans import DAY, HOUR, floor_to
 
-# Of how many of the last whole days the mean is taken.
+# Of how many of the last days the mean is taken, and of today.
 DAYS_LOOKED_AT = 7
+MODELS: dict[Table, Any] = {SAMPLES: Sample, MINUTES: MinuteRollup, HOURS: HourRollup}
 RETENTION = {
     SAMPLES: "TELEMETRY_RETENTION_DAYS",
     MINUTES: "TELEMETRY_MINUTE_RETENTION_DAYS",
@@ -21,9 +34,10 @@ RETENTION = {
 
 
 class Forecast(NamedTuple):
-    """At the present rate. None: no bound is set, too little is known yet, or it never will be full.
+    """At the present rate, counting with what retention removes.
 
-    A table stops growing when it reaches its days of retention; a forecast counts with that.
+    `bytes_max` is None where no bound is set, `bytes_per_day` where too little is known yet. `full_in_days` is
+    infinite where it never will be full, and None where that is not known.
     """
 
     bytes_used: int
@@ -36,19 +50,20 @@ class Forecast(NamedTuple):
         if self.bytes_max is None:
             return f"{used}, no bound is set"
         used = f"{used} of {_short(self.bytes_max)}"
-        if self.bytes_per_day is None:
+        if self.bytes_per_day is None or self.full_in_days is None:
             return f"{used}; too early for a forecast"
         used = f"{used}, {_short(int(self.bytes_per_day))} a day"
         return f"{used}; " + (
-            "never full" if self.full_in_days is None else f"at this rate full in {self.full_in_days:.0f} days"
+            "never full" if self.full_in_days == inf else f"at this rate full in {self.full_in_days:.0f} days"
         )
 
 
 class _Growth(NamedTuple):
-    """So many bytes a day, for so many days until retention removes as much as comes."""
+    """So many bytes come a day, for so many days until as much goes as comes; what stands leaves before that."""
 
     per_day: float
     days: float
+    leaving: tuple[tuple[float, float], ...] = ()  # in how many days how many bytes go
 
 
 def used_bytes() -> int:
@@ -67,57 +82,79 @@ def forecast(now: datetime) -> Forecast:
     """How much is used, and when it will be too much."""
     used, most = used_bytes(), settings.TELEMETRY_MAX_BYTES or None
     growths = _growths(now, used)
-    if growths is None:
-        return Forecast(used, most, None, None)
-    per_day = sum(growth.per_day for growth in growths)
-    return Forecast(used, most, per_day, _full_in_days(most - used, growths) if most else None)
+    per_day = sum(growth.per_day for growth in growths) if growths else None
+    if most is None:
+        return Forecast(used, most, per_day, inf)
+    return Forecast(used, most, per_day, _full_in_days(most - used, growths) if growths else None)
 
 
-def _full_in_days(room: float, growths: list[_Growth]) -> float | None:
-    """When the room is taken by tables that each grow until their retention."""
+def _full_in_days(room: float, growths: list[_Growth]) -> float:
+    """When the room is taken; infinite where it never is."""
+    leaving = [left for growth in growths for left in growth.leaving]
     begin = 0.0
-    for end in sorted(growth.days for growth in growths):
+    for end in sorted({growth.days for growth in growths} | {at for at, _ in leaving}):
         per_day = sum(growth.per_day for growth in growths if growth.days > begin)
         if per_day * (end - begin) >= room:
             return begin + max(room, 0) / per_day if per_day else begin
-        room -= per_day * (end - begin)
+        room += sum(size for at, size in leaving if at == end) - per_day * (end - begin)
         begin = end
-    return None
+    return inf
 
 
-def _growths(now: datetime, used: int) -> list[_Growth] | None:
+def _growths(now: datetime, used: int) -> list[_Growth]:
+    """Of what is known for long enough; empty where nothing is."""
     if connection.vendor == "postgresql":
-        return [_growth(table, now) for table in TABLES]
-    first = Camera.objects.aggregate(at=Min("created_at"))["at"]
-    age = (now - first) / timedelta(days=1) if first else 0
-    if age < 1:
-        return None
+        return [growth for table in TABLES if (growth := _growth(table, now))]
+    first = _first_row(Sample)
+    if first is None or now - first < DAY:
+        return []  # an empty file has its size too
+    age = (now - first) / DAY
     # Most of the file is samples; they stop growing at their retention.
     return [_Growth(used / age, max(0, settings.TELEMETRY_RETENTION_DAYS - age))]
 
 
-def _growth(table: Table, now: datetime) -> _Growth:
-    """By the last whole partitions, else by the part of the present one that is over."""
-    partitions = partitions_of(table)
-    # There are some from before the first sample too; those of the future tell how large an empty one is.
-    empty = min((partition.size for partition in partitions if partition.start > now), default=0)
-    over = [partition for partition in partitions if partition.end <= now]
-    over = list(dropwhile(lambda partition: partition.size <= empty, over))
-    past = [
-        (partition.size, (partition.end - partition.start) / timedelta(days=1))
-        for partition in over[-DAYS_LOOKED_AT:]
-    ]
-    if not past:
-        past = [
-            (partition.size, max((now - partition.start) / timedelta(days=1), 1 / 24))
-            for partition in partitions
-            if partition.start <= now < partition.end
-        ]
-    days = sum(length for _, length in past)
-    per_day = sum(size for size, _ in past) / days if days else 0.0
-    oldest = over[0].start if over else now
-    kept = getattr(settings, RETENTION[table])
-    return _Growth(per_day, max(0.0, kept - (now - oldest) / timedelta(days=1)))
+def _growth(table: Table, now: datetime) -> _Growth | None:
+    """By what the partitions of the last days and the present one hold; None for less than an hour of rows."""
+    begun = [partition for partition in partitions_of(table) if partition.start <= now]
+    start = _looked_at_from(table, begun, now)
+    if now - start < HOUR:
+        return None
+    per_day = sum(partition.size for partition in begun if partition.end > start) / ((now - start) / DAY)
+    kept = timedelta(days=getattr(settings, RETENTION[table]))
+    present_end = table.after(table.period_of(now.astimezone(UTC).date()))
+    leaving = tuple(
+        (
+            max(0.0, (partition.end + kept - now) / DAY),
+            partition.size + per_day * max(0.0, (partition.end - now) / DAY),
+        )
+        for partition in begun
+    )
+    # The next partition is the first that takes along as much as comes while the one after it fills.
+    return _Growth(per_day, (_midnight(table.after(present_end)) + kept - now) / DAY, leaving)
+
+
+def _looked_at_from(table: Table, begun: list[Partition], now: datetime) -> datetime:
+    """The start of the partition of so many days ago, or the first row where that is later."""
+    start = _midnight(table.period_of((floor_to(now, DAY) - DAYS_LOOKED_AT * DAY).date()))
+    # To ask for the first row is not for free. It is spared where partitions before surely have rows: the oldest
+    # may have none, it was made before any came.
+    if sum(partition.start < start for partition in begun) > DAYS_BACK:
+        return start
+    looked_at = (partition for partition in begun if partition.start >= start)
+    rows = (_first_row(MODELS[table], partition.start, partition.end) for partition in looked_at)
+    return next(filter(None, rows), now)
+
+
+def _first_row(model: Any, start: datetime | None = None, end: datetime | None = None) -> datetime | None:
+    """The moment of the first row in [start, end) of a camera that stands: one look into the index for each."""
+    rows = model.objects.of_camera(OuterRef("pk")).between(start, end).oldest_first()
+    first = Subquery(rows.values(rows.moment)[:1])
+    at: datetime | None = Camera.objects.annotate(first_row=first).aggregate(at=Min("first_row"))["at"]
+    return at
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, UTC)
 
 
 def _short(size: int) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from math import inf
+from math import nan
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 
@@ -51,8 +51,10 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
         yield _gauge("controlplane_telemetry_bytes_max", "Bytes that telemetry may take.", room.bytes_max)
     if room.bytes_per_day is not None:
         yield _gauge("controlplane_telemetry_bytes_per_day", "By how much telemetry grows.", room.bytes_per_day)
-    days = inf if room.full_in_days is None else room.full_in_days
-    yield _gauge("controlplane_telemetry_full_in_days", "When it is full at this rate; +Inf is never.", days)
+    days = nan if room.full_in_days is None else room.full_in_days
+    yield _gauge(
+        "controlplane_telemetry_full_in_days", "When it is full at this rate; +Inf is never, NaN too early.", days
+    )
 
 
 def step_metrics(now: datetime) -> Iterable[Metric]:

@@ -1,6 +1,7 @@
 """What is removed: history of deleted cameras, and what is too old or too much; in bounded chunks, and never early."""
 
 from datetime import UTC, datetime, timedelta
+from math import inf, isnan
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from cameras import actions
 from cameras.models import Purge
-from telemetry import capacity, partitions, retention
+from telemetry import capacity, health, partitions, retention
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.retention import purge_deleted_cameras, remove_old, samples_to_purge
 from telemetry.rollups import compute_rollups, kept_from
@@ -355,24 +356,30 @@ def drop_partitions() -> None:
 # --- How long it lasts ------------------------------------------------------------------------------------
 
 
+def full_in_days_metric(now: datetime) -> float:
+    found = {metric.name: metric for metric in health.fleet_metrics(now)}
+    return found["controlplane_telemetry_full_in_days"].samples[0].value
+
+
 @pytest.mark.parametrize(
     ("room", "growths", "days_left"),
     [
         (100, [(10, 30)], 10),
-        (100, [(10, 5)], None),  # retention comes first
+        (100, [(10, 5)], inf),  # retention comes first
         (100, [(10, 5), (5, 100)], 10),
         (100, [(10, 5), (1, 1_000)], 45 + 5),
         (0, [(10, 30)], 0),
         (-5, [(10, 30)], 0),
-        (100, [(0, 30)], None),
+        (100, [(0, 30)], inf),
+        (30, [(10, 12, ((1, 1), (2, 1), (3, 1), (4, 10)))], 3.3),  # what leaves is less than what comes
+        (30, [(10, 12, ((1, 10), (2, 10), (3, 10), (4, 10), (10, 100)))], 7),
+        (50, [(10, 5), (0, 0, ((0, 5),))], inf),
     ],
 )
-def test_a_forecast_counts_with_what_retention_removes(
-    room: float, growths: list[tuple[float, float]], days_left: float | None
-) -> None:
+def test_a_forecast_counts_with_what_retention_removes(room: float, growths: list[Any], days_left: float) -> None:
     found = capacity._full_in_days(room, [capacity._Growth(*growth) for growth in growths])
 
-    assert found == days_left
+    assert found == pytest.approx(days_left)
 
 
 def test_a_forecast_by_what_the_last_days_took(without_partitions: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -405,3 +412,89 @@ def test_a_forecast_on_the_first_day_is_by_that_day(without_partitions: None) ->
 
     assert room.bytes_per_day
     assert room.bytes_per_day > 500_000
+
+
+def test_a_forecast_takes_only_what_stands_for_what_leaves(without_partitions: None) -> None:
+    if connection.vendor != "postgresql":
+        return  # by the whole file
+    for number in range(12, -1, -1):
+        partitions.make_partitions(NOW - timedelta(days=number))
+    camera_id = make_camera().pk
+    midnight = NOW.replace(hour=0)
+    for number in range(11, 0, -1):
+        store_between(camera_id, midnight - timedelta(days=number), 10 if number > 7 else 2_000, timedelta(days=1))
+    store_between(camera_id, midnight, 1_000, NOW - midnight)
+    day = next(
+        partition.size
+        for partition in partitions.partitions_of(partitions.SAMPLES)
+        if partition.start == midnight - timedelta(days=1)
+    )
+
+    with days(most=capacity.used_bytes() + 3 * day):
+        room = capacity.forecast(NOW)
+    with days(most=capacity.used_bytes() + 9 * day):
+        never = capacity.forecast(NOW)
+
+    assert room.bytes_per_day == pytest.approx(day, rel=0.3)
+    assert room.full_in_days == pytest.approx(3, abs=1)
+    assert never.full_in_days == inf
+    assert full_in_days_metric(NOW) == inf
+
+
+@pytest.mark.parametrize("hours", [1, 1.4, 3, 6, 24, 24 * 8])
+def test_a_forecast_divides_by_the_time_in_which_samples_came(without_partitions: None, hours: float) -> None:
+    if connection.vendor != "postgresql":
+        return
+    installed = datetime(2026, 3, 4, 22, 30, tzinfo=UTC)
+    now = installed + timedelta(hours=hours)
+    for number in range(10):
+        partitions.make_partitions(min(installed + timedelta(days=number), now))
+    count = 4_000
+    store_between(make_camera(now=installed).pk, installed, count, now - installed)
+    samples = sum(
+        partition.size
+        for partition in partitions.partitions_of(partitions.SAMPLES)
+        if installed.replace(hour=0, minute=0) <= partition.start <= now
+    )
+
+    room = capacity.forecast(now)
+
+    assert room.bytes_per_day == pytest.approx(samples / (hours / 24), rel=0.05)
+
+
+def test_a_forecast_knows_nothing_at_first() -> None:
+    with days(most=100_000_000):
+        assert "too early" in str(capacity.forecast(NOW))
+        assert isnan(full_in_days_metric(NOW))
+    with days(most=0):
+        assert full_in_days_metric(NOW) == inf
+
+
+def test_a_forecast_goes_by_the_age_of_the_samples_not_of_the_cameras(without_partitions: None) -> None:
+    for number in (2, 1, 0):
+        partitions.make_partitions(NOW - timedelta(days=number))
+    camera_id = make_camera(now=NOW - timedelta(days=31)).pk
+    store_between(camera_id, NOW - timedelta(days=1), 4_000, timedelta(days=1))
+
+    with days(raw=30, minutes=30, most=capacity.used_bytes() + 100_000):
+        room = capacity.forecast(NOW)
+
+    assert room.bytes_per_day
+    assert room.bytes_per_day > 400_000
+    assert room.full_in_days is not None
+    assert room.full_in_days < 1
+
+
+def store_between(camera_id: UUID, start: datetime, count: int, length: timedelta) -> None:
+    """So many samples, the first at the start, all before the end."""
+    Sample.objects.bulk_create(
+        Sample(
+            camera_id=camera_id,
+            timestamp=start + number * length / count,
+            zone="",
+            occupancy=1,
+            confidence=0.9,
+            received_at=NOW,
+        )
+        for number in range(count)
+    )
