@@ -25,6 +25,7 @@ from telemetry.spans import DAY, HOUR, floor_to
 
 # Of how many of the last days the mean is taken, and of today.
 DAYS_LOOKED_AT = 7
+CAMERAS_LOOKED_AT = 100
 MODELS: dict[Table, Any] = {SAMPLES: Sample, MINUTES: MinuteRollup, HOURS: HourRollup}
 RETENTION = {
     SAMPLES: "TELEMETRY_RETENTION_DAYS",
@@ -146,10 +147,16 @@ def _looked_at_from(table: Table, begun: list[Partition], now: datetime) -> date
 
 
 def _first_row(model: Any, start: datetime | None = None, end: datetime | None = None) -> datetime | None:
-    """The moment of the first row in [start, end) of a camera that stands: one look into the index for each."""
+    """The moment of the first row in [start, end), of those that have reported for longest.
+
+    One look into the index for each: of all cameras that would take a page of the console too long.
+    """
+    oldest = Camera.objects.filter(vitals__accepted_count__gt=0).order_by("created_at", "pk")
+    cameras = list(oldest.values_list("pk", flat=True)[:CAMERAS_LOOKED_AT])
     rows = model.objects.of_camera(OuterRef("pk")).between(start, end).oldest_first()
     first = Subquery(rows.values(rows.moment)[:1])
-    at: datetime | None = Camera.objects.annotate(first_row=first).aggregate(at=Min("first_row"))["at"]
+    known = Camera.objects.filter(pk__in=cameras).annotate(first_row=first)
+    at: datetime | None = known.aggregate(at=Min("first_row"))["at"]
     return at
 
 

@@ -11,7 +11,7 @@ from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from cameras import actions
-from cameras.models import Purge
+from cameras.models import CameraVitals, Purge
 from telemetry import capacity, health, partitions, retention
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.retention import purge_deleted_cameras, remove_old, samples_to_purge
@@ -41,6 +41,7 @@ def store(camera_id: UUID, count: int, zones: tuple[str, ...] = ("",), **step: A
         for number in range(count)
         for zone in zones
     )
+    CameraVitals.objects.filter(pk=camera_id).update(accepted_count=count)
 
 
 def deleted_camera(count: int, zones: tuple[str, ...] = ("",), **step: Any) -> UUID:
