@@ -259,6 +259,7 @@ export class Editor {
 
   redraw() {
     const {picture, draft} = this;
+    const focused = this.root.contains(document.activeElement) ? document.activeElement : null;
     if (this.selected !== null && this.selected >= picture.zones.length) this.selected = null;
     const extent = extentOf(picture, this.still.size);
     this.view.fit(this.part("stage").clientWidth, this.#aspectOf(picture, extent), picture, extent);
@@ -271,6 +272,13 @@ export class Editor {
     this.part("undo").disabled = !this.history.canUndo && !draft?.places.length;
     this.part("redo").disabled = !this.history.canRedo || Boolean(draft);
     for (const name of ["add-area", "add-line", "copy"]) this.part(name).disabled = !this.canDraw || Boolean(draft);
+    this.#keepFocus(focused);
+  }
+
+  // What had the focus may be gone or out of use now: the keys, undo among them, would reach nothing.
+  #keepFocus(focused) {
+    const lost = focused && (!focused.isConnected || focused.disabled || focused.closest("[hidden]"));
+    if (lost) this.part("svg").focus({preventScroll: true});
   }
 
   #aspectOf(picture, extent) {
