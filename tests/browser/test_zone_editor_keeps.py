@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.models import Camera
-from tests.browser.zone_drawing import Editor
+from tests.browser.zone_drawing import SQUARE, Editor, collection
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -42,6 +42,25 @@ def test_by_keyboard_undo_and_redo_go_on_whatever_they_take_away(administrator: 
     expect(editor.picture).to_be_focused()
     editor.press("Control+z")
     assert len(editor.ring()) == 4
+
+
+def test_the_chosen_zone_stays_chosen_when_an_undo_moves_it_in_the_list(administrator: Page) -> None:
+    gate = SQUARE | {"id": "gate", "properties": {"name": "Gate"}}
+    editor = Editor(administrator, make_camera(zone_config=collection(SQUARE, gate)))
+    editor.shape("Door").focus()
+    editor.press("Delete")
+    administrator.locator(".ze-item", has_text="Gate").click()
+    name = administrator.get_by_label("Zone", exact=True)
+
+    for keys, zones in (("Control+z", 2), ("Control+Shift+Z", 1), ("Control+z", 2)):
+        editor.press(keys)
+        assert len(editor.typed()) == zones
+        expect(name).to_have_value("Gate")
+        expect(editor.shape("Gate")).to_have_attribute("aria-pressed", "true")
+
+    administrator.locator(".ze-item", has_text="Door").click()
+    editor.press("Control+Shift+Z")
+    expect(name).to_be_hidden()
 
 
 def test_saving_in_the_middle_of_drawing_keeps_what_is_drawn(administrator: Page) -> None:

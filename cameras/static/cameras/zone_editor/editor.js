@@ -93,17 +93,23 @@ export class Editor {
 
   undo() {
     if (this.draft) return this.removeFromDraft();
-    if (!this.history.canUndo) return;
-    const action = this.history.undo();
-    this.#write();
-    this.tell("undone", {action: this.texts.say(action)});
+    if (this.history.canUndo) this.#travel(() => this.history.undo(), "undone");
   }
 
   redo() {
-    if (this.draft || !this.history.canRedo) return;
-    const action = this.history.redo();
+    if (!this.draft && this.history.canRedo) this.#travel(() => this.history.redo(), "redone");
+  }
+
+  // The chosen zone stays chosen, though others come and go before it in the list.
+  #travel(step, told) {
+    const before = this.picture.zones;
+    const action = step();
+    const after = this.picture.zones;
+    const place = after.indexOf(before[this.selected]);
+    if (place >= 0) this.selected = place;
+    else if (after.length !== before.length) this.selected = null; // else the step was in this very zone
     this.#write();
-    this.tell("redone", {action: this.texts.say(action)});
+    this.tell(told, {action: this.texts.say(action)});
   }
 
   #write() {
