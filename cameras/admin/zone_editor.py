@@ -54,6 +54,7 @@ TEXTS = {
     "no_zones": _("No zones: the whole picture counts."),
     "not_valid": _("Not valid. Faults: {count}"),
     "not_checked": _("The check does not answer just now; saving checks all the same."),
+    "not_saved": _("Not saved: {kind} needs {count} points at least. Set more, or cancel it."),
     "place": _("{x}, {y}"),
     "point": _("Point {number} of {count} of {name}: {x}, {y}"),
     "points": _("Points: {count}"),

@@ -4,7 +4,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.models import Camera
-from tests.browser.zone_drawing import SQUARE, Editor, collection
+from tests.browser.zone_drawing import SQUARE, Editor, collection, near
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -73,3 +73,33 @@ def test_saving_in_the_middle_of_drawing_keeps_what_is_drawn(administrator: Page
     expect(administrator.get_by_text("was changed successfully")).to_be_visible()
     (stored,) = Camera.objects.get().zone_config["features"]
     assert stored["properties"]["name"] == "Area 1"
+
+
+def test_what_is_too_little_to_be_a_zone_is_not_dropped_by_saving(administrator: Page) -> None:
+    camera = make_camera()
+    editor = Editor(administrator, camera)
+    editor.button("Area").click()
+    editor.click((0.25, 0.25), (0.75, 0.25))
+    told = administrator.get_by_text("Not saved: Area needs 3 points at least")
+    editor.button("Save and continue editing").click()
+    expect(told).to_be_in_viewport()
+    expect(editor.picture).to_be_focused()
+    editor.press("Space")
+    expect(told).to_be_hidden()
+    editor.press("Delete")
+
+    administrator.get_by_role("link", name="Settings").click()
+    administrator.locator("#id_name").fill("Yard")
+    editor.button("Save and continue editing").click()
+    expect(told).to_be_in_viewport()
+    expect(editor.picture).to_be_focused()
+    assert Camera.objects.get().name == "Gate"
+
+    editor.click((0.75, 0.75))
+    editor.button("Save and continue editing").click()
+    expect(administrator.get_by_text("was changed successfully")).to_be_visible()
+    stored = Camera.objects.get()
+    assert stored.name == "Yard"
+    assert stored.zone_config["features"][0]["geometry"]["coordinates"][0][:-1] == near(
+        [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75]]
+    )

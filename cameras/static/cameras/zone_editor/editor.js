@@ -60,8 +60,7 @@ export class Editor {
     this.part("snap").addEventListener("change", (event) => { this.view.snaps = event.target.checked; });
     this.part("aspect").addEventListener("change", () => this.redraw());
     this.textarea.addEventListener("input", (event) => event.isTrusted && this.#readTyped());
-    // Who saves while drawing means what is seen: it must not be gone without a word.
-    this.textarea.form.addEventListener("submit", () => this.draft?.canFinish && this.finishDraft());
+    this.textarea.form.addEventListener("submit", (event) => this.#beforeSaving(event), {capture: true});
   }
 
   // --- The picture --------------------------------------------------------------------------------------
@@ -241,6 +240,32 @@ export class Editor {
     this.tell();
     this.redraw();
     this.part("svg").focus({preventScroll: true});
+  }
+
+  // Who saves while drawing means what is seen: it must not be gone without a word.
+  #beforeSaving(event) {
+    if (!this.draft?.places.length) return;
+    const {shape, canFinish} = this.draft;
+    if (canFinish) return this.finishDraft();
+    event.preventDefault();
+    event.stopImmediatePropagation(); // else unfold no longer warns of leaving the page
+    this.#comeForward();
+    const kind = this.texts.say(shape === "Polygon" ? "area" : "line");
+    return this.tell("not_saved", {kind, count: zones.LEAST[shape]});
+  }
+
+  // Brings the picture and what is told under it to the eyes, also from behind another tab of the page.
+  #comeForward() {
+    const svg = this.part("svg");
+    const tab = svg.closest("[id$='-group']");
+    if (tab) location.hash = tab.id.replace(/-group$/, "");
+    const shown = new ResizeObserver(() => {
+      if (!svg.checkVisibility()) return; // the page opens a tab some time after its hash
+      shown.disconnect();
+      svg.focus({preventScroll: true});
+      this.part("hint").scrollIntoView({block: "center"});
+    });
+    shown.observe(svg);
   }
 
   #freeName(key) {
