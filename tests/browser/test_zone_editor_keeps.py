@@ -63,6 +63,44 @@ def test_the_chosen_zone_stays_chosen_when_an_undo_moves_it_in_the_list(administ
     expect(name).to_be_hidden()
 
 
+def test_arrows_in_the_table_of_points_move_a_point_a_little_and_never_out_of_the_picture(
+    administrator: Page,
+) -> None:
+    fine = [[0.09, 0.123456789], [0.8, 0.9985], [0.2, 0.8]]
+    zone = SQUARE | {"geometry": {"type": "Polygon", "coordinates": [fine]}}
+    camera = make_camera(zone_config=collection(zone))
+    editor = Editor(administrator, camera)
+    administrator.locator(".ze-item").click()
+    administrator.get_by_text("Points: 3").click()
+    x, y = administrator.get_by_label("x of point 1"), administrator.get_by_label("y of point 2")
+
+    x.focus()
+    editor.press("ArrowUp")
+    expect(x).to_have_value("0.091")
+    assert editor.ring() == [[0.091, fine[0][1]], *fine[1:]]
+    editor.press("Shift+ArrowDown")
+    assert editor.ring()[0] == [0.081, fine[0][1]]
+    y.focus()
+    editor.press("ArrowUp", "ArrowUp", "ArrowUp")
+    assert editor.ring()[1] == [0.8, 1]
+    y.fill("0.98765432")
+    editor.press("Enter")
+    assert editor.ring()[1] == [0.8, 0.98765432]
+    assert administrator.locator(".ze-points input:invalid").count() == 0
+    expect(editor.verdict).to_have_text("Valid. Zones: 1")
+
+    inside = {"units": "pixels", "frame": {"width": 1920, "height": 1080}}
+    line = SQUARE | {"geometry": {"type": "LineString", "coordinates": [[2, 7], [1915, 900]]}}
+    Editor(administrator, make_camera("Pixels", zone_config=collection(line, **inside)))
+    administrator.locator(".ze-item").click()
+    administrator.get_by_text("Points: 2").click()
+    administrator.get_by_label("x of point 2").focus()
+    editor.press("ArrowUp")
+    assert editor.ring() == [[2, 7], [1916, 900]]
+    editor.press("Shift+ArrowUp")
+    assert editor.ring() == [[2, 7], [1920, 900]]
+
+
 def test_saving_in_the_middle_of_drawing_keeps_what_is_drawn(administrator: Page) -> None:
     camera = make_camera()
     editor = Editor(administrator, camera)

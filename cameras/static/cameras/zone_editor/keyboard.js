@@ -1,7 +1,7 @@
 // The keyboard: all that the pointer can do, on the shape or the point that has the focus.
 
 const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
-const FAR = 10;
+export const FAR = 10; // times, with Shift
 const TYPED_IN = "input, select, textarea";
 
 export function listenToKeyboard(editor) {

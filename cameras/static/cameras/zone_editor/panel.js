@@ -2,6 +2,7 @@
 
 import {element, keepChildren, setText, svg} from "./dom.js";
 import {colourOf} from "./drawing.js";
+import {FAR} from "./keyboard.js";
 import {kindOf, nameOf} from "./zones.js";
 
 const KINDS = {Polygon: ["area", "exclusion"], LineString: ["line"]};
@@ -110,10 +111,22 @@ export class Panel {
     const number = position + 1;
     const row = {};
     const at = () => ({zone: editor.selected, ring: row.ring, point: row.point});
-    const input = (label) => {
+    const typed = () => [row.x, row.y].map((one) => one.valueAsNumber);
+    const input = (label, axis) => {
       const made = element("input", {type: "number", step: "any", min: "0", inputMode: "decimal", ariaLabel: label});
+      // A browser steps by 1, which is all of a normalised picture; a `step` would forbid finer numbers.
+      made.addEventListener("keydown", (event) => {
+        const sign = {ArrowUp: 1, ArrowDown: -1}[event.key];
+        if (!sign || event.ctrlKey || event.metaKey || event.altKey) return;
+        event.preventDefault();
+        const place = typed();
+        if (!place.every(Number.isFinite)) return;
+        const moved = editor.view.tuned(place, axis, event.shiftKey ? sign * FAR : sign);
+        made.value = moved[axis];
+        editor.setPoint(at(), moved, event.repeat ? `hold ${position} ${axis}` : null);
+      });
       made.addEventListener("change", () => {
-        const place = [row.x, row.y].map((one) => one.valueAsNumber);
+        const place = typed();
         const present = editor.picture.zones[editor.selected].rings[row.ring][row.point];
         if (!place.every(Number.isFinite)) [row.x.value, row.y.value] = present;
         else if (place[0] !== present[0] || place[1] !== present[1]) editor.setPoint(at(), place);
@@ -126,8 +139,8 @@ export class Panel {
       made.addEventListener("click", act);
       return made;
     };
-    row.x = input(texts.say("x_of", {number}));
-    row.y = input(texts.say("y_of", {number}));
+    row.x = input(texts.say("x_of", {number}), 0);
+    row.y = input(texts.say("y_of", {number}), 1);
     this.#rows.push(row);
     return element(
       "tr",

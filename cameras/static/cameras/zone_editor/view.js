@@ -74,6 +74,13 @@ export class View {
     ];
   }
 
+  // A place with one of its numbers moved by fine steps, for who looks at the number; it stops at the border.
+  tuned(place, axis, steps) {
+    const by = steps * (this.units === NORMALISED ? 0.001 : 1);
+    const extent = axis ? this.extent.height : this.extent.width;
+    return place.with(axis, this.#within(place[axis] + by, extent));
+  }
+
   #within(number, extent) {
     return Math.min(Math.max(rounded(number, this.units), 0), extent);
   }
