@@ -1,10 +1,12 @@
 """What the zone editor must not lose: the focus, the choice, places, a draft, units, and zones of many points."""
 
+from typing import Any
+
 import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.models import Camera
-from tests.browser.zone_drawing import SQUARE, Editor, collection, near
+from tests.browser.zone_drawing import LINE_IN_PIXELS, SQUARE, Editor, collection, near
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -141,3 +143,25 @@ def test_what_is_too_little_to_be_a_zone_is_not_dropped_by_saving(administrator:
     assert stored.zone_config["features"][0]["geometry"]["coordinates"][0][:-1] == near(
         [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75]]
     )
+
+
+def test_zones_copied_into_an_emptied_camera_come_in_its_units_and_frame(administrator: Page) -> None:
+    inside = {"units": "pixels", "frame": {"width": 1920, "height": 1080}}
+    make_camera("Yard", zone_config=collection(SQUARE))
+    make_camera("Dock", zone_config=collection(SQUARE | {"geometry": LINE_IN_PIXELS}, **inside))
+
+    def copied(into: Camera, camera: str) -> dict[str, Any]:
+        editor = Editor(administrator, into)
+        editor.button("Copy from a camera…").click()
+        administrator.get_by_role("button", name=f"{camera} no site Zones: 1").click()
+        return editor.save()
+
+    stored = copied(make_camera("Emptied", zone_config=collection(**inside)), "Yard")
+    assert {name: stored[name] for name in inside} == inside
+    assert stored["features"][0]["geometry"]["coordinates"][0][0] == [384, 216]
+    stored = copied(make_camera("New"), "Dock")
+    assert {name: stored[name] for name in inside} == inside
+    assert stored["features"][0]["geometry"] == LINE_IN_PIXELS
+    # A picture in pixels of no known size is that of the other, if that is in pixels too.
+    stored = copied(make_camera("Unframed", zone_config=collection(units="pixels")), "Dock")
+    assert stored["features"][0]["geometry"] == LINE_IN_PIXELS

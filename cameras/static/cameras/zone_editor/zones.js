@@ -119,8 +119,10 @@ export function withRings(picture, index, rings) {
 }
 
 // The zones of another picture put behind these, in the units of these; ids are kept where they are free.
+// A picture that says nothing else, neither zones nor a frame nor other units, becomes the other.
 export function withZonesOf(picture, other, extent, extentOfOther) {
-  if (!picture.zones.length) return other;
+  const sameUnits = picture.units === NORMALISED || picture.units === other.units;
+  if (!picture.zones.length && !picture.frame && sameUnits) return other;
   const taken = new Set(picture.zones.map((zone) => zone.id.toLowerCase()));
   const scale = [extent.width / extentOfOther.width, extent.height / extentOfOther.height];
   const scaled = (place) => place.map((number, axis) => rounded(number * scale[axis], picture.units));
