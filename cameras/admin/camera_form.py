@@ -20,7 +20,7 @@ from unfold.widgets import (
 from cameras.admin import json_text
 from cameras.admin.editing import IntentForm
 from cameras.admin.row_select import RowSelect
-from cameras.admin.zone_editor import ZoneEditor
+from cameras.admin.zone_editor import ZoneEditor, parse_zones
 from cameras.intent import MAX_LOCATION, MAX_NAME, clean_camera
 from cameras.models import MAX_INTERVAL_SECONDS, Camera, DesiredState, Site
 
@@ -121,7 +121,9 @@ class CameraForm(IntentForm):
         value = self.cleaned_data[name]
         if name == "site":
             return str(value.pk) if value else None
-        if name in ("zone_config", "model_config"):
+        if name == "zone_config":
+            return parse_zones(value)
+        if name == "model_config":
             return json_text.parse(value)
         if name == "notes":
             return value.replace("\r\n", "\n")

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from cameras.models import Camera
 from tests.browser.zone_drawing import LINE_IN_PIXELS, SQUARE, Editor, collection, near
+from tests.cameras.test_zone_editor import most_zones
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -143,6 +144,18 @@ def test_what_is_too_little_to_be_a_zone_is_not_dropped_by_saving(administrator:
     assert stored.zone_config["features"][0]["geometry"]["coordinates"][0][:-1] == near(
         [[0.25, 0.25], [0.75, 0.25], [0.75, 0.75]]
     )
+
+
+def test_many_zones_of_many_points_are_judged_and_saved(administrator: Page) -> None:
+    most = most_zones(points=130)
+    editor = Editor(administrator, make_camera(zone_config=most))
+    expect(editor.verdict).to_have_text("Valid. Zones: 100")
+    administrator.locator(".ze-item").first.click()
+    administrator.get_by_label("Zone", exact=True).fill("Renamed")
+    stored = editor.save()
+    most["features"][0]["properties"]["name"] = "Renamed"
+    is_kept = stored == most  # pytest would write out the difference of megabytes
+    assert is_kept
 
 
 def test_zones_copied_into_an_emptied_camera_come_in_its_units_and_frame(administrator: Page) -> None:

@@ -1,16 +1,19 @@
 """What the zone editor asks of the server, who may ask, and the page that holds it."""
 
 import json
+import math
+import re
 from typing import Any
 
 import pytest
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
-from cameras.admin.zone_editor import MAX_OFFERED
-from cameras.geometry import canonical_zones
-from controlplane.strict_json import MAX_BYTES
-from tests.cameras.test_admin import HOSTILE, administrator, operator, sign_in, viewer
+from cameras.admin import json_text
+from cameras.admin.zone_editor import MAX_OFFERED, MAX_TEXT_BYTES
+from cameras.geometry import MAX_POINTS, MAX_ZONES, canonical_zones
+from cameras.models import Camera
+from tests.cameras.test_admin import HOSTILE, administrator, edit, operator, sign_in, viewer
 from tests.factories import make_camera, make_site
 
 CHECK = "/admin/cameras/camera/zones/check/"
@@ -20,6 +23,16 @@ BOW_TIE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1]]]}
 
 __all__ = ["administrator", "operator", "viewer"]
 pytestmark = pytest.mark.django_db
+
+
+def most_zones(points: int = MAX_POINTS) -> dict[str, Any]:
+    """As many zones as the rules allow, and points, each number with as many digits as a computer writes."""
+    angles = [turn / points * math.tau for turn in range(points)]
+    ring = [[0.5 + 0.3 * math.cos(angle), 0.5 + 0.3 * math.sin(angle)] for angle in angles]
+    geometry = {"type": "Polygon", "coordinates": [ring]}
+    names = [f"{number} ".ljust(100, "口") for number in range(MAX_ZONES)]
+    features = [{"type": "Feature", "properties": {"name": name}, "geometry": geometry} for name in names]
+    return dict(canonical_zones({"type": "FeatureCollection", "features": features}))
 
 
 def check(client: Client, body: Any) -> Any:
@@ -75,11 +88,25 @@ def test_what_is_refused_is_told_with_its_place_and_reason(
     assert answer.json() == {"zones": None, "problems": [{"path": path, "detail": detail}]}
 
 
-def test_a_text_that_is_too_large_is_not_read(administrator: Client) -> None:
-    assert check(administrator, b" " * MAX_BYTES).status_code == 200
-    too_large = check(administrator, b" " * (MAX_BYTES + 1))
-    assert too_large.status_code == 413
-    assert "256 KiB" in too_large.json()["problems"][0]["detail"]
+def test_check_and_form_take_as_much_as_the_rules_allow_and_refuse_more_in_the_same_words(
+    administrator: Client,
+) -> None:
+    camera = make_camera()
+    most = most_zones()
+    text = json_text.pretty(most)
+    # What a browser sends has two bytes at each end of a line, and counts no more for it.
+    largest = text.replace("\n", "\r\n") + " " * (MAX_TEXT_BYTES - len(text.encode()) - 1) + "\r\n"
+    assert check(administrator, text).json() == {"zones": most, "problems": []}
+    assert check(administrator, largest.replace("\r\n", "\n")).json()["problems"] == []
+    assert edit(administrator, camera, zone_config=largest).status_code == 302
+    assert Camera.objects.get().zone_config == most
+
+    refused = "The text is larger than 3 MiB."
+    too_large = check(administrator, b"[" * (MAX_TEXT_BYTES + 1))
+    assert too_large.json() == {"zones": None, "problems": [{"path": "", "detail": refused}]}
+    answer = edit(administrator, camera, zone_config="[" * (MAX_TEXT_BYTES + 1))
+    assert answer.context["adminform"].form.errors["zone_config"] == [refused]
+    assert Camera.objects.get().zone_config == most
     assert check(administrator, b" " * 5_000_000).status_code == 400
 
 
@@ -139,6 +166,9 @@ def test_the_page_holds_the_text_escaped_and_without_a_script_of_its_own(adminis
 
     assert '<details class="ze-json" data-ze="json" open>' in page, "without a script the text is seen"
     assert '<script src="/static/cameras/zone_editor/main.js" type="module"></script>' in page
+    assert re.search(r"<form[^>]* enctype=\"multipart/form-data\"[^>]* id=\"camera_form\"", page), (
+        "room for most zones"
+    )
     assert "style=" not in editor
     assert editor.count("<script") == editor.count('<script type="application/json">') == 1
     assert name not in page or not set(name) & set("<>'\"&")

@@ -42,6 +42,9 @@ export class Validity {
       const response = await fetch(root.dataset.checkUrl, {method: "POST", headers, body: text, signal});
       if (response.redirected) return this.#cannotTell("signed_out");
       answer = await response.json();
+      // A body too large for the whole service is refused in front of the check.
+      if (response.status === 413) answer.problems ??= [{path: "", detail: answer.detail}];
+      if (!answer.problems) return this.#cannotTell("not_checked");
     } catch {
       return signal.aborted ? undefined : this.#cannotTell("not_checked");
     }
