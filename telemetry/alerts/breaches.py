@@ -1,29 +1,38 @@
 """Zones with more people than their capacity, for longer than a hold time: stored once, told, and told again
 when it is over.
 
-What a zone holds is its newest sample, until the next one or until the camera is silent: then it is unknown, and a
-breach neither begins nor ends. Must not import doors.
+A sample tells what a zone holds until the next one, or until the camera is silent: then it is unknown, and a
+breach neither begins nor ends. Of every zone it is stored up to which sample one has looked, and each call goes on
+from there, so that what began and ended in between is found too. Where samples arrive a little late, those after
+them are looked at once more; what was told stays told. Must not import doors.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F, Max, Min, Q, Window
-from django.db.models.functions import Lead
+from django.db.models import Min
 
 from cameras.models import Camera, DesiredState
-from cameras.status import STALE_AFTER_INTERVALS
+from cameras.status import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
 from telemetry.alerts import outbox, wording
-from telemetry.alerts.models import Breach, Kind
+from telemetry.alerts.models import Breach, Kind, WatchedZone
 from telemetry.models import Sample
-from telemetry.querysets import SampleQuerySet
 
-# How far back the beginning is looked for, where nobody has looked for some time.
+# How far back the beginning is looked for, in a zone that was not watched before.
 LOOKED_BACK = timedelta(days=1)
+# How much older than the newest a sample may be that arrives late, as when a worker repeats what had failed.
+LATE = timedelta(minutes=15)
+INSTANT = timedelta(microseconds=1)
+# How many cameras are looked at in one transaction, and how many samples of each of their zones.
+CHUNK = 50
+SAMPLES_AT_ONCE = 5_000
+
+# A camera and the id of its zone.
+Key = tuple[UUID, str]
 
 
 class Zone(NamedTuple):
@@ -42,79 +51,162 @@ _remembered: dict[UUID, _Remembered] = {}
 
 
 def watch_capacity(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
-    """Begin and end breaches; returns how many."""
+    """Begin and end breaches; returns how many.
+
+    Of a zone with very many new samples, the rest is left to the next call.
+    """
     zones = _zones_with_capacity()
-    open_breaches = {(breach.camera_id, breach.zone): breach for breach in Breach.objects.filter(ended_at=None)}
+    watched = {(camera_id, zone.id): zone for camera_id, found in zones.items() for zone in found}
+    known = _forget_unwatched(watched, now)
+    camera_ids = sorted(zones)
     changed = 0
-    cameras = Camera.objects.filter(pk__in=[*zones, *(camera_id for camera_id, _ in open_breaches)])
-    for camera in cameras.select_related("vitals").defer("zone_config", "model_config", "sealed_connection"):
+    for start in range(0, len(camera_ids), CHUNK):
         if stopping():
             break
-        changed += _watch(camera, zones.get(camera.pk, ()), open_breaches, now)
+        changed += _watch({pk: zones[pk] for pk in camera_ids[start : start + CHUNK]}, known, now)
     # What nobody watches any more is over: the camera is stopped or gone, or the zone or its capacity is.
-    watched = {(camera_id, zone.id) for camera_id, found in zones.items() for zone in found}
-    return changed + sum(_end(open_breaches[key], now, now) for key in open_breaches.keys() - watched)
+    over = [breach for key, breach in _open(Breach.objects.all()).items() if key not in watched]
+    return changed + sum(_end(breach, now, now) for breach in over)
 
 
-def _watch(
-    camera: Camera, zones: Sequence[Zone], open_breaches: dict[tuple[UUID, str], Breach], now: datetime
-) -> int:
-    vitals: Any = getattr(camera, "vitals", None)
-    stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * camera.expected_interval_seconds)
-    if not zones or not vitals or not vitals.last_contact or now >= vitals.last_contact + stale_after:
-        return 0
-    hold = timedelta(seconds=settings.ALERT_CAPACITY_HOLD_SECONDS)
+def _forget_unwatched(watched: Mapping[Key, Zone], now: datetime) -> set[Key]:
+    """Let go of what is not watched any more, or was by a clock that was far ahead; returns the rest."""
+    known: set[Key] = set()
+    gone: list[Key] = []
+    for camera_id, zone, seen_at in WatchedZone.objects.values_list("camera_id", "zone", "seen_at"):
+        is_watched = (camera_id, zone) in watched and seen_at <= now + AHEAD_TOLERANCE
+        (known.add if is_watched else gone.append)((camera_id, zone))
+    for start in range(0, len(gone), CHUNK):
+        WatchedZone.objects.filter(pk__in=gone[start : start + CHUNK]).delete()
+    return known
+
+
+@transaction.atomic
+def _watch(zones: Mapping[UUID, Sequence[Zone]], known: set[Key], now: datetime) -> int:
+    """Look at the zones of some cameras. Whoever else does so at the same time waits, and goes on from here."""
+    cameras = Camera.objects.defer("zone_config", "model_config", "sealed_connection").in_bulk(list(zones))
+    watched = {(pk, zone.id): zone for pk in zones if pk in cameras for zone in zones[pk]}
+    WatchedZone.objects.bulk_create(
+        [
+            WatchedZone(
+                camera_id=camera_id,
+                zone=zone.id,
+                seen_at=_starting_point(camera_id, zone, now + AHEAD_TOLERANCE),
+            )
+            for (camera_id, _), zone in watched.items()
+            if (camera_id, zone.id) not in known
+        ],
+        ignore_conflicts=True,
+    )
+    looks = WatchedZone.objects.filter(camera_id__in=list(cameras)).order_by("pk")
+    looks_of: dict[UUID, list[WatchedZone]] = {}
+    for look in looks.select_for_update(no_key=True):
+        if (look.camera_id, look.zone) in watched:
+            looks_of.setdefault(look.camera_id, []).append(look)
+    # Not before they are locked, or what somebody else has just begun is missed.
+    open_breaches = _open(Breach.objects.filter(camera_id__in=list(cameras)))
     changed = 0
-    for zone in zones:
-        breach = open_breaches.get((camera.pk, zone.id))
-        samples = Sample.objects.of_camera(camera.pk).of_zone(zone.id)
-        since = breach.began_at if breach else now - LOOKED_BACK - hold - stale_after
-        recent = samples.between(since, now)
-        newest = recent.order_by("-timestamp").values_list("timestamp", "occupancy").first()
-        if newest is None or now >= newest[0] + stale_after:
-            continue
-        within = Q(occupancy__lte=zone.capacity)
-        if breach and newest[1] <= zone.capacity:
-            last_above = recent.exclude(within).aggregate(last=Max("timestamp"))["last"]
-            following = recent.filter(within, timestamp__gt=last_above or now)
-            # None was ever above a capacity that somebody has raised: that is over now.
-            ended_at = following.aggregate(first=Min("timestamp"))["first"] or now
-            changed += _end(breach, ended_at, now)
-        elif not breach and newest[1] > zone.capacity:
-            last_within = recent.filter(within).aggregate(last=Max("timestamp"))["last"]
-            above = recent.filter(timestamp__gt=last_within) if last_within else recent
-            began_at = _unbroken_since(above, stale_after)
-            if now - began_at >= hold:
-                changed += _begin(camera, zone, newest[1], began_at, now)
+    moved = []
+    for camera_id, mine in looks_of.items():
+        arrived = _arrived_since(mine)
+        for look in mine:
+            key = (camera_id, look.zone)
+            before = (look.seen_at, look.above_since, look.received_at)
+            _go_back(look, arrived.get(look.zone), watched[key], open_breaches.get(key))
+            changed += _go_on(look, cameras[camera_id], watched[key], open_breaches.get(key), now)
+            if (look.seen_at, look.above_since, look.received_at) != before:
+                moved.append(look)
+    # An upsert of rows that are all there, as bulk_update writes a CASE a row and column.
+    WatchedZone.objects.bulk_create(
+        moved,
+        update_conflicts=True,
+        unique_fields=["camera_id", "zone"],
+        update_fields=["seen_at", "above_since", "received_at"],
+    )
     return changed
 
 
-def _unbroken_since(above: SampleQuerySet, stale_after: timedelta) -> datetime:
-    """The first of the samples that no silence divides from the newest; there is one at least."""
-    following = Window(Lead("timestamp"), order_by="timestamp")
-    silences = above.annotate(following=following).filter(following__gt=F("timestamp") + stale_after)
-    heard_again = silences.order_by("-timestamp").values_list("following", flat=True).first()
-    began_at: datetime = heard_again or above.aggregate(first=Min("timestamp"))["first"]
-    return began_at
+def _arrived_since(looks: Sequence[WatchedZone]) -> dict[str, datetime]:
+    """The oldest sample of each zone of one camera, of those that arrived since its zones were looked at."""
+    since = max((look.received_at for look in looks if look.received_at), default=None)
+    if not since:
+        return {}
+    newest = max(look.seen_at for look in looks if look.received_at)
+    samples = Sample.objects.of_camera(looks[0].camera_id).between(newest - LATE, newest)
+    return dict(samples.filter(received_at__gt=since).values_list("zone").annotate(Min("timestamp")))
 
 
-def _begin(camera: Camera, zone: Zone, occupancy: int, began_at: datetime, now: datetime) -> bool:
-    with transaction.atomic():
-        breach, begun = Breach.objects.get_or_create(
-            camera_id=camera.pk,
-            zone=zone.id,
-            ended_at=None,
-            defaults={
-                "camera_name": camera.name,
-                "site_id": camera.site_id,
-                "zone_name": zone.name,
-                "began_at": began_at,
-            },
-        )
-        if begun:
-            told = {"capacity": zone.capacity, "occupancy": occupancy}
-            outbox.tell([wording.of_breach(Kind.CROWDED, breach, told, began_at, now)], now)
-    return begun
+def _go_back(look: WatchedZone, arrived: datetime | None, zone: Zone, breach: Breach | None) -> None:
+    """Before a sample that has arrived late, if there is one."""
+    if not arrived or arrived >= look.seen_at:
+        return
+    look.above_since = None
+    if breach:
+        look.seen_at = max(breach.began_at, arrived - INSTANT)
+    else:
+        look.seen_at = min(look.seen_at, _starting_point(look.camera_id, zone, arrived))
+
+
+def _go_on(look: WatchedZone, camera: Camera, zone: Zone, breach: Breach | None, now: datetime) -> int:
+    """Look at the next samples of a zone, and move its `look` along; returns how many breaches began or ended."""
+    stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * camera.expected_interval_seconds)
+    hold = timedelta(seconds=settings.ALERT_CAPACITY_HOLD_SECONDS)
+    seen_before = look.seen_at
+    # The sample that was seen last comes again: only now it may be known how long it held.
+    samples = Sample.objects.of_camera(camera.pk).of_zone(zone.id).between(seen_before, now + AHEAD_TOLERANCE)
+    columns = samples.oldest_first().values_list("timestamp", "occupancy", "received_at")
+    rows = list(columns[: SAMPLES_AT_ONCE + 1])
+    changed = 0
+    for (at, occupancy, received_at), following in zip(rows[:SAMPLES_AT_ONCE], [*rows[1:], None], strict=False):
+        look.seen_at = at
+        # What arrives while we look may have missed some of it: it counts as having arrived since.
+        look.received_at = max(look.received_at or received_at, min(received_at, now))
+        if occupancy <= zone.capacity:
+            look.above_since = None
+            if breach:
+                # One that was seen before was above a capacity that somebody has raised: that is over now.
+                changed += _end(breach, at if at > seen_before else now, now)
+                breach = None
+            continue
+        look.above_since = look.above_since or at
+        # The newest holds for as long as it has been here: the worker's clock may be another than ours.
+        until = following[0] if following else at + (now - received_at)
+        if not breach and min(until, at + stale_after) - look.above_since >= hold:
+            breach = _begin(camera, zone, occupancy, look.above_since, now)
+            changed += 1
+        if not breach and following and following[0] > at + stale_after:
+            look.above_since = None
+    return changed
+
+
+def _starting_point(camera_id: UUID, zone: Zone, before: datetime) -> datetime:
+    """From where to look, to know how a zone was at a moment; what has been told by then does not come again."""
+    last = Breach.objects.filter(camera_id=camera_id, zone=zone.id).order_by("-began_at").first()
+    if last and not last.ended_at:
+        return last.began_at
+    samples = Sample.objects.of_camera(camera_id).of_zone(zone.id)
+    within = samples.between(before - LOOKED_BACK, before).filter(occupancy__lte=zone.capacity)
+    last_within = within.order_by("-timestamp").values_list("timestamp", flat=True).first()
+    return max(filter(None, [before - LOOKED_BACK, last_within, last and last.ended_at]))
+
+
+def _open(breaches: Any) -> dict[Key, Breach]:
+    return {(breach.camera_id, breach.zone): breach for breach in breaches.filter(ended_at=None)}
+
+
+def _begin(camera: Camera, zone: Zone, occupancy: int, began_at: datetime, now: datetime) -> Breach:
+    """The watched zone is locked: nobody else begins one."""
+    breach = Breach.objects.create(
+        camera_id=camera.pk,
+        camera_name=camera.name,
+        site_id=camera.site_id,
+        zone=zone.id,
+        zone_name=zone.name,
+        began_at=began_at,
+    )
+    told = {"capacity": zone.capacity, "occupancy": occupancy}
+    outbox.tell([wording.of_breach(Kind.CROWDED, breach, told, began_at, now)], now)
+    return breach
 
 
 def _end(breach: Breach, ended_at: datetime, now: datetime) -> bool:

@@ -74,6 +74,22 @@ class Breach(models.Model):
         return f"{self.camera_name}, {self.zone_name}"
 
 
+class WatchedZone(models.Model):
+    """A zone with a capacity: up to where its samples were looked at. Moved together with the breaches found."""
+
+    pk = models.CompositePrimaryKey("camera_id", "zone")
+    camera_id = models.UUIDField()
+    zone = models.CharField(max_length=64)
+    seen_at = models.DateTimeField(help_text="The worker's clock: the sample that was looked at last.")
+    above_since = models.DateTimeField(
+        null=True, help_text="The first sample since which it was above the capacity and never unknown."
+    )
+    received_at = models.DateTimeField(null=True, help_text="The newest arrival among what was looked at.")
+
+    def __str__(self) -> str:
+        return f"{self.camera_id} {self.zone} up to {self.seen_at}"
+
+
 class Topic(models.TextChoices):
     """What a subscription may ask for."""
 
