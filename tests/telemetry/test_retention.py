@@ -499,3 +499,4 @@ def store_between(camera_id: UUID, start: datetime, count: int, length: timedelt
         )
         for number in range(count)
     )
+    CameraVitals.objects.filter(pk=camera_id).update(accepted_count=count)
