@@ -32,7 +32,7 @@ log = structlog.get_logger(__name__)
 class Turn:
     """What a step is given: the time, whether it should end early, and where to tell of its progress.
 
-    After `step_seconds` each step is told to end early, so that it does not hold up those after it.
+    After `step_seconds` a step that goes on later is told to end, so that it does not hold up alerts.
     """
 
     now: datetime
@@ -42,11 +42,15 @@ class Turn:
 
 
 class Step(NamedTuple):
-    """One kind of upkeep. Both functions say in a few words what was done, or what would be done."""
+    """One kind of upkeep. Both functions say in a few words what was done, or what would be done.
+
+    One that `goes_on` where the last round ended may be told to end it early.
+    """
 
     name: str
     run: Callable[[Turn], str]
     plan: Callable[[Turn], str]
+    goes_on: bool = False
 
 
 class Outcome(NamedTuple):
@@ -106,10 +110,10 @@ STEPS: tuple[Step, ...] = (
     Step("status", alerts.record_status, alerts.plan_status),
     Step("alerts", alerts.send_alerts, alerts.plan_alerts),
     Step("partitions", _make_partitions, _plan_partitions),
-    Step("purge", _purge, _plan_purge),
+    Step("purge", _purge, _plan_purge, goes_on=True),
     # Before what is removed, so that nothing goes that was not summed up.
-    Step("rollups", _compute_rollups, _plan_rollups),
-    Step("retention", _remove_old, _plan_removal),
+    Step("rollups", _compute_rollups, _plan_rollups, goes_on=True),
+    Step("retention", _remove_old, _plan_removal, goes_on=True),
 )
 
 
@@ -147,7 +151,8 @@ def _run(step: Step, turn: Turn) -> Outcome:
     began = time.monotonic()
 
     def stopping() -> bool:
-        return turn.stopping() or time.monotonic() - began > turn.step_seconds
+        late = step.goes_on and time.monotonic() - began > turn.step_seconds
+        return late or turn.stopping()
 
     outcome = _outcome(step, replace(turn, stopping=stopping, progress=progress))
     StepRun.objects.update_or_create(

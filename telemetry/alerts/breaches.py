@@ -9,12 +9,12 @@ them are looked at once more; what was told stays told. Must not import doors.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from itertools import chain
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Min
 
 from cameras.models import Camera, DesiredState
 from cameras.status import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
@@ -31,8 +31,20 @@ INSTANT = timedelta(microseconds=1)
 CHUNK = 50
 SAMPLES_AT_ONCE = 5_000
 
+# Whose samples so far back are asked for together.
+PRESENT = timedelta(minutes=2)
+
 # A camera and the id of its zone.
 Key = tuple[UUID, str]
+K = TypeVar("K")
+
+
+class Row(NamedTuple):
+    """A sample."""
+
+    at: datetime
+    occupancy: int
+    received_at: datetime
 
 
 class Zone(NamedTuple):
@@ -105,17 +117,18 @@ def _watch(zones: Mapping[UUID, Sequence[Zone]], known: set[Key], now: datetime)
             looks_of.setdefault(look.camera_id, []).append(look)
     # Not before they are locked, or what somebody else has just begun is missed.
     open_breaches = _open(Breach.objects.filter(camera_id__in=list(cameras)))
+    arrived = _arrived_since(looks_of, now)
+    before = {look.pk: (look.seen_at, look.above_since, look.received_at) for look in chain(*looks_of.values())}
+    for look in chain(*looks_of.values()):
+        _go_back(look, arrived.get(look.pk), watched[look.pk], open_breaches.get(look.pk))
+    samples = _samples_from(list(chain(*looks_of.values())), now)
     changed = 0
     moved = []
-    for camera_id, mine in looks_of.items():
-        arrived = _arrived_since(mine)
-        for look in mine:
-            key = (camera_id, look.zone)
-            before = (look.seen_at, look.above_since, look.received_at)
-            _go_back(look, arrived.get(look.zone), watched[key], open_breaches.get(key))
-            changed += _go_on(look, cameras[camera_id], watched[key], open_breaches.get(key), now)
-            if (look.seen_at, look.above_since, look.received_at) != before:
-                moved.append(look)
+    for look in chain(*looks_of.values()):
+        camera, breach = cameras[look.camera_id], open_breaches.get(look.pk)
+        changed += _go_on(look, camera, watched[look.pk], breach, samples.get(look.pk, []), now)
+        if (look.seen_at, look.above_since, look.received_at) != before[look.pk]:
+            moved.append(look)
     # An upsert of rows that are all there, as bulk_update writes a CASE a row and column.
     WatchedZone.objects.bulk_create(
         moved,
@@ -126,14 +139,55 @@ def _watch(zones: Mapping[UUID, Sequence[Zone]], known: set[Key], now: datetime)
     return changed
 
 
-def _arrived_since(looks: Sequence[WatchedZone]) -> dict[str, datetime]:
-    """The oldest sample of each zone of one camera, of those that arrived since its zones were looked at."""
-    since = max((look.received_at for look in looks if look.received_at), default=None)
-    if not since:
-        return {}
-    newest = max(look.seen_at for look in looks if look.received_at)
-    samples = Sample.objects.of_camera(looks[0].camera_id).between(newest - LATE, newest)
-    return dict(samples.filter(received_at__gt=since).values_list("zone").annotate(Min("timestamp")))
+def _arrived_since(looks_of: Mapping[UUID, Sequence[WatchedZone]], now: datetime) -> dict[Key, datetime]:
+    """The oldest sample of each zone, of those that arrived since the zones of its camera were looked at."""
+    since: dict[UUID, datetime] = {}
+    newest: dict[UUID, datetime] = {}
+    for look in chain(*looks_of.values()):
+        if look.received_at:
+            since[look.camera_id] = max(look.received_at, since.get(look.camera_id, look.received_at))
+            newest[look.camera_id] = max(look.seen_at, newest.get(look.camera_id, look.seen_at))
+    oldest: dict[Key, datetime] = {}
+    for together in _abreast({pk: min(newest[pk], since[pk]) for pk in since}, now):
+        samples = (
+            Sample.objects.filter(camera_id__in=together, received_at__gt=min(since[pk] for pk in together))
+            .between(min(newest[pk] for pk in together) - LATE, max(newest[pk] for pk in together))
+            .values_list("camera_id", "zone", "timestamp", "received_at")
+        )
+        for camera_id, zone, at, received_at in samples:
+            if received_at > since[camera_id] and newest[camera_id] - LATE <= at < newest[camera_id]:
+                oldest[camera_id, zone] = min(at, oldest.get((camera_id, zone), at))
+    return oldest
+
+
+def _samples_from(looks: Sequence[WatchedZone], now: datetime) -> dict[Key, list[Row]]:
+    """The next samples of each zone, oldest first, a few at least and one more than are looked at at most.
+
+    The one that was seen last comes again: only now it may be known how long it held.
+    """
+    by_key = {look.pk: look for look in looks}
+    found: dict[Key, list[Row]] = {}
+    for together in _abreast({look.pk: look.seen_at for look in looks}, now):
+        samples = (
+            Sample.objects.filter(
+                camera_id__in={camera_id for camera_id, _ in together}, zone__in={zone for _, zone in together}
+            )
+            .between(min(by_key[key].seen_at for key in together), now + AHEAD_TOLERANCE)
+            .order_by("timestamp")
+            .values_list("camera_id", "zone", "timestamp", "occupancy", "received_at")
+        )
+        most = None if len(together) > 1 else SAMPLES_AT_ONCE + 1
+        for camera_id, zone, *row in samples[:most]:
+            look = by_key.get((camera_id, zone))
+            if look and row[0] >= look.seen_at:
+                found.setdefault(look.pk, []).append(Row(*row))
+    return found
+
+
+def _abreast(moments: Mapping[K, datetime], now: datetime) -> list[list[K]]:
+    """Those that are asked for together, as all of them are at the present, and each of the others by itself."""
+    present = [key for key, moment in moments.items() if moment >= now - PRESENT]
+    return [*filter(None, [present]), *([key] for key, moment in moments.items() if moment < now - PRESENT)]
 
 
 def _go_back(look: WatchedZone, arrived: datetime | None, zone: Zone, breach: Breach | None) -> None:
@@ -147,15 +201,13 @@ def _go_back(look: WatchedZone, arrived: datetime | None, zone: Zone, breach: Br
         look.seen_at = min(look.seen_at, _starting_point(look.camera_id, zone, arrived))
 
 
-def _go_on(look: WatchedZone, camera: Camera, zone: Zone, breach: Breach | None, now: datetime) -> int:
+def _go_on(
+    look: WatchedZone, camera: Camera, zone: Zone, breach: Breach | None, rows: Sequence[Row], now: datetime
+) -> int:
     """Look at the next samples of a zone, and move its `look` along; returns how many breaches began or ended."""
     stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * camera.expected_interval_seconds)
     hold = timedelta(seconds=settings.ALERT_CAPACITY_HOLD_SECONDS)
     seen_before = look.seen_at
-    # The sample that was seen last comes again: only now it may be known how long it held.
-    samples = Sample.objects.of_camera(camera.pk).of_zone(zone.id).between(seen_before, now + AHEAD_TOLERANCE)
-    columns = samples.oldest_first().values_list("timestamp", "occupancy", "received_at")
-    rows = list(columns[: SAMPLES_AT_ONCE + 1])
     changed = 0
     for (at, occupancy, received_at), following in zip(rows[:SAMPLES_AT_ONCE], [*rows[1:], None], strict=False):
         look.seen_at = at
