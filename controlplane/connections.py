@@ -14,6 +14,7 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
+from gunicorn.asgi.parser import UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
@@ -29,6 +30,13 @@ STALLED_SECONDS = 30.0
 # while it sends may never read why.
 REFUSED_BODY_SECONDS = 2.0
 REFUSED_BODY_BYTES = 16 * 1024 * 1024
+# To find the next chunk takes as long as to take in kilobytes. What frames them, 5 bytes or more for each, may be
+# so much for any body, and such a share of what they hold: a twentieth is usual, where each is a line of NDJSON.
+FRAMING_BYTES = 8 * 1024
+FRAMING_SHARE = 1 / 5
+# More of a body is not read ahead of the application. uvloop reads on in one turn for as long as there is
+# something, while others wait: gunicorn's own four times as much may be 10,000 chunks.
+AHEAD_BYTES = 64 * 1024
 # A client that is about to send its next request gets an answer that says `Connection: close`, not a reset.
 IDLE_AT_STOP_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
@@ -46,6 +54,10 @@ UNREADABLE = {
 }
 
 
+class ChunksTooSmall(Exception):
+    """What frames a body's chunks is too much for what they hold."""
+
+
 class Connection(ASGIProtocol):
     """One connection; it knows since when it waits for a head, or for its client to take an answer."""
 
@@ -56,6 +68,9 @@ class Connection(ASGIProtocol):
         self._waiting_since = worker.loop.time()
         self._untaken_bytes = 0
         self._untaken_since = 0.0
+        self._max_buffer_size = AHEAD_BYTES
+        self._received_bytes = self._chunk_bytes = 0
+        self._unheard_left: int | None = None
 
     def connection_made(self, transport: Any) -> None:
         self._connections.open.add(self)
@@ -67,18 +82,52 @@ class Connection(ASGIProtocol):
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """What the answer tells of the connection; gunicorn does as it was told."""
-        return self._connections.stopping or bool(super()._will_close(request, response_requires_close))
+        body = self._body_receiver
+        # Its end will not be looked for: see `_forget`.
+        unended = request.chunked and not (body and body._complete)
+        return self._connections.stopping or unended or bool(super()._will_close(request, response_requires_close))
+
+    def data_received(self, data: bytes) -> None:
+        if self._unheard_left is None:
+            self._received_bytes += len(data)
+            super().data_received(data)
+            return
+        self._unheard_left -= len(data)
+        if self._unheard_left < 0:
+            self.transport.close()
+
+    def _on_headers_complete(self) -> bool:
+        """A body that was compressed for its way would be taken for what it holds."""
+        codings = [value for name, value in self._callback_parser.headers if name == b"transfer-encoding"]
+        if any(coding.lower() != b"chunked" for coding in codings):
+            raise UnsupportedTransferCoding
+        self._received_bytes, self._chunk_bytes = len(self._callback_parser._buffer), 0
+        return bool(super()._on_headers_complete())
+
+    def _on_body(self, chunk: bytes) -> None:
+        """What the parser calls for each chunk, before it goes on to the next: it stops where this raises."""
+        if self._callback_parser.is_chunked:
+            self._chunk_bytes += len(chunk)
+            framing_bytes = self._received_bytes - len(self._callback_parser._buffer) - self._chunk_bytes
+            if framing_bytes > FRAMING_BYTES + FRAMING_SHARE * self._chunk_bytes:
+                raise ChunksTooSmall
+        super()._on_body(chunk)
 
     async def _serve_http_request(self, request: Any, *addresses: Any) -> bool:
-        """gunicorn closes a connection whose body was not taken: here its client may end it, and be kept."""
+        """gunicorn closes a connection whose body was not taken: here its client may end it, and be kept.
+
+        Where the body comes in chunks it is closed after all, when its client has surely read the answer.
+        """
         body = self._body_receiver
         keepalive = bool(await super()._serve_http_request(request, *addresses))
-        if body and not body._complete:
+        if body and not body._complete and not self._closed:
             await self._forget(body)
         return keepalive
 
     async def _forget(self, body: Any) -> None:
         until, left = self.worker.loop.time() + REFUSED_BODY_SECONDS, REFUSED_BODY_BYTES
+        if body.request.chunked:
+            self._hear_no_more()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout_at(until):
                 # The clock too: a part that comes in the moment of a cancellation hides it.
@@ -88,6 +137,21 @@ class Connection(ASGIProtocol):
                         break
                     left -= len(message["body"])
 
+    def _refuse_chunks(self) -> None:
+        detail = "The body's chunks are too small: what frames them is more than a fifth of what they hold."
+        self._safe_write(_answer(Problem(400, detail)))
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        # For the application, which answers nobody any more, the client has gone.
+        self._closed = True
+        self._body_receiver.signal_disconnect()
+        self._hear_no_more()
+
+    def _hear_no_more(self) -> None:
+        """What comes from now on is taken in unread, as far as a refused body is, and then the connection ends."""
+        self._unheard_left = REFUSED_BODY_BYTES
+        self.worker.loop.call_later(REFUSED_BODY_SECONDS, self.transport.close)
+
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:
         """A request that gunicorn cannot read gets a problem too; its own message may repeat what was sent."""
         self._safe_write(
@@ -96,6 +160,9 @@ class Connection(ASGIProtocol):
 
     def _handle_h1c_exception(self, exc: Exception) -> bool:
         """What gunicorn's parser did not foresee, such as a length of 5,000 digits, is unreadable too."""
+        if isinstance(exc, ChunksTooSmall):
+            self._refuse_chunks()
+            return True
         if isinstance(exc, ValueError):
             self._send_error_response(400, "")
             self._close_transport()

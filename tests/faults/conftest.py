@@ -18,7 +18,13 @@ DATABASE = "faults"
 SMALL_CAP = 40
 
 # These need a PostgreSQL that they may kill; where the tests run on SQLite, only its own faults are tested.
-ON_POSTGRESQL = ["test_database.py", "test_processes.py", "test_slow_clients.py", "test_submissions.py"]
+ON_POSTGRESQL = [
+    "test_chunks.py",
+    "test_database.py",
+    "test_processes.py",
+    "test_slow_clients.py",
+    "test_submissions.py",
+]
 collect_ignore = ON_POSTGRESQL if configured.vendor == "sqlite" else ["test_sqlite.py"]
 
 
