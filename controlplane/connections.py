@@ -35,8 +35,9 @@ REFUSED_BODY_BYTES = 16 * 1024 * 1024
 FRAMING_BYTES = 8 * 1024
 FRAMING_SHARE = 1 / 5
 # More of a body is not read ahead of the application. uvloop reads on in one turn for as long as there is
-# something, while others wait: gunicorn's own four times as much may be 10,000 chunks.
-AHEAD_BYTES = 64 * 1024
+# something, while others wait: as much as of a whole body may be 10,000 chunks.
+AHEAD_BYTES = 256 * 1024
+AHEAD_CHUNKED_BYTES = 64 * 1024
 # A client that is about to send its next request gets an answer that says `Connection: close`, not a reset.
 IDLE_AT_STOP_SECONDS = 1.0
 SWEEP_SECONDS = 1.0
@@ -68,7 +69,6 @@ class Connection(ASGIProtocol):
         self._waiting_since = worker.loop.time()
         self._untaken_bytes = 0
         self._untaken_since = 0.0
-        self._max_buffer_size = AHEAD_BYTES
         self._received_bytes = self._chunk_bytes = 0
         self._unheard_left: int | None = None
 
@@ -98,10 +98,13 @@ class Connection(ASGIProtocol):
 
     def _on_headers_complete(self) -> bool:
         """A body that was compressed for its way would be taken for what it holds."""
-        codings = [value for name, value in self._callback_parser.headers if name == b"transfer-encoding"]
-        if any(coding.lower() != b"chunked" for coding in codings):
-            raise UnsupportedTransferCoding
-        self._received_bytes, self._chunk_bytes = len(self._callback_parser._buffer), 0
+        parser = self._callback_parser
+        self._max_buffer_size = AHEAD_BYTES
+        if parser.is_chunked:
+            if any(name == b"transfer-encoding" and value.lower() != b"chunked" for name, value in parser.headers):
+                raise UnsupportedTransferCoding
+            self._max_buffer_size = AHEAD_CHUNKED_BYTES
+            self._received_bytes, self._chunk_bytes = len(parser._buffer), 0
         return bool(super()._on_headers_complete())
 
     def _on_body(self, chunk: bytes) -> None:
