@@ -1,6 +1,7 @@
 """Group commit: shared transactions, bounded waiting, and one bad request never costs the others."""
 
 import asyncio
+import statistics
 import threading
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -35,6 +36,7 @@ class Accepting:
     def __init__(self) -> None:
         self.groups: list[int] = []
         self.tried = 0
+        self.seconds = 0.0
         self.held = threading.Event()
         self.held.set()
         self.poison: set[int] = set()
@@ -43,6 +45,7 @@ class Accepting:
     def __call__(self, submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
         self.tried += 1
         self.held.wait(timeout=10)
+        time.sleep(self.seconds)
         if self.error:
             raise self.error
         if any(event.occupancy in self.poison for each in submissions for event in each.events):
@@ -80,6 +83,43 @@ def test_those_that_come_while_a_commit_is_under_way_share_the_next() -> None:
 
         assert accepting.groups == [1, 50]
         assert [receipt.generation for (receipt,) in receipts] == list(range(50)), "each gets its own"
+
+    run(scenario)
+
+
+def test_senders_that_come_again_at_once_make_one_group_and_not_two_in_turn() -> None:
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        async def sender() -> None:
+            for _ in range(20):
+                await queue.submit(submission())
+                await asyncio.sleep(0.001)  # its next post is on its way
+
+        accepting.seconds = 0.01
+        accepting.held.clear()
+        senders = [asyncio.create_task(sender()) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        senders += [asyncio.create_task(sender()) for _ in range(20)]
+        await asyncio.sleep(0.1)
+        accepting.held.set()
+        await asyncio.gather(*senders)
+
+        assert sum(accepting.groups) == 800
+        assert statistics.median(accepting.groups) >= 30
+
+    run(scenario)
+
+
+@pytest.mark.parametrize(("senders", "gather_seconds"), [(40, 0.005), (4, 60)])
+def test_senders_that_do_not_come_again_hold_up_nobody(
+    senders: int, gather_seconds: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(group_commit, "GATHER_SECONDS", gather_seconds)
+
+    async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
+        await asyncio.gather(*(queue.submit(submission()) for _ in range(senders)))
+        await asyncio.wait_for(queue.submit(submission()), timeout=5)
+
+        assert accepting.groups == [senders, 1]
 
     run(scenario)
 
