@@ -112,8 +112,10 @@ def _fill_day(rows: str) -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.db import connection  # noqa: PLC0415
 
+    from telemetry.models import KeptFrom  # noqa: PLC0415
     from telemetry.partitions import make_partitions  # noqa: PLC0415
 
+    KeptFrom.objects.all().delete()  # a round before the same day was removed, and is not made again
     day = _now().replace(hour=0) - timedelta(days=settings.TELEMETRY_RETENTION_DAYS + 2)
     make_partitions(day)
     with connection.cursor() as cursor:
