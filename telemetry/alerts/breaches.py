@@ -9,7 +9,6 @@ them are looked at once more; what was told stays told. Must not import doors.
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import chain
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -21,16 +20,15 @@ from cameras.status import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Breach, Kind, WatchedZone
 from telemetry.models import Sample
+from telemetry.spans import MICROSECOND
 
 # How far back the beginning is looked for, in a zone that was not watched before.
 LOOKED_BACK = timedelta(days=1)
 # How much older than the newest a sample may be that arrives late, as when a worker repeats what had failed.
 LATE = timedelta(minutes=15)
-INSTANT = timedelta(microseconds=1)
 # How many cameras are looked at in one transaction, and how many samples of each of their zones.
 CHUNK = 50
 SAMPLES_AT_ONCE = 5_000
-
 # Whose samples so far back are asked for together.
 PRESENT = timedelta(minutes=2)
 
@@ -110,21 +108,18 @@ def _watch(zones: Mapping[UUID, Sequence[Zone]], known: set[Key], now: datetime)
         ],
         ignore_conflicts=True,
     )
-    looks = WatchedZone.objects.filter(camera_id__in=list(cameras)).order_by("pk")
-    looks_of: dict[UUID, list[WatchedZone]] = {}
-    for look in looks.select_for_update(no_key=True):
-        if (look.camera_id, look.zone) in watched:
-            looks_of.setdefault(look.camera_id, []).append(look)
+    locked = WatchedZone.objects.filter(camera_id__in=list(cameras)).order_by("pk").select_for_update(no_key=True)
+    looks = [look for look in locked if look.pk in watched]
     # Not before they are locked, or what somebody else has just begun is missed.
     open_breaches = _open(Breach.objects.filter(camera_id__in=list(cameras)))
-    arrived = _arrived_since(looks_of, now)
-    before = {look.pk: (look.seen_at, look.above_since, look.received_at) for look in chain(*looks_of.values())}
-    for look in chain(*looks_of.values()):
+    arrived = _arrived_since(looks, now)
+    before = {look.pk: (look.seen_at, look.above_since, look.received_at) for look in looks}
+    for look in looks:
         _go_back(look, arrived.get(look.pk), watched[look.pk], open_breaches.get(look.pk))
-    samples = _samples_from(list(chain(*looks_of.values())), now)
+    samples = _samples_from(looks, now)
     changed = 0
     moved = []
-    for look in chain(*looks_of.values()):
+    for look in looks:
         camera, breach = cameras[look.camera_id], open_breaches.get(look.pk)
         changed += _go_on(look, camera, watched[look.pk], breach, samples.get(look.pk, []), now)
         if (look.seen_at, look.above_since, look.received_at) != before[look.pk]:
@@ -139,11 +134,11 @@ def _watch(zones: Mapping[UUID, Sequence[Zone]], known: set[Key], now: datetime)
     return changed
 
 
-def _arrived_since(looks_of: Mapping[UUID, Sequence[WatchedZone]], now: datetime) -> dict[Key, datetime]:
+def _arrived_since(looks: Sequence[WatchedZone], now: datetime) -> dict[Key, datetime]:
     """The oldest sample of each zone, of those that arrived since the zones of its camera were looked at."""
     since: dict[UUID, datetime] = {}
     newest: dict[UUID, datetime] = {}
-    for look in chain(*looks_of.values()):
+    for look in looks:
         if look.received_at:
             since[look.camera_id] = max(look.received_at, since.get(look.camera_id, look.received_at))
             newest[look.camera_id] = max(look.seen_at, newest.get(look.camera_id, look.seen_at))
@@ -196,7 +191,7 @@ def _go_back(look: WatchedZone, arrived: datetime | None, zone: Zone, breach: Br
         return
     look.above_since = None
     if breach:
-        look.seen_at = max(breach.began_at, arrived - INSTANT)
+        look.seen_at = max(breach.began_at, arrived - MICROSECOND)
     else:
         look.seen_at = min(look.seen_at, _starting_point(look.camera_id, zone, arrived))
 

@@ -14,8 +14,8 @@ from cameras.status import (
     counted_from,
     derive_status,
 )
+from telemetry.spans import MICROSECOND
 
-INSTANT = timedelta(microseconds=1)
 HEARD_THOUGH_STOPPED = (Status.STOPPING, Status.ORPHANED)
 RUNNING = {Status.PENDING, Status.HEALTHY, Status.STALE, Status.OFFLINE}
 
@@ -91,7 +91,7 @@ def _verdicts_since(known: Known, observed: Observed, now: datetime, pulse: Puls
 def _backwards(at: Callable[[datetime], Verdict], now: datetime, back_to: datetime) -> list[Verdict]:
     verdicts = [at(now)]
     while (since := verdicts[-1].since) and since > back_to:
-        before = at(since - INSTANT)
+        before = at(since - MICROSECOND)
         if before.status == verdicts[-1].status:
             break
         verdicts.append(before)
