@@ -1,6 +1,6 @@
 """How much room telemetry takes, and when it will be full. Must not import doors or ingest."""
 
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 from math import inf
 from typing import Any, NamedTuple
 
@@ -9,29 +9,14 @@ from django.db import connection
 from django.db.models import Min, OuterRef, Subquery
 
 from cameras.models import Camera
-from telemetry.models import HourRollup, MinuteRollup, Sample
-from telemetry.partitions import (
-    DAYS_BACK,
-    HOURS,
-    MINUTES,
-    SAMPLES,
-    TABLES,
-    Partition,
-    Table,
-    partitions_of,
-    size_of,
-)
-from telemetry.spans import DAY, HOUR, floor_to
+from telemetry.levels import LEVELS, Level
+from telemetry.models import Sample
+from telemetry.partitions import DAYS_BACK, Partition, partitions_of, size_of
+from telemetry.spans import DAY, HOUR, floor_to, midnight
 
 # Of how many of the last days the mean is taken, and of today.
 DAYS_LOOKED_AT = 7
 CAMERAS_LOOKED_AT = 100
-MODELS: dict[Table, Any] = {SAMPLES: Sample, MINUTES: MinuteRollup, HOURS: HourRollup}
-RETENTION = {
-    SAMPLES: "TELEMETRY_RETENTION_DAYS",
-    MINUTES: "TELEMETRY_MINUTE_RETENTION_DAYS",
-    HOURS: "TELEMETRY_HOUR_RETENTION_DAYS",
-}
 
 
 class Forecast(NamedTuple):
@@ -70,7 +55,7 @@ class _Growth(NamedTuple):
 def used_bytes() -> int:
     """What telemetry takes, indexes included; on SQLite the pages in use of the whole file."""
     if connection.vendor == "postgresql":
-        return sum(size_of(table) for table in TABLES)
+        return sum(size_of(level.table) for level in LEVELS)
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT (page_count - freelist_count) * page_size"
@@ -105,7 +90,7 @@ def _full_in_days(room: float, growths: list[_Growth]) -> float:
 def _growths(now: datetime, used: int) -> list[_Growth]:
     """Of what is known for long enough; empty where nothing is."""
     if connection.vendor == "postgresql":
-        return [growth for table in TABLES if (growth := _growth(table, now))]
+        return [growth for level in LEVELS if (growth := _growth(level, now))]
     first = _first_row(Sample)
     if first is None or now - first < DAY:
         return []  # an empty file has its size too
@@ -114,14 +99,15 @@ def _growths(now: datetime, used: int) -> list[_Growth]:
     return [_Growth(used / age, max(0, settings.TELEMETRY_RETENTION_DAYS - age))]
 
 
-def _growth(table: Table, now: datetime) -> _Growth | None:
+def _growth(level: Level, now: datetime) -> _Growth | None:
     """By what the partitions of the last days and the present one hold; None for less than an hour of rows."""
+    table = level.table
     begun = [partition for partition in partitions_of(table) if partition.start <= now]
-    start = _looked_at_from(table, begun, now)
+    start = _looked_at_from(level, begun, now)
     if now - start < HOUR:
         return None
     per_day = sum(partition.size for partition in begun if partition.end > start) / ((now - start) / DAY)
-    kept = timedelta(days=getattr(settings, RETENTION[table]))
+    kept = timedelta(days=getattr(settings, level.setting))
     present_end = table.after(table.period_of(now.astimezone(UTC).date()))
     leaving = tuple(
         (
@@ -131,18 +117,18 @@ def _growth(table: Table, now: datetime) -> _Growth | None:
         for partition in begun
     )
     # The next partition is the first that takes along as much as comes while the one after it fills.
-    return _Growth(per_day, (_midnight(table.after(present_end)) + kept - now) / DAY, leaving)
+    return _Growth(per_day, (midnight(table.after(present_end)) + kept - now) / DAY, leaving)
 
 
-def _looked_at_from(table: Table, begun: list[Partition], now: datetime) -> datetime:
+def _looked_at_from(level: Level, begun: list[Partition], now: datetime) -> datetime:
     """The start of the partition of so many days ago, or the first row where that is later."""
-    start = _midnight(table.period_of((floor_to(now, DAY) - DAYS_LOOKED_AT * DAY).date()))
+    start = midnight(level.table.period_of((floor_to(now, DAY) - DAYS_LOOKED_AT * DAY).date()))
     # To ask for the first row is not for free. It is spared where partitions before surely have rows: the oldest
     # may have none, it was made before any came.
     if sum(partition.start < start for partition in begun) > DAYS_BACK:
         return start
     looked_at = (partition for partition in begun if partition.start >= start)
-    rows = (_first_row(MODELS[table], partition.start, partition.end) for partition in looked_at)
+    rows = (_first_row(level.model, partition.start, partition.end) for partition in looked_at)
     return next(filter(None, rows), now)
 
 
@@ -158,10 +144,6 @@ def _first_row(model: Any, start: datetime | None = None, end: datetime | None =
     known = Camera.objects.filter(pk__in=cameras).annotate(first_row=first)
     at: datetime | None = known.aggregate(at=Min("first_row"))["at"]
     return at
-
-
-def _midnight(day: date) -> datetime:
-    return datetime.combine(day, time.min, UTC)
 
 
 def _short(size: int) -> str:

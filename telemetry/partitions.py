@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
-from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to
+from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to, midnight
 
 DAYS_AHEAD = 7
 # How many days back a new table begins: workers that were cut off send what they kept.
@@ -110,7 +110,7 @@ def partitions_of(table: Table) -> list[Partition]:
         stem, _, stamp = name.rpartition("_")
         if stem == table.name and stamp.isdigit():
             first = datetime.strptime(stamp, "%Y%m%d").date()  # noqa: DTZ007  # a day of UTC
-            found.append(Partition(name, _midnight(first), _midnight(table.after(first)), size))
+            found.append(Partition(name, midnight(first), midnight(table.after(first)), size))
     return sorted(found, key=lambda partition: partition.start)
 
 
@@ -171,15 +171,11 @@ def _wanted(table: Table, today: date) -> list[date]:
         kept_from = next(iter(cursor.fetchone() or ()), None)
     days = (today + timedelta(days=offset) for offset in range(-DAYS_BACK, DAYS_AHEAD + 1))
     firsts = sorted({table.period_of(day) for day in days})
-    return [first for first in firsts if kept_from is None or _midnight(table.after(first)) > kept_from]
+    return [first for first in firsts if kept_from is None or midnight(table.after(first)) > kept_from]
 
 
 def _name(table: Table, first: date) -> str:
     return f"{table.name}_{first:%Y%m%d}"
-
-
-def _midnight(day: date) -> datetime:
-    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def _sizes(table: Table) -> list[tuple[str, int]]:

@@ -17,14 +17,12 @@ from django.db.models import Max, Min
 
 from cameras.models import Camera, Purge
 from telemetry.capacity import used_bytes
+from telemetry.levels import LEVELS, Level
 from telemetry.marks import is_pending
-from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
+from telemetry.models import DirtyHour, KeptFrom, RollupWork, Sample
 from telemetry.partitions import (
-    HOURS,
-    MINUTES,
     SAMPLES,
     Partition,
-    Table,
     default_of,
     drop_partition,
     empty_default,
@@ -65,9 +63,9 @@ def purge_deleted_cameras(
     """
     cameras = samples = 0
     for camera_id in Purge.objects.order_by("requested_at", "pk").values_list("pk", flat=True):
-        for model in (Sample, MinuteRollup, HourRollup):
-            for deleted in _delete_in_chunks(model.objects.of_camera(camera_id), Pace(stopping, progress)):
-                samples += deleted if model is Sample else 0
+        for level in LEVELS:
+            for deleted in _delete_in_chunks(level.model.objects.of_camera(camera_id), Pace(stopping, progress)):
+                samples += deleted if level.table is SAMPLES else 0
         if stopping():
             break
         with transaction.atomic():
@@ -85,22 +83,6 @@ def samples_to_purge() -> Purged:
 
 
 # --- Old history ------------------------------------------------------------------------------------------
-
-
-class Level(NamedTuple):
-    """How fine history is: `setting` says how many days of it are kept."""
-
-    model: Any
-    table: Table
-    setting: str
-
-
-# In the order in which they are lost.
-LEVELS = (
-    Level(Sample, SAMPLES, "TELEMETRY_RETENTION_DAYS"),
-    Level(MinuteRollup, MINUTES, "TELEMETRY_MINUTE_RETENTION_DAYS"),
-    Level(HourRollup, HOURS, "TELEMETRY_HOUR_RETENTION_DAYS"),
-)
 
 
 def remove_old(

@@ -5,7 +5,7 @@ Seconds, minutes and hours are of UTC; days are of a place's calendar, 23 to 25 
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -32,6 +32,11 @@ def floor_to(moment: datetime, width: timedelta) -> datetime:
 
 def ceil_to(moment: datetime, width: timedelta) -> datetime:
     return moment + (EPOCH - moment) % width
+
+
+def midnight(day: date) -> datetime:
+    """When a day of UTC begins."""
+    return datetime(day.year, day.month, day.day, tzinfo=UTC)
 
 
 def widened(span: Span, width: timedelta) -> Span:
