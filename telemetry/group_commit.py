@@ -20,7 +20,7 @@ from django.db.utils import load_backend
 from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
-from controlplane.problems import DATABASE_AWAY
+from controlplane.problems import DATABASE_AWAY, is_database_away
 from telemetry.ingest import Submission, accept
 from telemetry.receipts import Receipt
 
@@ -193,7 +193,8 @@ class GroupCommit:
         try:
             answers = await self._loop.run_in_executor(self._writer, self._write, submissions)
         except Exception as error:
-            if len(group) > 1 and not isinstance(error, DATABASE_AWAY):
+            is_away = is_database_away(error)
+            if len(group) > 1 and not is_away:
                 # One of them is at fault: halve the group until it stands alone.
                 middle = len(group) // 2
                 await self._commit(group[:middle])
@@ -201,7 +202,7 @@ class GroupCommit:
                 return
             log.warning("group not stored", events=len(group), reason=type(error).__name__)
             # Those behind it would wait for the same database as long again, and be told the same.
-            behind = self._take_all() if isinstance(error, DATABASE_AWAY) else []
+            behind = self._take_all() if is_away else []
             for waiter in [*group, *behind]:
                 if not waiter.answer.done():
                     waiter.answer.set_exception(error)

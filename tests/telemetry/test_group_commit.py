@@ -10,8 +10,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from django.db import InternalError, OperationalError
+from django.db import InternalError, OperationalError, ProgrammingError
 from prometheus_client import REGISTRY
+from psycopg.errors import UndefinedTable
 
 from controlplane.access.principals import WORKER, Principal
 from telemetry import group_commit
@@ -161,7 +162,13 @@ def test_one_that_cannot_be_stored_is_refused_alone() -> None:
     run(scenario)
 
 
-@pytest.mark.parametrize("error", [OperationalError("down"), InternalError("read-only")])
+def no_such_table() -> ProgrammingError:
+    error = ProgrammingError("a restore is under way")
+    error.__cause__ = UndefinedTable()
+    return error
+
+
+@pytest.mark.parametrize("error", [OperationalError("down"), InternalError("read-only"), no_such_table()])
 def test_the_database_away_is_told_to_the_whole_group_once_and_the_queue_goes_on(error: Exception) -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         accepting.error = error
