@@ -2,14 +2,15 @@
 
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from cameras import credentials
 from cameras.models import Camera, CameraVitals, Change, Purge
 from controlplane.access.models import ApiToken
+from tests.at_once import at_once
 from tests.factories import BRIEF, URL, ApiClient, make_camera, make_token
 
 pytestmark = pytest.mark.django_db
@@ -249,13 +250,8 @@ def test_concurrent_patches_of_different_fields_both_survive() -> None:
             if field == "notes":
                 camera.refresh_from_db()
                 assert (camera.notes, camera.location) == (f"notes {number}", f"location {number}")
-        connection.close()
 
-    threads = [threading.Thread(target=patch, args=[field]) for field in ("notes", "location")]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(partial(patch, "notes"), partial(patch, "location"))
 
     assert answers == [200] * 2 * rounds
     revisions = list(Change.objects.order_by("revision").values_list("revision", flat=True))

@@ -1,11 +1,11 @@
 """Sites over the API."""
 
-import threading
+from functools import partial
 from typing import Any
 
 import pytest
-from django.db import connection
 
+from tests.at_once import at_once
 from tests.factories import ApiClient, make_camera, make_site, make_token
 
 pytestmark = pytest.mark.django_db
@@ -59,16 +59,6 @@ def test_whoever_races_the_removal_of_a_site_is_told_and_nobody_gets_a_500() -> 
     client.get("/sites")
     for number in range(15):
         site, camera = make_site(f"Site {number}"), make_camera()
-        together = threading.Barrier(4)
-        statuses: list[int] = []
-
-        def race(
-            method: str, path: str, body: Any, together: Any = together, statuses: list[int] = statuses
-        ) -> None:
-            together.wait(timeout=30)
-            statuses.append(client.request(method, path, body).status_code)
-            connection.close()
-
         here = str(site.pk)
         calls = [
             ("DELETE", f"/sites/{here}", None),
@@ -76,10 +66,7 @@ def test_whoever_races_the_removal_of_a_site_is_told_and_nobody_gets_a_500() -> 
             ("POST", "/cameras", {"name": "new", "connection_string": "rtsp://h/", "site": here}),
             ("PATCH", f"/cameras/{camera.pk}", {"site": here}),
         ]
-        threads = [threading.Thread(target=race, args=call) for call in calls]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        answers = at_once(*(partial(client.request, *call) for call in calls))
+        statuses = [answer.status_code for answer in answers]
         assert len(statuses) == 4
         assert set(statuses) <= {200, 201, 204, 400, 404, 409}, statuses

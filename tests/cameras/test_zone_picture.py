@@ -1,10 +1,13 @@
 """The zones of a camera as a picture: shapes at their places, whatever the units; names that cannot harm."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.contrib.staticfiles import finders
 
-from cameras.admin.zone_picture import zone_picture
+from cameras.admin.zone_picture import COLOURS, zone_picture
 from cameras.geometry import canonical_zones
 
 
@@ -80,3 +83,12 @@ def test_where_there_are_no_zones_it_says_what_that_means(units: str) -> None:
 
     assert "the whole picture counts" in picture
     assert "<svg" not in picture
+
+
+def test_zones_without_a_colour_have_the_same_in_the_picture_and_in_the_editor() -> None:
+    script = Path(finders.find("cameras/zone_editor/drawing.js")).read_text()
+
+    declared = re.search(r"const COLOURS = \[(.*?)\]", script)
+
+    assert declared
+    assert tuple(re.findall(r'"(.*?)"', declared[1])) == COLOURS

@@ -1,9 +1,9 @@
 """Accepting events: exact under repetition, shuffling and several processes at once; both writers alike."""
 
 import random
-import threading
 from collections import Counter
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -17,6 +17,7 @@ from telemetry.models import DirtyHour, Sample
 from telemetry.receipts import Outcome
 from telemetry.vitals import RECENT
 from telemetry.wire import Event
+from tests.at_once import at_once
 from tests.factories import make_camera
 
 WORKER_PRINCIPAL = Principal("token:worker", WORKER)
@@ -122,23 +123,16 @@ def test_a_group_takes_a_constant_number_of_queries(count: int, django_assert_ma
 def test_replays_from_many_threads_in_any_order_count_exactly(writer: Any) -> None:
     cameras = [make_camera(str(number)) for number in range(10)]
     events = [event(camera, second) for camera in cameras for second in range(100)]
-    told: Counter[str] = Counter()
-    lock = threading.Lock()
 
-    def replay(seed: int) -> None:
+    def replay(seed: int) -> Counter[str]:
+        told: Counter[str] = Counter()
         mine = events.copy()
         random.Random(seed).shuffle(mine)
         for start in range(0, len(mine), 50):
-            seen = outcomes(mine[start : start + 50])
-            with lock:
-                told.update(seen)
-        connection.close()
+            told.update(outcomes(mine[start : start + 50]))
+        return told
 
-    threads = [threading.Thread(target=replay, args=[seed]) for seed in range(6)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    told = sum(at_once(*(partial(replay, seed) for seed in range(6))), Counter[str]())
 
     assert told == {Outcome.STORED.value: 1_000, Outcome.DUPLICATE.value: 5_000}
     assert Sample.objects.count() == 1_000

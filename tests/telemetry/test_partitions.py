@@ -22,6 +22,7 @@ from telemetry.partitions import (
     partitions_of,
 )
 from telemetry.wire import Event
+from tests.at_once import at_once
 from tests.factories import make_camera
 from tests.telemetry.test_ingest import WORKER_PRINCIPAL
 
@@ -98,17 +99,8 @@ def test_days_are_made_once_by_several_at_once() -> None:
         assert make_partitions(now) == []
         return
     drop_all_but_default()
-    made: list[str] = []
 
-    def make() -> None:
-        made.extend(make_partitions(now))
-        connection.close()
-
-    threads = [threading.Thread(target=make) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    made = [name for names in at_once(*[lambda: make_partitions(now)] * 4) for name in names]
 
     assert len(made) == len(set(made)) == 9
     assert make_partitions(now) == []

@@ -1,11 +1,9 @@
 """Zones with more people than their capacity, for longer than the hold time."""
 
-import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from cameras import actions
 from cameras.geometry import canonical_zones
@@ -13,6 +11,7 @@ from cameras.models import Camera, DesiredState
 from telemetry.alerts.breaches import watch_capacity
 from telemetry.alerts.models import Alert, Breach, WatchedZone
 from telemetry.models import Sample
+from tests.at_once import at_once
 from tests.factories import AUTHOR, NOW
 from tests.telemetry.alerts.conftest import fleet, hear, subscribe
 
@@ -286,28 +285,12 @@ def test_a_look_by_a_clock_that_was_far_ahead_is_made_anew(camera: Camera) -> No
 
 @pytest.mark.django_db(transaction=True)
 def test_three_that_look_at_once_tell_of_each_breach_once(camera: Camera) -> None:
-    faults: list[Exception] = []
-    together = threading.Barrier(3)
     see(camera, {0: 2})
     watch_capacity(later(1))
     see(camera, {k: 9 if 100 <= k < 170 or k > 300 else 2 for k in range(10, 400, 10)})
 
-    def look() -> None:
-        try:
-            together.wait(10)
-            watch_capacity(later(395))
-        except Exception as error:
-            faults.append(error)
-        finally:
-            connection.close()
+    at_once(*[lambda: watch_capacity(later(395))] * 3)
 
-    threads = [threading.Thread(target=look) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    assert faults == []
     assert spans() == [(100, 170), (310, None)]
     assert sorted(kinds()) == ["zone.over_capacity"] * 2 + ["zone.within_capacity"]
 

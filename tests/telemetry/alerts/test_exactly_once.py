@@ -8,7 +8,6 @@ import random
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -25,6 +24,7 @@ from telemetry.alerts.mass_silence import watch_fleet
 from telemetry.alerts.models import Alert, Delivery, DeliveryState, Transition
 from telemetry.alerts.sending import send_due
 from telemetry.alerts.transitions import record_transitions
+from tests.at_once import at_once
 from tests.factories import make_camera
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
@@ -188,27 +188,14 @@ def test_without_the_lock_of_maintenance_three_at_once_store_each_transition_onc
     for camera in fleet.cameras:
         fleet.silence(camera)
     now = datetime.now(UTC)
-    faults: list[Exception] = []
-    together = threading.Barrier(3)
 
     def look() -> None:
-        try:
-            together.wait(10)
-            watch_fleet(now)
-            record_transitions(now)
-            send_due(now)
-        except Exception as error:
-            faults.append(error)
-        finally:
-            connection.close()
+        watch_fleet(now)
+        record_transitions(now)
+        send_due(now)
 
-    threads = [threading.Thread(target=look) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(*[look] * 3)
 
-    assert faults == []
     assert set(fleet.stored()) == fleet.expected
     assert Alert.objects.count() == Delivery.objects.count() == 30
     assert Counter(receiver.ids()) == Counter(map(str, Delivery.objects.values_list("pk", flat=True)))
@@ -218,20 +205,8 @@ def test_two_that_claim_at_once_never_take_the_same(receiver: Receiver) -> None:
     subscribe(receiver.url)
     now = datetime.now(UTC)
     outbox.tell([Alert(kind="camera.offline", at=now, created_at=now, text=str(n)) for n in range(40)], now)
-    taken: list[Any] = []
-    together = threading.Barrier(4)
 
-    def take() -> None:
-        together.wait(10)
-        try:
-            taken.extend(delivery.pk for delivery in outbox.claim(now, 10, 10, ()))
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=take) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    claims = at_once(*[lambda: outbox.claim(now, 10, 10, ())] * 4)
+    taken = [delivery.pk for claimed in claims for delivery in claimed]
 
     assert len(taken) == len(set(taken)) >= 10
