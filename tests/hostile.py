@@ -27,3 +27,12 @@ HOSTILE_NAMES = [
     "%s %(name)s {0} {name} %00",
     "&lt;script&gt;&amp;#x27;\\u003cscript\\u003e",
 ]
+
+# The few that show whether a page escapes at all.
+HOSTILE_MARKUP = [
+    "<script>alert(1)</script>",
+    "{{7*7}}",
+    '"><img src=x onerror=alert(1)>',
+    "=HYPERLINK(1)",
+    "' onload='x",
+]

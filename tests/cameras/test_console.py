@@ -14,28 +14,26 @@ from cameras import actions, credentials
 from cameras.models import Camera, CameraVitals, Change, ChangeKind, DesiredState, Site
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
-from tests.cameras.test_admin import CAMERAS, bulk, confirm, form_of, new_camera, page_of, sign_in, told
+from tests.admin_client import (
+    CAMERAS,
+    administrator,
+    bulk,
+    confirm,
+    form_of,
+    new_camera,
+    operator,
+    page_of,
+    sign_in,
+    told,
+    viewer,
+)
 from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
 from tests.hostile import HOSTILE_NAMES
 
+__all__ = ["administrator", "operator", "viewer"]
 pytestmark = pytest.mark.django_db
 FLEET = f"{CAMERAS}fleet/"
 NEW_URL = "rtsp://user:Typed-0nce@10.0.0.6/other"
-
-
-@pytest.fixture
-def administrator(groups: None) -> Client:
-    return sign_in("Administrators", name="anna")
-
-
-@pytest.fixture
-def operator(groups: None) -> Client:
-    return sign_in("Operators", name="oskar")
-
-
-@pytest.fixture
-def viewer(groups: None) -> Client:
-    return sign_in("Viewers", name="vera")
 
 
 # --- Bulk -------------------------------------------------------------------------------------------------

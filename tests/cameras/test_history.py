@@ -11,7 +11,7 @@ from cameras import actions, credentials
 from cameras.history import Fate, can_revert, plan_revert, revert
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera, Change, Site
-from tests.cameras.test_admin import sign_in, told
+from tests.admin_client import sign_in, told
 from tests.factories import AUTHOR, NOW, SECRET, make_camera, make_site
 
 pytestmark = pytest.mark.django_db

@@ -16,7 +16,7 @@ from cameras.models import Camera, Change
 from cameras.transfer.formats import Format
 from cameras.transfer.rows import MAX_UPLOAD_BYTES
 from controlplane.access.models import AuditEntry
-from tests.cameras.test_admin import form_of, sign_in
+from tests.admin_client import form_of, sign_in
 from tests.factories import SECRET, URL, make_camera, make_site
 
 IMPORT = "/admin/cameras/camera/import/"

@@ -13,8 +13,9 @@ from cameras.admin import json_text
 from cameras.admin.zone_editor import MAX_OFFERED, MAX_TEXT_BYTES
 from cameras.geometry import MAX_POINTS, MAX_ZONES, canonical_zones
 from cameras.models import Camera
-from tests.cameras.test_admin import HOSTILE, administrator, edit, operator, sign_in, viewer
+from tests.admin_client import administrator, edit, operator, sign_in, viewer
 from tests.factories import make_camera, make_site
+from tests.hostile import HOSTILE_MARKUP
 
 CHECK = "/admin/cameras/camera/zones/check/"
 OTHERS = "/admin/cameras/camera/zones/others/"
@@ -157,7 +158,7 @@ def test_offers_cost_the_same_however_many_cameras(
     assert len(offered) == min(count, MAX_OFFERED)
 
 
-@pytest.mark.parametrize("name", HOSTILE)
+@pytest.mark.parametrize("name", HOSTILE_MARKUP)
 def test_the_page_holds_the_text_escaped_and_without_a_script_of_its_own(administrator: Client, name: str) -> None:
     zones = {"type": "Feature", "properties": {"name": name}, "geometry": TRIANGLE}
     camera = make_camera(zone_config=zones)

@@ -7,18 +7,14 @@ from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from controlplane.access.models import AuditEntry
-from tests.cameras.test_admin import form_of, sign_in
+from tests.admin_client import administrator, form_of, sign_in
 
 USERS = "/admin/auth/user/"
 GROUPS = "/admin/auth/group/"
 PASSWORD = "long-enough-for-the-rules-7"
 
+__all__ = ["administrator"]
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def administrator(groups: None) -> Client:
-    return sign_in("Administrators", name="anna")
 
 
 @pytest.fixture
