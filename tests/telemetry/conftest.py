@@ -1,13 +1,15 @@
-"""The doors of workers, for one set of contract tests."""
+"""The doors of workers, for one set of contract tests; and a database without partitions."""
 
 import json
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from telemetry import asgi as ingest_tier
 from telemetry import door as fast_door
+from telemetry import partitions
 from telemetry.lanes import close_lanes
 from tests.asgi_client import AsgiClient
 from tests.factories import ApiClient, make_token
@@ -62,3 +64,18 @@ def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
 def worker_door(doors: Doors) -> Any:
     """The door under test, with a worker's token that is not bound."""
     return doors.as_role("worker")
+
+
+@pytest.fixture
+def without_partitions(db: None) -> None:
+    """All rows in DEFAULT."""
+    if connection.vendor == "postgresql":
+        drop_partitions()
+
+
+def drop_partitions(*tables: partitions.Table) -> None:
+    """Those of some tables, or of all."""
+    with connection.cursor() as cursor:
+        for table in tables or partitions.TABLES:
+            for partition in partitions.partitions_of(table):
+                cursor.execute(f"DROP TABLE {partition.name}")

@@ -6,13 +6,19 @@ from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
+from django.test import override_settings
+
+from cameras.models import CameraVitals
 from controlplane.access.principals import WORKER, Principal
 from telemetry.ingest import Submission, accept
+from telemetry.models import Sample
 from telemetry.wire import Event
+from tests.factories import NOW
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
+EVERY = timedelta(seconds=10)
 WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
 WORKER_PRINCIPAL = Principal("token:worker", WORKER)
 
@@ -82,3 +88,33 @@ class Model:
                 }
             )
         return points
+
+
+def fill(
+    camera_id: UUID, count: int, zones: tuple[str, ...] = ("",), start: datetime = NOW, every: timedelta = EVERY
+) -> None:
+    """So many samples in a row, past ingest."""
+    Sample.objects.bulk_create(
+        Sample(
+            camera_id=camera_id,
+            timestamp=start + number * every,
+            zone=zone,
+            occupancy=1,
+            confidence=0.9,
+            received_at=NOW,
+        )
+        for number in range(count)
+        for zone in zones
+    )
+    CameraVitals.objects.filter(pk=camera_id).update(accepted_count=count)
+
+
+def kept_for(**limits: int) -> Any:
+    """Settings: how many days of each level are kept, and `most` bytes of all."""
+    given = {"raw": 10, "minutes": 20, "hours": 40, "most": 0} | limits
+    return override_settings(
+        TELEMETRY_RETENTION_DAYS=given["raw"],
+        TELEMETRY_MINUTE_RETENTION_DAYS=given["minutes"],
+        TELEMETRY_HOUR_RETENTION_DAYS=given["hours"],
+        TELEMETRY_MAX_BYTES=given["most"],
+    )

@@ -13,6 +13,7 @@ from telemetry.health import check_partitions
 from telemetry.ingest import Submission, accept
 from telemetry.models import KeptFrom, Sample
 from telemetry.partitions import (
+    SAMPLES,
     TABLES,
     Table,
     days_ahead,
@@ -24,20 +25,15 @@ from telemetry.partitions import (
 from telemetry.wire import Event
 from tests.at_once import at_once
 from tests.factories import make_camera
+from tests.telemetry.conftest import drop_partitions
 from tests.telemetry.test_ingest import WORKER_PRINCIPAL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def drop_all_but_default() -> None:
-    with connection.cursor() as cursor:
-        for name in partition_names() - {"telemetry_sample_default"}:
-            cursor.execute(f"DROP TABLE {name}")
-
-
 def test_every_migrate_leaves_a_week_ahead() -> None:
     if connection.vendor == "postgresql":
-        drop_all_but_default()
+        drop_partitions(SAMPLES)
 
     call_command("migrate", verbosity=0)
 
@@ -98,7 +94,7 @@ def test_days_are_made_once_by_several_at_once() -> None:
     if connection.vendor != "postgresql":
         assert make_partitions(now) == []
         return
-    drop_all_but_default()
+    drop_partitions(SAMPLES)
 
     made = [name for names in at_once(*[lambda: make_partitions(now)] * 4) for name in names]
 
@@ -110,7 +106,7 @@ def test_a_sample_of_a_day_without_a_partition_is_stored_and_keeps_its_day_from_
     camera = make_camera()
     now = datetime.now(UTC)
     if connection.vendor == "postgresql":
-        drop_all_but_default()
+        drop_partitions(SAMPLES)
     moments = [now - timedelta(days=400), now]
 
     events = [Event(camera.pk, moment, "", 1, 1.0, None) for moment in moments]
@@ -124,7 +120,7 @@ def test_a_sample_of_a_day_without_a_partition_is_stored_and_keeps_its_day_from_
         assert len(made) == 8
         (again,) = accept([Submission(WORKER_PRINCIPAL, events)], now)
         assert [receipt.outcome.value for receipt in again] == ["duplicate", "duplicate"]
-        drop_all_but_default()
+        drop_partitions(SAMPLES)
         Sample.objects.all().delete()
         make_partitions(now)
 
@@ -153,7 +149,7 @@ def test_a_day_whose_samples_are_in_default_refuses_none_of_them_meanwhile() -> 
     if connection.vendor != "postgresql":
         return
     camera, now = make_camera(), datetime.now(UTC)
-    drop_all_but_default()
+    drop_partitions(SAMPLES)
     accept([Submission(WORKER_PRINCIPAL, [Event(camera.pk, now, "", 1, 1.0, None)])], now)
 
     with CaptureQueriesContext(connection) as queries:
@@ -170,7 +166,7 @@ def test_what_retention_has_removed_is_not_made_again() -> None:
     if connection.vendor != "postgresql":
         return
     now = datetime.now(UTC)
-    drop_all_but_default()
+    drop_partitions(SAMPLES)
     KeptFrom.objects.create(raw=now.replace(hour=0, minute=0, second=0, microsecond=0))
 
     made = make_partitions(now)

@@ -1,23 +1,21 @@
 """What is removed: history of deleted cameras, and what is too old or too much; in bounded chunks, and never early."""
 
 from datetime import UTC, datetime, timedelta
-from math import inf, isnan
-from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 from django.db import connection
-from django.test import override_settings
 from django.test.utils import CaptureQueriesContext
 
 from cameras import actions
-from cameras.models import CameraVitals, Purge
-from telemetry import capacity, health, partitions, retention
+from cameras.models import Purge
+from telemetry import capacity, partitions, retention
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.retention import purge_deleted_cameras, remove_old, samples_to_purge
 from telemetry.rollups import compute_rollups, kept_from
 from tests.factories import AUTHOR, NOW, make_camera
-from tests.telemetry.history import report
+from tests.telemetry.conftest import drop_partitions
+from tests.telemetry.history import EVERY, fill, kept_for, report
 
 pytestmark = pytest.mark.django_db
 
@@ -28,33 +26,17 @@ def chunk(monkeypatch: pytest.MonkeyPatch) -> int:
     return 10
 
 
-def store(camera_id: UUID, count: int, zones: tuple[str, ...] = ("",), **step: Any) -> None:
-    Sample.objects.bulk_create(
-        Sample(
-            camera_id=camera_id,
-            timestamp=NOW + number * timedelta(**(step or {"seconds": 10})),
-            zone=zone,
-            occupancy=1,
-            confidence=0.9,
-            received_at=NOW,
-        )
-        for number in range(count)
-        for zone in zones
-    )
-    CameraVitals.objects.filter(pk=camera_id).update(accepted_count=count)
-
-
-def deleted_camera(count: int, zones: tuple[str, ...] = ("",), **step: Any) -> UUID:
+def deleted_camera(count: int, zones: tuple[str, ...] = ("",), every: timedelta = EVERY) -> UUID:
     camera_id = make_camera().pk
-    store(camera_id, count, zones, **step)
+    fill(camera_id, count, zones, every=every)
     actions.retire_camera(camera_id=camera_id, by=AUTHOR, now=NOW)
     return camera_id
 
 
 def test_a_purge_removes_the_samples_of_deleted_cameras_and_of_no_other() -> None:
     kept = make_camera("Kept").pk
-    store(kept, 15)
-    store(uuid4(), 3)
+    fill(kept, 15)
+    fill(uuid4(), 3)
     deleted_camera(25)
 
     compute_rollups(NOW + timedelta(hours=1))
@@ -90,7 +72,7 @@ def test_a_chunk_may_end_between_the_zones_of_one_moment(chunk: int) -> None:
 
 
 def test_samples_of_many_days_are_all_removed() -> None:
-    deleted_camera(30, days=1)
+    deleted_camera(30, every=timedelta(days=1))
 
     assert purge_deleted_cameras() == (1, 30)
     assert not Sample.objects.exists()
@@ -109,7 +91,7 @@ def test_a_purge_stops_between_two_chunks_and_goes_on_when_run_again() -> None:
 
 
 def test_a_purge_without_deleted_cameras_asks_one_question() -> None:
-    store(uuid4(), 3)
+    fill(uuid4(), 3)
 
     with CaptureQueriesContext(
         connection,
@@ -147,16 +129,6 @@ def test_a_purge_takes_rollups_and_marks_along() -> None:
 # --- Old history ------------------------------------------------------------------------------------------
 
 
-def days(**limits: int) -> Any:
-    given = {"raw": 10, "minutes": 20, "hours": 40, "most": 0} | limits
-    return override_settings(
-        TELEMETRY_RETENTION_DAYS=given["raw"],
-        TELEMETRY_MINUTE_RETENTION_DAYS=given["minutes"],
-        TELEMETRY_HOUR_RETENTION_DAYS=given["hours"],
-        TELEMETRY_MAX_BYTES=given["most"],
-    )
-
-
 def history(count: int) -> UUID:
     """A camera with a sample at noon on each of so many days up to today, all summed up."""
     camera_id: UUID = make_camera().pk
@@ -169,20 +141,13 @@ def counts() -> tuple[int, int, int]:
     return (Sample.objects.count(), MinuteRollup.objects.count(), HourRollup.objects.count())
 
 
-@pytest.fixture
-def without_partitions(db: None) -> None:
-    """All rows in DEFAULT."""
-    if connection.vendor == "postgresql":
-        drop_partitions()
-
-
 def test_samples_go_first_then_minutes_then_hours(without_partitions: None) -> None:
     history(60)
 
-    with days():
+    with kept_for():
         remove_old(NOW + timedelta(days=1))
     first = counts()
-    with days():
+    with kept_for():
         remove_old(NOW + timedelta(days=11))
 
     # Received only yesterday: samples are kept for their days from then on, and rollups as long as their samples.
@@ -200,7 +165,7 @@ def test_samples_wait_for_their_rollups(without_partitions: None) -> None:
     report(camera_id, [("", NOW - timedelta(days=3, minutes=5), 1)], NOW)
     later = NOW + timedelta(days=30)
 
-    with days():
+    with kept_for():
         assert remove_old(later) == []
         assert Sample.objects.count() == 6
         compute_rollups(later)
@@ -218,13 +183,13 @@ def test_what_is_too_much_goes_day_by_day_and_never_today_s(
     sizes = iter([300, 250, 200, 150, 150])
     monkeypatch.setattr(retention, "used_bytes", lambda: next(sizes))
 
-    with days(most=200):
+    with kept_for(most=200):
         removed = remove_old(NOW + timedelta(hours=1))
 
     assert len(removed) == 2
     assert counts() == (2, 4, 4)
     monkeypatch.setattr(retention, "used_bytes", lambda: 300)
-    with days(most=200):
+    with kept_for(most=200):
         remove_old(NOW + timedelta(hours=1))
     assert counts() == (1, 1, 1)
     assert kept_from().raw == datetime(2026, 3, 4, tzinfo=UTC)
@@ -238,13 +203,13 @@ def test_nothing_goes_in_the_place_of_samples_that_wait_for_their_rollups(monkey
     camera_id = history(60)
     Sample.objects.filter(timestamp__lt=NOW - timedelta(days=20, hours=12)).delete()
     KeptFrom.objects.create(raw=NOW.replace(hour=0) - timedelta(days=20))
-    with days(raw=20, minutes=40, hours=100):
+    with kept_for(raw=20, minutes=40, hours=100):
         remove_old(NOW)
     report(camera_id, [("", NOW - timedelta(days=20, minutes=5), 1)], NOW)
     before = counts()
     monkeypatch.setattr(retention, "used_bytes", lambda: 300)
 
-    with days(raw=20, minutes=40, hours=100, most=250):
+    with kept_for(raw=20, minutes=40, hours=100, most=250):
         assert remove_old(NOW) == []
 
     assert counts() == before
@@ -257,11 +222,11 @@ def test_removal_stops_between_two_chunks(without_partitions: None, chunk: int) 
     compute_rollups(later)
     chunks: list[int] = []
 
-    with days():
+    with kept_for():
         remove_old(later, stopping=lambda: len(chunks) == 2, progress=chunks.append)
 
     assert (Sample.objects.count(), max(chunks)) == (15, chunk)
-    with days():
+    with kept_for():
         remove_old(later)
     assert Sample.objects.count() == 0
 
@@ -274,7 +239,7 @@ def test_on_postgresql_whole_partitions_go(monkeypatch: pytest.MonkeyPatch) -> N
         partitions.make_partitions(NOW - timedelta(days=number))
     history(40)
 
-    with days(raw=20, minutes=25, hours=45), CaptureQueriesContext(connection) as queries:
+    with kept_for(raw=20, minutes=25, hours=45), CaptureQueriesContext(connection) as queries:
         assert retention.due(NOW)
         removed = remove_old(NOW)
 
@@ -288,11 +253,11 @@ def test_on_postgresql_whole_partitions_go(monkeypatch: pytest.MonkeyPatch) -> N
     # Too much: the oldest days go until it is enough, then weeks of minutes, then months of hours; today stays.
     used = iter([300, 280, 200])
     monkeypatch.setattr(retention, "used_bytes", lambda: next(used))
-    with days(raw=20, minutes=25, hours=45, most=250):
+    with kept_for(raw=20, minutes=25, hours=45, most=250):
         removed = remove_old(NOW)
     assert removed == [f"telemetry_sample_{NOW - timedelta(days=number):%Y%m%d}" for number in (20, 19)]
     monkeypatch.setattr(retention, "used_bytes", lambda: 300)
-    with days(raw=20, minutes=25, hours=45, most=250):
+    with kept_for(raw=20, minutes=25, hours=45, most=250):
         remove_old(NOW)
     assert counts() == (1, 3, 4)  # minutes since Monday the 2nd, hours since the 1st of March
 
@@ -303,10 +268,10 @@ def test_what_would_be_removed_is_told_beforehand(
     history(60)
     later = NOW + timedelta(days=11)
 
-    with days():
+    with kept_for():
         assert retention.due(NOW) == []
         assert retention.due(later) == ["rows of telemetry_sample before 2026-03-05"]
-    with days(most=250):
+    with kept_for(most=250):
         monkeypatch.setattr(retention, "used_bytes", lambda: 300)
         assert "until it is no more than TELEMETRY_MAX_BYTES" in retention.due(NOW)[0]
 
@@ -323,7 +288,7 @@ def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypat
     used = iter([300, 200])
     monkeypatch.setattr(retention, "used_bytes", lambda: next(used))
 
-    with days(most=250):
+    with kept_for(most=250):
         assert remove_old(NOW) == ["telemetry_sample_default"]
 
     assert counts() == (1, 501, 11)
@@ -341,162 +306,7 @@ def test_default_stays_while_it_holds_a_sample_of_today(
     history(3)
     monkeypatch.setattr(retention, "used_bytes", lambda: 300)
 
-    with days(most=250):
+    with kept_for(most=250):
         assert remove_old(NOW) == []
 
     assert counts() == (3, 3, 3)
-
-
-def drop_partitions() -> None:
-    with connection.cursor() as cursor:
-        for table in partitions.TABLES:
-            for partition in partitions.partitions_of(table):
-                cursor.execute(f"DROP TABLE {partition.name}")
-
-
-# --- How long it lasts ------------------------------------------------------------------------------------
-
-
-def full_in_days_metric(now: datetime) -> float:
-    found = {metric.name: metric for metric in health.fleet_metrics(now)}
-    return found["controlplane_telemetry_full_in_days"].samples[0].value
-
-
-@pytest.mark.parametrize(
-    ("room", "growths", "days_left"),
-    [
-        (100, [(10, 30)], 10),
-        (100, [(10, 5)], inf),  # retention comes first
-        (100, [(10, 5), (5, 100)], 10),
-        (100, [(10, 5), (1, 1_000)], 45 + 5),
-        (0, [(10, 30)], 0),
-        (-5, [(10, 30)], 0),
-        (100, [(0, 30)], inf),
-        (30, [(10, 12, ((1, 1), (2, 1), (3, 1), (4, 10)))], 3.3),  # what leaves is less than what comes
-        (30, [(10, 12, ((1, 10), (2, 10), (3, 10), (4, 10), (10, 100)))], 7),
-        (50, [(10, 5), (0, 0, ((0, 5),))], inf),
-    ],
-)
-def test_a_forecast_counts_with_what_retention_removes(room: float, growths: list[Any], days_left: float) -> None:
-    found = capacity._full_in_days(room, [capacity._Growth(*growth) for growth in growths])
-
-    assert found == pytest.approx(days_left)
-
-
-def test_a_forecast_by_what_the_last_days_took(without_partitions: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    camera_id = make_camera(now=NOW - timedelta(days=2)).pk
-    if connection.vendor == "postgresql":
-        for number in (3, 2, 1, 0):
-            partitions.make_partitions(NOW - timedelta(days=number))
-    store(camera_id, 500, minutes=-5)
-
-    with days(most=100_000_000):
-        room = capacity.forecast(NOW)
-
-    assert room.bytes_max == 100_000_000
-    assert room.bytes_used == capacity.used_bytes() > 0
-    assert room.bytes_per_day
-    assert room.bytes_per_day > 10_000
-    assert "a day" in str(room)
-    with days(most=0):
-        assert "no bound" in str(capacity.forecast(NOW))
-
-
-def test_a_forecast_on_the_first_day_is_by_that_day(without_partitions: None) -> None:
-    if connection.vendor != "postgresql":
-        return  # by the whole file, from the second day on
-    partitions.make_partitions(NOW)  # yesterday's too, in which there is nothing
-    store(make_camera().pk, 5_000, seconds=-5)
-
-    with days(most=100_000_000):
-        room = capacity.forecast(NOW)
-
-    assert room.bytes_per_day
-    assert room.bytes_per_day > 500_000
-
-
-def test_a_forecast_takes_only_what_stands_for_what_leaves(without_partitions: None) -> None:
-    if connection.vendor != "postgresql":
-        return  # by the whole file
-    for number in range(12, -1, -1):
-        partitions.make_partitions(NOW - timedelta(days=number))
-    camera_id = make_camera().pk
-    midnight = NOW.replace(hour=0)
-    for number in range(11, 0, -1):
-        store_between(camera_id, midnight - timedelta(days=number), 10 if number > 7 else 2_000, timedelta(days=1))
-    store_between(camera_id, midnight, 1_000, NOW - midnight)
-    day = next(
-        partition.size
-        for partition in partitions.partitions_of(partitions.SAMPLES)
-        if partition.start == midnight - timedelta(days=1)
-    )
-
-    with days(most=capacity.used_bytes() + 3 * day):
-        room = capacity.forecast(NOW)
-    with days(most=capacity.used_bytes() + 9 * day):
-        never = capacity.forecast(NOW)
-
-    assert room.bytes_per_day == pytest.approx(day, rel=0.3)
-    assert room.full_in_days == pytest.approx(3, abs=1)
-    assert never.full_in_days == inf
-    assert full_in_days_metric(NOW) == inf
-
-
-@pytest.mark.parametrize("hours", [1, 1.4, 3, 6, 24, 24 * 8])
-def test_a_forecast_divides_by_the_time_in_which_samples_came(without_partitions: None, hours: float) -> None:
-    if connection.vendor != "postgresql":
-        return
-    installed = datetime(2026, 3, 4, 22, 30, tzinfo=UTC)
-    now = installed + timedelta(hours=hours)
-    for number in range(10):
-        partitions.make_partitions(min(installed + timedelta(days=number), now))
-    count = 4_000
-    store_between(make_camera(now=installed).pk, installed, count, now - installed)
-    samples = sum(
-        partition.size
-        for partition in partitions.partitions_of(partitions.SAMPLES)
-        if installed.replace(hour=0, minute=0) <= partition.start <= now
-    )
-
-    room = capacity.forecast(now)
-
-    assert room.bytes_per_day == pytest.approx(samples / (hours / 24), rel=0.05)
-
-
-def test_a_forecast_knows_nothing_at_first() -> None:
-    with days(most=100_000_000):
-        assert "too early" in str(capacity.forecast(NOW))
-        assert isnan(full_in_days_metric(NOW))
-    with days(most=0):
-        assert full_in_days_metric(NOW) == inf
-
-
-def test_a_forecast_goes_by_the_age_of_the_samples_not_of_the_cameras(without_partitions: None) -> None:
-    for number in (2, 1, 0):
-        partitions.make_partitions(NOW - timedelta(days=number))
-    camera_id = make_camera(now=NOW - timedelta(days=31)).pk
-    store_between(camera_id, NOW - timedelta(days=1), 4_000, timedelta(days=1))
-
-    with days(raw=30, minutes=30, most=capacity.used_bytes() + 100_000):
-        room = capacity.forecast(NOW)
-
-    assert room.bytes_per_day
-    assert room.bytes_per_day > 400_000
-    assert room.full_in_days is not None
-    assert room.full_in_days < 1
-
-
-def store_between(camera_id: UUID, start: datetime, count: int, length: timedelta) -> None:
-    """So many samples, the first at the start, all before the end."""
-    Sample.objects.bulk_create(
-        Sample(
-            camera_id=camera_id,
-            timestamp=start + number * length / count,
-            zone="",
-            occupancy=1,
-            confidence=0.9,
-            received_at=NOW,
-        )
-        for number in range(count)
-    )
-    CameraVitals.objects.filter(pk=camera_id).update(accepted_count=count)

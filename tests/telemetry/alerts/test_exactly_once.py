@@ -12,11 +12,9 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from cameras.models import Camera, CameraVitals, KnownStatus
 from telemetry.alerts import outbox
@@ -26,11 +24,12 @@ from telemetry.alerts.sending import send_due
 from telemetry.alerts.transitions import record_transitions
 from tests.at_once import at_once
 from tests.factories import make_camera
+from tests.manage_process import database_url
+from tests.processes import ROOT
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-ROOT = Path(__file__).parents[3]
 INTERVAL = 120
 STALE, OFFLINE = timedelta(seconds=3 * INTERVAL), timedelta(seconds=6 * INTERVAL)
 
@@ -86,18 +85,18 @@ class Fleet:
 def processes() -> Iterator[Callable[[int], list["subprocess.Popen[bytes]"]]]:
     """Maintenance loops on the database of this test."""
     started: list[subprocess.Popen[bytes]] = []
-    settings = connection.settings_dict
-    url = f"sqlite:///{settings['NAME']}"
-    if connection.vendor == "postgresql":
-        user = f"{settings['USER']}:{settings['PASSWORD']}" if settings["PASSWORD"] else settings["USER"]
-        url = f"postgresql://{user}@{settings['HOST']}:{settings['PORT'] or 5432}/{settings['NAME']}"
 
     def start(count: int) -> list["subprocess.Popen[bytes]"]:
         new = [
             subprocess.Popen(
                 [sys.executable, "manage.py", "maintain", "--interval", "0.1"],
                 cwd=ROOT,
-                env={**os.environ, "DATABASE_URL": url, "WEBHOOK_ALLOW_PRIVATE": "1", "LOG_LEVEL": "ERROR"},
+                env={
+                    **os.environ,
+                    "DATABASE_URL": database_url(),
+                    "WEBHOOK_ALLOW_PRIVATE": "1",
+                    "LOG_LEVEL": "ERROR",
+                },
                 stderr=subprocess.DEVNULL,
             )
             for _ in range(count)

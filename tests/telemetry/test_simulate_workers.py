@@ -1,12 +1,10 @@
-"""The commands of telemetry: the maintenance loop, and the simulated workers over real HTTP."""
+"""The simulated workers: what they report, and how they speak to a server over real HTTP."""
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -15,213 +13,16 @@ from uuid import UUID, uuid4
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import OperationalError, connection
 
 from cameras import actions
-from cameras.models import Camera, CameraVitals, DesiredState, Purge
-from controlplane.observability import metrics_text
-from telemetry import maintenance, partitions
-from telemetry.maintenance import Outcome, Step, Turn, run_steps
-from telemetry.management.commands import maintain
-from telemetry.models import Sample, StepRun
+from cameras.models import Camera, CameraVitals, DesiredState
+from telemetry.models import Sample
 from telemetry.simulated_worker import Worker, busyness
 from telemetry.simulation import SimulationFailed, is_loopback
 from tests.factories import AUTHOR, NOW, make_camera, make_site, make_token
+from tests.manage_process import begin_command, wait_for_line
 
-ROOT = Path(__file__).parents[2]
-
-
-# --- maintain ---------------------------------------------------------------------------------------------
-
-
-def step(name: str, run: Callable[[Turn], str]) -> Step:
-    return Step(name, run, lambda turn: f"would run {name}")
-
-
-def fail(turn: Turn) -> str:
-    raise ValueError("a fault of ours")
-
-
-@pytest.mark.django_db(transaction=True)
-def test_each_step_runs_though_one_fails(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
-    ran: list[str] = []
-    steps = (step("first", fail), step("second", lambda turn: ran.append("second") or "done"))  # type: ignore[func-returns-value]
-    monkeypatch.setattr(maintenance, "STEPS", steps)
-
-    with pytest.raises(CommandError, match="Failed: first"):
-        call_command("maintain", "--once")
-
-    assert ran == ["second"]
-    assert StepRun.objects.get(name="first").succeeded_at is None
-    assert StepRun.objects.get(name="second").succeeded_at is not None
-    assert "second: done" in capsys.readouterr().out
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_round_makes_partitions_and_purges_deleted_cameras(capsys: Any) -> None:
-    camera = make_camera()
-    Sample.objects.create(
-        camera_id=camera.pk, timestamp=NOW, zone="", occupancy=1, confidence=0.9, received_at=NOW
-    )
-    actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)
-
-    call_command("maintain", "--once")
-
-    assert not Sample.objects.exists()
-    assert not Purge.objects.exists()
-    assert 'controlplane_maintenance_rows{step="purge"} 1.0' in metrics_text(datetime.now(UTC), None).decode()
-    assert partitions.days_ahead(datetime.now(UTC)) == partitions.DAYS_AHEAD
-    assert "removed 1 samples; finished with 1 deleted cameras" in capsys.readouterr().out
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_dry_run_tells_and_does_nothing(capsys: Any) -> None:
-    Purge.objects.create(camera_id=uuid4(), requested_at=NOW)
-    make_camera()  # nobody has looked at it yet, and it has not changed
-
-    call_command("maintain", "--once", "--dry-run")
-
-    told = capsys.readouterr().out
-    assert "status: 1 cameras may have another status than before; would store what changed" in told
-    assert "purge: would remove 0 samples of 1 deleted cameras" in told
-    assert "rollups: 0 marks are open" in told
-    assert "retention: nothing is too old or too much; " in told
-    assert "of 50.0 GB" in told
-    assert Purge.objects.count() == 1
-    assert not StepRun.objects.exists()
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_second_process_gives_way(capsys: Any) -> None:
-    taken, done = threading.Event(), threading.Event()
-
-    def hold() -> None:
-        with maintenance._alone() as alone:
-            assert alone
-            taken.set()
-            done.wait(10)
-        connection.close()
-
-    holder = threading.Thread(target=hold)
-    holder.start()
-    try:
-        assert taken.wait(10)
-        assert run_steps(Turn(NOW)) is None
-        call_command("maintain", "--once")
-        assert "Another process" in capsys.readouterr().out
-    finally:
-        done.set()
-        holder.join()
-    assert run_steps(Turn(datetime.now(UTC))) is not None
-
-
-@pytest.mark.django_db(transaction=True)
-def test_no_further_step_begins_once_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
-    stopping: list[bool] = []
-    steps = (step("first", lambda turn: stopping.append(True) or "done"), step("second", fail))  # type: ignore[func-returns-value]
-    monkeypatch.setattr(maintenance, "STEPS", steps)
-
-    outcomes = run_steps(Turn(NOW, stopping=lambda: bool(stopping)))
-
-    assert outcomes == [Outcome("first", True, "done")]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_a_step_that_takes_long_is_told_to_end_where_it_goes_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    def go_on(turn: Turn) -> str:
-        return "was told" if turn.stopping() else "went on"
-
-    steps = (step("first", go_on), step("second", go_on)._replace(goes_on=True))
-    monkeypatch.setattr(maintenance, "STEPS", steps)
-
-    assert run_steps(Turn(NOW)) == [Outcome("first", True, "went on"), Outcome("second", True, "went on")]
-    assert run_steps(Turn(NOW, step_seconds=0)) == [
-        Outcome("first", True, "went on"),
-        Outcome("second", True, "was told"),
-    ]
-
-
-@pytest.mark.django_db(transaction=True)
-def test_the_loop_outlasts_an_outage_of_the_database_and_tells_of_it_once(
-    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    rounds: list[int] = []
-
-    def run(turn: Turn) -> list[Outcome]:
-        rounds.append(1)
-        if len(rounds) < 3:  # twice
-            raise OperationalError("the database is away")
-        os.kill(os.getpid(), signal.SIGTERM)
-        return []
-
-    monkeypatch.setattr(maintain, "run_steps", run)
-
-    call_command("maintain", "--interval", "0.1")
-
-    assert len(rounds) == 3
-    assert caplog.text.count("the database is away") == 1
-
-
-@pytest.mark.django_db(transaction=True)
-def test_one_round_without_a_database_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(turn: Turn) -> list[Outcome]:
-        raise OperationalError("the database is away")
-
-    monkeypatch.setattr(maintain, "run_steps", run)
-
-    with pytest.raises(CommandError, match="does not answer"):
-        call_command("maintain", "--once")
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_loop_ends_soon_and_cleanly_when_it_is_told_to(number: int) -> None:
-    process = _start("maintain", "--interval", "600")
-    try:
-        _wait_for_line(process, "maintenance started")
-        time.sleep(0.3)
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=10)
-    finally:
-        process.kill()
-    assert process.returncode == 0, errors
-    assert "maintenance stopped" in errors
-    assert "Traceback" not in errors
-
-
-@pytest.mark.parametrize("interval", ["0", "-1", "x", "1e9"])
-def test_an_interval_out_of_bounds_is_refused(interval: str) -> None:
-    with pytest.raises(CommandError, match="number of seconds"):
-        call_command("maintain", f"--interval={interval}")
-
-
-def _start(*arguments: str, **environment: str) -> "subprocess.Popen[str]":
-    """A command in a process of its own, on the database of this test."""
-    settings = connection.settings_dict
-    if connection.vendor == "sqlite":
-        url = f"sqlite:///{settings['NAME']}"
-    else:
-        user = f"{settings['USER']}:{settings['PASSWORD']}" if settings["PASSWORD"] else settings["USER"]
-        url = f"postgresql://{user}@{settings['HOST']}:{settings['PORT'] or 5432}/{settings['NAME']}"
-    return subprocess.Popen(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env={**os.environ, "DATABASE_URL": url, **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _wait_for_line(process: "subprocess.Popen[str]", text: str) -> None:
-    assert process.stderr is not None
-    for line in process.stderr:
-        if text in line:
-            return
-    raise AssertionError(f"{text!r} was not told")
-
-
-# --- simulate_workers: what a worker does -----------------------------------------------------------------
+# --- What a worker does ---------------------------------------------------------------------------------
 
 
 def test_nights_are_quiet_and_evenings_busy() -> None:
@@ -282,7 +83,7 @@ def test_only_http_is_spoken(url: str) -> None:
         is_loopback(url)
 
 
-# --- simulate_workers: against a server -------------------------------------------------------------------
+# --- Against a server -----------------------------------------------------------------------------------
 
 
 @pytest.fixture
@@ -429,13 +230,13 @@ def test_what_a_server_cannot_take_is_sent_again_after_the_time_it_asks_for(
 
 
 def test_a_server_that_is_not_up_is_no_traceback_and_a_signal_ends_the_wait(db: None) -> None:
-    process = _start(
+    process = begin_command(
         *("simulate_workers", "--url", "http://127.0.0.1:9"),
         CONTROLPLANE_TOKEN="cpt_any",
         CONTROLPLANE_READ_TOKEN="cpt_other",
     )
     try:
-        _wait_for_line(process, "does not answer")
+        wait_for_line(process, "does not answer")
         process.send_signal(signal.SIGTERM)
         out, errors = process.communicate(timeout=10)
     finally:
