@@ -92,9 +92,13 @@ def _growths(now: datetime, used: int) -> list[_Growth]:
     if connection.vendor == "postgresql":
         return [growth for level in LEVELS if (growth := _growth(level, now))]
     first = _first_row(Sample)
-    if first is None or now - first < DAY:
+    if first is None:
         return []  # an empty file has its size too
-    age = (now - first) / DAY
+    # Nothing came before there was a camera, however old what a worker sent.
+    begun = max(first, Camera.objects.aggregate(at=Min("created_at"))["at"])
+    age = (now - begun) / DAY
+    if age < 1:
+        return []
     # Most of the file is samples; they stop growing at their retention.
     return [_Growth(used / age, max(0, settings.TELEMETRY_RETENTION_DAYS - age))]
 

@@ -59,6 +59,19 @@ def test_a_forecast_by_what_the_last_days_took(without_partitions: None, monkeyp
         assert "no bound" in str(capacity.forecast(NOW))
 
 
+def test_a_sample_of_long_ago_does_not_make_a_young_installation_old(without_partitions: None) -> None:
+    camera_id = make_camera(now=NOW - timedelta(hours=1)).pk
+    fill(camera_id, 500, every=timedelta(seconds=-5))
+    fill(camera_id, 1, start=NOW - timedelta(days=800))
+    if connection.vendor == "postgresql":
+        return  # it is in DEFAULT, which no forecast looks at
+
+    assert capacity.forecast(NOW).bytes_per_day is None
+    assert capacity.forecast(NOW + timedelta(days=2)).bytes_per_day == pytest.approx(
+        capacity.used_bytes() / (2 + 1 / 24)
+    )
+
+
 def test_a_forecast_on_the_first_day_is_by_that_day(without_partitions: None) -> None:
     if connection.vendor != "postgresql":
         return  # by the whole file, from the second day on
