@@ -11,7 +11,10 @@ from django.contrib.staticfiles.finders import get_finders
 from django.core.asgi import get_asgi_application
 from servestatic import ServeStaticASGI
 
+from controlplane.databases.deadline import begin_serving
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+begin_serving()
 django_application = get_asgi_application()
 
 # These use models, so they come after Django is set up.

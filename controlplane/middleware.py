@@ -51,10 +51,9 @@ class RequestIdentity:
 
     def process_exception(self, request: HttpRequest, error: Exception) -> HttpResponse | None:
         if isinstance(error, problems.Problem):
-            return problems.response(error)
+            return problems.answer(request, error)
         if isinstance(error, problems.DATABASE_AWAY):
-            log.warning("answered 503", reason=type(error).__name__)
-            return problems.response(problems.database_away())
+            return problems.answer(request, problems.unforeseen(error))
         return None
 
 

@@ -5,6 +5,7 @@ A `detail` never repeats a value that was sent: it may hold a secret.
 """
 
 import re
+import sqlite3
 import sys
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
@@ -15,6 +16,7 @@ import structlog
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError
 from django.http import Http404, HttpRequest, HttpResponse
+from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework import exceptions
 
@@ -25,6 +27,7 @@ DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 # A schema, a table or a column that is not there: just being restored, or not migrated yet. SQLite tells it by an
 # OperationalError.
 _NOT_THERE_YET = {"3F000", "42P01", "42703"}
+QUERY_CANCELLED = "57014"
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +81,29 @@ def database_away() -> Problem:
     return try_later("The database does not answer at the moment. Repeat the request.")
 
 
+def is_cancelled(error: BaseException | None) -> bool:
+    """Whether the database was made to give up a statement, because it took longer than it may."""
+    cause = error.__cause__ if error else None
+    code = getattr(cause, "sqlite_errorcode", None)
+    return getattr(cause, "sqlstate", None) == QUERY_CANCELLED or code == sqlite3.SQLITE_INTERRUPT
+
+
+def took_too_long() -> Problem:
+    """The 503 for a statement that was cancelled. The same request would take as long again: it asks for less."""
+    return Problem(
+        503,
+        "The database needed longer for this than it may, and was stopped. Ask for less: fewer words in a search, "
+        "a narrower filter, a smaller page or a shorter time.",
+    )
+
+
+def fault_of_database(error: BaseException | None) -> Problem | None:
+    """The 503 for an error of the database that is no fault in the program; None for any other error."""
+    if is_cancelled(error):
+        return took_too_long()
+    return database_away() if is_database_away(error) else None
+
+
 def body(problem: Problem) -> dict[str, Any]:
     """The members of the problem document."""
     return {
@@ -100,6 +126,16 @@ def response(problem: Problem) -> HttpResponse:
         answer[name] = value
     answer["Cache-Control"] = "no-store"
     return answer
+
+
+def answer(request: HttpRequest, problem: Problem) -> HttpResponse:
+    """The problem as a page for a person in the admin, else as a document."""
+    if not request.path.startswith("/admin") or "text/html" not in request.headers.get("Accept", ""):
+        return response(problem)
+    context = {"title": HTTPStatus(problem.status).phrase, "words": problem.detail, "code": problem.status}
+    page = HttpResponse(render_to_string("fault.html", context), status=problem.status, headers=problem.headers)
+    page["Cache-Control"] = "no-store"
+    return page
 
 
 def exception_handler(error: Exception, context: dict[str, Any]) -> HttpResponse:
@@ -135,9 +171,9 @@ def _translate(error: Exception) -> Problem | None:
 
 def unforeseen(error: Exception) -> Problem:
     """The answer to an error that no door expects, which is logged: 503 where the database is away, else 500."""
-    if is_database_away(error):
-        log.warning("answered 503", reason=type(error).__name__)
-        return database_away()
+    if problem := fault_of_database(error):
+        log.warning("answered 503", reason=type(error).__name__, cancelled=is_cancelled(error))
+        return problem
     log.exception("unhandled exception", exception_type=type(error).__name__)
     return _internal()
 
@@ -192,8 +228,8 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if is_database_away(sys.exc_info()[1]):
-        return response(database_away())
+    if problem := fault_of_database(sys.exc_info()[1]):
+        return answer(request, problem)
     if request.path.startswith("/admin"):
         return defaults.server_error(request)
     return response(_internal())

@@ -134,9 +134,9 @@ if not TELEMETRY_RETENTION_DAYS <= TELEMETRY_MINUTE_RETENTION_DAYS <= TELEMETRY_
 # --- Applications ----------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "unfold",  # before django.contrib.admin: its templates win
+    "unfold.apps.BasicAppConfig",  # before django.contrib.admin: its templates win
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "controlplane.access.apps.ControlPlaneAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -146,7 +146,7 @@ INSTALLED_APPS = [
     "django_filters",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "controlplane.access",
+    "controlplane.access.apps.AccessConfig",
     "cameras",
     "telemetry",
     "telemetry.alerts",
@@ -192,6 +192,7 @@ DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
 _database = DATABASES["default"]
 _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["ENGINE"] = "controlplane.databases.sqlite3"
     # IMMEDIATE: two writers queue for the lock instead of failing when a reader wants to write.
     # synchronous=FULL: what was acknowledged is on disk, also in WAL mode.
     _options.update(
@@ -200,6 +201,7 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
         init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
     )
 else:
+    _database["ENGINE"] = "controlplane.databases.postgresql"
     _options.setdefault("connect_timeout", 2)
     _options.setdefault("options", "-c lock_timeout=2s -c idle_in_transaction_session_timeout=30s")
     if DATABASE_POOL_SIZE:

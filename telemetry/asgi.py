@@ -7,7 +7,10 @@ import os
 
 import django
 
+from controlplane.databases.deadline import begin_serving
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+begin_serving()
 django.setup()
 
 # These use models, so they come after Django is set up.

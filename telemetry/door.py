@@ -55,6 +55,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send_problem(send, error.problem())
     except QueueFull:
         await send_problem(send, busy())
+    except problems.DATABASE_AWAY:
+        # A statement that was cancelled too: a sample may be sent again, and should be.
+        await send_problem(send, problems.database_away())
     except Exception as error:
         await send_problem(send, problems.unforeseen(error))
     else:

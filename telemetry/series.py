@@ -16,6 +16,7 @@ import msgspec
 from django.db import OperationalError, connection, transaction
 from django.db.models import Min
 
+from controlplane.problems import is_cancelled
 from telemetry.marks import dirty_spans
 from telemetry.models import HourRollup, KeptFrom, Sample
 from telemetry.rollups import database_rollups, kept_from, seeds_of
@@ -39,7 +40,6 @@ from telemetry.summaries import Sources, Stretch, Summary
 
 MAX_POINTS = 10_000
 STATEMENT_TIMEOUT = "5s"
-QUERY_CANCELED = "57014"
 
 
 class Point(msgspec.Struct):
@@ -119,7 +119,7 @@ def snapshot() -> Iterator[None]:
                 _prepare(outermost=outermost)
             yield
     except OperationalError as error:
-        if getattr(error.__cause__, "sqlstate", None) == QUERY_CANCELED:
+        if is_cancelled(error):
             raise TooSlow from None
         raise
 

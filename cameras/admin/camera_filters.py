@@ -37,11 +37,11 @@ class StatusFilter(DropdownFilter):
 
 
 class SiteFilter(AutocompleteSelectFilter):
-    """By site, or by `site__isnull` those without one, which unfold's own filter swallows."""
+    """By site, or by `site__isnull` those with or without one, which unfold's own filter swallows."""
 
     def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
         if self.lookup_val_isnull:
-            return queryset.filter(site=None)
+            return queryset.filter(site__isnull=self.lookup_val_isnull.lower() in ("1", "true"))
         return super().queryset(request, queryset)
 
 

@@ -31,6 +31,7 @@ from cameras.models import Camera, DesiredState
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import Author
 from controlplane.problems import FieldError
+from controlplane.search_terms import check_search
 
 
 @admin.register(Camera)
@@ -76,7 +77,8 @@ class CameraAdmin(
     # --- Reading ------------------------------------------------------------------------------------------
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return queryset.named_like(search_term.replace("\0", "")), False
+        check_search(search_term, "search")
+        return queryset.named_like(search_term), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JudgedChangeList

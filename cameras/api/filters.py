@@ -12,11 +12,17 @@ from cameras.intent import parse_uuid
 from cameras.models import Camera, DesiredState
 from cameras.querysets import CameraQuerySet
 from cameras.status import STATUS_CHOICES
+from controlplane.search_terms import fault_of_search
 
 
 def is_canonical_uuid(value: str) -> None:
     if parse_uuid(value) is None:
         raise ValidationError("Must be the id of a site (a UUID).")
+
+
+def is_searchable(value: str) -> None:
+    if fault := fault_of_search(value):
+        raise ValidationError(fault)
 
 
 def _words(choices: Iterable[tuple[str, Any]]) -> dict[str, str]:
@@ -40,8 +46,8 @@ class CameraFilter(filters.FilterSet):
     site = SiteFilter(field_name="site_id", validators=[is_canonical_uuid], help_text="Id of a site.")
     search = filters.CharFilter(
         method="named_like",
-        max_length=200,
-        help_text="Words that each stand in a name, address, location or site's name.",
+        validators=[is_searchable],
+        help_text="At most 10 words that each stand in a name, address, location or site's name.",
     )
 
     class Meta:

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.utils.module_loading import autodiscover_modules
 
 
@@ -10,3 +11,10 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         # Each app's `health` module adds its checks and metrics to controlplane.observability.
         autodiscover_modules("health")
+
+
+class ControlPlaneAdminConfig(AdminConfig):
+    """Django's admin, with the site of this project in the place of its own."""
+
+    default = False
+    default_site = "controlplane.access.admin_site.ControlPlaneSite"

@@ -17,9 +17,9 @@ REALM = 'Bearer realm="control plane"'
 def principal_of_user(user: Any) -> Principal:
     """A person as a Principal. A superuser is an administrator, and no worker: people post no telemetry."""
     if user.is_superuser:
-        return Principal(f"user:{user.get_username()}", ADMINISTRATOR)
+        return Principal(f"user:{user.get_username()}", ADMINISTRATOR, f"user:{user.pk}")
     permissions = frozenset(user.get_all_permissions()) & EVERY_PERMISSION_OF_PEOPLE
-    return Principal(f"user:{user.get_username()}", permissions)
+    return Principal(f"user:{user.get_username()}", permissions, f"user:{user.pk}")
 
 
 def bearer_of(header: str) -> str | None:

@@ -68,11 +68,13 @@ class Author(NamedTuple):
 class Principal:
     """A person or a machine that asks for something.
 
-    `camera_id` and `site_id` bind it: a bound principal sees and touches only that camera or that site.
+    `id` tells two of one name apart: `user:7`, `token:<uuid>`. `camera_id` and `site_id` bind it: a bound
+    principal sees and touches only that camera or that site.
     """
 
     label: str
     permissions: frozenset[str]
+    id: str
     camera_id: UUID | None = None
     site_id: UUID | None = None
 

@@ -105,7 +105,7 @@ def principal_of(token: ApiToken) -> Principal:
     permissions = ROLES[token.role]
     if token.role == Role.WORKER and token.camera_id:
         permissions = WORKER_OF_ONE_CAMERA
-    return Principal(f"token:{token.name}", permissions, token.camera_id, token.site_id)
+    return Principal(f"token:{token.name}", permissions, f"token:{token.pk}", token.camera_id, token.site_id)
 
 
 class _Remembered(NamedTuple):

@@ -63,7 +63,11 @@ def _accepted(submission: Submission) -> list[list[Receipt]]:
         require_clock(now)
     except ClockWrong as error:
         raise error.problem() from None
-    return accept([submission], now)
+    try:
+        return accept([submission], now)
+    except problems.DATABASE_AWAY:
+        # A statement that was cancelled too: a sample may be sent again, and should be.
+        raise problems.database_away() from None
 
 
 def _media_type(request: Request) -> str:

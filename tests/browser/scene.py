@@ -86,7 +86,7 @@ def _write_history(now: datetime) -> None:
             if camera.name != "Hall" or not gap[0] <= at < gap[1]:
                 lines += [{"camera_id": str(seen.camera_id), **seen.sample} for seen in worker.observe(at)]
             at += HISTORY_EVERY
-    principal = Principal("token:demo-worker", WORKER)
+    principal = Principal("token:demo-worker", WORKER, "token:demo-worker")
     for first in range(0, len(lines), MAX_BATCH_ITEMS):
         body = json.dumps(lines[first : first + MAX_BATCH_ITEMS]).encode()
         accept([Submission(principal, read_batch(body, ndjson=False).events)], now)

@@ -282,22 +282,14 @@ def test_the_list_is_filtered_by_derived_status_and_searched_in_all_its_words(vi
 @pytest.mark.parametrize(
     "path",
     [
-        f"{CAMERAS}?q=%00",
-        f"{CAMERAS}?status=%00",
-        f"{CAMERAS}?status=nonsense",
         f"{CAMERAS}?_facets=True&all=",
         f"{CAMERAS}?e=1",
         "/admin/search/?s=gate",
-        f"{CAMERAS}?site__id__exact=nonsense",
         f"{CAMERAS}?p=999999",
-        f"{CAMERAS}?o=99.-1.x",
         f"{CAMERAS}nonsense/change/",
         f"{CAMERAS}00000000-0000-0000-0000-000000000000/change/",
         "/admin/cameras/change/999999999999999999999999/change/",
         "/admin/cameras/change/?p=99999999",
-        "/admin/cameras/change/?kind__exact=%00",
-        "/admin/autocomplete/?app_label=cameras&model_name=camera&field_name=site&term=%00",
-        f"{TOKENS}?state=nonsense",
         "/admin/nothing-here/",
     ],
 )

@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
 EVERY = timedelta(seconds=10)
 WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
-WORKER_PRINCIPAL = Principal("token:worker", WORKER)
+WORKER_PRINCIPAL = Principal("token:worker", WORKER, "token:worker")
 
 Samples = Mapping[tuple[str, datetime], int]
 

@@ -23,7 +23,7 @@ from telemetry.wire import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WORKER_PRINCIPAL = Principal("token:worker", WORKER)
+WORKER_PRINCIPAL = Principal("token:worker", WORKER, "token:worker")
 
 
 def submission(count: int = 1, occupancy: int = 5) -> Submission:

@@ -20,7 +20,7 @@ from telemetry.wire import Event
 from tests.at_once import at_once
 from tests.factories import make_camera
 
-WORKER_PRINCIPAL = Principal("token:worker", WORKER)
+WORKER_PRINCIPAL = Principal("token:worker", WORKER, "token:worker")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -63,7 +63,7 @@ def test_within_one_group_the_first_of_a_key_is_stored(writer: Any) -> None:
 @pytest.mark.django_db
 def test_the_receipts_of_several_requests_in_one_group_are_each_their_own(writer: Any) -> None:
     one, two = make_camera("one"), make_camera("two")
-    bound = Principal("token:bound", WORKER, camera_id=two.pk)
+    bound = Principal("token:bound", WORKER, "token:bound", camera_id=two.pk)
 
     groups = accept(
         [

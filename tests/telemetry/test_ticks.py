@@ -134,7 +134,7 @@ def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch:
 def test_a_refusal_for_a_wrong_clock_keeps_nothing_of_the_refusals_before_it() -> None:
     async def refused(lanes: Lanes, body: bytes) -> ClockWrong:
         try:
-            await lanes.submit(Submission(Principal("token:worker", WORKER), ()))
+            await lanes.submit(Submission(Principal("token:worker", WORKER, "token:worker"), ()))
         except ClockWrong as error:
             return error
         raise AssertionError(f"{len(body)} bytes were taken")

@@ -16,7 +16,7 @@ from controlplane.access.principals import ADMINISTRATOR, Author, Principal
 from controlplane.commands import CommandWithEpilog, needs_database
 
 AUTHOR = Author("command:export_cameras", "command")
-PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR)
+PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR, "command")
 
 HELP = """\
 Write the cameras as a file: CSV or JSON, which import_cameras takes again, or a configuration of Frigate, paths of

@@ -20,7 +20,7 @@ from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
 
 AUTHOR = Author("command:import_cameras", "command")
-PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR)
+PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR, "command")
 
 HELP = """\
 Import cameras from a CSV or JSON file as export_cameras writes them, or from a configuration of Frigate.

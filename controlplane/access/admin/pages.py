@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.actions import delete_selected as confirm_and_delete
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
@@ -15,6 +16,10 @@ from unfold.admin import ModelAdmin
 from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 from unfold.paginator import InfinitePaginator
+
+from controlplane.access.admin.list_parameters import check_list_parameters, checks_of_filters
+from controlplane.problems import Problem
+from controlplane.search_terms import check_search
 
 # The confirmation sends one input a row, and Django takes 1,000 inputs.
 DELETE_AT_MOST = 500
@@ -28,9 +33,24 @@ class PlainAdmin(ModelAdmin):
     show_facets = ShowFacets.NEVER  # they count the whole table once for every choice
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if any("\0" in text for name, texts in request.GET.lists() for text in (name, *texts)):
-            return HttpResponseRedirect(request.path)  # no database compares with a NUL
+        check_list_parameters(self, request)
         return super().changelist_view(request, extra_context)
+
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        """The list that was asked for. Raises Problem 400 where it has no such page, or a filter no such value."""
+        try:
+            return super().get_changelist_instance(request)
+        except IncorrectLookupParameters:
+            raise Problem(400, "There is no such page in this list, or a filter has no such value.") from None
+
+    def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
+        """Django asks for each parameter that is no filter's; by itself it lets all fields of the model through."""
+        return request is not None and lookup in checks_of_filters(self, request)
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Also what pickers of rows and the palette search by. Raises Problem 400 where a search asks too much."""
+        check_search(search_term, "search")
+        return super().get_search_results(request, queryset, search_term)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The log that knows of every door, where there is one for this row."""

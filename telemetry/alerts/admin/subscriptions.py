@@ -117,9 +117,6 @@ class SubscriptionAdmin(PlainAdmin):
     def log_of(self, request: HttpRequest, object_id: str) -> str | None:
         return audit_trail_of(request, object_id)
 
-    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
-        return super().get_search_results(request, queryset, search_term.replace("\0", ""))
-
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         subscription = kwargs.get("obj")
         if subscription:

@@ -1,0 +1,45 @@
+"""The site of the admin: its two addresses that belong to no list check their own parameters.
+
+Beside the package `admin`, which Django can import only when the site is there.
+"""
+
+import re
+from collections.abc import Collection
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from unfold.sites import UnfoldAdminSite
+
+from controlplane.problems import FieldError, Problem, shown_name
+from controlplane.search_terms import check_search
+from controlplane.strict_json import fault_of_text
+
+
+class ControlPlaneSite(UnfoldAdminSite):
+    def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The palette. Raises Problem 400 for a parameter that it does not know or cannot use."""
+        _check(request, ("s", "extended", "page"), term="s")
+        return super().search(request, extra_context)
+
+    def autocomplete_view(self, request: HttpRequest) -> HttpResponse:
+        """The rows that a picker offers. Raises Problem 400 as `search` does."""
+        _check(request, ("app_label", "model_name", "field_name", "term", "page"), term="term")
+        return super().autocomplete_view(request)
+
+
+def _check(request: HttpRequest, known: Collection[str], term: str) -> None:
+    for name, values in request.GET.lists():
+        # `_` is what jQuery adds against caches.
+        if name not in known and name != "_":
+            _refuse(shown_name(name), f"There is no such parameter here. Known are: {', '.join(known)}.")
+        for value in values:
+            if name == term:
+                check_search(value, name)
+            elif name == "page" and not re.fullmatch(r"[1-9][0-9]{0,5}", value):
+                _refuse(name, "Must be a whole number from 1 to 999,999.")
+            elif fault := fault_of_text(value):
+                _refuse(name, fault)
+
+
+def _refuse(name: str, fault: str) -> None:
+    raise Problem(400, f"{name}: {fault}", [FieldError(name, fault)])

@@ -1,0 +1,64 @@
+"""SQLite, whose statements are interrupted from within where this process serves."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.db.backends.sqlite3 import base
+
+from controlplane.databases.deadline import statement_seconds
+
+# So many steps of SQLite's machine take about a millisecond.
+STEPS_BETWEEN_LOOKS = 20_000
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    _statement_seconds: float | None = None
+
+    def get_new_connection(self, conn_params: Any) -> Any:
+        connection = super().get_new_connection(conn_params)
+        self._statement_seconds = statement_seconds()
+        if self._statement_seconds is not None:
+            connection.create_function("REGEXP", 2, _refuse_regular_expressions)
+        return connection
+
+    def create_cursor(self, name: str | None = None) -> Any:
+        if self._statement_seconds is None:
+            return super().create_cursor(name)
+        cursor: Any = self.connection.cursor(factory=CursorWithDeadline)
+        cursor.seconds = self._statement_seconds
+        return cursor
+
+
+def _refuse_regular_expressions(pattern: str, text: str) -> None:
+    """In the place of Django's, which is Python's: nothing can interrupt that, and all threads wait for it."""
+    raise ValueError("A serving process matches no regular expressions in SQLite.")
+
+
+class CursorWithDeadline(base.SQLiteCursorWrapper):
+    """Each call computes for so many seconds at the most; what a slow reader does between calls does not count."""
+
+    seconds = 0.0
+
+    def execute(self, *args: Any) -> Any:
+        return self._in_time(super().execute, *args)
+
+    def executemany(self, *args: Any) -> Any:
+        return self._in_time(super().executemany, *args)
+
+    def fetchone(self) -> Any:
+        return self._in_time(super().fetchone)
+
+    def fetchmany(self, *args: Any) -> Any:
+        return self._in_time(super().fetchmany, *args)
+
+    def fetchall(self) -> Any:
+        return self._in_time(super().fetchall)
+
+    def __next__(self) -> Any:
+        return self._in_time(super().__next__)
+
+    def _in_time(self, call: Callable[..., Any], *args: Any) -> Any:
+        deadline = time.monotonic() + self.seconds
+        self.connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+        return call(*args)

@@ -1,0 +1,25 @@
+"""How much a search may ask for, the same in every list, picker and endpoint. Must not import an app.
+
+Each word is one more condition on every row that is looked through: 3,900 of them took PostgreSQL 14 seconds.
+"""
+
+from controlplane.problems import FieldError, Problem
+from controlplane.strict_json import fault_of_text
+
+MAX_WORDS = 10
+MAX_CHARACTERS = 200
+
+
+def fault_of_search(text: str) -> str | None:
+    """Why this text cannot be searched for, in words, or None."""
+    if len(text) > MAX_CHARACTERS:
+        return f"A search has at most {MAX_CHARACTERS} characters."
+    if len(text.split()) > MAX_WORDS:
+        return f"A search has at most {MAX_WORDS} words."
+    return fault_of_text(text)
+
+
+def check_search(text: str, parameter: str) -> None:
+    """Raises Problem 400, which names the parameter, where the text cannot be searched for."""
+    if fault := fault_of_search(text):
+        raise Problem(400, f"{parameter}: {fault}", [FieldError(parameter, fault)])
