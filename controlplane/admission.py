@@ -1,21 +1,45 @@
 """Admission of requests to Django under ASGI, which has no bound of its own.
 
 Each admitted request takes a thread and a database connection; without a bound, 300 slow ones end in answers
-of 500. The body is read before a place is taken, so that a slow sender holds none. Must not import an app.
+of 500. Nobody takes all of the places: each principal has some at the most, and those who sign in, whose passwords
+are made to be slow to check, have few of all. The body is read before a place is taken, so that a slow sender
+holds none. Must not import an app.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
+from django.conf import settings
+from django.http import parse_cookie
+
+from controlplane.addresses import client_address, holder_at
 from controlplane.bare_asgi import Disconnected, Message, Receive, Scope, Send, busy, read_body, send_problem
+from controlplane.holders import Places, too_many
 from controlplane.problems import Problem
 
 PLACES = 16
 WAIT_SECONDS = 2.0
 MAX_BODY_BYTES = 4 * 1024 * 1024
+# Of all places, and of those for one address. Who signs in waits longer: the check of one password takes long.
+SIGN_IN_PLACES = 2
+SIGN_IN_PLACES_AN_ADDRESS = 1
+SIGN_IN_WAIT_SECONDS = 5.0
+SIGN_IN_PATHS = ("/admin/login",)
+REMEMBERED_SESSIONS = 10_000
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+_owners: dict[str, str] = {}
+
+
+def remember_owner(session_key: str, owner: str) -> None:
+    """Whose session this is, so that several sessions of one person count together."""
+    if len(_owners) >= REMEMBERED_SESSIONS:
+        _owners.clear()
+    _owners[session_key] = owner
 
 
 class Admission:
@@ -24,28 +48,64 @@ class Admission:
     def __init__(self, inner: Application, places: int = PLACES, wait_seconds: float = WAIT_SECONDS) -> None:
         self._inner = inner
         self._places = asyncio.Semaphore(places)
+        self._of_principals = Places(settings.REQUESTS_PER_PRINCIPAL)
+        self._sign_ins = asyncio.Semaphore(SIGN_IN_PLACES)
+        self._sign_ins_of_addresses = Places(SIGN_IN_PLACES_AN_ADDRESS)
         self._wait_seconds = wait_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
             body = await read_body(scope, receive, MAX_BODY_BYTES)
-            await self._take_place()
+            async with self._place(scope):
+                await self._inner(_with_length(scope, body), _replay(body, receive), send)
         except Disconnected:
             return
         except Problem as problem:
             await send_problem(send, problem)
-            return
-        try:
-            await self._inner(_with_length(scope, body), _replay(body, receive), send)
-        finally:
-            self._places.release()
 
-    async def _take_place(self) -> None:
+    @asynccontextmanager
+    async def _place(self, scope: Scope) -> AsyncIterator[None]:
+        """A place inside. Raises Problem 429 where this principal or address has too many, 503 where all have."""
+        async with AsyncExitStack() as held:
+            if _is_sign_in(scope):
+                await self._take_sign_in(scope, held)
+            has_own_place = False
+            try:
+                async with asyncio.timeout(self._wait_seconds):
+                    await held.enter_async_context(self._of_principals.one(_holder_of(scope)))
+                    has_own_place = True
+                    await held.enter_async_context(self._places)
+            except TimeoutError:
+                if has_own_place:
+                    raise busy() from None
+                detail = f"More than {self._of_principals.most} requests of yours are being answered at one time."
+                raise too_many(detail) from None
+            yield
+
+    async def _take_sign_in(self, scope: Scope, held: AsyncExitStack) -> None:
         try:
-            async with asyncio.timeout(self._wait_seconds):
-                await self._places.acquire()
+            async with asyncio.timeout(SIGN_IN_WAIT_SECONDS):
+                address = holder_at(client_address(scope))
+                await held.enter_async_context(self._sign_ins_of_addresses.one(address))
+                await held.enter_async_context(self._sign_ins)
         except TimeoutError:
-            raise busy() from None
+            detail = "Too many people sign in at this moment, or too many from your address. Try again."
+            raise too_many(detail, int(SIGN_IN_WAIT_SECONDS)) from None
+
+
+def _is_sign_in(scope: Scope) -> bool:
+    return scope.get("method") == "POST" and scope["path"].rstrip("/") in SIGN_IN_PATHS
+
+
+def _holder_of(scope: Scope) -> str:
+    """Who holds a place, as far as it can be known before the database is asked: token, person, or address."""
+    headers = dict(scope["headers"])
+    if authorization := headers.get(b"authorization"):
+        return "token:" + hashlib.sha256(authorization).hexdigest()
+    cookies = parse_cookie(headers.get(b"cookie", b"").decode("latin-1"))
+    if session_key := cookies.get(settings.SESSION_COOKIE_NAME):
+        return _owners.get(session_key) or "session:" + session_key
+    return "address:" + holder_at(client_address(scope))
 
 
 def _with_length(scope: Scope, body: bytes) -> Scope:

@@ -22,7 +22,7 @@ from cameras.api import watch  # noqa: E402
 from controlplane import stopping  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
-from controlplane.probes import answer_livez  # noqa: E402
+from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
 from telemetry import door  # noqa: E402
 from telemetry.lanes import close_lanes, open_lanes  # noqa: E402
 
@@ -49,8 +49,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await door.application(scope, receive, send)
     elif watch.is_watch(scope):
         await watch.application(scope, receive, send)
-    elif scope["type"] == "http" and scope["path"] in ("/livez", "/livez/"):
-        await answer_livez(send)
+    elif is_health_probe(scope):
+        await answer_probe(scope, send)
     elif scope["type"] == "http":
         await _rest(scope, receive, send)
     elif scope["type"] == "lifespan":

@@ -11,15 +11,18 @@ import math
 import resource
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+from django.conf import settings
 from gunicorn.asgi.parser import UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers import gasgi
 
 from controlplane import problems, stopping
+from controlplane.addresses import holder_at, is_trusted_proxy
 from controlplane.bare_asgi import busy
+from controlplane.holders import Holders, too_many
 from controlplane.listening import listen_in_turns
 from controlplane.problems import Problem
 
@@ -71,21 +74,32 @@ class Connection(ASGIProtocol):
         self._untaken_since = 0.0
         self._received_bytes = self._chunk_bytes = 0
         self._unheard_left: int | None = None
+        self._is_last_answer = False
+        self.holder = ""
 
     def connection_made(self, transport: Any) -> None:
-        self._connections.open.add(self)
+        if refused := self._connections.enter(self, transport):
+            transport.set_protocol(refused)
+            refused.connection_made(transport)
+            return
         super().connection_made(transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self._connections.open.discard(self)
+        self._connections.leave(self)
         super().connection_lost(exc)
+
+    def _send_response_start(self, status: int, headers: Any, request: Any, close: bool = False) -> None:
+        """An answer that says `Connection: close` is the last one, which gunicorn leaves to the client."""
+        self._is_last_answer = (b"connection", b"close") in headers
+        super()._send_response_start(status, headers, request, close)
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
         """What the answer tells of the connection; gunicorn does as it was told."""
         body = self._body_receiver
         # Its end will not be looked for: see `_forget`.
         unended = request.chunked and not (body and body._complete)
-        return self._connections.stopping or unended or bool(super()._will_close(request, response_requires_close))
+        ends = self._connections.stopping or self._is_last_answer or unended
+        return ends or bool(super()._will_close(request, response_requires_close))
 
     def data_received(self, data: bytes) -> None:
         if self._unheard_left is None:
@@ -204,13 +218,26 @@ class Connection(ASGIProtocol):
 
 
 class Refusal(asyncio.Protocol):
-    """A connection over the cap: told 503 at once, and left open until the client has surely read it."""
+    """A connection over a cap. It is read for a moment, because who asks `/livez` is answered all the same; then
+    it is left open until the client has surely read the answer.
+    """
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._transport: Any = None
 
     def connection_made(self, transport: Any) -> None:
-        transport.write(_answer(busy()))
-        if transport.can_write_eof():
-            transport.write_eof()
-        asyncio.get_running_loop().call_later(SWEEP_SECONDS, transport.abort)
+        self._transport = transport
+        self._unasked = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self.data_received, b"")
+
+    def data_received(self, data: bytes) -> None:
+        if self._unasked.cancelled() or self._transport.is_closing():
+            return
+        self._unasked.cancel()
+        self._transport.write(ALIVE if data.startswith(LIVENESS) else _answer(self._problem))
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._transport.abort)
 
 
 class Connections:
@@ -221,13 +248,30 @@ class Connections:
         self.stopping = False
         self._worker = worker
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+        self._of_addresses = Holders(settings.CONNECTIONS_PER_ADDRESS)
         self._most = max(1, min(worker.cfg.worker_connections, files - RESERVED_FILES))
         # gunicorn would end connections that it has just told to be kept alive.
         self._most_requests, worker.max_requests = worker.max_requests, sys.maxsize
 
     def accept(self, worker: Any) -> asyncio.Protocol:
         """What gunicorn calls for each connection that it has accepted."""
-        return Connection(worker, self) if len(self.open) < self._most else Refusal()
+        return Connection(worker, self) if len(self.open) < self._most else Refusal(busy())
+
+    def enter(self, connection: Connection, transport: Any) -> Refusal | None:
+        """Count an open connection, for its address too; what it is to be instead where that has too many."""
+        peer = transport.get_extra_info("peername")
+        address = peer[0] if isinstance(peer, tuple) else ""
+        if not is_trusted_proxy(address):
+            if not self._of_addresses.take(holder := holder_at(address)):
+                return Refusal(too_many(f"Your address has {self._of_addresses.most:,} connections open already."))
+            connection.holder = holder
+        self.open.add(connection)
+        return None
+
+    def leave(self, connection: Connection) -> None:
+        if connection in self.open and connection.holder:
+            self._of_addresses.give_back(connection.holder)
+        self.open.discard(connection)
 
     def begin(self) -> None:
         """The loop runs: hear of a stop, also of one that came before, and look at connections."""
@@ -268,14 +312,21 @@ def bound_connections(worker: Any) -> None:
 
 def _answer(problem: Problem) -> bytes:
     """A whole answer, for where there is no request yet that an application could answer."""
-    body = problems.encode(problem)
-    title = problems.body(problem)["title"]
+    status_line = f"{problem.status} {problems.body(problem)['title']}"
+    return _whole(status_line, problems.encode(problem), problems.CONTENT_TYPE, problem.headers)
+
+
+def _whole(status_line: str, body: bytes, content_type: str, extra_headers: Mapping[str, str]) -> bytes:
     headers = {
-        **problem.headers,
-        "Content-Type": problems.CONTENT_TYPE,
+        **extra_headers,
+        "Content-Type": content_type,
         "Content-Length": str(len(body)),
         "Cache-Control": "no-store",
         "Connection": "close",
     }
-    lines = [f"HTTP/1.1 {problem.status} {title}", *(f"{name}: {value}" for name, value in headers.items())]
+    lines = [f"HTTP/1.1 {status_line}", *(f"{name}: {value}" for name, value in headers.items())]
     return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+LIVENESS = (b"GET /livez", b"HEAD /livez")
+ALIVE = _whole("200 OK", b'{"status":"alive"}', "application/json", {})

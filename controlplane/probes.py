@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -21,7 +22,8 @@ from controlplane.observability import metrics_text, readiness
 from controlplane.problems import DATABASE_AWAY, Problem, database_away
 
 ALIVE = b'{"status":"alive"}'
-PATHS = ("/livez", "/readyz", "/metrics")
+HEALTH_PATHS = ("/livez", "/readyz")
+PATHS = (*HEALTH_PATHS, "/metrics")
 
 
 def livez(request: HttpRequest) -> HttpResponse:
@@ -49,6 +51,11 @@ def is_probe(scope: Scope) -> bool:
     return scope["type"] == "http" and scope["method"] in ("GET", "HEAD") and scope["path"].rstrip("/") in PATHS
 
 
+def is_health_probe(scope: Scope) -> bool:
+    """Whether it asks for the process's health, which is answered however full Django's places are."""
+    return is_probe(scope) and scope["path"].rstrip("/") in HEALTH_PATHS
+
+
 async def answer_livez(send: Send) -> None:
     """Answer without Django, its places and the database: a busy process is alive."""
     await send_json(send, 200, ALIVE)
@@ -61,7 +68,7 @@ async def answer_probe(scope: Scope, send: Send) -> None:
         if path == "/livez":
             await answer_livez(send)
         elif path == "/readyz":
-            await send_json(send, *await asyncio.to_thread(_with_connection, _readiness))
+            await send_json(send, *await _shared_readiness())
         else:
             await require(headers_of(scope), MAY_READ_DOCS, "Only a viewer may read the metrics.")
             text = await asyncio.to_thread(_with_connection, _metrics)
@@ -70,6 +77,29 @@ async def answer_probe(scope: Scope, send: Send) -> None:
         await send_problem(send, problem)
     except DATABASE_AWAY:
         await send_problem(send, database_away())
+
+
+class _Asking:
+    """The checks that are under way in one event loop, for all who ask meanwhile: they cost queries, and anybody
+    may ask.
+    """
+
+    def __init__(self) -> None:
+        self.loop = asyncio.get_running_loop()
+        self.thread = ThreadPoolExecutor(1, "readiness")
+        self.answer: asyncio.Future[tuple[int, bytes]] | None = None
+
+
+_asking: _Asking | None = None
+
+
+async def _shared_readiness() -> tuple[int, bytes]:
+    global _asking
+    if _asking is None or _asking.loop is not asyncio.get_running_loop():
+        _asking = _Asking()
+    if _asking.answer is None or _asking.answer.done():
+        _asking.answer = _asking.loop.run_in_executor(_asking.thread, _with_connection, _readiness)
+    return await asyncio.shield(_asking.answer)
 
 
 def _readiness(now: datetime) -> tuple[int, bytes]:

@@ -5,6 +5,7 @@ Outside DEBUG a missing, short or default key refuses to start. `.env.example` l
 """
 
 from collections.abc import Callable, Mapping
+from ipaddress import ip_network
 from pathlib import Path
 from typing import cast
 
@@ -74,6 +75,14 @@ def _log_level(value: str) -> None:
         raise ValidationError("must be DEBUG, INFO, WARNING or ERROR")
 
 
+def _networks(values: list[str]) -> None:
+    for number, value in enumerate(values, start=1):
+        try:
+            ip_network(value, strict=False)
+        except ValueError:
+            raise ValidationError(f"entry {number} is no address and no network such as 10.0.0.0/8") from None
+
+
 def _within(least: int, most: int) -> Callable[[int], None]:
     def check(value: int) -> None:
         if not least <= value <= most:
@@ -102,6 +111,10 @@ TELEMETRY_RETENTION_DAYS = env.int("TELEMETRY_RETENTION_DAYS", 30, validate=_wit
 TELEMETRY_MINUTE_RETENTION_DAYS = env.int("TELEMETRY_MINUTE_RETENTION_DAYS", 180, validate=_within(1, 36_500))
 TELEMETRY_HOUR_RETENTION_DAYS = env.int("TELEMETRY_HOUR_RETENTION_DAYS", 1_825, validate=_within(1, 36_500))
 TELEMETRY_MAX_BYTES = env.int("TELEMETRY_MAX_BYTES", 50_000_000_000, validate=_bytes)
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [], validate=_networks)
+CONNECTIONS_PER_ADDRESS = env.int("CONNECTIONS_PER_ADDRESS", 1_000, validate=_within(1, 1_000_000))
+WATCHES_PER_PRINCIPAL = env.int("WATCHES_PER_PRINCIPAL", 100, validate=_within(1, 1_000_000))
+REQUESTS_PER_PRINCIPAL = env.int("REQUESTS_PER_PRINCIPAL", 8, validate=_within(1, 1_000))
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
@@ -158,6 +171,7 @@ MIDDLEWARE = [
     "controlplane.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "controlplane.middleware.SessionOwners",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -250,6 +264,12 @@ SPECTACULAR_SETTINGS = {
 
 # --- People ----------------------------------------------------------------------------------------
 
+PASSWORD_HASHERS = [
+    "controlplane.access.passwords.PatientHasher",
+    # Passwords that were stored in these forms are taken, and stored anew at the next sign-in.
+    "django.contrib.auth.hashers.PBKDF2SHA1PasswordHasher",
+    "django.contrib.auth.hashers.ScryptPasswordHasher",
+]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": f"django.contrib.auth.password_validation.{name}"}
     for name in (

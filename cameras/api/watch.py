@@ -23,6 +23,7 @@ from controlplane.access.authentication import REALM, bearer_of, principal_of_us
 from controlplane.access.principals import Principal
 from controlplane.access.verification import verify
 from controlplane.bare_asgi import Receive, Scope, Send, busy, headers_of, send_json, send_problem
+from controlplane.holders import Holders
 from controlplane.problems import Problem
 
 PATHS = ("/cameras/changes", "/cameras/changes/")
@@ -61,7 +62,7 @@ async def _page(scope: Scope, receive: Receive) -> bytes:
     deadline = watch.loop.time() + query.wait_seconds
     gone = watch.loop.create_task(_disconnect(receive))
     try:
-        while not seen and not scan.more and await watch.wait_for_change(scan.next, deadline, gone):
+        while not seen and not scan.more and await watch.wait_for_change(principal, scan.next, deadline, gone):
             scan = await watch.scan(scan.next, query.limit)
             seen = seen_by(principal, scan.changes)
     finally:
@@ -109,6 +110,7 @@ class _Watch:
         self.loop = asyncio.get_running_loop()
         self._thread = ThreadPoolExecutor(1, "watch")
         self._waiters = 0
+        self._of_principals = Holders(settings.WATCHES_PER_PRINCIPAL)
         self._poller: asyncio.Task[None] | None = None
         self._known: Cursor | None = None
         self._changed = asyncio.Event()
@@ -119,10 +121,22 @@ class _Watch:
     async def in_thread(self, read: Callable[[], T]) -> T:
         return await self.loop.run_in_executor(self._thread, _with_connection, read)
 
-    async def wait_for_change(self, seen: Cursor, deadline: float, gone: asyncio.Future[None]) -> bool:
-        """Whether there is something after `seen`, as soon as there is; False at the deadline."""
+    async def wait_for_change(
+        self, principal: Principal, seen: Cursor, deadline: float, gone: asyncio.Future[None]
+    ) -> bool:
+        """Whether there is something after `seen`, as soon as there is; False at the deadline.
+
+        Raises Problem 429 where the principal waits too often already, 503 where too many wait in all.
+        """
+        if deadline <= self.loop.time():
+            return False
         if self._waiters >= MAX_WAITERS:
             raise busy()
+        refusal = f"More than {self._of_principals.most} requests of yours wait for changes at one time."
+        with self._of_principals.one(principal.id, refusal):
+            return await self._wait_for_change(seen, deadline, gone)
+
+    async def _wait_for_change(self, seen: Cursor, deadline: float, gone: asyncio.Future[None]) -> bool:
         self._waiters += 1
         try:
             if self._poller is None or self._poller.done():

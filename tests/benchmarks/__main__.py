@@ -33,6 +33,7 @@ NAMES = (
     "batches",
     "beside-reads",
     "beside-batches",
+    "beside-guesses",
     "cameras",
     "large-table",
     "memory",

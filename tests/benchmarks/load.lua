@@ -1,5 +1,5 @@
 -- What wrk sends, and its result as one line of JSON. Runs with one thread. Environment:
---   MODE      single | json | ndjson | list
+--   MODE      single | json | ndjson | list | guess
 --   CAMERAS   a file with one id a line        TOKEN  a bearer token, or nothing
 --   SINCE     seconds of the epoch: events are stamped from there on, each a microsecond after the one before, so
 --             that every event of a run is new
@@ -13,7 +13,7 @@ local authorization = token ~= "" and ("Authorization: Bearer " .. token .. "\r\
 local format, random = string.format, math.random
 
 local cameras = {}
-if mode ~= "list" then
+if mode ~= "list" and mode ~= "guess" then
   for line in io.lines(os.getenv("CAMERAS")) do cameras[#cameras + 1] = line end
 end
 
@@ -49,7 +49,16 @@ local function items()
   return lines
 end
 
+-- A form's token may be the cookie itself, so that every post is a password that is looked at.
+local function guess()
+  local csrf = string.rep("a", 32)
+  local body = format("csrfmiddlewaretoken=%s&username=root&password=guess%d", csrf, random(1e9))
+  return format("POST /admin/login/ HTTP/1.1\r\nHost: 127.0.0.1\r\nCookie: csrftoken=%s\r\n" ..
+    "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: %d\r\n\r\n%s", csrf, #body, body)
+end
+
 local makers = {
+  guess = guess,
   single = single,
   json = function() return post("/telemetry", "application/json", "[" .. table.concat(items(), ",") .. "]") end,
   ndjson = function() return post("/telemetry", "application/x-ndjson", table.concat(items(), "\n")) end,

@@ -46,6 +46,7 @@ def all_scenarios(servers: Servers, load: Load, large_rows: int) -> list[Scenari
         _batches(servers, load),
         _beside_reads(servers, load),
         _beside_batches(servers, load),
+        _beside_guesses(servers, load),
         _cameras(servers, load),
         _large_table(servers, load, large_rows),
         _memory(servers, load),
@@ -149,6 +150,19 @@ def _beside_batches(servers: Servers, load: Load) -> Scenario:
         "Single events, 128 connections, while 4 clients post batches of 1,000",
         {"alone": lambda: posts(batches=False), "beside batches": lambda: posts(batches=True)},
         [Target("beside batches / alone", ratio("beside batches", "alone"), 0.5)],
+    )
+
+
+def _beside_guesses(servers: Servers, load: Load) -> Scenario:
+    def posts(*, guesses: bool) -> Window:
+        server = servers.ours()
+        return load.run(Requests(server), Requests(server, "guess", connections=40) if guesses else None)
+
+    return Scenario(
+        "beside-guesses",
+        "Single events, 128 connections, while 40 connections guess passwords",
+        {"alone": lambda: posts(guesses=False), "beside guesses": lambda: posts(guesses=True)},
+        [Target("beside guesses / alone", ratio("beside guesses", "alone"), 0.7)],
     )
 
 

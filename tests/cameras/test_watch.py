@@ -43,13 +43,14 @@ def test_without_wait_it_answers_as_the_view_does(asgi: AsgiClient) -> None:
 
 
 def test_five_hundred_waiters_are_told_of_one_change_and_hold_no_thread_each(asgi: AsgiClient) -> None:
-    secret, cursor = make_token("orchestrator"), current_cursor()
-    headers = {"Authorization": f"Bearer {secret}"}
+    cursor = current_cursor()
+    everybody = [{"Authorization": f"Bearer {make_token('orchestrator')}"} for _ in range(5)]
 
     async def wait_all() -> Any:
         waits = [
             asyncio.create_task(asgi.answer("GET", f"/cameras/changes?since={cursor}&wait=30", [b""], headers))
-            for _ in range(500)
+            for headers in everybody
+            for _ in range(100)
         ]
         await asyncio.sleep(1.5)
         assert not any(task.done() for task in waits)
@@ -112,3 +113,28 @@ def test_a_person_who_is_signed_in_may_wait_too(
 
     assert answer.status_code == 200
     assert asgi.request("GET", "/cameras/changes?since=0", headers={"Cookie": "sessionid=x"}).status_code == 401
+
+
+def test_one_principal_waits_a_hundred_times_at_once_and_no_more_while_others_are_served(asgi: AsgiClient) -> None:
+    greedy, other = ({"Authorization": f"Bearer {make_token('viewer')}"} for _ in range(2))
+    path = f"/cameras/changes?since={current_cursor()}&wait=30"
+
+    async def scenario() -> None:
+        waits = [asyncio.create_task(asgi.answer("GET", path, [b""], greedy)) for _ in range(101)]
+        (refused,), waiting = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        answer = refused.result()
+        assert answer.status_code == 429
+        assert int(answer["Retry-After"]) >= 1
+        assert answer["Connection"] == "close"
+        assert "100 requests of yours" in answer.json()["detail"]
+        assert len(waiting) == 100
+
+        of_other = asyncio.create_task(asgi.answer("GET", path, [b""], other))
+        at_once = await asgi.answer("GET", f"/cameras/changes?since={current_cursor_of_feed}", [b""], greedy)
+        assert at_once.status_code == 200, "what is answered at once is no wait"
+        await asyncio.to_thread(_make_camera_and_close, "Gate")
+        answers = await asyncio.wait_for(asyncio.gather(of_other, *waiting), timeout=20)
+        assert {answer.status_code for answer in answers} == {200}
+
+    current_cursor_of_feed = current_cursor()
+    asgi.run(scenario())

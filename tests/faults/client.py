@@ -29,8 +29,9 @@ class Answer(NamedTuple):
 class Connection:
     """One connection that is kept alive, and made anew where it was closed."""
 
-    def __init__(self, port: int, token: str = "") -> None:
-        self._port = port
+    def __init__(self, port: int, token: str = "", *, source: str = "127.0.0.1") -> None:
+        """`source` is the address of loopback that the client has."""
+        self._port, self._source = port, source
         self._headers = {"Host": "127.0.0.1", **({"Authorization": f"Bearer {token}"} if token else {})}
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -69,7 +70,9 @@ class Connection:
 
     async def send(self, data: bytes) -> None:
         if self._writer is None:
-            self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
+            self._reader, self._writer = await asyncio.open_connection(
+                "127.0.0.1", self._port, local_addr=(self._source, 0)
+            )
         self._writer.write(data)
         await self._writer.drain()
 

@@ -21,6 +21,7 @@ SMALL_CAP = 40
 ON_POSTGRESQL = [
     "test_chunks.py",
     "test_database.py",
+    "test_greedy_clients.py",
     "test_processes.py",
     "test_slow_clients.py",
     "test_submissions.py",

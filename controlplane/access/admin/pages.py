@@ -44,7 +44,7 @@ class PlainAdmin(ModelAdmin):
             raise Problem(400, "There is no such page in this list, or a filter has no such value.") from None
 
     def lookup_allowed(self, lookup: str, value: Any, request: HttpRequest | None = None) -> bool:
-        """Django asks for each parameter that is no filter's; by itself it lets all fields of the model through."""
+        """Django asks for each parameter that is no filter's; by itself it allows all fields of the model."""
         return request is not None and lookup in checks_of_filters(self, request)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
