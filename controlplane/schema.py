@@ -40,7 +40,9 @@ WORDS = {
     412: "If-Match does not match; the present ETag is in the answer.",
     413: "The body is too large.",
     415: "Not JSON in UTF-8.",
-    503: "The service is busy or its database away; repeat after `Retry-After` seconds.",
+    429: "More at one time than one principal or one address may have; repeat after `Retry-After` seconds.",
+    503: "The service is busy or its database away; repeat after `Retry-After` seconds. Without that "
+    "header, the request asks for more than can be computed in time.",
 }
 BODY_METHODS = ("POST", "PATCH", "PUT")
 
@@ -65,14 +67,14 @@ class ProblemAutoSchema(AutoSchema):
                 "description": WORDS[status],
                 "content": {"application/problem+json": {"schema": problem.ref}},
             }
-            if status == 503:
+            if status in (429, 503):
                 answer["headers"] = {"Retry-After": {"schema": {"type": "integer"}}}
             operation["responses"].setdefault(str(status), answer)
         return operation
 
     def _problem_statuses(self) -> set[int]:
         # 400 everywhere: an unknown query parameter is refused on every address.
-        statuses = {400, 401, 403, 503}
+        statuses = {400, 401, 403, 429, 503}
         if "{" in self.path:
             statuses.add(404)
         if self.method in BODY_METHODS:
