@@ -23,8 +23,8 @@ from controlplane import stopping  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
-from telemetry import door  # noqa: E402
-from telemetry.lanes import close_lanes, open_lanes  # noqa: E402
+from telemetry.ingest import endpoint  # noqa: E402
+from telemetry.ingest.queues import close_lanes, open_lanes  # noqa: E402
 
 
 def _with_static_files(inner: Any) -> Any:
@@ -45,8 +45,8 @@ stopping.at_stop(watch.end_waits)
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One request, by the door that it is for."""
-    if door.is_telemetry_post(scope):
-        await door.application(scope, receive, send)
+    if endpoint.is_telemetry_post(scope):
+        await endpoint.application(scope, receive, send)
     elif watch.is_watch(scope):
         await watch.application(scope, receive, send)
     elif is_health_probe(scope):

@@ -12,9 +12,9 @@ from django.utils.translation import gettext
 
 from cameras.models import Camera
 from cameras.observations import HOURS, LastDay, Notice, add_last_day, add_notices
-from telemetry.capacity import Forecast, forecast
+from telemetry.history.spans import HOUR, floor_to
 from telemetry.models import HourRollup
-from telemetry.spans import HOUR, floor_to
+from telemetry.storage.forecast import Forecast, forecast
 
 # Measuring tables takes a while, and they grow slowly.
 FORECAST_EVERY = timedelta(minutes=10)

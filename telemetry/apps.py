@@ -4,7 +4,7 @@ from django.apps import AppConfig
 from django.db.models.signals import post_migrate
 from django.utils import timezone
 
-from telemetry.partitions import make_partitions
+from telemetry.storage.partitions import make_partitions
 
 
 class TelemetryConfig(AppConfig):

@@ -17,14 +17,14 @@ django.setup()
 from controlplane.bare_asgi import Receive, Scope, Send, send_problem, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_probe, is_probe  # noqa: E402
 from controlplane.problems import Problem  # noqa: E402
-from telemetry import door  # noqa: E402
-from telemetry.lanes import close_lanes, open_lanes  # noqa: E402
+from telemetry.ingest import endpoint  # noqa: E402
+from telemetry.ingest.queues import close_lanes, open_lanes  # noqa: E402
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """One request of a worker, or of whoever watches over the tier."""
-    if door.is_telemetry_post(scope):
-        await door.application(scope, receive, send)
+    if endpoint.is_telemetry_post(scope):
+        await endpoint.application(scope, receive, send)
     elif is_probe(scope):
         await answer_probe(scope, send)
     elif scope["type"] == "http":

@@ -8,12 +8,12 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras.models import FleetVitals
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
-from telemetry.capacity import forecast
-from telemetry.lanes import oldest_wait_seconds
-from telemetry.marks import count_pending
+from telemetry.history.dirty_ranges import count_pending
+from telemetry.ingest.queues import oldest_wait_seconds
+from telemetry.ingest.ticks import behind
 from telemetry.models import StepRun
-from telemetry.partitions import days_ahead
-from telemetry.ticks import behind
+from telemetry.storage.forecast import forecast
+from telemetry.storage.partitions import days_ahead
 
 DAYS_AHEAD_WARNING = 2
 STALLED_AFTER_SECONDS = 5.0

@@ -18,11 +18,12 @@ import structlog
 from django.db import connection
 
 from controlplane.problems import DATABASE_AWAY
-from telemetry import capacity, marks, partitions, retention, rollups
 from telemetry.alerts import steps as alerts
+from telemetry.history import dirty_ranges, rollups
 from telemetry.models import StepRun
+from telemetry.storage import forecast, partitions, retention
 
-# Not the lock of telemetry.partitions, which a step takes while this one is held.
+# Not the lock of telemetry.storage.partitions, which a step takes while this one is held.
 ADVISORY_LOCK = 4_201_002
 
 log = structlog.get_logger(__name__)
@@ -92,7 +93,7 @@ def _compute_rollups(turn: Turn) -> str:
 
 
 def _plan_rollups(turn: Turn) -> str:
-    return f"{marks.count_pending():,} marks are open; would compute what has settled"
+    return f"{dirty_ranges.count_pending():,} marks are open; would compute what has settled"
 
 
 def _remove_old(turn: Turn) -> str:
@@ -103,7 +104,7 @@ def _remove_old(turn: Turn) -> str:
 def _plan_removal(turn: Turn) -> str:
     due = retention.due(turn.now)
     plan = f"would remove {', '.join(due)}" if due else "nothing is too old or too much"
-    return f"{plan}; {capacity.forecast(turn.now)}"
+    return f"{plan}; {forecast.forecast(turn.now)}"
 
 
 STEPS: tuple[Step, ...] = (

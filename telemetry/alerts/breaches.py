@@ -19,8 +19,8 @@ from cameras.models import Camera, DesiredState
 from cameras.status import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Breach, Kind, WatchedZone
+from telemetry.history.spans import MICROSECOND
 from telemetry.models import Sample
-from telemetry.spans import MICROSECOND
 
 # How far back the beginning is looked for, in a zone that was not watched before.
 LOOKED_BACK = timedelta(days=1)

@@ -14,7 +14,7 @@ from cameras.status import (
     counted_from,
     derive_status,
 )
-from telemetry.spans import MICROSECOND
+from telemetry.history.spans import MICROSECOND
 
 HEARD_THOUGH_STOPPED = (Status.STOPPING, Status.ORPHANED)
 RUNNING = {Status.PENDING, Status.HEALTHY, Status.STALE, Status.OFFLINE}

@@ -18,13 +18,11 @@ from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
 from cameras.models import Camera, Site
 from controlplane.problems import Problem, try_later
+from controlplane.time_ranges import read_range
 from telemetry.api.formats import CSV, JSON, answer, csv_answer, wants_csv
 from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
-from telemetry.gaps import Gap, gaps_of
-from telemetry.models import Sample
-from telemetry.querysets import SampleQuerySet
-from telemetry.ranges import read_range
-from telemetry.series import (
+from telemetry.history.gaps import Gap, gaps_of
+from telemetry.history.series import (
     Point,
     Question,
     SitePoint,
@@ -35,8 +33,10 @@ from telemetry.series import (
     site_points_of,
     snapshot,
 )
-from telemetry.spans import BUCKETS
-from telemetry.summaries import hold_of
+from telemetry.history.spans import BUCKETS
+from telemetry.history.summaries import hold_of
+from telemetry.models import Sample
+from telemetry.querysets import SampleQuerySet
 
 DEFAULT_LIMIT = 1_000
 MAX_LIMIT = 5_000

@@ -1,4 +1,4 @@
-"""Shapes of telemetry for the OpenAPI document. The rules stand in `telemetry.wire`."""
+"""Shapes of telemetry for the OpenAPI document. The rules stand in `telemetry.ingest.wire`."""
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers

@@ -1,4 +1,4 @@
-"""Addresses of telemetry. Under ASGI the POSTs are answered by `telemetry.door` before they come here."""
+"""Addresses of telemetry. Under ASGI `telemetry.ingest.endpoint` answers the POSTs before they come here."""
 
 from django.urls import path
 

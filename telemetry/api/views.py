@@ -8,13 +8,13 @@ from rest_framework.request import Request
 
 from controlplane import problems
 from controlplane.problems import Problem
-from telemetry import wire
 from telemetry.api.reading import ReadingViewSet
 from telemetry.api.serializers import BatchItem, BatchReceipt, EventShape, SingleReceipt
-from telemetry.batch import MAX_BATCH_BYTES, read_batch
-from telemetry.ingest import Submission, accept
-from telemetry.receipts import Receipt, answer_batch, answer_single
-from telemetry.ticks import ClockWrong, require_clock
+from telemetry.ingest import wire
+from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
+from telemetry.ingest.receipts import Receipt, answer_batch, answer_single
+from telemetry.ingest.ticks import ClockWrong, require_clock
 
 
 class TelemetryViewSet(ReadingViewSet):

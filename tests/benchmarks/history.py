@@ -31,9 +31,9 @@ def _fill() -> None:
     from django.db import connection  # noqa: PLC0415  # models come after the set-up
 
     from cameras.models import Camera, Site  # noqa: PLC0415
+    from telemetry.history.rollups import compute_rollups  # noqa: PLC0415
     from telemetry.models import RollupWork  # noqa: PLC0415
-    from telemetry.partitions import TABLES, make_partitions  # noqa: PLC0415
-    from telemetry.rollups import compute_rollups  # noqa: PLC0415
+    from telemetry.storage.partitions import TABLES, make_partitions  # noqa: PLC0415
 
     now = _now()
     for day in range(DAYS + 1, -1, -1):
@@ -65,9 +65,9 @@ def _read(what: str) -> None:
     from django.db import connection  # noqa: PLC0415
 
     from cameras.models import Camera, CameraVitals, Site  # noqa: PLC0415
-    from telemetry import series  # noqa: PLC0415
+    from telemetry.history import series  # noqa: PLC0415
+    from telemetry.history.summaries import hold_of  # noqa: PLC0415
     from telemetry.models import RollupWork, Sample  # noqa: PLC0415
-    from telemetry.summaries import hold_of  # noqa: PLC0415
 
     busy = Camera.objects.get(expected_interval_seconds=1)
     site = Site.objects.get(name=SITE)
@@ -113,7 +113,7 @@ def _fill_day(rows: str) -> None:
     from django.db import connection  # noqa: PLC0415
 
     from telemetry.models import KeptFrom  # noqa: PLC0415
-    from telemetry.partitions import make_partitions  # noqa: PLC0415
+    from telemetry.storage.partitions import make_partitions  # noqa: PLC0415
 
     KeptFrom.objects.all().delete()  # a round before the same day was removed, and is not made again
     day = _now().replace(hour=0) - timedelta(days=settings.TELEMETRY_RETENTION_DAYS + 2)

@@ -16,9 +16,9 @@ from cameras import actions, demo
 from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change, FleetVitals
 from controlplane.access.principals import WORKER, Author, Principal
-from telemetry.batch import MAX_BATCH_ITEMS, read_batch
-from telemetry.ingest import Submission, accept
-from telemetry.simulated_worker import Worker
+from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.batch import MAX_BATCH_ITEMS, read_batch
+from telemetry.simulation.worker import Worker
 
 HISTORY = timedelta(hours=26)
 HISTORY_EVERY = timedelta(minutes=2)

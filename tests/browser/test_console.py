@@ -12,7 +12,7 @@ from cameras import actions, credentials
 from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change
 from controlplane.access.models import AuditEntry
-from telemetry.rollups import compute_rollups
+from telemetry.history.rollups import compute_rollups
 from tests.browser.conftest import axe_violations
 from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
 from tests.telemetry import history

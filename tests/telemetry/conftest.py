@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 
 from telemetry import asgi as ingest_tier
-from telemetry import door as fast_door
-from telemetry import partitions
-from telemetry.lanes import close_lanes
+from telemetry.ingest import endpoint as fast_door
+from telemetry.ingest.queues import close_lanes
+from telemetry.storage import partitions
 from tests.asgi_client import AsgiClient
 from tests.factories import ApiClient, make_token
 

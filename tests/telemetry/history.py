@@ -10,9 +10,9 @@ from django.test import override_settings
 
 from cameras.models import CameraVitals
 from controlplane.access.principals import WORKER, Principal
-from telemetry.ingest import Submission, accept
+from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.wire import Event
 from telemetry.models import Sample
-from telemetry.wire import Event
 from tests.factories import NOW
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

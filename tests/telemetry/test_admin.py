@@ -6,7 +6,7 @@ import pytest
 
 from cameras.observations import HOURS
 from telemetry.admin import last_day_of_cameras, last_day_of_sites
-from telemetry.rollups import compute_rollups
+from telemetry.history.rollups import compute_rollups
 from tests.factories import make_camera, make_site
 from tests.telemetry.history import report
 

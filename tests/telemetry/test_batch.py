@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controlplane.problems import Problem
-from telemetry.batch import MAX_BATCH_ITEMS, read_batch
+from telemetry.ingest.batch import MAX_BATCH_ITEMS, read_batch
 
 CAMERA = "0b8f1f6a-7f0d-4c39-9c0a-3f6f5b9f2a11"
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from telemetry import capacity, health, partitions
+from telemetry import health
+from telemetry.storage import forecast, partitions
 from tests.factories import NOW, make_camera
 from tests.telemetry.history import fill, kept_for
 
@@ -35,7 +36,7 @@ def full_in_days_metric(now: datetime) -> float:
     ],
 )
 def test_a_forecast_counts_with_what_retention_removes(room: float, growths: list[Any], days_left: float) -> None:
-    found = capacity._full_in_days(room, [capacity._Growth(*growth) for growth in growths])
+    found = forecast._full_in_days(room, [forecast._Growth(*growth) for growth in growths])
 
     assert found == pytest.approx(days_left)
 
@@ -48,15 +49,15 @@ def test_a_forecast_by_what_the_last_days_took(without_partitions: None, monkeyp
     fill(camera_id, 500, every=timedelta(minutes=-5))
 
     with kept_for(most=100_000_000):
-        room = capacity.forecast(NOW)
+        room = forecast.forecast(NOW)
 
     assert room.bytes_max == 100_000_000
-    assert room.bytes_used == capacity.used_bytes() > 0
+    assert room.bytes_used == forecast.used_bytes() > 0
     assert room.bytes_per_day
     assert room.bytes_per_day > 10_000
     assert "a day" in str(room)
     with kept_for(most=0):
-        assert "no bound" in str(capacity.forecast(NOW))
+        assert "no bound" in str(forecast.forecast(NOW))
 
 
 def test_a_sample_of_long_ago_does_not_make_a_young_installation_old(without_partitions: None) -> None:
@@ -66,9 +67,9 @@ def test_a_sample_of_long_ago_does_not_make_a_young_installation_old(without_par
     if connection.vendor == "postgresql":
         return  # it is in DEFAULT, which no forecast looks at
 
-    assert capacity.forecast(NOW).bytes_per_day is None
-    assert capacity.forecast(NOW + timedelta(days=2)).bytes_per_day == pytest.approx(
-        capacity.used_bytes() / (2 + 1 / 24)
+    assert forecast.forecast(NOW).bytes_per_day is None
+    assert forecast.forecast(NOW + timedelta(days=2)).bytes_per_day == pytest.approx(
+        forecast.used_bytes() / (2 + 1 / 24)
     )
 
 
@@ -79,7 +80,7 @@ def test_a_forecast_on_the_first_day_is_by_that_day(without_partitions: None) ->
     fill(make_camera().pk, 5_000, every=timedelta(seconds=-5))
 
     with kept_for(most=100_000_000):
-        room = capacity.forecast(NOW)
+        room = forecast.forecast(NOW)
 
     assert room.bytes_per_day
     assert room.bytes_per_day > 500_000
@@ -102,10 +103,10 @@ def test_a_forecast_takes_only_what_stands_for_what_leaves(without_partitions: N
         if partition.start == midnight - timedelta(days=1)
     )
 
-    with kept_for(most=capacity.used_bytes() + 3 * day):
-        room = capacity.forecast(NOW)
-    with kept_for(most=capacity.used_bytes() + 9 * day):
-        never = capacity.forecast(NOW)
+    with kept_for(most=forecast.used_bytes() + 3 * day):
+        room = forecast.forecast(NOW)
+    with kept_for(most=forecast.used_bytes() + 9 * day):
+        never = forecast.forecast(NOW)
 
     assert room.bytes_per_day == pytest.approx(day, rel=0.3)
     assert room.full_in_days == pytest.approx(3, abs=1)
@@ -129,14 +130,14 @@ def test_a_forecast_divides_by_the_time_in_which_samples_came(without_partitions
         if installed.replace(hour=0, minute=0) <= partition.start <= now
     )
 
-    room = capacity.forecast(now)
+    room = forecast.forecast(now)
 
     assert room.bytes_per_day == pytest.approx(samples / (hours / 24), rel=0.05)
 
 
 def test_a_forecast_knows_nothing_at_first() -> None:
     with kept_for(most=100_000_000):
-        assert "too early" in str(capacity.forecast(NOW))
+        assert "too early" in str(forecast.forecast(NOW))
         assert isnan(full_in_days_metric(NOW))
     with kept_for(most=0):
         assert full_in_days_metric(NOW) == inf
@@ -148,8 +149,8 @@ def test_a_forecast_goes_by_the_age_of_the_samples_not_of_the_cameras(without_pa
     camera_id = make_camera(now=NOW - timedelta(days=31)).pk
     fill(camera_id, 4_000, start=NOW - timedelta(days=1), every=timedelta(days=1) / 4_000)
 
-    with kept_for(raw=30, minutes=30, most=capacity.used_bytes() + 100_000):
-        room = capacity.forecast(NOW)
+    with kept_for(raw=30, minutes=30, most=forecast.used_bytes() + 100_000):
+        room = forecast.forecast(NOW)
 
     assert room.bytes_per_day
     assert room.bytes_per_day > 400_000

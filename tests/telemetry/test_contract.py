@@ -12,8 +12,8 @@ from django.test import Client
 
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState
-from telemetry import door as fast_door
-from telemetry.lanes import close_lanes
+from telemetry.ingest import endpoint as fast_door
+from telemetry.ingest.queues import close_lanes
 from telemetry.models import Sample
 from tests.asgi_client import AsgiClient
 from tests.factories import AUTHOR, ApiClient, make_camera, make_site, make_token

@@ -15,11 +15,11 @@ from prometheus_client import REGISTRY
 from psycopg.errors import UndefinedTable
 
 from controlplane.access.principals import WORKER, Principal
-from telemetry import group_commit
-from telemetry.group_commit import GroupCommit, QueueFull
-from telemetry.ingest import Submission
-from telemetry.receipts import Outcome, Receipt
-from telemetry.wire import Event
+from telemetry.ingest import group_commit
+from telemetry.ingest.accept import Submission
+from telemetry.ingest.group_commit import GroupCommit, QueueFull
+from telemetry.ingest.receipts import Outcome, Receipt
+from telemetry.ingest.wire import Event
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

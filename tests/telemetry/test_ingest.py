@@ -11,12 +11,13 @@ from django.db import connection
 
 from cameras.models import Camera, CameraVitals
 from controlplane.access.principals import WORKER, Principal
-from telemetry import ingest, portable_writer
-from telemetry.ingest import Submission, accept
+from telemetry.ingest import accept as ingest
+from telemetry.ingest import portable_writer
+from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.receipts import Outcome
+from telemetry.ingest.tally import RECENT
+from telemetry.ingest.wire import Event
 from telemetry.models import DirtyHour, Sample
-from telemetry.receipts import Outcome
-from telemetry.vitals import RECENT
-from telemetry.wire import Event
 from tests.at_once import at_once
 from tests.factories import make_camera
 

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 import pytest
 
 from telemetry import asgi as ingest_tier
-from telemetry import lanes
-from telemetry.lanes import close_lanes
+from telemetry.ingest import queues
+from telemetry.ingest.queues import close_lanes
 from tests.asgi_client import AsgiClient
 from tests.factories import make_camera, make_token
 
@@ -48,7 +48,7 @@ def test_more_bytes_than_may_wait_are_told_to_come_later(
     camera = make_camera()
     headers = {"Authorization": f"Bearer {make_token('worker')}", "Content-Type": "application/json"}
     body = b'{"timestamp": "2026-01-01T00:00:00Z", "occupancy": 5, "confidence": 0.5}'
-    monkeypatch.setattr(lanes, "MAX_WAITING_BYTES", len(body))
+    monkeypatch.setattr(queues, "MAX_WAITING_BYTES", len(body))
 
     assert tier.request("POST", f"/telemetry/{camera.pk}", body, headers).status_code == 201
     answer = tier.request("POST", f"/telemetry/{camera.pk}", body + b" ", headers)

@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from telemetry import group_commit
-from telemetry.group_commit import GroupCommit, QueueFull
-from telemetry.ingest import Submission
-from telemetry.lanes import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Lanes
+from telemetry.ingest import group_commit
+from telemetry.ingest.accept import Submission
+from telemetry.ingest.group_commit import GroupCommit, QueueFull
+from telemetry.ingest.queues import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Lanes
+from telemetry.ingest.receipts import Receipt
+from telemetry.ingest.wire import Event
 from telemetry.models import Sample
-from telemetry.receipts import Receipt
-from telemetry.wire import Event
 from tests.factories import make_camera
 from tests.telemetry.test_group_commit import Accepting, submission
 from tests.telemetry.test_ingest import WORKER_PRINCIPAL

@@ -17,10 +17,11 @@ from django.db import OperationalError, connection
 from cameras import actions
 from cameras.models import Purge
 from controlplane.observability import metrics_text
-from telemetry import maintenance, partitions
+from telemetry import maintenance
 from telemetry.maintenance import Outcome, Step, Turn, run_steps
 from telemetry.management.commands import maintain
 from telemetry.models import Sample, StepRun
+from telemetry.storage import partitions
 from tests.factories import AUTHOR, NOW, make_camera
 from tests.manage_process import begin_command, wait_for_line
 

@@ -9,10 +9,10 @@ import pytest
 from django.db import connection, transaction
 
 from cameras.models import CameraVitals
-from telemetry import marks, rollups
-from telemetry.marks import SETTLED_AFTER, SLACK, add_work, claim_marks
+from telemetry.history import dirty_ranges, rollups
+from telemetry.history.dirty_ranges import SETTLED_AFTER, SLACK, add_work, claim_marks
+from telemetry.history.spans import Span
 from telemetry.models import RollupWork
-from telemetry.spans import Span
 from tests.factories import NOW, make_camera
 from tests.telemetry.history import report
 
@@ -55,7 +55,7 @@ def test_a_mark_that_grows_beyond_its_work_meanwhile_stays(grown: dict[str, Any]
 
 @pytest.mark.django_db
 def test_a_busy_camera_does_not_end_the_taking_over_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in (marks, rollups):
+    for module in (dirty_ranges, rollups):
         monkeypatch.setattr(module, "CLAIMED_AT_ONCE", 2)
     cameras = sorted(make_camera().pk for _ in range(5))
     for camera in cameras:

@@ -10,9 +10,10 @@ from django.db import OperationalError, connection
 from django.test.utils import CaptureQueriesContext
 
 from telemetry.health import check_partitions
-from telemetry.ingest import Submission, accept
+from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.wire import Event
 from telemetry.models import KeptFrom, Sample
-from telemetry.partitions import (
+from telemetry.storage.partitions import (
     SAMPLES,
     TABLES,
     Table,
@@ -22,7 +23,6 @@ from telemetry.partitions import (
     partition_names,
     partitions_of,
 )
-from telemetry.wire import Event
 from tests.at_once import at_once
 from tests.factories import make_camera
 from tests.telemetry.conftest import drop_partitions

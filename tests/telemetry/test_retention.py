@@ -9,10 +9,10 @@ from django.test.utils import CaptureQueriesContext
 
 from cameras import actions
 from cameras.models import Purge
-from telemetry import capacity, partitions, retention
+from telemetry.history.rollups import compute_rollups, kept_from
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
-from telemetry.retention import purge_deleted_cameras, remove_old, samples_to_purge
-from telemetry.rollups import compute_rollups, kept_from
+from telemetry.storage import forecast, partitions, retention
+from telemetry.storage.retention import purge_deleted_cameras, remove_old, samples_to_purge
 from tests.factories import AUTHOR, NOW, make_camera
 from tests.telemetry.conftest import drop_partitions
 from tests.telemetry.history import EVERY, fill, kept_for, report
@@ -284,7 +284,7 @@ def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypat
     camera_id = history(1)
     report(camera_id, [("", NOW - timedelta(days=700, minutes=number), 1) for number in range(500)], NOW)
     compute_rollups(NOW + timedelta(hours=1))
-    held, size = partitions.default_of(partitions.SAMPLES), capacity.used_bytes()
+    held, size = partitions.default_of(partitions.SAMPLES), forecast.used_bytes()
     used = iter([300, 200])
     monkeypatch.setattr(retention, "used_bytes", lambda: next(used))
 
@@ -295,7 +295,7 @@ def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypat
     assert held
     assert kept_from().raw == held.end == NOW.replace(hour=0) - timedelta(days=699)
     assert partitions.default_of(partitions.SAMPLES) is None
-    assert capacity.used_bytes() < size
+    assert forecast.used_bytes() < size
 
 
 def test_default_stays_while_it_holds_a_sample_of_today(

@@ -15,14 +15,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cameras.models import Camera, CameraVitals
-from telemetry import partitions, rollups
-from telemetry.marks import CLAIMED_AT_ONCE, claim_marks, count_pending
+from telemetry.history import rollups
+from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, claim_marks, count_pending
+from telemetry.history.rollups import compute_rollups, kept_from
+from telemetry.history.series import Question, points_of
+from telemetry.history.spans import BUCKETS, HOUR
+from telemetry.history.summaries import hold_of
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
-from telemetry.retention import remove_old
-from telemetry.rollups import compute_rollups, kept_from
-from telemetry.series import Question, points_of
-from telemetry.spans import BUCKETS, HOUR
-from telemetry.summaries import hold_of
+from telemetry.storage import partitions
+from telemetry.storage.retention import remove_old
 from tests.factories import NOW, make_camera, make_site
 from tests.telemetry.history import Model, report
 

@@ -12,13 +12,13 @@ from rest_framework.request import Request
 from cameras.api.answers import streamed_answer
 from cameras.api.parameters import page_cursor
 from cameras.models import Camera, CameraVitals
-from telemetry import gaps as telemetry_gaps
-from telemetry import series as telemetry_series
 from telemetry.api import formats, reading
-from telemetry.gaps import gaps_of
+from telemetry.history import gaps as telemetry_gaps
+from telemetry.history import series as telemetry_series
+from telemetry.history.gaps import gaps_of
+from telemetry.history.rollups import compute_rollups
+from telemetry.history.series import Question, points_of, snapshot
 from telemetry.models import KeptFrom, Sample
-from telemetry.rollups import compute_rollups
-from telemetry.series import Question, points_of, snapshot
 from tests.factories import ApiClient, make_camera, make_site, make_token
 from tests.telemetry.history import report
 

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from cameras.models import CameraVitals, FleetVitals
 from controlplane.access.principals import WORKER, Principal
-from telemetry import ticks
-from telemetry.ingest import Submission
-from telemetry.lanes import Lanes
+from telemetry.ingest import ticks
+from telemetry.ingest.accept import Submission
+from telemetry.ingest.queues import Lanes
+from telemetry.ingest.ticks import ClockWrong, tick
 from telemetry.models import Sample
-from telemetry.ticks import ClockWrong, tick
 from tests.factories import make_camera
 
 SECOND = timedelta(seconds=1)
@@ -112,7 +112,7 @@ def test_the_door_of_django_refuses_by_503_until_the_clock_is_right(worker: Any)
 
 @pytest.mark.django_db(transaction=True)
 def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("telemetry.lanes.TICK_SECONDS", 0.05)
+    monkeypatch.setattr("telemetry.ingest.queues.TICK_SECONDS", 0.05)
     FleetVitals.objects.all().delete()
 
     async def scenario() -> ClockWrong | None:

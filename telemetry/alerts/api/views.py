@@ -16,8 +16,8 @@ from cameras.api.answers import StrictViewSet, json_answer
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES
 from controlplane.problems import Problem
+from controlplane.time_ranges import read_range
 from telemetry.alerts.models import Transition
-from telemetry.ranges import read_range
 
 DEFAULT_LIMIT = 500
 MAX_LIMIT = 1_000

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand
 from django.utils import timezone
 
 from controlplane.commands import needs_database
-from telemetry.ticks import accept_clock
+from telemetry.ingest.ticks import accept_clock
 
 
 class Command(BaseCommand):

@@ -13,7 +13,7 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from controlplane.commands import CommandWithEpilog
-from telemetry.simulation import Fleet, SimulationFailed, Tally, is_loopback, run_fleet
+from telemetry.simulation.fleet import Fleet, SimulationFailed, Tally, is_loopback, run_fleet
 
 PROGRESS_EVERY_SECONDS = 0.5
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from cameras.status import STALE_AFTER_INTERVALS
-from telemetry.spans import MICROSECOND, Span, floor_to
+from telemetry.history.spans import MICROSECOND, Span, floor_to
 
 Seen = tuple[datetime, int]
 """Of one sample: when, and how many."""

@@ -17,10 +17,9 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Min
 
 from controlplane.problems import is_cancelled
-from telemetry.marks import dirty_spans
-from telemetry.models import HourRollup, KeptFrom, Sample
-from telemetry.rollups import database_rollups, kept_from, seeds_of
-from telemetry.spans import (
+from telemetry.history.dirty_ranges import dirty_spans
+from telemetry.history.rollups import database_rollups, kept_from, seeds_of
+from telemetry.history.spans import (
     BUCKETS,
     HOUR,
     MINUTE,
@@ -36,7 +35,8 @@ from telemetry.spans import (
     start_of_next_day,
     without,
 )
-from telemetry.summaries import Sources, Stretch, Summary
+from telemetry.history.summaries import Sources, Stretch, Summary
+from telemetry.models import HourRollup, KeptFrom, Sample
 
 MAX_POINTS = 10_000
 STATEMENT_TIMEOUT = "5s"

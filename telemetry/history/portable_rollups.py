@@ -10,9 +10,9 @@ from itertools import groupby
 from typing import Any
 from uuid import UUID
 
+from telemetry.history.spans import HOUR, MINUTE, Grid, Span, widened
+from telemetry.history.summaries import SiteSum, Sources, Stretch, Summary, by_zone, fold, summarise
 from telemetry.models import HourRollup, MinuteRollup, Sample
-from telemetry.spans import HOUR, MINUTE, Grid, Span, widened
-from telemetry.summaries import SiteSum, Sources, Stretch, Summary, by_zone, fold, summarise
 
 COLUMNS = (
     "camera_id", "zone", "start_at", "count", "sum", "min", "max", "first", "last", "last_at", "integral", "known",

@@ -14,8 +14,8 @@ from django.db import transaction
 from django.db.models import Exists, OuterRef
 
 from cameras.models import CameraVitals
+from telemetry.history.spans import HOUR, MICROSECOND, MINUTE, Span, merged, widened
 from telemetry.models import DirtyHour, RollupWork
-from telemetry.spans import HOUR, MICROSECOND, MINUTE, Span, merged, widened
 
 # The minute that is being filled is left alone: one pass over it is enough.
 SETTLED_AFTER = timedelta(minutes=2)

@@ -1,6 +1,6 @@
 """What became of events, and the bytes in which a worker is told, once for every door.
 
-Must not import ingest, models or doors.
+Must not import `accept`, models or doors.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from uuid import UUID
 import msgspec
 
 from controlplane.problems import FieldError, Problem, encode
-from telemetry.batch import Batch, ItemError
+from telemetry.ingest.batch import Batch, ItemError
 
 MAX_LISTED_ERRORS = 100
 

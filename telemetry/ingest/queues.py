@@ -12,10 +12,10 @@ import structlog
 from django.utils import timezone
 
 from controlplane.problems import DATABASE_AWAY
-from telemetry.group_commit import GroupCommit, QueueFull
-from telemetry.ingest import Submission
-from telemetry.receipts import Receipt
-from telemetry.ticks import TICK_SECONDS, ClockWrong, tick
+from telemetry.ingest.accept import Submission
+from telemetry.ingest.group_commit import GroupCommit, QueueFull
+from telemetry.ingest.receipts import Receipt
+from telemetry.ingest.ticks import TICK_SECONDS, ClockWrong, tick
 
 QUICK_AT_MOST_EVENTS = 100
 # Bodies that are read, parsed or waiting at one time; more would be memory that nobody has reckoned with.

@@ -17,11 +17,11 @@ from prometheus_client import Counter as CounterMetric
 from cameras.models import Camera
 from cameras.status import AHEAD_TOLERANCE
 from controlplane.access.principals import Principal
-from telemetry import portable_writer, postgresql_copy, postgresql_writer
-from telemetry.receipts import Outcome, Receipt
-from telemetry.stored import Stored
-from telemetry.vitals import RECENT, CameraTally, Key
-from telemetry.wire import Event
+from telemetry.ingest import portable_writer, postgresql_copy, postgresql_writer
+from telemetry.ingest.receipts import Outcome, Receipt
+from telemetry.ingest.stored import Stored
+from telemetry.ingest.tally import RECENT, CameraTally, Key
+from telemetry.ingest.wire import Event
 
 ATTEMPTS = 4
 # A sample whose day's partition is just being made.

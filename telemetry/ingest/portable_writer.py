@@ -1,6 +1,6 @@
 """Writing a group of events through the ORM, on every database: bulk_create and an F-expression update.
 
-Must not import doors or ingest.
+Must not import doors or `accept`.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,10 +13,10 @@ from django.db.models.functions import Coalesce, Greatest
 
 from cameras.models import Camera, CameraVitals
 from cameras.status import AHEAD_TOLERANCE
+from telemetry.ingest.stored import KnownCamera, Stored
+from telemetry.ingest.tally import CameraTally, Key
+from telemetry.ingest.wire import Event
 from telemetry.models import DirtyHour, Sample
-from telemetry.stored import KnownCamera, Stored
-from telemetry.vitals import CameraTally, Key
-from telemetry.wire import Event
 
 OBSERVED = [
     "accepted_count",

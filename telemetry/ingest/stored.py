@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from telemetry.vitals import Key
+from telemetry.ingest.tally import Key
 
 
 class KnownCamera(NamedTuple):

@@ -21,8 +21,8 @@ from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
 from controlplane.problems import DATABASE_AWAY, is_database_away
-from telemetry.ingest import Submission, accept
-from telemetry.receipts import Receipt
+from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.receipts import Receipt
 
 MAX_WAITING_EVENTS = 20_000
 MAX_GROUP_EVENTS = 1_000

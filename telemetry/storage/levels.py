@@ -6,7 +6,7 @@ Must not import doors or ingest.
 from typing import Any, NamedTuple
 
 from telemetry.models import HourRollup, MinuteRollup, Sample
-from telemetry.partitions import HOURS, MINUTES, SAMPLES, Table
+from telemetry.storage.partitions import HOURS, MINUTES, SAMPLES, Table
 
 
 class Level(NamedTuple):

@@ -20,7 +20,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import httpx
 import structlog
 
-from telemetry.simulated_worker import Observation, Worker
+from telemetry.simulation.worker import Observation, Worker
 
 LIST_EVERY_SECONDS = 10.0
 # How long a server that does not answer yet is waited for.

@@ -13,11 +13,11 @@ from uuid import UUID
 from django.db import connection, transaction
 
 from cameras.models import Camera
-from telemetry import portable_rollups, postgresql_rollups
-from telemetry.marks import CLAIMED_AT_ONCE, add_work, claim_marks, touched
+from telemetry.history import portable_rollups, postgresql_rollups
+from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, add_work, claim_marks, touched
+from telemetry.history.spans import DAY, HOUR, Span, floor_to, merged
+from telemetry.history.summaries import Seed, Sources, Stretch, hold_of
 from telemetry.models import HourRollup, KeptFrom, RollupWork
-from telemetry.spans import DAY, HOUR, Span, floor_to, merged
-from telemetry.summaries import Seed, Sources, Stretch, hold_of
 
 # What one transaction computes: so many marks, and so much time of all cameras together.
 CHUNK_MARKS = 500

@@ -23,13 +23,13 @@ from controlplane.bare_asgi import (
     send_problem,
 )
 from controlplane.problems import Problem
-from telemetry import wire
-from telemetry.batch import MAX_BATCH_BYTES, read_batch
-from telemetry.group_commit import QueueFull
-from telemetry.ingest import Submission
-from telemetry.lanes import lanes
-from telemetry.receipts import answer_batch, answer_single
-from telemetry.ticks import ClockWrong
+from telemetry.ingest import wire
+from telemetry.ingest.accept import Submission
+from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
+from telemetry.ingest.group_commit import QueueFull
+from telemetry.ingest.queues import lanes
+from telemetry.ingest.receipts import answer_batch, answer_single
+from telemetry.ingest.ticks import ClockWrong
 
 PREFIX = "/telemetry"
 TakeRoom = Callable[[int], None]

@@ -2,7 +2,7 @@
 
 COPY knows no ON CONFLICT and asks for no camera. It is tried in the hope that nothing of the group is stored yet
 and all its cameras are there, as with nearly every batch; else the group goes the way of `postgresql_writer`.
-Must not import doors or ingest.
+Must not import doors or `accept`.
 """
 
 import struct
@@ -11,11 +11,11 @@ from datetime import UTC, datetime, timedelta
 
 from django.db import IntegrityError, connection, transaction
 
-from telemetry import postgresql_writer
-from telemetry.postgresql_writer import CONTACT, HEARD, LATE, bare_cursor, execute, heard
-from telemetry.stored import KnownCamera, Stored
-from telemetry.vitals import CameraTally
-from telemetry.wire import Event
+from telemetry.ingest import postgresql_writer
+from telemetry.ingest.postgresql_writer import CONTACT, HEARD, LATE, bare_cursor, execute, heard
+from telemetry.ingest.stored import KnownCamera, Stored
+from telemetry.ingest.tally import CameraTally
+from telemetry.ingest.wire import Event
 
 LARGE_EVENTS = 100
 UNIQUE_VIOLATION = "23505"

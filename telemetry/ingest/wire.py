@@ -1,13 +1,13 @@
 """The wire format of telemetry, once for every door: bytes to events. The way back stands in `receipts`.
 
 What msgspec by itself lets through (duplicate keys, NUL, a space for the T, an offset that overflows) is
-refused here. Must not import ingest, models or doors.
+refused here. Must not import `accept`, models or doors.
 """
 
 import json
 import re
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import lru_cache
 from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import UUID
@@ -17,9 +17,9 @@ from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.bare_asgi import too_large
 from controlplane.problems import FieldError, Problem, shown_name
+from controlplane.time_ranges import read_timestamp
 
 MAX_SINGLE_BYTES = 64 * 1024
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 
 # --- Events in --------------------------------------------------------------------------------------------
 
@@ -65,10 +65,6 @@ class InvalidEvent(ValueError):
 
 _single = msgspec.json.Decoder(_Single)
 
-# RFC 3339, section 5.6, in upper case; the year 0000 to 9999 is checked by the calendar.
-_TIMESTAMP = re.compile(
-    r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}(?:\.[0-9]{1,32})?(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
-)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUIRED = (b'"timestamp"', b'"occupancy"', b'"confidence"')
 _PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
@@ -170,29 +166,18 @@ def event_of(item: Item) -> Event:
 
 
 def _event(camera_id: UUID, read: _Single) -> Event:
+    try:
+        timestamp = read_timestamp(read.timestamp)
+    except ValueError as error:
+        raise InvalidEvent("timestamp", str(error)) from None
     return Event(
         camera_id,
-        read_timestamp(read.timestamp),
+        timestamp,
         "" if read.zone is UNSET else read.zone,
         read.occupancy,
         read.confidence,
         None if read.generation is UNSET else read.generation,
     )
-
-
-def read_timestamp(text: str) -> datetime:
-    """RFC 3339 with an offset, as UTC in microseconds (finer is truncated). Raises InvalidEvent."""
-    if not _TIMESTAMP.fullmatch(text):
-        raise InvalidEvent("timestamp", "Must be RFC 3339 with an offset, e.g. 2024-01-01T12:00:00Z.")
-    try:
-        timestamp = datetime.fromisoformat(text)
-        if timestamp.tzinfo is not UTC:
-            timestamp = timestamp.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise InvalidEvent("timestamp", "Is no moment of the calendar.") from None
-    if timestamp < EARLIEST:
-        raise InvalidEvent("timestamp", "Must be 2000-01-01T00:00:00Z or later.")
-    return timestamp
 
 
 # --- What the headers say -----------------------------------------------------------------------------------

@@ -9,10 +9,10 @@ from django.db import connection
 from django.db.models import Min, OuterRef, Subquery
 
 from cameras.models import Camera
-from telemetry.levels import LEVELS, Level
+from telemetry.history.spans import DAY, HOUR, floor_to, midnight
 from telemetry.models import Sample
-from telemetry.partitions import DAYS_BACK, Partition, partitions_of, size_of
-from telemetry.spans import DAY, HOUR, floor_to, midnight
+from telemetry.storage.levels import LEVELS, Level
+from telemetry.storage.partitions import DAYS_BACK, Partition, partitions_of, size_of
 
 # Of how many of the last days the mean is taken, and of today.
 DAYS_LOOKED_AT = 7

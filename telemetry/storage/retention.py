@@ -16,11 +16,13 @@ from django.db import connection, transaction
 from django.db.models import Max, Min
 
 from cameras.models import Camera, Purge
-from telemetry.capacity import used_bytes
-from telemetry.levels import LEVELS, Level
-from telemetry.marks import is_pending
+from telemetry.history.dirty_ranges import is_pending
+from telemetry.history.rollups import kept_from
+from telemetry.history.spans import DAY, MICROSECOND, ceil_to, floor_to
 from telemetry.models import DirtyHour, KeptFrom, RollupWork, Sample
-from telemetry.partitions import (
+from telemetry.storage.forecast import used_bytes
+from telemetry.storage.levels import LEVELS, Level
+from telemetry.storage.partitions import (
     SAMPLES,
     Partition,
     default_of,
@@ -28,8 +30,6 @@ from telemetry.partitions import (
     empty_default,
     partitions_of,
 )
-from telemetry.rollups import kept_from
-from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to
 
 CHUNK = 5_000
 

@@ -7,13 +7,13 @@ import msgspec
 from django.db.models import F, Max, Min, Window
 from django.db.models.functions import Lead
 
-from telemetry.marks import dirty_spans
+from telemetry.history.dirty_ranges import dirty_spans
+from telemetry.history.rollups import kept_from, seeds_of
+from telemetry.history.series import MAX_POINTS, TooManyPoints, snapshot
+from telemetry.history.spans import EPOCH, HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
+from telemetry.history.summaries import Stretch
 from telemetry.models import HourRollup, KeptFrom, MinuteRollup, Sample
 from telemetry.querysets import RollupQuerySet
-from telemetry.rollups import kept_from, seeds_of
-from telemetry.series import MAX_POINTS, TooManyPoints, snapshot
-from telemetry.spans import EPOCH, HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
-from telemetry.summaries import Stretch
 
 
 class Gap(msgspec.Struct):

@@ -1,6 +1,6 @@
 """Batches of telemetry: a JSON array or NDJSON, as events; one that is at fault costs none of the others.
 
-Must not import ingest, models or doors.
+Must not import `accept`, models or doors.
 """
 
 import re
@@ -11,7 +11,7 @@ import msgspec
 
 from controlplane.bare_asgi import too_large
 from controlplane.problems import FieldError, Problem
-from telemetry.wire import Event, InvalidEvent, Item, decoded, event_of, invalid, may_hold_a_key_twice
+from telemetry.ingest.wire import Event, InvalidEvent, Item, decoded, event_of, invalid, may_hold_a_key_twice
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 MAX_BATCH_ITEMS = 5_000

@@ -2,7 +2,7 @@
 
 Same promises as `portable_writer`, at a multiple of its rate: a statement that stands alone is a transaction, so
 a group costs one round trip. Samples are inserted in the order of their keys, vitals are upserted in the order of
-theirs, so that two processes cannot deadlock. Must not import doors or ingest.
+theirs, so that two processes cannot deadlock. Must not import doors or `accept`.
 """
 
 from collections.abc import Sequence
@@ -13,9 +13,9 @@ import psycopg
 from django.db import connection
 
 from cameras.status import AHEAD_TOLERANCE
-from telemetry.stored import KnownCamera, Stored
-from telemetry.vitals import CameraTally, Key
-from telemetry.wire import Event
+from telemetry.ingest.stored import KnownCamera, Stored
+from telemetry.ingest.tally import CameraTally, Key
+from telemetry.ingest.wire import Event
 
 HEARD = """
     SELECT heard.*, camera.desired_state, camera.generation

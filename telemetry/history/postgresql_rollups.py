@@ -13,8 +13,8 @@ from uuid import UUID
 
 from django.db import connection
 
-from telemetry.spans import EPOCH, HOUR, MINUTE, Grid, Span, merged, widened
-from telemetry.summaries import SiteSum, Sources, Summary
+from telemetry.history.spans import EPOCH, HOUR, MINUTE, Grid, Span, merged, widened
+from telemetry.history.summaries import SiteSum, Sources, Summary
 
 COLUMNS = "camera_id, zone, start_at, count, sum, min, max, first, last, last_at, integral, known"
 

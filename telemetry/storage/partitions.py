@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from django.db import OperationalError, connection, transaction
 
-from telemetry.spans import DAY, MICROSECOND, ceil_to, floor_to, midnight
+from telemetry.history.spans import DAY, MICROSECOND, ceil_to, floor_to, midnight
 
 DAYS_AHEAD = 7
 # How many days back a new table begins: workers that were cut off send what they kept.

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from telemetry.receipts import Outcome
-from telemetry.wire import Event
+from telemetry.ingest.receipts import Outcome
+from telemetry.ingest.wire import Event
 
 Key = tuple[UUID, datetime, str]
 

@@ -1,0 +1,1 @@
+"""Simulated vision workers, which know the service by HTTP alone."""
