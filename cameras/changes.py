@@ -1,15 +1,13 @@
-"""The change log, which is also the feed: gap-free revisions in the order of commits.
+"""The change log: gap-free revisions in the order of commits. `change_feed` reads it.
 
-Owns the revision counter, cursors and the diff. Lock order everywhere: camera rows by id, then the counter,
+Owns the revision counter and the diff. Lock order everywhere: camera rows by id, then the counter,
 taken once a transaction as one block by the outermost action, then vitals rows, then commit.
 Must not import actions or doors.
 """
 
-import hashlib
 import json
-import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -17,75 +15,11 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from django.db import connection, transaction
-from django.db.models import F, Min, OuterRef, Subquery
+from django.db import transaction
+from django.db.models import F, OuterRef, Subquery
 
 from cameras.models import Camera, CameraVitals, Change, ChangeKind, RevisionCounter
-from controlplane.access.principals import Author, Principal
-
-_CURSOR = re.compile(r"([0-9a-f]{12})-(0|[1-9][0-9]{0,18})")
-
-
-# --- Cursors ----------------------------------------------------------------------------------------------
-
-
-class Cursor(NamedTuple):
-    """A place in the log: `<epoch>-<revision>`. The epoch tells one history from another, after a restore."""
-
-    epoch: str
-    revision: int
-
-    def __str__(self) -> str:
-        return f"{self.epoch}-{self.revision}"
-
-
-class CursorGone(Exception):
-    """The place is pruned, in the future or of another history: list again, then watch from `current`."""
-
-    def __init__(self, oldest: Cursor, current: Cursor) -> None:
-        super().__init__("The cursor is pruned, from the future or of another history: list again.")
-        self.oldest, self.current = oldest, current
-
-
-def parse_cursor(text: str) -> Cursor | None:
-    """The cursor, or None where the text is none."""
-    match = _CURSOR.fullmatch(text)
-    return Cursor(match[1], int(match[2])) if match else None
-
-
-def current_cursor() -> Cursor:
-    """The place after the last committed change."""
-    counter = RevisionCounter.objects.first() or _make_counter()
-    return Cursor(_epoch(counter.epoch), counter.revision)
-
-
-def renew_epoch() -> Cursor:
-    """End the present history, e.g. after a restore: every watcher is told to list again."""
-    with transaction.atomic():
-        _make_counter()
-        RevisionCounter.objects.update(epoch=secrets.token_hex(16))
-        return current_cursor()
-
-
-def _make_counter() -> RevisionCounter:
-    counter, _ = RevisionCounter.objects.get_or_create(pk=1, defaults={"epoch": secrets.token_hex(16)})
-    return counter
-
-
-def _epoch(stored: str) -> str:
-    """The stored epoch, on PostgreSQL mixed with what a restore or a failover changes by itself."""
-    history = stored
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT system_identifier, timeline_id, oid FROM pg_control_system(), pg_control_checkpoint(),"
-                " pg_database WHERE datname = current_database()"
-            )
-            history += "".join(f"/{part}" for part in cursor.fetchone())
-    return hashlib.sha256(history.encode()).hexdigest()[:12]
-
-
-# --- Writing ----------------------------------------------------------------------------------------------
+from controlplane.access.principals import Author
 
 
 class _Recorded(NamedTuple):
@@ -185,70 +119,15 @@ def _write(recorder: Recorder) -> None:
 def _take_revisions(count: int) -> int:
     """The last one of a block of revisions; every other writer waits until this transaction ends."""
     if not RevisionCounter.objects.update(revision=F("revision") + count):
-        _make_counter()
+        make_counter()
         RevisionCounter.objects.update(revision=F("revision") + count)
     return RevisionCounter.objects.values_list("revision", flat=True).get()
 
 
-# --- Reading ----------------------------------------------------------------------------------------------
-
-
-class Scan(NamedTuple):
-    """Changes after a place, as they stand in the log; `next` is where to go on."""
-
-    next: Cursor
-    changes: list[Change]
-    more: bool
-
-
-class SeenChange(NamedTuple):
-    """One change as a watcher sees it: to one that is bound to a site, a camera that left is deleted."""
-
-    change: Change
-    kind: str
-
-
-def scan_changes(since: Cursor | None, limit: int) -> Scan:
-    """Up to `limit` changes after a place, oldest first, in one statement; None stands for the oldest kept.
-
-    Raises CursorGone where the place is no longer, or not yet, in the log.
-    """
-    current = current_cursor()
-    start = 0
-    if since is not None:
-        oldest = Change.objects.aggregate(oldest=Min("revision"))["oldest"]
-        before_oldest = current.revision if oldest is None else oldest - 1
-        if since.epoch != current.epoch or not before_oldest <= since.revision <= current.revision:
-            raise CursorGone(current._replace(revision=before_oldest), current)
-        start = since.revision
-    scanned = list(Change.objects.since(start)[: limit + 1])
-    more = len(scanned) > limit
-    scanned = scanned[:limit]
-    if scanned:
-        start = scanned[-1].revision
-    elif since is None:
-        start = current.revision
-    return Scan(current._replace(revision=start), scanned, more)
-
-
-def seen_by(principal: Principal, changes: Sequence[Change]) -> list[SeenChange]:
-    """Those of the changes that a principal may know of."""
-    return [SeenChange(change, kind) for change in changes if (kind := _kind_seen(principal, change))]
-
-
-def _kind_seen(principal: Principal, change: Change) -> str | None:
-    """What a change is to this principal, or None where it may not know of it."""
-    if principal.camera_id:
-        return change.kind if change.camera_id == principal.camera_id else None
-    if principal.site_id:
-        before, after = change.site_before == principal.site_id, change.site_after == principal.site_id
-        if not before and not after:
-            return None
-        if before and not after:
-            return ChangeKind.DELETED.value
-        if after and not before:
-            return ChangeKind.CREATED.value
-    return change.kind
+def make_counter() -> RevisionCounter:
+    """The one row of the counter, with an epoch of its own where it is new."""
+    counter, _ = RevisionCounter.objects.get_or_create(pk=1, defaults={"epoch": secrets.token_hex(16)})
+    return counter
 
 
 def diff_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras import credentials
-from cameras.changes import current_cursor
+from cameras.change_feed import current_cursor
 from cameras.key_rotation import key_ring_fits
 from cameras.models import Camera, Purge
 from cameras.pulse import read_pulse

@@ -1,4 +1,4 @@
-"""What the admin of cameras shows of telemetry: it registers itself with `cameras.observations`."""
+"""What the admin of cameras shows of telemetry: it registers itself with `cameras.panels`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
@@ -11,7 +11,7 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext
 
 from cameras.models import Camera
-from cameras.observations import HOURS, LastDay, Notice, add_last_day, add_notices
+from cameras.panels import HOURS, LastDay, Notice, add_last_day, add_notices
 from telemetry.history.spans import HOUR, floor_to
 from telemetry.models import HourRollup
 from telemetry.storage.forecast import Forecast, forecast

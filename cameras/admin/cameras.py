@@ -15,17 +15,17 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.views import ChangeList
 
 from cameras import actions, credentials
-from cameras.admin.bulk import BulkActions
-from cameras.admin.camera_columns import CameraColumns, JudgedChangeList
-from cameras.admin.camera_filters import SilenceFilter, SiteFilter, StatusFilter
-from cameras.admin.camera_form import CameraForm
-from cameras.admin.camera_hardware import CameraHardware
-from cameras.admin.camera_history import CameraHistory
-from cameras.admin.camera_overview import ZONES, by_tab, overview_of
+from cameras.admin.camera.bulk import BulkActions
+from cameras.admin.camera.columns import CameraColumns, JudgedChangeList
+from cameras.admin.camera.filters import SilenceFilter, SiteFilter, StatusFilter
+from cameras.admin.camera.form import CameraForm
+from cameras.admin.camera.hardware import CameraHardware
+from cameras.admin.camera.history import CameraHistory
+from cameras.admin.camera.overview import ZONES, by_tab, overview_of
 from cameras.admin.dashboard import LivePages
 from cameras.admin.moments import now_of
-from cameras.admin.transfer import TransferPages
-from cameras.admin.zone_editor import AnswersZoneEditor
+from cameras.admin.transfer.pages import TransferPages
+from cameras.admin.zones.editor import AnswersZoneEditor
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState
 from controlplane.access.authentication import author_of

@@ -18,13 +18,13 @@ from django.utils.http import parse_etags
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from cameras.admin.camera_columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
-from cameras.admin.camera_pages import CameraPages
+from cameras.admin.camera.columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
+from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import age, exact, now_of, pulse_of
 from cameras.admin.sparkline import sparkline
 from cameras.intent import parse_uuid
 from cameras.models import Camera, Site
-from cameras.observations import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
+from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
 from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
 from controlplane.access.models import ApiToken, Role

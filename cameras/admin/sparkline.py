@@ -6,7 +6,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from cameras.observations import LastDay
+from cameras.panels import LastDay
 
 WIDTH, HEIGHT, PAD = 112, 26, 3
 

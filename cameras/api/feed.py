@@ -7,7 +7,7 @@ import msgspec
 from django.http import QueryDict
 
 from cameras.api.parameters import only, refuse, whole_number
-from cameras.changes import Cursor, CursorGone, SeenChange, parse_cursor
+from cameras.change_feed import Cursor, CursorGone, SeenChange, parse_cursor
 from controlplane.problems import Problem
 
 DEFAULT_LIMIT = 500

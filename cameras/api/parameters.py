@@ -11,7 +11,7 @@ from uuid import UUID
 import msgspec
 from django.http import QueryDict
 
-from cameras.changes import Cursor, parse_cursor
+from cameras.change_feed import Cursor, parse_cursor
 from cameras.intent import parse_uuid
 from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.strict_json import fault_of_text

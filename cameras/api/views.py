@@ -25,7 +25,7 @@ from cameras.api.answers import (
 from cameras.api.filters import CameraFilter
 from cameras.api.representation import CHUNK, LIST_FIELDS, ORDERINGS, ListPosition, camera_detail, camera_pages
 from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite, ChangePage, Credentials
-from cameras.changes import CursorGone, current_cursor, scan_changes, seen_by
+from cameras.change_feed import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
 from cameras.intent import clean_camera, parse_uuid
 from cameras.models import Camera

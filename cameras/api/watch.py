@@ -17,7 +17,7 @@ from django.db import connection
 from django.http import HttpRequest, QueryDict, parse_cookie
 
 from cameras.api import feed
-from cameras.changes import Cursor, CursorGone, Scan, current_cursor, scan_changes, seen_by
+from cameras.change_feed import Cursor, CursorGone, Scan, current_cursor, scan_changes, seen_by
 from controlplane import problems
 from controlplane.access.authentication import REALM, bearer_of, principal_of_user
 from controlplane.access.principals import Principal

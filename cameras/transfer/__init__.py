@@ -1,5 +1,4 @@
-"""Files of cameras: CSV, JSON and Frigate's YAML into rows; rows into those, MediaMTX paths and go2rtc streams.
+"""Cameras from files and into files: which camera a row means, what a file would do, and doing it.
 
-A row is what a file says of one camera, in the words of `cameras.intent`. What it means for the cameras that are
-there, `cameras.import_plan` decides. Must not import models, actions or doors.
+`files` reads and writes the formats and knows no rows of the database. Must not be imported by actions.
 """

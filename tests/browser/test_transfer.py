@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from cameras.models import Camera
-from cameras.transfer.rows import MAX_UPLOAD_BYTES
+from cameras.transfer.files.rows import MAX_UPLOAD_BYTES
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db(transaction=True)

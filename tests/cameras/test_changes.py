@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from cameras import actions, changes
-from cameras.changes import CursorGone, current_cursor, parse_cursor, record_changes, renew_epoch, scan_changes
+from cameras import actions
+from cameras.change_feed import CursorGone, current_cursor, parse_cursor, renew_epoch, scan_changes
+from cameras.changes import record_changes
 from cameras.intent import InvalidIntent
-from cameras.models import Camera, Change, DesiredState
+from cameras.models import Camera, Change, DesiredState, RevisionCounter
 from tests.factories import AUTHOR, NOW, ApiClient, make_camera, make_site, make_token
 
 pytestmark = pytest.mark.django_db
@@ -213,7 +214,7 @@ def test_writers_at_once_leave_no_gap_and_no_repeat() -> None:
 
 
 def test_an_epoch_is_the_database_s_own_on_postgresql() -> None:
-    stored = changes.RevisionCounter.objects.get_or_create(pk=1, defaults={"epoch": "x"})[0].epoch
+    stored = RevisionCounter.objects.get_or_create(pk=1, defaults={"epoch": "x"})[0].epoch
 
     assert len(current_cursor().epoch) == 12
     assert current_cursor().epoch not in stored

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 from django.utils import timezone
 
-from cameras import changes, demo
+from cameras import change_feed, demo
 from cameras.intent import clean_camera
 from cameras.models import Camera, Change, Site
 from controlplane.access.models import ApiToken, AuditEntry, Role
@@ -131,16 +131,16 @@ def test_a_token_needs_a_name_that_can_be_shown(name: str) -> None:
 
 def test_a_new_epoch_ends_every_cursor_that_was_given_out(capsys: Any) -> None:
     make_camera()
-    before = changes.current_cursor()
+    before = change_feed.current_cursor()
 
     call_command("new_epoch")
 
-    after = changes.parse_cursor(capsys.readouterr().out.strip())
-    assert after == changes.current_cursor()
+    after = change_feed.parse_cursor(capsys.readouterr().out.strip())
+    assert after == change_feed.current_cursor()
     assert after is not None
     assert (after.epoch != before.epoch, after.revision) == (True, before.revision)
-    with pytest.raises(changes.CursorGone):
-        changes.scan_changes(before, 10)
+    with pytest.raises(change_feed.CursorGone):
+        change_feed.scan_changes(before, 10)
     assert AuditEntry.objects.get(action="epoch.renewed").by == "command:new_epoch"
 
 

@@ -8,9 +8,9 @@ from django.test import Client
 from django.urls import reverse
 
 from cameras import actions, credentials
-from cameras.history import Fate, can_revert, plan_revert, revert
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera, Change, Site
+from cameras.reverts import Fate, can_revert, plan_revert, revert
 from tests.admin_client import sign_in, told
 from tests.factories import AUTHOR, NOW, SECRET, make_camera, make_site
 

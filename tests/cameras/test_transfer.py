@@ -15,14 +15,16 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras import actions, exports, import_plan
-from cameras.import_plan import Outcome, Plan, PlanOutdated, PlanRefused
-from cameras.imports import Upload, read_upload
+from cameras import actions
 from cameras.intent import clean_camera
 from cameras.models import Camera, Change, Purge, Site
-from cameras.transfer import csv_format, json_format
-from cameras.transfer.formats import Format, recognise
-from cameras.transfer.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
+from cameras.transfer import exports
+from cameras.transfer import plan as import_plan
+from cameras.transfer.files import csv_format, json_format
+from cameras.transfer.files.formats import Format, recognise
+from cameras.transfer.files.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
+from cameras.transfer.imports import Upload, read_upload
+from cameras.transfer.plan import Outcome, Plan, PlanOutdated, PlanRefused
 from controlplane.access.models import AuditEntry
 from controlplane.access.principals import ADMINISTRATOR, VIEWER, Principal
 from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_site

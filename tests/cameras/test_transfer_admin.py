@@ -11,10 +11,10 @@ from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
 
-from cameras import exports
 from cameras.models import Camera, Change
-from cameras.transfer.formats import Format
-from cameras.transfer.rows import MAX_UPLOAD_BYTES
+from cameras.transfer import exports
+from cameras.transfer.files.formats import Format
+from cameras.transfer.files.rows import MAX_UPLOAD_BYTES
 from controlplane.access.models import AuditEntry
 from tests.admin_client import form_of, sign_in
 from tests.factories import SECRET, URL, make_camera, make_site

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 
 from cameras import geometry, rtsp
-from cameras.transfer import frigate
-from cameras.transfer.rows import Row, UnreadableFile
+from cameras.transfer.files import frigate
+from cameras.transfer.files.rows import Row, UnreadableFile
 
 VALUES = {"FRIGATE_RTSP_USER": "viewer", "FRIGATE_RTSP_PASSWORD": "p@ss/w#rd%", "FRIGATE_HOST": "cam.lan"}
 PASSWORD = "p%40ss%2Fw%23rd%25"

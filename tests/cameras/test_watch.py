@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 
 from cameras.api import watch
-from cameras.changes import current_cursor
+from cameras.change_feed import current_cursor
 from tests.asgi_client import AsgiClient
 from tests.factories import make_camera, make_site, make_token
 

@@ -10,7 +10,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from cameras.admin import json_text
-from cameras.admin.zone_editor import MAX_OFFERED, MAX_TEXT_BYTES
+from cameras.admin.zones.editor import MAX_OFFERED, MAX_TEXT_BYTES
 from cameras.geometry import MAX_POINTS, MAX_ZONES, canonical_zones
 from cameras.models import Camera
 from tests.admin_client import administrator, edit, operator, sign_in, viewer

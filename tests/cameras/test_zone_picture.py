@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.staticfiles import finders
 
-from cameras.admin.zone_picture import COLOURS, zone_picture
+from cameras.admin.zones.picture import COLOURS, zone_picture
 from cameras.geometry import canonical_zones
 
 

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from cameras.observations import HOURS
+from cameras.panels import HOURS
 from telemetry.admin import last_day_of_cameras, last_day_of_sites
 from telemetry.history.rollups import compute_rollups
 from tests.factories import make_camera, make_site

@@ -8,10 +8,10 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from cameras.exports import ExportRefused, export_cameras
 from cameras.management.terminal import site_named
-from cameras.transfer import formats
-from cameras.transfer.formats import Format
+from cameras.transfer.exports import ExportRefused, export_cameras
+from cameras.transfer.files import formats
+from cameras.transfer.files.formats import Format
 from controlplane.access.principals import ADMINISTRATOR, Author, Principal
 from controlplane.commands import CommandWithEpilog, needs_database
 

@@ -9,12 +9,12 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from cameras.import_plan import Outcome, Plan, PlanOutdated, Step, apply_plan
-from cameras.imports import Upload, read_upload
 from cameras.intent import InvalidIntent
 from cameras.management.terminal import in_words, plain, site_named
-from cameras.transfer import formats
-from cameras.transfer.rows import MAX_FILE_BYTES, UnreadableFile
+from cameras.transfer.files import formats
+from cameras.transfer.files.rows import MAX_FILE_BYTES, UnreadableFile
+from cameras.transfer.imports import Upload, read_upload
+from cameras.transfer.plan import Outcome, Plan, PlanOutdated, Step, apply_plan
 from controlplane.access.principals import ADMINISTRATOR, Author, Principal
 from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY

@@ -5,7 +5,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from cameras.changes import renew_epoch
+from cameras.change_feed import renew_epoch
 from controlplane.access import audit
 from controlplane.access.principals import Author
 from controlplane.commands import CommandWithEpilog, needs_database

@@ -1,4 +1,4 @@
-"""The last transitions of a camera, for its page: registered with `cameras.observations`."""
+"""The last transitions of a camera, for its page: registered with `cameras.panels`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
-from cameras.observations import LogLine, add_log_of_camera
+from cameras.panels import LogLine, add_log_of_camera
 from cameras.status import Reason
 from telemetry.alerts.models import Transition
 

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, unquote
 
 from cameras import rtsp
-from cameras.transfer.placeholders import MissingValue, fill
-from cameras.transfer.yaml_text import Tagged
+from cameras.transfer.files.placeholders import MissingValue, fill
+from cameras.transfer.files.yaml_text import Tagged
 
 _RTSP = re.compile(r"rtsps?://", re.IGNORECASE)
 _UNIFI = re.compile(r"rtspx://", re.IGNORECASE)

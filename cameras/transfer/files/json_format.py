@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cameras.transfer.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
+from cameras.transfer.files.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
 from controlplane import strict_json
 from controlplane.problems import Problem
 

@@ -10,8 +10,8 @@ from typing import Any
 from cameras import credentials
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
-from cameras.transfer import formats
-from cameras.transfer.formats import Format
+from cameras.transfer.files import formats
+from cameras.transfer.files.formats import Format
 from controlplane.access import audit
 from controlplane.access.principals import Author, Principal
 

@@ -17,10 +17,10 @@ from django.db import connection
 
 from cameras import actions, credentials
 from cameras.changes import diff_of, record_changes
-from cameras.import_match import Match, Registry, same_name
 from cameras.intent import InvalidIntent, clean_camera, clean_site
 from cameras.models import Camera, Site
-from cameras.transfer.rows import Fault, Row
+from cameras.transfer.files.rows import Fault, Row
+from cameras.transfer.match import Match, Registry, same_name
 from controlplane.access.principals import Author, Principal
 
 # Two imports at once could both make a camera of one name; the number means nothing.

@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cameras.transfer.rows import Fault, shown_key
+from cameras.transfer.files.rows import Fault, shown_key
 
 # Frigate's editor rounds to three places and lets a point fall just outside.
 OUTSIDE = 0.01

@@ -13,7 +13,7 @@ from typing import Any
 
 import yaml
 
-from cameras.transfer.rows import UnreadableFile, shown_key
+from cameras.transfer.files.rows import UnreadableFile, shown_key
 
 MAX_DEPTH = 60
 # Counted with every alias written out, so that a few lines cannot stand for millions of values.

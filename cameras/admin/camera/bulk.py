@@ -19,7 +19,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from cameras import actions
-from cameras.admin.camera_pages import CameraPages
+from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
 from cameras.intent import InvalidIntent, parse_uuid

@@ -13,7 +13,7 @@ from uuid import UUID
 
 from cameras.intent import InvalidIntent, clean_site, parse_uuid
 from cameras.models import Camera, Purge, Site
-from cameras.transfer.rows import Fault, Row
+from cameras.transfer.files.rows import Fault, Row
 from controlplane.access.principals import Principal
 
 # Values in one query: SQLite takes about 32,000 parameters, and a plan of few is planned soon.

@@ -7,8 +7,8 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cameras.transfer import yaml_text
-from cameras.transfer.slugs import unique_slugs
+from cameras.transfer.files import yaml_text
+from cameras.transfer.files.slugs import unique_slugs
 
 # MediaMTX refuses a source with a user name and an empty password, and its whole configuration with it.
 _EMPTY_PASSWORD = re.compile(r"rtsps?://[^:/?#@]*:?@", re.IGNORECASE)

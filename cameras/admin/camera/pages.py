@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 
-from cameras.admin.camera_columns import judge
+from cameras.admin.camera.columns import judge
 from cameras.admin.editing import IntentAdmin
 from cameras.models import Camera
 from cameras.querysets import CameraQuerySet

@@ -14,11 +14,11 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
 from cameras import credentials
-from cameras.imports import Prepared, Upload, read_upload
 from cameras.models import Site
-from cameras.transfer import formats
-from cameras.transfer.formats import Format
-from cameras.transfer.rows import MAX_UPLOAD_BYTES, UnreadableFile
+from cameras.transfer.files import formats
+from cameras.transfer.files.formats import Format
+from cameras.transfer.files.rows import MAX_UPLOAD_BYTES, UnreadableFile
+from cameras.transfer.imports import Prepared, Upload, read_upload
 
 MAX_AGE_SECONDS = 3_600
 LABELS = {

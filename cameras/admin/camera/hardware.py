@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 
 from cameras import actions, credentials
-from cameras.admin.camera_pages import CameraPages
+from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import now_of
 from cameras.intent import InvalidIntent, clean_camera, parse_uuid
 from cameras.models import Camera

@@ -11,12 +11,12 @@ from django.utils.html import format_html
 from django.utils.translation import gettext
 
 from cameras.actions import StaleRevision
-from cameras.admin.camera_pages import CameraPages
+from cameras.admin.camera.pages import CameraPages
 from cameras.admin.differences import label_of, site_names, table_of, value_of
 from cameras.admin.moments import ago, exact, now_of, zone_of
-from cameras.history import Fate, Step, can_revert, plan_revert, revert
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, Change, ChangeKind
+from cameras.reverts import Fate, Step, can_revert, plan_revert, revert
 from controlplane.access.authentication import author_of
 
 PAGE = 25

@@ -11,10 +11,10 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from cameras.admin.camera_columns import STATUS_COLOURS, STATUS_LABELS, reason_in_words
+from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, reason_in_words
 from cameras.admin.moments import age, aged, ago, exact, zone_of
 from cameras.models import Camera, CameraVitals, DesiredState
-from cameras.observations import LogLine, log_of_camera
+from cameras.panels import LogLine, log_of_camera
 from cameras.status import OFFLINE_AFTER_INTERVALS, STALE_AFTER_INTERVALS
 
 ZONES = _("Zones")

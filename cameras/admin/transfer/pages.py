@@ -12,14 +12,14 @@ from unfold.decorators import action
 
 from cameras.admin import json_text
 from cameras.admin.moments import now_of
-from cameras.admin.transfer_forms import ExpiredFile, ExportForm, ImportForm, sealed, unsealed
-from cameras.exports import ExportRefused, export_cameras
-from cameras.import_plan import Outcome, Plan, PlanOutdated, PlanRefused, Step, apply_plan
-from cameras.imports import Prepared
+from cameras.admin.transfer.forms import ExpiredFile, ExportForm, ImportForm, sealed, unsealed
 from cameras.intent import InvalidIntent
 from cameras.models import Site
-from cameras.transfer import formats
-from cameras.transfer.formats import Format
+from cameras.transfer.exports import ExportRefused, export_cameras
+from cameras.transfer.files import formats
+from cameras.transfer.files.formats import Format
+from cameras.transfer.imports import Prepared
+from cameras.transfer.plan import Outcome, Plan, PlanOutdated, PlanRefused, Step, apply_plan
 from controlplane.access.authentication import author_of, principal_of_user
 from controlplane.access.principals import Principal
 

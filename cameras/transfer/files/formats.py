@@ -7,8 +7,8 @@ import enum
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from cameras.transfer import csv_format, frigate, json_format, restreamers
-from cameras.transfer.rows import Row, text_of
+from cameras.transfer.files import csv_format, frigate, json_format, restreamers
+from cameras.transfer.files.rows import Row, text_of
 
 
 class Format(enum.StrEnum):

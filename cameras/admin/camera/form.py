@@ -20,7 +20,7 @@ from unfold.widgets import (
 from cameras.admin import json_text
 from cameras.admin.editing import IntentForm
 from cameras.admin.row_select import RowSelect
-from cameras.admin.zone_editor import ZoneEditor, parse_zones
+from cameras.admin.zones.editor import ZoneEditor, parse_zones
 from cameras.intent import MAX_LOCATION, MAX_NAME, clean_camera
 from cameras.models import MAX_INTERVAL_SECONDS, Camera, DesiredState, Site
 

@@ -12,7 +12,7 @@ from unfold.views import ChangeList
 
 from cameras.admin import json_text
 from cameras.admin.moments import age, aged, now_of, pulse_of
-from cameras.admin.zone_picture import zone_picture
+from cameras.admin.zones.picture import zone_picture
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES, Status, Verdict
 

@@ -12,8 +12,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from cameras.transfer import json_format
-from cameras.transfer.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
+from cameras.transfer.files import json_format
+from cameras.transfer.files.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
 
 MAX_CELL = 1024 * 1024
 DELIMITERS = ",;\t|"

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cameras import geometry
-from cameras.transfer import frigate_zones, yaml_text
-from cameras.transfer.placeholders import escaped, with_own
-from cameras.transfer.rows import Row, UnreadableFile, check_count
-from cameras.transfer.slugs import unique_slugs
-from cameras.transfer.sources import NoSource, Restreams, source_of
-from cameras.transfer.yaml_text import Section
+from cameras.transfer.files import frigate_zones, yaml_text
+from cameras.transfer.files.placeholders import escaped, with_own
+from cameras.transfer.files.rows import Row, UnreadableFile, check_count
+from cameras.transfer.files.slugs import unique_slugs
+from cameras.transfer.files.sources import NoSource, Restreams, source_of
+from cameras.transfer.files.yaml_text import Section
 
 _TRUE = {"true", "yes", "on", "y", "t", "1"}
 _FALSE = {"false", "no", "off", "n", "f", "0"}

@@ -6,7 +6,7 @@ from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
 from cameras.admin.json_text import preformatted
-from cameras.admin.zone_editor import TEXTS
+from cameras.admin.zones.editor import TEXTS
 
 WIDTH = 1600
 USUAL_FRAMES = ((640, 480), (1280, 720), (1920, 1080), (2560, 1440), (3840, 2160))

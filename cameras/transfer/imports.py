@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-from cameras.import_plan import Plan, make_plan
 from cameras.models import Site
-from cameras.transfer import formats, frigate, placeholders
-from cameras.transfer.formats import Format
-from cameras.transfer.rows import MAX_FILE_BYTES, Row, UnreadableFile
+from cameras.transfer.files import formats, frigate, placeholders
+from cameras.transfer.files.formats import Format
+from cameras.transfer.files.rows import MAX_FILE_BYTES, Row, UnreadableFile
+from cameras.transfer.plan import Plan, make_plan
 from controlplane.access.principals import Principal
 
 

@@ -1,0 +1,1 @@
+"""The parts of the pages of cameras; `cameras.admin.cameras` puts them together."""
