@@ -14,7 +14,7 @@ keepalive = 75
 graceful_timeout = 8
 # Longer than the longest query that the API takes; gunicorn's own answer would be plain text.
 limit_request_line = 8190
-# A worker answers 503 to more (`controlplane.connections`), and to fewer where its limit of open files is lower.
+# A worker answers 503 to more (`controlplane.server`), and to fewer where its limit of open files is lower.
 worker_connections = 2000
 # Two services of one user would share the socket.
 control_socket_disable = True
@@ -48,7 +48,7 @@ def post_worker_init(worker):
     sys.setswitchinterval(0.001)
     if worker.cfg.worker_class_str == "asgi":
         # Imported in the master it would outlive a reload.
-        from controlplane.connections import bound_connections  # noqa: PLC0415
+        from controlplane.server.connections import bound_connections  # noqa: PLC0415
 
         bound_connections(worker)
 

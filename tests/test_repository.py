@@ -3,6 +3,8 @@
 import ast
 import re
 import subprocess
+import tomllib
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 ROOT = Path(__file__).resolve().parent.parent
 SKIPPED_FOLDERS = {".git", ".venv", ".hypothesis", ".schemathesis", "var", "staticfiles", "__pycache__"}
 MAX_LINES = 400
+PRODUCT = ("controlplane", "cameras", "telemetry")
 
 # Put together here, so that this file holds none of what it looks for.
 REGISTRY_HOSTS = (
@@ -142,7 +145,22 @@ def test_no_file_holds_a_token_or_a_private_key() -> None:
 def test_the_top_level_holds_no_other_package() -> None:
     packages = {path.parent.name for path in FILES if path.name == "__init__.py" and path.parent.parent == ROOT}
 
-    assert packages == {"controlplane", "cameras", "telemetry", "tests"}
+    assert packages == {*PRODUCT, "tests"}
+
+
+def test_every_package_says_which_of_its_modules_may_import_which() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    told = {package for contract in contracts if contract.get("exhaustive") for package in contract["containers"]}
+    modules = Counter(
+        ".".join(path.relative_to(ROOT).parent.parts)
+        for path in FILES
+        if path.relative_to(ROOT).parts[0] in PRODUCT and path.suffix == ".py" and path.stem != "__init__"
+    )
+    packages = {package for package, count in modules.items() if count > 1}
+    # Migrations follow one another, and a command is called by nobody.
+    in_no_order = {package for package in packages if package.endswith((".migrations", ".commands"))}
+
+    assert sorted(packages - in_no_order - told) == []
 
 
 def test_the_servers_are_started_in_the_same_way_everywhere() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from controlplane.listening import FEW, Listener, listen_in_turns
+from controlplane.server.listening import FEW, Listener, listen_in_turns
 
 
 class Loop:

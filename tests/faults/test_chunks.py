@@ -8,7 +8,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from controlplane.connections import FRAMING_BYTES
+from controlplane.server.connections import FRAMING_BYTES
 from tests.faults.client import Answer, Connection
 from tests.faults.ledger import Ledger
 from tests.faults.service import Fleet, Service

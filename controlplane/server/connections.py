@@ -23,8 +23,8 @@ from controlplane import problems, stopping
 from controlplane.addresses import holder_at, is_trusted_proxy
 from controlplane.bare_asgi import busy
 from controlplane.holders import Holders, too_many
-from controlplane.listening import listen_in_turns
 from controlplane.problems import Problem
+from controlplane.server.listening import listen_in_turns
 
 HEAD_SECONDS = 10.0
 # A client that takes nothing of its answer for so long holds memory, and perhaps a place at Django.

@@ -1,0 +1,1 @@
+"""What knows gunicorn: connections with deadlines and a cap, and accepting them in turns."""
