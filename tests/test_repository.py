@@ -163,6 +163,14 @@ def test_every_package_says_which_of_its_modules_may_import_which() -> None:
     assert sorted(packages - in_no_order - told) == []
 
 
+def test_the_folders_of_tests_are_those_of_the_packages_that_they_test() -> None:
+    folders = {path.relative_to(ROOT / "tests").parent for path in FILES if path.is_relative_to(ROOT / "tests")}
+    mirrored = {folder for folder in folders if folder.parts[:1] and folder.parts[0] in PRODUCT}
+
+    assert {folder.name for folder in mirrored} >= set(PRODUCT)
+    assert sorted(folder for folder in mirrored if not (ROOT / folder / "__init__.py").exists()) == []
+
+
 def test_the_servers_are_started_in_the_same_way_everywhere() -> None:
     command = "gunicorn -k asgi -w 2 -b"
     image = (ROOT / "Dockerfile").read_text()

@@ -15,7 +15,7 @@ from controlplane.access.models import AuditEntry
 from telemetry.history.rollups import compute_rollups
 from tests.browser.conftest import axe_violations
 from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
-from tests.telemetry import history
+from tests.telemetry.history import samples
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -33,7 +33,7 @@ def report(camera: Camera, hours: float, *, but_not: tuple[float, float] = (0, 0
     now = datetime.now(UTC)
     ages = [timedelta(minutes=n) for n in range(1, int(hours * 60))]
     kept = [age for age in ages if not but_not[0] <= age / timedelta(hours=1) < but_not[1]]
-    history.report(camera.pk, [("", now - age, age.seconds // 60 % 30) for age in kept], now)
+    samples.report(camera.pk, [("", now - age, age.seconds // 60 % 30) for age in kept], now)
     compute_rollups(now + timedelta(hours=1))
 
 

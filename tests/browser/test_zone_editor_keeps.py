@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from cameras.models import Camera
 from tests.browser.zone_drawing import LINE_IN_PIXELS, SQUARE, Editor, collection, near
-from tests.cameras.test_zone_editor import most_zones
+from tests.cameras.admin.zones.test_editor import most_zones
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db(transaction=True)

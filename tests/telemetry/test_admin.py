@@ -8,7 +8,7 @@ from cameras.panels import HOURS
 from telemetry.admin import last_day_of_cameras, last_day_of_sites
 from telemetry.history.rollups import compute_rollups
 from tests.factories import make_camera, make_site
-from tests.telemetry.history import report
+from tests.telemetry.history.samples import report
 
 NOW = datetime(2026, 3, 4, 12, 30, tzinfo=UTC)
 HOUR = timedelta(hours=1)

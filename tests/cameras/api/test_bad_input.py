@@ -117,7 +117,7 @@ def test_an_oversize_body_is_413_and_another_type_is_415(administrator: ApiClien
     assert not Camera.objects.exists()
 
 
-VECTORS = [json.loads(line) for line in (Path(__file__).parent / "rtsp_urls.jsonl").read_text().splitlines()]
+VECTORS = [json.loads(line) for line in (Path(__file__).parents[1] / "rtsp_urls.jsonl").read_text().splitlines()]
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[vector["note"] for vector in VECTORS])

@@ -25,7 +25,7 @@ from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, Roll
 from telemetry.storage import partitions
 from telemetry.storage.retention import remove_old
 from tests.factories import NOW, make_camera, make_site
-from tests.telemetry.history import Model, report
+from tests.telemetry.history.samples import Model, report
 
 pytestmark = pytest.mark.django_db
 

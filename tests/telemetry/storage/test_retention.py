@@ -15,7 +15,7 @@ from telemetry.storage import forecast, partitions, retention
 from telemetry.storage.retention import purge_deleted_cameras, remove_old, samples_to_purge
 from tests.factories import AUTHOR, NOW, make_camera
 from tests.telemetry.conftest import drop_partitions
-from tests.telemetry.history import EVERY, fill, kept_for, report
+from tests.telemetry.history.samples import EVERY, fill, kept_for, report
 
 pytestmark = pytest.mark.django_db
 

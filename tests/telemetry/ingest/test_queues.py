@@ -16,8 +16,8 @@ from telemetry.ingest.receipts import Receipt
 from telemetry.ingest.wire import Event
 from telemetry.models import Sample
 from tests.factories import make_camera
-from tests.telemetry.test_group_commit import Accepting, submission
-from tests.telemetry.test_ingest import WORKER_PRINCIPAL
+from tests.telemetry.ingest.test_accept import WORKER_PRINCIPAL
+from tests.telemetry.ingest.test_group_commit import Accepting, submission
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -20,7 +20,7 @@ from telemetry.history.rollups import compute_rollups
 from telemetry.history.series import Question, points_of, snapshot
 from telemetry.models import KeptFrom, Sample
 from tests.factories import ApiClient, make_camera, make_site, make_token
-from tests.telemetry.history import report
+from tests.telemetry.history.samples import report
 
 pytestmark = pytest.mark.django_db
 

@@ -10,7 +10,7 @@ from django.db import connection
 from telemetry import health
 from telemetry.storage import forecast, partitions
 from tests.factories import NOW, make_camera
-from tests.telemetry.history import fill, kept_for
+from tests.telemetry.history.samples import fill, kept_for
 
 pytestmark = pytest.mark.django_db
 

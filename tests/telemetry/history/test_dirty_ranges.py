@@ -14,7 +14,7 @@ from telemetry.history.dirty_ranges import SETTLED_AFTER, SLACK, add_work, claim
 from telemetry.history.spans import Span
 from telemetry.models import RollupWork
 from tests.factories import NOW, make_camera
-from tests.telemetry.history import report
+from tests.telemetry.history.samples import report
 
 SECOND = timedelta(seconds=1)
 LATER = NOW + SETTLED_AFTER + SECOND

@@ -26,7 +26,7 @@ from telemetry.storage.partitions import (
 from tests.at_once import at_once
 from tests.factories import make_camera
 from tests.telemetry.conftest import drop_partitions
-from tests.telemetry.test_ingest import WORKER_PRINCIPAL
+from tests.telemetry.ingest.test_accept import WORKER_PRINCIPAL
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
