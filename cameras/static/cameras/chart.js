@@ -1,8 +1,14 @@
-/* The series of one camera: mean and the span from least to most, over a range that can be chosen and zoomed.
+// The series of one camera: mean and the span from least to most, over a range that can be chosen and zoomed.
+//
+// What is not known is a gap in the line and a row of its own in the table, never a value between two others.
 
-   What is not known is a gap in the line and a row of its own in the table, never a value between two others. */
-
-const BUCKETS = [["1m", 60], ["5m", 300], ["15m", 900], ["1h", 3600], ["1d", 86400]];
+const BUCKETS = [
+  ["1m", 60],
+  ["5m", 300],
+  ["15m", 900],
+  ["1h", 3600],
+  ["1d", 86400],
+];
 const MOST_POINTS = 720;
 const LEAST_SPAN = 600;
 const MOST_SPAN = 366 * 86400;
@@ -37,14 +43,17 @@ class Chart {
 
   listen() {
     const each = (selector, act) =>
-      this.section.querySelectorAll(selector).forEach((element) => element.addEventListener("click", () => act(element)));
+      this.section
+        .querySelectorAll(selector)
+        .forEach((element) => element.addEventListener("click", () => act(element)));
     each("[data-range]", (button) => this.choose(Number(button.dataset.range)));
     each("[data-move]", (button) => this.move(button.dataset.move));
     this.section.querySelector("[data-chart-zone]")?.addEventListener("change", () => this.load());
     this.twin.addEventListener("toggle", () => this.fillTable());
     this.plotBox.addEventListener("dblclick", () => this.choose(86400));
-    new ResizeObserver(() => this.plot && this.width && this.plot.setSize({ width: this.width, height: HEIGHT }))
-      .observe(this.plotBox);
+    new ResizeObserver(
+      () => this.plot && this.width && this.plot.setSize({ width: this.width, height: HEIGHT }),
+    ).observe(this.plotBox);
     new MutationObserver(() => this.draw()).observe(document.documentElement, { attributeFilter: ["class"] });
     document.addEventListener("visibilitychange", () => this.refresh());
     setInterval(() => this.refresh(), REFRESH_MS);
@@ -54,7 +63,7 @@ class Chart {
     return this.plotBox.clientWidth;
   }
 
-  /* The last so many seconds, which go on with the clock. */
+  // The last so many seconds, which go on with the clock.
   choose(span) {
     this.span = span;
     this.show(nowSeconds() - span, nowSeconds());
@@ -111,17 +120,17 @@ class Chart {
     }
   }
 
-  /* Every interval of the range, null where nothing is known. */
+  // Every interval of the range, null where nothing is known.
   complete(points, from, to, seconds) {
     const known = new Map(points.map((point) => [Date.parse(point.start) / 1000, point]));
     const starts = new Set(known.keys());
     if (seconds < 86400) for (let at = from; at < to; at += seconds) starts.add(at);
     else for (const at of this.daysWithout(known.keys())) starts.add(at);
-    const ordered = [...starts].sort((one, other) => one - other);
+    const ordered = [...starts].toSorted((one, other) => one - other);
     return { intervals: ordered.length, points: ordered.map((at) => ({ at, point: known.get(at) ?? null })) };
   }
 
-  /* When the other days of the range begin: they are the site's, 23 to 25 hours long, so half a day misses none. */
+  // When the other days of the range begin: they are the site's, 23 to 25 hours long, so half a day misses none.
   daysWithout(starts) {
     const had = new Set([...starts].map((at) => this.date.format(at * 1000)));
     const days = [];
@@ -143,7 +152,7 @@ class Chart {
     return off < 43200 ? near - off : near + 86400 - off;
   }
 
-  /* Hours, with the day under the first one of each. */
+  // Hours, with the day under the first one of each.
   ticks(splits, step) {
     const days = splits.map((at) => this.day.format(at * 1000));
     if (step >= 86400) return days;
@@ -168,28 +177,44 @@ class Chart {
     const value = (_plot, at) => (at == null ? "–" : this.number.format(at));
     // A point that stands alone between two gaps has no line: it is drawn as a dot.
     const alone = (plot, index) =>
-      plot.data[index].flatMap((at, i, all) => (at != null && all[i - 1] == null && all[i + 1] == null ? [i] : []));
+      plot.data[index].flatMap((at, i, all) =>
+        at != null && all[i - 1] == null && all[i + 1] == null ? [i] : [],
+      );
     const edge = { stroke: "transparent", width: 0, points: { show: false }, value };
     this.plot = new uPlot(
       {
         width: this.width || 600,
         height: HEIGHT,
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), this.zone),
-        scales: { x: { range: () => [this.from, this.to] }, y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] } },
-        axes: [{ ...axis, values: (_plot, splits, _axis, _space, step) => this.ticks(splits, step) }, { ...axis, size: 44 }],
+        scales: {
+          x: { range: () => [this.from, this.to] },
+          y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] },
+        },
+        axes: [
+          { ...axis, values: (_plot, splits, _axis, _space, step) => this.ticks(splits, step) },
+          { ...axis, size: 44 },
+        ],
         series: [
           { label: this.said.at, value: (_plot, at) => (at == null ? "–" : this.time.format(at * 1000)) },
           { ...edge, label: this.said.most },
           { ...edge, label: this.said.least },
-          { label: this.said.mean, stroke: line, width: 1.5, value, points: { show: true, filter: alone, size: 4, fill: line } },
+          {
+            label: this.said.mean,
+            stroke: line,
+            width: 1.5,
+            value,
+            points: { show: true, filter: alone, size: 4, fill: line },
+          },
         ],
         bands: [{ series: [1, 2], fill: band }],
         cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
         hooks: {
-          setSelect: [(plot) => {
-            const { left, width } = plot.select;
-            if (width > 4) this.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
-          }],
+          setSelect: [
+            (plot) => {
+              const { left, width } = plot.select;
+              if (width > 4) this.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+            },
+          ],
         },
       },
       data,
@@ -223,9 +248,13 @@ class Chart {
     const rows = this.series.points.map(({ at, point }) => {
       const row = document.createElement("tr");
       const cells = point
-        ? [meanOf(point), point.min, point.max, point.count].map((number) => (number == null ? "–" : this.number.format(number)))
+        ? [meanOf(point), point.min, point.max, point.count].map((number) =>
+            number == null ? "–" : this.number.format(number),
+          )
         : [this.said.gap, "–", "–", "–"];
-      row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: this.time.format(at * 1000) }));
+      row.append(
+        Object.assign(document.createElement("th"), { scope: "row", textContent: this.time.format(at * 1000) }),
+      );
       row.append(...cells.map((textContent) => Object.assign(document.createElement("td"), { textContent })));
       return row;
     });

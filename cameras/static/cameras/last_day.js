@@ -1,4 +1,4 @@
-/* Fills in the pictures of the last day, with one request for all rows of the page. */
+// Fills in the pictures of the last day, with one request for all rows of the page.
 
 const places = () => [...document.querySelectorAll(".cp-spark-place:empty")];
 

@@ -1,7 +1,7 @@
-/* Keeps the first page up to date: asks for its fragment every few seconds, and puts in only the panels that differ.
-
-   It rests while the page is hidden. A panel is replaced as a whole, except that the pictures of the last day stay for
-   a minute, and the focus stays where it was. */
+// Keeps the first page up to date: asks for its fragment every few seconds, and puts in only the panels that differ.
+//
+// It rests while the page is hidden. A panel is replaced as a whole, except that the pictures of the last day stay for
+// a minute, and the focus stays where it was.
 
 const EVERY_MS = 5_000;
 const PICTURES_MS = 60_000;
@@ -17,7 +17,7 @@ const tell = (state) => {
   said.textContent = said.dataset[`${state}Text`].replace("{at}", page.dataset.at);
 };
 
-/* Samples a second, from what had been accepted at two moments up to a minute apart. */
+// Samples a second, from what had been accepted at two moments up to a minute apart.
 function showRate() {
   const tile = page.querySelector("[data-rate]");
   if (!tile) return;
@@ -28,19 +28,24 @@ function showRate() {
   const seconds = now.at - measured[0].at;
   if (!seconds) return;
   const rate = Math.max(0, (now.accepted - measured[0].accepted) / seconds);
-  tile.textContent = new Intl.NumberFormat(document.documentElement.lang, { maximumFractionDigits: rate < 10 ? 1 : 0 }).format(rate);
+  tile.textContent = new Intl.NumberFormat(document.documentElement.lang, {
+    maximumFractionDigits: rate < 10 ? 1 : 0,
+  }).format(rate);
 }
 
-/* The panel as the server sent it: without what scripts have put in. */
+// The panel as the server sent it: without what scripts have put in.
 const asSent = (panel) => {
   const copy = panel.cloneNode(true);
-  copy.querySelectorAll(".cp-spark-place").forEach((place) => place.replaceChildren());
-  copy.querySelectorAll("[data-rate]").forEach((tile) => (tile.textContent = "–"));
+  for (const place of copy.querySelectorAll(".cp-spark-place")) place.replaceChildren();
+  for (const tile of copy.querySelectorAll("[data-rate]")) tile.textContent = "–";
   return copy.outerHTML;
 };
 
 function keepPictures(from, to) {
-  if (Date.now() - picturesAt > PICTURES_MS) return void (picturesAt = Date.now());
+  if (Date.now() - picturesAt > PICTURES_MS) {
+    picturesAt = Date.now();
+    return;
+  }
   for (const place of from.querySelectorAll("[data-site]")) {
     to.querySelector(`[data-site="${place.dataset.site}"]`)?.replaceChildren(...place.childNodes);
   }
@@ -72,7 +77,10 @@ function replace(html) {
 async function refresh() {
   if (document.visibilityState === "hidden") return tell("paused");
   try {
-    const answer = await fetch(page.dataset.live, { cache: "no-store", headers: etag ? { "If-None-Match": etag } : {} });
+    const answer = await fetch(page.dataset.live, {
+      cache: "no-store",
+      headers: etag ? { "If-None-Match": etag } : {},
+    });
     if (answer.status !== 304) {
       if (answer.redirected) return tell("signedOut");
       if (!answer.ok) throw new Error(answer.status);

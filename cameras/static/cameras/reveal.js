@@ -1,4 +1,4 @@
-/* Asks for the connection string only when somebody presses the button; it leaves the page again after a minute. */
+// Asks for the connection string only when somebody presses the button; it leaves the page again after a minute.
 
 const SHOWN_FOR_MS = 60_000;
 

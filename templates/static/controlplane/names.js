@@ -1,9 +1,11 @@
-/* Gives the selects that ask the server the names of their labels: select2 leaves them without one while empty. */
+// Gives the selects that ask the server the names of their labels: select2 leaves them without one while empty.
 
 function nameSelects() {
   for (const select of document.querySelectorAll("select.select2-hidden-accessible")) {
     const words = select.labels[0]?.textContent.trim() || select.name;
-    for (const part of select.nextElementSibling?.querySelectorAll("[role=combobox], [role=textbox], [role=searchbox]") ?? []) {
+    for (const part of select.nextElementSibling?.querySelectorAll(
+      "[role=combobox], [role=textbox], [role=searchbox]",
+    ) ?? []) {
       if (part.getAttribute("aria-label") !== words) part.setAttribute("aria-label", words);
     }
   }

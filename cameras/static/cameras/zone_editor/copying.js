@@ -1,9 +1,9 @@
 // Zones of another camera, chosen in a dialog among the cameras that the server offers.
 
-import {element, svg} from "./dom.js";
-import {colourOf} from "./drawing.js";
-import {extentOf} from "./view.js";
-import {pictureOf, withZonesOf} from "./zones.js";
+import { element, svg } from "./dom.js";
+import { colourOf } from "./drawing.js";
+import { extentOf } from "./view.js";
+import { pictureOf, withZonesOf } from "./zones.js";
 
 const AFTER_MILLISECONDS = 200;
 
@@ -28,15 +28,15 @@ export class Copying {
   }
 
   async #list() {
-    const {root, texts} = this.editor;
+    const { root, texts } = this.editor;
     this.#request?.abort();
     this.#request = new AbortController();
-    const {signal} = this.#request;
-    const query = new URLSearchParams({q: this.editor.part("search").value});
+    const { signal } = this.#request;
+    const query = new URLSearchParams({ q: this.editor.part("search").value });
     const told = this.editor.part("others-told");
     try {
-      const response = await fetch(`${root.dataset.othersUrl}?${query}`, {signal});
-      const {cameras} = await response.json();
+      const response = await fetch(`${root.dataset.othersUrl}?${query}`, { signal });
+      const { cameras } = await response.json();
       const others = cameras.filter((camera) => !location.pathname.includes(camera.id));
       this.editor.part("others").replaceChildren(...others.map((camera) => this.#offer(camera)));
       told.textContent = others.length ? "" : texts.say("no_camera");
@@ -46,45 +46,45 @@ export class Copying {
   }
 
   #offer(camera) {
-    const {texts} = this.editor;
+    const { texts } = this.editor;
     const picture = pictureOf(camera.zones);
     const count = picture.zones.length;
     const site = camera.site || texts.say("no_site");
     const button = element(
       "button",
-      {type: "button", className: "ze-other"},
+      { type: "button", className: "ze-other" },
       thumbnail(picture),
       element(
         "span",
-        {className: "ze-stack"},
-        element("bdi", {textContent: camera.name}),
-        element("bdi", {className: "ze-kind", textContent: site}),
+        { className: "ze-stack" },
+        element("bdi", { textContent: camera.name }),
+        element("bdi", { className: "ze-kind", textContent: site }),
       ),
-      element("span", {className: "ze-count", textContent: texts.say("zones", {count})}),
+      element("span", { className: "ze-count", textContent: texts.say("zones", { count }) }),
     );
     button.addEventListener("click", () => this.#copy(camera, picture));
     return element("li", {}, button);
   }
 
   #copy(camera, other) {
-    const {editor} = this;
+    const { editor } = this;
     const extent = extentOf(editor.picture, editor.still.size);
     const picture = withZonesOf(editor.picture, other, extent, extentOf(other));
     this.dialog.close();
     editor.selected = null;
     editor.change(picture, "action_copy");
-    editor.tell("copied", {camera: camera.name, count: other.zones.length});
+    editor.tell("copied", { camera: camera.name, count: other.zones.length });
   }
 }
 
 function thumbnail(picture) {
-  const {width, height} = extentOf(picture);
+  const { width, height } = extentOf(picture);
   const spots = (ring) => ring.map(([x, y]) => `${(x / width) * 64} ${(y / height) * 36}`).join(" L");
   const paths = picture.zones.map((zone, index) => {
     const closed = zone.shape === "Polygon";
     const d = zone.rings.map((ring) => `M${spots(ring)}${closed ? " Z" : ""}`).join(" ");
     const colour = colourOf(zone, index);
-    return svg("path", {d, stroke: colour, fill: closed ? colour : "none", "fill-rule": "evenodd"});
+    return svg("path", { d, stroke: colour, fill: closed ? colour : "none", "fill-rule": "evenodd" });
   });
-  return svg("svg", {viewBox: "0 0 64 36", class: "ze-thumbnail", "aria-hidden": "true"}, ...paths);
+  return svg("svg", { viewBox: "0 0 64 36", class: "ze-thumbnail", "aria-hidden": "true" }, ...paths);
 }

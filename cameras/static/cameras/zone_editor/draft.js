@@ -1,6 +1,6 @@
 // A shape that is being drawn: its points so far, and the place that would come next.
 
-import {LEAST} from "./zones.js";
+import { LEAST } from "./zones.js";
 
 export class Draft {
   places = [];

@@ -2,17 +2,17 @@
 //
 // The textarea is what the form sends. Every step writes it, and what is typed into it is a step too.
 
-import {Copying} from "./copying.js";
-import {Draft} from "./draft.js";
-import {COLOURS, Drawing} from "./drawing.js";
-import {History} from "./history.js";
-import {listenToKeyboard} from "./keyboard.js";
-import {Panel} from "./panel.js";
-import {listenToPointer} from "./pointer.js";
-import {Still} from "./still.js";
-import {Texts} from "./texts.js";
-import {Validity} from "./validity.js";
-import {View, between, extentOf} from "./view.js";
+import { Copying } from "./copying.js";
+import { Draft } from "./draft.js";
+import { COLOURS, Drawing } from "./drawing.js";
+import { History } from "./history.js";
+import { listenToKeyboard } from "./keyboard.js";
+import { Panel } from "./panel.js";
+import { listenToPointer } from "./pointer.js";
+import { Still } from "./still.js";
+import { Texts } from "./texts.js";
+import { Validity } from "./validity.js";
+import { View, between, extentOf } from "./view.js";
 import * as zones from "./zones.js";
 
 // A frame of 100,000 by 1 is allowed, and nobody could draw on it.
@@ -29,7 +29,7 @@ export class Editor {
     this.textarea = root.querySelector("textarea");
     this.texts = new Texts(root);
     this.view = new View();
-    this.history = new History({text: this.textarea.value, picture: zones.read(this.textarea.value)});
+    this.history = new History({ text: this.textarea.value, picture: zones.read(this.textarea.value) });
     this.drawing = new Drawing(this.part("svg"), this.view, this.texts);
     this.panel = new Panel(this);
     this.validity = new Validity(this);
@@ -57,10 +57,12 @@ export class Editor {
     onClick("cancel", () => this.cancelDraft());
     onClick("undo", () => this.undo());
     onClick("redo", () => this.redo());
-    this.part("snap").addEventListener("change", (event) => { this.view.snaps = event.target.checked; });
+    this.part("snap").addEventListener("change", (event) => {
+      this.view.snaps = event.target.checked;
+    });
     this.part("aspect").addEventListener("change", () => this.redraw());
     this.textarea.addEventListener("input", (event) => event.isTrusted && this.#readTyped());
-    this.textarea.form.addEventListener("submit", (event) => this.#beforeSaving(event), {capture: true});
+    this.textarea.form.addEventListener("submit", (event) => this.#beforeSaving(event), { capture: true });
   }
 
   // --- The picture --------------------------------------------------------------------------------------
@@ -76,7 +78,7 @@ export class Editor {
   // One step: it can be undone by the name of its action. Steps in a row with the same key are one.
   change(picture, action, key = null) {
     this.#previewed = null;
-    this.history.add({picture, text: zones.write(picture)}, action, key);
+    this.history.add({ picture, text: zones.write(picture) }, action, key);
     this.#write();
   }
 
@@ -108,14 +110,14 @@ export class Editor {
     if (place >= 0) this.selected = place;
     else if (after.length !== before.length) this.selected = null; // else the step was in this very zone
     this.#write();
-    this.tell(told, {action: this.texts.say(action)});
+    this.tell(told, { action: this.texts.say(action) });
   }
 
   #write() {
     this.#converted = null;
     this.tell();
     this.textarea.value = this.history.value.text;
-    this.textarea.dispatchEvent(new Event("input", {bubbles: true})); // for scripts that watch the form
+    this.textarea.dispatchEvent(new Event("input", { bubbles: true })); // for scripts that watch the form
     this.refresh();
   }
 
@@ -123,7 +125,7 @@ export class Editor {
     const text = this.textarea.value;
     this.#converted = null;
     this.draft = null;
-    this.history.add({text, picture: zones.read(text)}, "action_text", "text");
+    this.history.add({ text, picture: zones.read(text) }, "action_text", "text");
     this.refresh();
   }
 
@@ -151,7 +153,7 @@ export class Editor {
   insertAfter(at) {
     const ring = this.picture.zones[at.zone].rings[at.ring];
     const last = at.point === ring.length - 1;
-    if (last && this.picture.zones[at.zone].shape === "LineString") at = {...at, point: at.point - 1};
+    if (last && this.picture.zones[at.zone].shape === "LineString") at = { ...at, point: at.point - 1 };
     const middle = between(ring[at.point], ring[(at.point + 1) % ring.length]);
     const place = middle.map((number) => zones.rounded(number, this.picture.units));
     this.change(zones.withPointAfter(this.picture, at, place), "action_insert");
@@ -162,7 +164,7 @@ export class Editor {
     const zone = this.picture.zones[at.zone];
     const picture = zones.withoutPoint(this.picture, at);
     if (!picture) {
-      this.tell("too_few", {kind: this.texts.say(zones.kindOf(zone)), count: zones.LEAST[zone.shape]});
+      this.tell("too_few", { kind: this.texts.say(zones.kindOf(zone)), count: zones.LEAST[zone.shape] });
       return false;
     }
     this.change(picture, "action_remove");
@@ -178,8 +180,8 @@ export class Editor {
     const name = zones.nameOf(this.picture.zones[index], index);
     this.selected = null;
     this.change(zones.withoutZone(this.picture, index), "action_remove");
-    this.part("svg").focus({preventScroll: true});
-    this.tell("zone_gone", {name});
+    this.part("svg").focus({ preventScroll: true });
+    this.tell("zone_gone", { name });
   }
 
   // --- Drawing ------------------------------------------------------------------------------------------
@@ -197,10 +199,10 @@ export class Editor {
 
   // Moves the cross by steps of the keyboard; it begins in the middle.
   aim(steps) {
-    const {width, height} = this.view.extent;
+    const { width, height } = this.view.extent;
     this.draft.byKeyboard = true;
     this.draft.cross = this.view.nudged(this.draft.cross ?? this.#rounded([width / 2, height / 2]), steps);
-    this.tell("place", {x: this.draft.cross[0], y: this.draft.cross[1]});
+    this.tell("place", { x: this.draft.cross[0], y: this.draft.cross[1] });
     this.redraw();
   }
 
@@ -214,23 +216,23 @@ export class Editor {
   }
 
   refreshDraft() {
-    const {places, shape} = this.draft;
-    if (places.length) this.tell(shape === "Polygon" ? "drawing_area" : "drawing_line", {count: places.length});
+    const { places, shape } = this.draft;
+    if (places.length) this.tell(shape === "Polygon" ? "drawing_area" : "drawing_line", { count: places.length });
     else this.tell("drawing_first");
     this.redraw();
   }
 
   finishDraft() {
-    const {shape, places, colour, canFinish} = this.draft;
+    const { shape, places, colour, canFinish } = this.draft;
     if (!canFinish) {
       const kind = this.texts.say(shape === "Polygon" ? "area" : "line");
-      return this.tell("too_few", {kind, count: zones.LEAST[shape]});
+      return this.tell("too_few", { kind, count: zones.LEAST[shape] });
     }
     const kind = shape === "Polygon" ? "area" : "line";
-    const properties = {name: this.#freeName(`${kind}_name`), color: colour, kind};
+    const properties = { name: this.#freeName(`${kind}_name`), color: colour, kind };
     this.draft = null;
     this.selected = this.picture.zones.length;
-    this.change(zones.withZone(this.picture, {id: "", properties, shape, rings: [places]}), "action_add");
+    this.change(zones.withZone(this.picture, { id: "", properties, shape, rings: [places] }), "action_add");
     this.drawing.focusShape(this.selected);
     this.tell();
   }
@@ -239,19 +241,19 @@ export class Editor {
     this.draft = null;
     this.tell();
     this.redraw();
-    this.part("svg").focus({preventScroll: true});
+    this.part("svg").focus({ preventScroll: true });
   }
 
   // Who saves while drawing means what is seen: it must not be gone without a word.
   #beforeSaving(event) {
     if (!this.draft?.places.length) return;
-    const {shape, canFinish} = this.draft;
+    const { shape, canFinish } = this.draft;
     if (canFinish) return this.finishDraft();
     event.preventDefault();
     event.stopImmediatePropagation(); // else unfold no longer warns of leaving the page
     this.#comeForward();
     const kind = this.texts.say(shape === "Polygon" ? "area" : "line");
-    return this.tell("not_saved", {kind, count: zones.LEAST[shape]});
+    return this.tell("not_saved", { kind, count: zones.LEAST[shape] });
   }
 
   // Brings the picture and what is told under it to the eyes, also from behind another tab of the page.
@@ -262,8 +264,8 @@ export class Editor {
     const shown = new ResizeObserver(() => {
       if (!svg.checkVisibility()) return; // the page opens a tab some time after its hash
       shown.disconnect();
-      svg.focus({preventScroll: true});
-      this.part("hint").scrollIntoView({block: "center"});
+      svg.focus({ preventScroll: true });
+      this.part("hint").scrollIntoView({ block: "center" });
     });
     shown.observe(svg);
   }
@@ -271,7 +273,7 @@ export class Editor {
   #freeName(key) {
     const names = new Set(this.picture.zones.map((zone) => zone.properties.name));
     for (let number = 1; ; number += 1) {
-      const name = this.texts.say(key, {number});
+      const name = this.texts.say(key, { number });
       if (!names.has(name)) return name;
     }
   }
@@ -289,12 +291,12 @@ export class Editor {
   }
 
   redraw() {
-    const {picture, draft} = this;
+    const { picture, draft } = this;
     const focused = this.root.contains(document.activeElement) ? document.activeElement : null;
     if (this.selected !== null && this.selected >= picture.zones.length) this.selected = null;
     const extent = extentOf(picture, this.still.size);
     this.view.fit(this.part("stage").clientWidth, this.#aspectOf(picture, extent), picture, extent);
-    this.drawing.draw({picture, draft, selected: this.selected, faulty: this.validity.faulty});
+    this.drawing.draw({ picture, draft, selected: this.selected, faulty: this.validity.faulty });
     this.still.draw();
     this.panel.draw();
     this.part("stage").classList.toggle("ze-drawing", Boolean(draft));
@@ -302,18 +304,19 @@ export class Editor {
     this.part("finish").disabled = !draft?.canFinish;
     this.part("undo").disabled = !this.history.canUndo && !draft?.places.length;
     this.part("redo").disabled = !this.history.canRedo || Boolean(draft);
-    for (const name of ["add-area", "add-line", "copy"]) this.part(name).disabled = !this.canDraw || Boolean(draft);
+    for (const name of ["add-area", "add-line", "copy"])
+      this.part(name).disabled = !this.canDraw || Boolean(draft);
     this.#keepFocus(focused);
   }
 
   // What had the focus may be gone or out of use now: the keys, undo among them, would reach nothing.
   #keepFocus(focused) {
     const lost = focused && (!focused.isConnected || focused.disabled || focused.closest("[hidden]"));
-    if (lost) this.part("svg").focus({preventScroll: true});
+    if (lost) this.part("svg").focus({ preventScroll: true });
   }
 
   #aspectOf(picture, extent) {
-    const known = picture.units === zones.NORMALISED ? picture.frame ?? this.still.size : extent;
+    const known = picture.units === zones.NORMALISED ? (picture.frame ?? this.still.size) : extent;
     const choice = this.part("aspect");
     choice.closest("label").hidden = Boolean(known);
     const [width, height] = choice.value.split(":").map(Number);

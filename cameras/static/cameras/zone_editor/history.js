@@ -7,7 +7,7 @@ export class History {
   #at = 0;
 
   constructor(value) {
-    this.#entries = [{value, action: null, key: null}];
+    this.#entries = [{ value, action: null, key: null }];
   }
 
   get value() {
@@ -27,8 +27,8 @@ export class History {
     const present = this.#entries[this.#at];
     const joins = key !== null && present.key === key;
     this.#entries.length = this.#at + 1;
-    if (joins) this.#entries[this.#at] = {...present, value};
-    else this.#entries.push({value, action, key});
+    if (joins) this.#entries[this.#at] = { ...present, value };
+    else this.#entries.push({ value, action, key });
     if (this.#entries.length > MAX_STEPS) this.#entries.shift();
     this.#at = this.#entries.length - 1;
   }

@@ -1,6 +1,6 @@
 // The keyboard: all that the pointer can do, on the shape or the point that has the focus.
 
-const ARROWS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
 export const FAR = 10; // times, with Shift
 const TYPED_IN = "input, select, textarea";
 
@@ -20,13 +20,13 @@ export function listenToKeyboard(editor) {
   }
 
   function onPoint(event, steps, target) {
-    const at = {zone: editor.selected, ring: Number(target.dataset.ring), point: Number(target.dataset.point)};
-    const {zone, ring, point} = at;
+    const at = { zone: editor.selected, ring: Number(target.dataset.ring), point: Number(target.dataset.point) };
+    const { zone, ring, point } = at;
     if (steps) {
       const place = editor.view.nudged(editor.picture.zones[zone].rings[ring][point], steps);
       // While a key is held down it is one step.
       editor.setPoint(at, place, event.repeat ? `hold ${zone} ${ring} ${point}` : null);
-      editor.tell("place", {x: place[0], y: place[1]});
+      editor.tell("place", { x: place[0], y: place[1] });
     } else if (event.key === "Delete" || event.key === "Backspace") {
       if (editor.removePoint(at)) editor.drawing.focusPoint(ring, Math.max(0, point - 1));
     } else if (event.key === "+" || event.key === "Insert") editor.insertAfter(at);
@@ -71,7 +71,7 @@ export function listenToKeyboard(editor) {
     if (event.target.matches(TYPED_IN)) {
       if (event.key !== "Enter") return;
       event.preventDefault();
-      event.target.dispatchEvent(new Event("change", {bubbles: true}));
+      event.target.dispatchEvent(new Event("change", { bubbles: true }));
       return;
     }
     const taken = onEditor(event) || (svg.contains(event.target) && onPicture(event));

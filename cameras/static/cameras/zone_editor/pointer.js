@@ -1,14 +1,14 @@
 // Mouse, pen and finger: drawing, and dragging of points, of middles (which become points) and of whole shapes.
 
-import {distance} from "./view.js";
-import {withPoint, withPointAfter, withRings} from "./zones.js";
+import { distance } from "./view.js";
+import { withPoint, withPointAfter, withRings } from "./zones.js";
 
-const NEAR = {mouse: 12, pen: 14, touch: 22};
+const NEAR = { mouse: 12, pen: 14, touch: 22 };
 const STILL_A_CLICK = 3;
 
 export function listenToPointer(editor) {
   const svg = editor.part("svg");
-  const {view} = editor;
+  const { view } = editor;
   let drag = null; // {start, moved, apply(spot, place) -> picture, action, focus}
 
   const spotOf = (event) => {
@@ -16,12 +16,12 @@ export function listenToPointer(editor) {
     return [event.clientX - box.left, event.clientY - box.top];
   };
   const placeOf = (event) => view.placeOf(spotOf(event), view.snaps && !event.altKey);
-  const isNear = (event, place) => (
-    place !== undefined && distance(spotOf(event), view.onScreen(place)) <= (NEAR[event.pointerType] ?? NEAR.mouse)
-  );
+  const isNear = (event, place) =>
+    place !== undefined &&
+    distance(spotOf(event), view.onScreen(place)) <= (NEAR[event.pointerType] ?? NEAR.mouse);
 
   function draw(event) {
-    const {draft} = editor;
+    const { draft } = editor;
     const last = draft.places.at(-1);
     const ends = isNear(event, last) || (draft.shape === "Polygon" && isNear(event, draft.places[0]));
     draft.byKeyboard = false;
@@ -29,15 +29,15 @@ export function listenToPointer(editor) {
     if (ends && draft.canFinish) return editor.finishDraft();
     if (ends) return undefined;
     draft.add(placeOf(event));
-    drag = {drawing: true};
+    drag = { drawing: true };
     return editor.refreshDraft();
   }
 
   function grabPoint(target, start) {
-    const at = {zone: editor.selected, ring: Number(target.dataset.ring), point: Number(target.dataset.point)};
+    const at = { zone: editor.selected, ring: Number(target.dataset.ring), point: Number(target.dataset.point) };
     const before = editor.picture;
     if (target.classList.contains("ze-middle")) {
-      const after = {...at, point: at.point + 1};
+      const after = { ...at, point: at.point + 1 };
       drag = {
         start,
         moved: true,
@@ -46,7 +46,7 @@ export function listenToPointer(editor) {
         focus: () => editor.drawing.focusPoint(after.ring, after.point),
       };
     } else {
-      drag = {start, moved: false, action: "action_move", apply: (place) => withPoint(before, at, place)};
+      drag = { start, moved: false, action: "action_move", apply: (place) => withPoint(before, at, place) };
     }
   }
 
@@ -97,7 +97,7 @@ export function listenToPointer(editor) {
   });
 
   // A finger scrolls the page unless it drags something; what lies in an SVG has no touch-action of its own.
-  svg.addEventListener("touchmove", (event) => drag && event.preventDefault(), {passive: false});
+  svg.addEventListener("touchmove", (event) => drag && event.preventDefault(), { passive: false });
 
   svg.addEventListener("pointerup", (event) => {
     const done = drag;
@@ -111,7 +111,7 @@ export function listenToPointer(editor) {
     drag = null;
   };
   svg.addEventListener("pointercancel", give);
-  svg.addEventListener("keydown", (event) => event.key === "Escape" && give(), {capture: true});
+  svg.addEventListener("keydown", (event) => event.key === "Escape" && give(), { capture: true });
   svg.addEventListener("pointerleave", () => {
     if (!editor.draft || editor.draft.byKeyboard || drag) return;
     editor.draft.cross = null;

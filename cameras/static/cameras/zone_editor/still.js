@@ -1,6 +1,6 @@
 // A picture under the zones, which somebody chose or dropped in. It is decoded and drawn here, and goes nowhere.
 
-import {element} from "./dom.js";
+import { element } from "./dom.js";
 
 export class Still {
   size = null;
@@ -10,7 +10,7 @@ export class Still {
     this.editor = editor;
     this.canvas = editor.part("still");
     // Made here and marked, else unfold takes it for a file field of the form.
-    const file = element("input", {type: "file", accept: "image/*", hasChangeListener: true});
+    const file = element("input", { type: "file", accept: "image/*", hasChangeListener: true });
     editor.part("file").append(file);
     const stage = editor.part("stage");
     file.addEventListener("change", () => {
@@ -46,7 +46,7 @@ export class Still {
   #set(bitmap) {
     this.#bitmap?.close();
     this.#bitmap = bitmap;
-    this.size = bitmap && {width: bitmap.width, height: bitmap.height};
+    this.size = bitmap && { width: bitmap.width, height: bitmap.height };
     this.canvas.hidden = !bitmap;
     this.editor.part("no-still").hidden = !bitmap;
     this.editor.part("stage").classList.toggle("ze-with-still", Boolean(bitmap));
@@ -56,10 +56,10 @@ export class Still {
 
   draw() {
     if (!this.#bitmap) return;
-    const {width, height} = this.editor.view;
+    const { width, height } = this.editor.view;
     const [across, down] = [width, height].map((side) => Math.max(1, Math.round(side * devicePixelRatio)));
     if (this.canvas.width === across && this.canvas.height === down) return;
-    Object.assign(this.canvas, {width: across, height: down});
+    Object.assign(this.canvas, { width: across, height: down });
     this.canvas.getContext("2d").drawImage(this.#bitmap, 0, 0, across, down);
   }
 }

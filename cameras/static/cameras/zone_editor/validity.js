@@ -1,6 +1,6 @@
 // Whether the zones may be saved, in the server's own words.
 
-import {element} from "./dom.js";
+import { element } from "./dom.js";
 
 const AFTER_MILLISECONDS = 250;
 
@@ -32,18 +32,18 @@ export class Validity {
   }
 
   async #check(text) {
-    const {root, textarea} = this.editor;
+    const { root, textarea } = this.editor;
     this.#request = new AbortController();
-    const {signal} = this.#request;
+    const { signal } = this.#request;
     const token = textarea.form.elements.csrfmiddlewaretoken.value;
-    const headers = {"Content-Type": "application/json", "X-CSRFToken": token};
+    const headers = { "Content-Type": "application/json", "X-CSRFToken": token };
     let answer;
     try {
-      const response = await fetch(root.dataset.checkUrl, {method: "POST", headers, body: text, signal});
+      const response = await fetch(root.dataset.checkUrl, { method: "POST", headers, body: text, signal });
       if (response.redirected) return this.#cannotTell("signed_out");
       answer = await response.json();
       // A body too large for the whole service is refused in front of the check.
-      if (response.status === 413) answer.problems ??= [{path: "", detail: answer.detail}];
+      if (response.status === 413) answer.problems ??= [{ path: "", detail: answer.detail }];
       if (!answer.problems) return this.#cannotTell("not_checked");
     } catch {
       return signal.aborted ? undefined : this.#cannotTell("not_checked");
@@ -56,9 +56,9 @@ export class Validity {
     this.editor.part("verdict").textContent = this.editor.texts.say(key);
   }
 
-  #show({zones, problems}) {
-    const {editor} = this;
-    const {texts} = editor;
+  #show({ zones, problems }) {
+    const { editor } = this;
+    const { texts } = editor;
     this.#zones = zones;
     this.faulty = new Set(problems.map(zoneOf).filter((index) => index !== null));
     const valid = problems.length === 0;
@@ -69,8 +69,8 @@ export class Validity {
     editor.textarea.setAttribute("aria-invalid", !valid);
     const count = zones?.features.length;
     const verdict = valid ? (count ? "valid" : "no_zones") : "not_valid";
-    editor.part("verdict").textContent = texts.say(verdict, {count: valid ? count : problems.length});
-    editor.judged({zones});
+    editor.part("verdict").textContent = texts.say(verdict, { count: valid ? count : problems.length });
+    editor.judged({ zones });
     if (!editor.canDraw) editor.tell("cannot_draw");
     if (!editor.canDraw) editor.part("json").open = true;
   }
@@ -86,9 +86,9 @@ export class Validity {
 
   #line(problem) {
     const index = zoneOf(problem);
-    const text = element("bdi", {textContent: problem.detail});
+    const text = element("bdi", { textContent: problem.detail });
     if (index === null || !this.editor.picture.zones[index]) return element("li", {}, text);
-    const button = element("button", {type: "button", className: "ze-problem"}, text);
+    const button = element("button", { type: "button", className: "ze-problem" }, text);
     button.addEventListener("click", () => {
       this.editor.select(index);
       this.editor.drawing.focusShape(index);

@@ -1,30 +1,37 @@
 // Where things are: between places in the units of a picture and places on the screen, in CSS pixels.
 
-import {NORMALISED, rounded} from "./zones.js";
+import { NORMALISED, rounded } from "./zones.js";
 
 // Room around the picture for the handles of points on its border.
 export const MARGIN = 14;
 
 const SNAP_WITHIN = 10;
 const NUDGES_ACROSS = 200;
-const USUAL_FRAMES = [[640, 480], [1280, 720], [1920, 1080], [2560, 1440], [3840, 2160]];
+const USUAL_FRAMES = [
+  [640, 480],
+  [1280, 720],
+  [1920, 1080],
+  [2560, 1440],
+  [3840, 2160],
+];
 
 // The width and height of a picture in its own units.
 export function extentOf(picture, still = null) {
-  if (picture.units === NORMALISED) return {width: 1, height: 1};
+  if (picture.units === NORMALISED) return { width: 1, height: 1 };
   if (picture.frame) return picture.frame;
   const points = picture.zones.flatMap((zone) => zone.rings.flat());
   const [right, bottom] = [0, 1].map((axis) => Math.max(1, ...points.map((place) => place[axis])));
-  const fitting = [still ? [still.width, still.height] : null, ...USUAL_FRAMES]
-    .find((frame) => frame && frame[0] >= right && frame[1] >= bottom);
+  const fitting = [still ? [still.width, still.height] : null, ...USUAL_FRAMES].find(
+    (frame) => frame && frame[0] >= right && frame[1] >= bottom,
+  );
   const [width, height] = fitting ?? [right, bottom];
-  return {width, height};
+  return { width, height };
 }
 
 export class View {
   width = 0;
   height = 0;
-  extent = {width: 1, height: 1};
+  extent = { width: 1, height: 1 };
   units = NORMALISED;
   snaps = true;
 
@@ -36,10 +43,7 @@ export class View {
   }
 
   onScreen([x, y]) {
-    return [
-      MARGIN + (x / this.extent.width) * this.width,
-      MARGIN + (y / this.extent.height) * this.height,
-    ];
+    return [MARGIN + (x / this.extent.width) * this.width, MARGIN + (y / this.extent.height) * this.height];
   }
 
   // The place under a spot of the screen: never outside, and on the border if it is near and `snaps`.
@@ -68,10 +72,7 @@ export class View {
   // A place moved by steps of the keyboard; it stops at the border.
   nudged([x, y], steps) {
     const [dx, dy] = this.step(steps);
-    return [
-      dx ? this.#within(x + dx, this.extent.width) : x,
-      dy ? this.#within(y + dy, this.extent.height) : y,
-    ];
+    return [dx ? this.#within(x + dx, this.extent.width) : x, dy ? this.#within(y + dy, this.extent.height) : y];
   }
 
   // A place with one of its numbers moved by fine steps, for who looks at the number; it stops at the border.
@@ -88,7 +89,10 @@ export class View {
   // Rings moved together; all stop where one of them would leave the picture.
   shifted(rings, [dx, dy]) {
     const places = rings.flat();
-    const [x, y] = [[dx, this.extent.width], [dy, this.extent.height]].map(([by, extent], axis) => {
+    const [x, y] = [
+      [dx, this.extent.width],
+      [dy, this.extent.height],
+    ].map(([by, extent], axis) => {
       const numbers = places.map((place) => place[axis]);
       return Math.min(Math.max(by, -Math.min(...numbers)), extent - Math.max(...numbers));
     });

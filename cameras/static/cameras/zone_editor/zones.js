@@ -4,8 +4,8 @@
 // Nothing is changed in place: every edit returns a new picture. What is valid, the server tells.
 
 export const NORMALISED = "normalised";
-export const LEAST = {Polygon: 3, LineString: 2};
-export const EMPTY = {units: NORMALISED, frame: null, zones: []};
+export const LEAST = { Polygon: 3, LineString: 2 };
+export const EMPTY = { units: NORMALISED, frame: null, zones: [] };
 
 const PAIR_ON_LINES = /\[\s*\n\s*(-?[\d.eE+-]+),\s*\n\s*(-?[\d.eE+-]+)\s*\n\s*\]/g;
 
@@ -28,7 +28,7 @@ export function pictureOf(value) {
   const inPixels = zones.some((zone) => zone.rings.flat(2).some((number) => number > 1));
   const units = value.units === "pixels" || (!value.units && inPixels) ? "pixels" : NORMALISED;
   const frame = isObject(value.frame) && value.frame.width > 0 && value.frame.height > 0 ? value.frame : null;
-  return {units, frame, zones};
+  return { units, frame, zones };
 }
 
 function zoneOf(feature) {
@@ -51,9 +51,11 @@ function isObject(value) {
 }
 
 function isLine(line) {
-  return Array.isArray(line) && line.length > 0 && line.every((point) => (
-    Array.isArray(point) && point.length === 2 && point.every(Number.isFinite)
-  ));
+  return (
+    Array.isArray(line) &&
+    line.length > 0 &&
+    line.every((point) => Array.isArray(point) && point.length === 2 && point.every(Number.isFinite))
+  );
 }
 
 function opened(ring) {
@@ -65,20 +67,20 @@ function opened(ring) {
 export function write(picture) {
   const features = picture.zones.map((zone) => ({
     type: "Feature",
-    ...(zone.id && {id: zone.id}),
+    ...(zone.id && { id: zone.id }),
     properties: zone.properties,
     geometry: {
       type: zone.shape,
       coordinates: zone.shape === "Polygon" ? zone.rings.map((ring) => [...ring, ring[0]]) : zone.rings[0],
     },
   }));
-  const framed = picture.frame ? {frame: picture.frame} : {};
-  const value = {type: "FeatureCollection", units: picture.units, ...framed, features};
+  const framed = picture.frame ? { frame: picture.frame } : {};
+  const value = { type: "FeatureCollection", units: picture.units, ...framed, features };
   return JSON.stringify(value, null, 2).replace(PAIR_ON_LINES, "[$1, $2]");
 }
 
 export function nameOf(zone, index) {
-  const {name} = zone.properties;
+  const { name } = zone.properties;
   return (typeof name === "string" && name.trim()) || zone.id || `${index + 1}`;
 }
 
@@ -87,35 +89,35 @@ export function kindOf(zone) {
 }
 
 export function withZone(picture, zone) {
-  return {...picture, zones: [...picture.zones, zone]};
+  return { ...picture, zones: [...picture.zones, zone] };
 }
 
 export function withoutZone(picture, index) {
-  return {...picture, zones: picture.zones.toSpliced(index, 1)};
+  return { ...picture, zones: picture.zones.toSpliced(index, 1) };
 }
 
 // A property that is undefined is left out.
 export function withProperty(picture, index, name, value) {
-  return changed(picture, index, (zone) => ({...zone, properties: {...zone.properties, [name]: value}}));
+  return changed(picture, index, (zone) => ({ ...zone, properties: { ...zone.properties, [name]: value } }));
 }
 
-export function withPoint(picture, {zone, ring, point}, place) {
+export function withPoint(picture, { zone, ring, point }, place) {
   return onRing(picture, zone, ring, (line) => line.with(point, place));
 }
 
-export function withPointAfter(picture, {zone, ring, point}, place) {
+export function withPointAfter(picture, { zone, ring, point }, place) {
   return onRing(picture, zone, ring, (line) => line.toSpliced(point + 1, 0, place));
 }
 
 // Without a point; without the hole that would be left with too few; null for a shape that would be.
-export function withoutPoint(picture, {zone, ring, point}) {
-  const {shape, rings} = picture.zones[zone];
+export function withoutPoint(picture, { zone, ring, point }) {
+  const { shape, rings } = picture.zones[zone];
   if (rings[ring].length > LEAST[shape]) return onRing(picture, zone, ring, (line) => line.toSpliced(point, 1));
-  return ring > 0 ? changed(picture, zone, (old) => ({...old, rings: old.rings.toSpliced(ring, 1)})) : null;
+  return ring > 0 ? changed(picture, zone, (old) => ({ ...old, rings: old.rings.toSpliced(ring, 1) })) : null;
 }
 
 export function withRings(picture, index, rings) {
-  return changed(picture, index, (zone) => ({...zone, rings}));
+  return changed(picture, index, (zone) => ({ ...zone, rings }));
 }
 
 // The zones of another picture put behind these, in the units of these; ids are kept where they are free.
@@ -131,7 +133,7 @@ export function withZonesOf(picture, other, extent, extentOfOther) {
     id: taken.has(zone.id.toLowerCase()) ? "" : zone.id,
     rings: scale.every((factor) => factor === 1) ? zone.rings : zone.rings.map((ring) => ring.map(scaled)),
   }));
-  return {...picture, zones: [...picture.zones, ...zones]};
+  return { ...picture, zones: [...picture.zones, ...zones] };
 }
 
 // Pixels are whole; a ten-thousandth of the picture is finer than a pixel of most cameras.
@@ -140,9 +142,9 @@ export function rounded(number, units) {
 }
 
 function onRing(picture, index, ring, edit) {
-  return changed(picture, index, (zone) => ({...zone, rings: zone.rings.with(ring, edit(zone.rings[ring]))}));
+  return changed(picture, index, (zone) => ({ ...zone, rings: zone.rings.with(ring, edit(zone.rings[ring])) }));
 }
 
 function changed(picture, index, edit) {
-  return {...picture, zones: picture.zones.with(index, edit(picture.zones[index]))};
+  return { ...picture, zones: picture.zones.with(index, edit(picture.zones[index])) };
 }
