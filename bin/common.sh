@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What bin/run and bin/test share: Python, the virtual environment, and children that end with the script.
 # To be sourced, from the root of the project. Kept to what bash 3.2 knows, since macOS has no newer one.
 
