@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 SKIPPED_FOLDERS = {".git", ".venv", ".hypothesis", ".schemathesis", "var", "staticfiles", "__pycache__"}
@@ -205,6 +206,32 @@ def test_compose_passes_on_every_setting_with_the_default_of_the_example() -> No
     assert {name for name, *_ in passed_on} == names_read_by_settings() - elsewhere
     assert [name for name, source, *_ in passed_on if name != source] == []
     assert [name for name, _, mark, default in passed_on if mark == ":-" and default != example[name]] == []
+
+
+def javascript_modules() -> dict[str, str]:
+    """The text of each module of our own, by its path."""
+    paths = [path for path in FILES if path.suffix == ".js" and not {"vendor", "tests"}.intersection(path.parts)]
+    return {name: text for name, text in texts(paths) if re.search(r"^export ", text, re.MULTILINE)}
+
+
+def test_every_javascript_module_that_needs_no_page_has_unit_tests() -> None:
+    pure = [
+        Path(name).stem
+        for name, text in javascript_modules().items()
+        if not re.search(r"\b(document|window|fetch|querySelector\w*|addEventListener)\b|/dom\.js", text)
+    ]
+    tested = [path.name.removesuffix(".test.js") for path in FILES if path.name.endswith(".test.js")]
+
+    assert sorted(pure) == sorted(tested)
+
+
+def test_the_chart_has_the_buckets_of_the_api() -> None:
+    document = yaml.safe_load((ROOT / "docs" / "openapi.yaml").read_text())
+    parameters = document["paths"]["/telemetry/{camera_id}"]["get"]["parameters"]
+    buckets = next(one["schema"]["enum"] for one in parameters if one["name"] == "bucket")
+    listed = (ROOT / "cameras" / "static" / "cameras" / "series.js").read_text()
+
+    assert sorted(re.findall(r'^  \["(\w+)", \d+\],$', listed, re.MULTILINE)) == sorted(buckets)
 
 
 def test_documents_link_to_files_that_exist() -> None:

@@ -2,22 +2,12 @@
 //
 // What is not known is a gap in the line and a row of its own in the table, never a value between two others.
 
-const BUCKETS = [
-  ["1m", 60],
-  ["5m", 300],
-  ["15m", 900],
-  ["1h", 3600],
-  ["1d", 86400],
-];
-const MOST_POINTS = 720;
-const LEAST_SPAN = 600;
-const MOST_SPAN = 366 * 86400;
+import { bucketFor, complete, meanOf, moved, shown, summaryOf, widened } from "./series.js";
+
 const REFRESH_MS = 15_000;
 const HEIGHT = 260;
 
-const bucketFor = (span) => BUCKETS.find(([, seconds]) => span / seconds <= MOST_POINTS) ?? BUCKETS.at(-1);
 const fill = (text, values) => text.replace(/\{(\w+)\}/g, (whole, name) => values[name] ?? whole);
-const meanOf = (point) => point.weighted_avg ?? point.avg;
 const nowSeconds = () => Math.floor(Date.now() / 1000);
 
 class Chart {
@@ -36,7 +26,7 @@ class Chart {
     this.date = format({ dateStyle: "short" });
     this.clock = format({ hour: "2-digit", minute: "2-digit" });
     this.number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-    this.series = { intervals: 0, points: [] };
+    this.intervals = []; // {at, point}
     this.listen();
     this.choose(86400);
   }
@@ -66,25 +56,20 @@ class Chart {
   // The last so many seconds, which go on with the clock.
   choose(span) {
     this.span = span;
-    this.show(nowSeconds() - span, nowSeconds());
+    this.show([nowSeconds() - span, nowSeconds()]);
   }
 
   move(how) {
-    const span = this.to - this.from;
-    const step = { earlier: [-0.5, -0.5], later: [0.5, 0.5], in: [0.25, -0.25], out: [-0.5, 0.5] }[how];
-    this.zoom(this.from + step[0] * span, this.to + step[1] * span);
+    this.zoom(moved(this.range, how));
   }
 
-  zoom(from, to) {
-    const span = Math.min(Math.max(to - from, LEAST_SPAN), MOST_SPAN);
-    const middle = (from + to) / 2;
-    const end = Math.min(Math.round(middle + span / 2), nowSeconds());
+  zoom(range) {
     this.span = null;
-    this.show(Math.round(end - span), end);
+    this.show(shown(range, nowSeconds()));
   }
 
-  show(from, to) {
-    [this.from, this.to] = [from, to];
+  show(range) {
+    this.range = range;
     for (const button of this.section.querySelectorAll("[data-range]")) {
       button.setAttribute("aria-pressed", String(Number(button.dataset.range) === this.span));
     }
@@ -93,14 +78,13 @@ class Chart {
 
   refresh() {
     if (document.visibilityState === "hidden" || !(this.span || this.failed)) return;
-    if (this.span) [this.from, this.to] = [nowSeconds() - this.span, nowSeconds()];
+    if (this.span) this.range = [nowSeconds() - this.span, nowSeconds()];
     this.load();
   }
 
   async load() {
-    const [bucket, seconds] = bucketFor(this.to - this.from);
-    const from = Math.floor(this.from / seconds) * seconds;
-    const to = Math.ceil(this.to / seconds) * seconds;
+    const [bucket, seconds] = bucketFor(this.range);
+    const [from, to] = widened(this.range, seconds);
     const zone = this.section.querySelector("[data-chart-zone]")?.value;
     const moment = (at) => new Date(at * 1000).toISOString();
     const asked = new URLSearchParams({ bucket, from: moment(from), to: moment(to), ...(zone && { zone }) });
@@ -109,7 +93,7 @@ class Chart {
     try {
       const answer = await fetch(`${this.said.series}?${asked}`, { signal: this.asked.signal });
       if (!answer.ok) throw new Error(answer.status);
-      this.series = this.complete((await answer.json()).points, from, to, seconds);
+      this.intervals = complete((await answer.json()).points, this.range, seconds, this.zone);
       this.failed = false;
       this.draw();
       this.tell();
@@ -118,38 +102,6 @@ class Chart {
       this.failed = true;
       this.status.textContent = this.said.failed;
     }
-  }
-
-  // Every interval of the range, null where nothing is known.
-  complete(points, from, to, seconds) {
-    const known = new Map(points.map((point) => [Date.parse(point.start) / 1000, point]));
-    const starts = new Set(known.keys());
-    if (seconds < 86400) for (let at = from; at < to; at += seconds) starts.add(at);
-    else for (const at of this.daysWithout(known.keys())) starts.add(at);
-    const ordered = [...starts].toSorted((one, other) => one - other);
-    return { intervals: ordered.length, points: ordered.map((at) => ({ at, point: known.get(at) ?? null })) };
-  }
-
-  // When the other days of the range begin: they are the site's, 23 to 25 hours long, so half a day misses none.
-  daysWithout(starts) {
-    const had = new Set([...starts].map((at) => this.date.format(at * 1000)));
-    const days = [];
-    for (let at = this.to; at > this.from; at -= 43200) {
-      const date = this.date.format(at * 1000);
-      if (!had.has(date)) days.push(this.midnightBefore(at));
-      had.add(date);
-    }
-    return days;
-  }
-
-  midnightBefore(at) {
-    const sinceMidnight = (moment) => {
-      const clock = uPlot.tzDate(new Date(moment * 1000), this.zone);
-      return clock.getHours() * 3600 + clock.getMinutes() * 60 + clock.getSeconds();
-    };
-    const near = at - sinceMidnight(at); // an hour beside it where the clock was changed since
-    const off = sinceMidnight(near);
-    return off < 43200 ? near - off : near + 86400 - off;
   }
 
   // Hours, with the day under the first one of each.
@@ -161,10 +113,9 @@ class Chart {
 
   draw() {
     this.plot?.destroy();
-    const { points } = this.series;
-    const column = (read) => points.map(({ point }) => (point ? read(point) : null));
+    const column = (read) => this.intervals.map(({ point }) => (point ? read(point) : null));
     const data = [
-      points.map(({ at }) => at),
+      this.intervals.map(({ at }) => at),
       column((point) => point.max),
       column((point) => point.min),
       column(meanOf),
@@ -187,7 +138,7 @@ class Chart {
         height: HEIGHT,
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), this.zone),
         scales: {
-          x: { range: () => [this.from, this.to] },
+          x: { range: () => this.range },
           y: { range: (_plot, _least, most) => [0, Math.max(1, most * 1.1)] },
         },
         axes: [
@@ -212,7 +163,7 @@ class Chart {
           setSelect: [
             (plot) => {
               const { left, width } = plot.select;
-              if (width > 4) this.zoom(plot.posToVal(left, "x"), plot.posToVal(left + width, "x"));
+              if (width > 4) this.zoom([left, left + width].map((spot) => plot.posToVal(spot, "x")));
             },
           ],
         },
@@ -224,20 +175,17 @@ class Chart {
   }
 
   tell() {
-    const known = this.series.points.filter(({ point }) => point).map(({ point }) => point);
-    // A mean counts for as long as it is known; a bucket in which a value was only held has no sample of its own.
-    const weight = (point) => point.known_seconds || point.count;
-    const sum = (read) => known.reduce((total, point) => total + read(point), 0);
-    const mean = sum((point) => (meanOf(point) ?? 0) * weight(point)) / sum(weight);
-    const every = (name) => known.map((point) => point[name]).filter((number) => number != null);
-    const said = fill(known.length ? this.said.summary : this.said.nothing, {
-      from: this.time.format(this.from * 1000),
-      to: this.time.format(this.to * 1000),
-      mean: this.number.format(mean),
-      least: this.number.format(Math.min(...every("min"))),
-      most: this.number.format(Math.max(...every("max"))),
-      gaps: this.series.intervals - known.length,
-      intervals: this.series.intervals,
+    const { mean, least, most, gaps, intervals } = summaryOf(this.intervals);
+    const [from, to] = this.range.map((at) => this.time.format(at * 1000));
+    const number = (value) => this.number.format(value);
+    const said = fill(gaps < intervals ? this.said.summary : this.said.nothing, {
+      from,
+      to,
+      gaps,
+      intervals,
+      mean: number(mean),
+      least: number(least),
+      most: number(most),
     });
     this.plotBox.setAttribute("aria-label", said);
     if (this.status.textContent !== said) this.status.textContent = said;
@@ -245,7 +193,7 @@ class Chart {
 
   fillTable() {
     if (!this.twin.open) return;
-    const rows = this.series.points.map(({ at, point }) => {
+    const rows = this.intervals.map(({ at, point }) => {
       const row = document.createElement("tr");
       const cells = point
         ? [meanOf(point), point.min, point.max, point.count].map((number) =>

@@ -33,7 +33,7 @@ export function pictureOf(value) {
 
 function zoneOf(feature) {
   const geometry = isObject(feature) && feature.type === "Feature" ? feature.geometry : null;
-  if (!isObject(geometry) || !(geometry.type in LEAST)) return null;
+  if (!isObject(geometry) || !Object.hasOwn(LEAST, geometry.type)) return null;
   const closed = geometry.type === "Polygon";
   const lines = closed ? geometry.coordinates : [geometry.coordinates];
   if (!Array.isArray(lines) || !lines.length || !lines.every(isLine)) return null;
