@@ -35,6 +35,7 @@ def test_a_person_makes_a_webhook_and_tries_it_and_its_pages_fit_a_phone(
     secret = page.get_by_label("Secret").input_value()
     assert secret.startswith("whsec_")
     page.get_by_role("link", name="I have copied it").click()
+    expect(page.get_by_role("button", name="Send a test")).to_be_visible()
     assert secret not in page.content()
     page.get_by_role("button", name="Send a test").click()
     expect(page.get_by_text("The test did not arrive.")).to_be_visible()

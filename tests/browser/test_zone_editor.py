@@ -165,6 +165,7 @@ def test_a_still_stays_in_the_browser_and_zones_come_from_another_camera(adminis
     frame = {"width": 1920, "height": 1080}
     make_camera("Yard", site=make_site("South"), zone_config=collection(pixels, units="pixels", frame=frame))
     make_camera("Empty yard")
+    make_camera("Dock", zone_config=collection(SQUARE))
     editor = Editor(administrator, make_camera("Gate", zone_config=collection(SQUARE)))
     asked: list[str] = []
     administrator.on("request", lambda request: asked.append(request.url))
@@ -180,6 +181,7 @@ def test_a_still_stays_in_the_browser_and_zones_come_from_another_camera(adminis
     assert asked == []
 
     editor.button("Copy from a camera…").click()
+    expect(administrator.locator(".ze-other")).to_have_count(2)
     administrator.get_by_label("Find a camera").fill("yar")
     offer = administrator.get_by_role("button", name="Yard South Zones: 1")
     expect(administrator.locator(".ze-other")).to_have_count(1)
@@ -234,7 +236,7 @@ def test_what_is_typed_as_json_is_drawn_on_a_phone_too_and_a_hostile_name_does_n
     for part in range(1, 9):  # up or down first, by which a browser would scroll
         place = {"x": start["x"] if part < 8 else x, "y": start["y"] + part / 8 * (y - start["y"])}
         finger.send("Input.dispatchTouchEvent", {"type": "touchMove", "touchPoints": [place]})
-        administrator.wait_for_timeout(20)
+        administrator.evaluate("new Promise(requestAnimationFrame)")  # the browser has seen this place
     finger.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
     expect(editor.button("Undo")).to_be_enabled()
     assert editor.ring()[1:] == before[1:]

@@ -7,6 +7,7 @@ import pytest
 
 from controlplane import admission, bare_asgi
 from controlplane.admission import Admission
+from tests.waiting import until
 
 
 class Inner:
@@ -60,7 +61,7 @@ def test_at_most_so_many_are_inside_and_the_rest_are_told_to_come_back() -> None
         inner = Inner()
         application = Admission(inner, places=3, wait_seconds=0.2)
         asked = [asyncio.create_task(ask(application, [b""], client=f"192.0.2.{n}")) for n in range(10)]
-        await asyncio.sleep(0.5)
+        await until(lambda: sum(task.done() for task in asked) == 7)
         assert inner.most == 3
         inner.go_on.set()
         assert sorted(await asyncio.gather(*asked)) == [200] * 3 + [503] * 7

@@ -16,6 +16,7 @@ from tests.faults.conftest import DATABASE, ROLE
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load, percentile
 from tests.faults.service import Fleet, Service
+from tests.waiting import wait_until
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
@@ -68,7 +69,7 @@ def test_nothing_is_lost_or_doubled_when_postgresql_is_killed_and_every_answer_c
             Load(service.port, fleet.tokens["worker"], ledger) as load,
             Reads(service.port, fleet.tokens["viewer"], "/cameras") as reads,
         ):
-            time.sleep(0.5)
+            load.wait_for_answer(time.monotonic())
             killed_at = time.monotonic()
             cluster.kill()
             time.sleep(seconds_down)
@@ -111,7 +112,7 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
         Load(service.port, fleet.tokens["worker"], ledger) as load,
         Reads(service.port, "", "/livez") as probes,
     ):
-        time.sleep(0.5)
+        load.wait_for_answer(time.monotonic())
         frozen_at = time.monotonic()
         with cluster.frozen():
             time.sleep(seconds)
@@ -141,7 +142,7 @@ def test_a_locked_table_of_samples_is_told_as_503_and_leaves_the_configuration_a
         Reads(service.port, fleet.tokens["viewer"], "/cameras") as reads,
         database(autocommit=False) as locker,
     ):
-        time.sleep(0.5)
+        load.wait_for_answer(time.monotonic())
         locker.execute("LOCK TABLE telemetry_sample IN ACCESS EXCLUSIVE MODE")
         time.sleep(10 if long else 3)
         locker.rollback()
@@ -218,7 +219,7 @@ def test_a_database_that_only_reads_is_told_as_503(
         control.execute("ALTER SYSTEM SET default_transaction_read_only = on")
         try:
             control.execute("SELECT pg_reload_conf()")
-            time.sleep(1)
+            wait_until(lambda: ledger.statuses[503])
             asyncio.run(ask())
         finally:
             control.execute("ALTER SYSTEM RESET default_transaction_read_only")

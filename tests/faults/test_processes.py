@@ -15,10 +15,12 @@ from tests.faults.client import Connection
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load
 from tests.faults.service import WORKERS, Fleet, Service
+from tests.waiting import wait_until
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
 GRACEFUL_SECONDS = 8
+CLIENTS_THAT_WAIT = 4
 
 
 class Waiters(threading.Thread):
@@ -26,6 +28,7 @@ class Waiters(threading.Thread):
 
     def __init__(self, port: int, token: str) -> None:
         super().__init__(name="waiters")
+        self.asked = 0
         self.answers: list[tuple[int, list[Any]]] = []
         self._port, self._token = port, token
 
@@ -41,13 +44,14 @@ class Waiters(threading.Thread):
 
     async def _wait(self) -> None:
         async with asyncio.TaskGroup() as group:
-            for _ in range(4):
+            for _ in range(CLIENTS_THAT_WAIT):
                 group.create_task(self._poll())
 
     async def _poll(self) -> None:
         async with Connection(self._port, self._token) as waiting, Connection(self._port) as idle:
             await idle.request("GET", "/livez")
             listed = await waiting.request("GET", "/cameras?limit=1")
+            self.asked += 1
             answer = await waiting.request("GET", f"/cameras/changes?since={listed.headers['x-cursor']}&wait=30")
             self.answers.append((answer.status, answer.json()["changes"]))
 
@@ -78,9 +82,9 @@ def test_a_reload_fails_no_request(
     reloads = 10 if long else 1
     with Load(service.port, fleet.tokens["worker"], ledger) as load:
         for _ in range(reloads):
-            time.sleep(0.5)
+            load.wait_for_answer(time.monotonic())
             service.hang_up()
-        time.sleep(0.5)
+        load.wait_for_answer(time.monotonic())
 
     ledger.check(database())
     assert ledger.unanswered == 0
@@ -97,14 +101,13 @@ def test_a_stop_answers_what_it_has_taken_ends_waits_and_is_quick(
     with Load(service.port, fleet.tokens["worker"], ledger, sizes=(1,) * clients) as load:
         for _ in range(10 if long else 1):
             with Waiters(service.port, fleet.tokens["viewer"]) as waiters:
-                time.sleep(0.5)
+                wait_until(lambda: waiters.asked == CLIENTS_THAT_WAIT)
                 before, told_at = len(load.attempts), time.monotonic()
                 took.append(service.stop())
             unanswered = [attempt for attempt in load.attempts[before:] if not attempt.status and attempt.whole]
             service.start()
             load.wait_for_answer(time.monotonic())
-            assert waiters.answers == [(200, [])] * len(waiters.answers)
-            assert waiters.answers
+            assert waiters.answers == [(200, [])] * CLIENTS_THAT_WAIT
             assert [attempt for attempt in unanswered if attempt.sent_at < told_at] == []
             assert len(unanswered) <= clients, "more than one reset for a connection"
 
@@ -132,6 +135,4 @@ def test_recycled_workers_fail_no_request(
 
 
 def _wait_for_workers(service: Service) -> None:
-    deadline = time.monotonic() + 30
-    while len(service.workers()) < WORKERS and time.monotonic() < deadline:
-        time.sleep(0.1)
+    wait_until(lambda: len(service.workers()) == WORKERS, seconds=30)

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,6 +23,7 @@ from telemetry.models import Sample, StepRun
 from telemetry.storage import partitions
 from tests.factories import AUTHOR, NOW, make_camera
 from tests.manage_process import begin_command, wait_for_line
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parents[2]
 
@@ -173,7 +173,7 @@ def test_the_loop_ends_soon_and_cleanly_when_it_is_told_to(number: int) -> None:
     process = begin_command("maintain", "--interval", "600")
     try:
         wait_for_line(process, "maintenance started")
-        time.sleep(0.3)
+        wait_until(lambda: StepRun.objects.count() == len(maintenance.STEPS), seconds=30)
         process.send_signal(number)
         _, errors = process.communicate(timeout=10)
     finally:

@@ -12,6 +12,7 @@ from cameras.api import watch
 from cameras.change_feed import current_cursor
 from tests.asgi_client import AsgiClient
 from tests.factories import make_camera, make_site, make_token
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -21,6 +22,11 @@ def asgi(transactional_db: None) -> Iterator[AsgiClient]:
     client = AsgiClient(watch.application, watch.close_watch)
     yield client
     client.close()
+
+
+def waiters() -> int:
+    """How many wait for a change in the loop that asks."""
+    return watch._of_this_loop()._waiters
 
 
 def ask(asgi: AsgiClient, query: str, secret: str | None) -> Any:
@@ -52,7 +58,7 @@ def test_five_hundred_waiters_are_told_of_one_change_and_hold_no_thread_each(asg
             for headers in everybody
             for _ in range(100)
         ]
-        await asyncio.sleep(1.5)
+        await until(lambda: waiters() == 500, seconds=30)
         assert not any(task.done() for task in waits)
         make = asyncio.to_thread(_make_camera_and_close, "Gate")
         await make
@@ -80,7 +86,7 @@ def test_a_wait_ends_empty_at_its_time_and_hidden_changes_do_not_end_it(asgi: As
         waiting = asyncio.create_task(
             asgi.answer("GET", f"/cameras/changes?since={cursor}&wait=2", [b""], headers)
         )
-        await asyncio.sleep(0.5)
+        await until(lambda: waiters() == 1)
         await asyncio.to_thread(_make_camera_and_close, "hidden", site=other)
         return await waiting
 

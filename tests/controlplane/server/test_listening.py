@@ -3,12 +3,12 @@
 import asyncio
 import socket
 import threading
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from controlplane.server.listening import FEW, Listener, listen_in_turns
+from tests.waiting import wait_until
 
 
 class Loop:
@@ -57,13 +57,6 @@ def listening() -> Iterator[socket.socket]:
 
 def connect(listening: socket.socket) -> socket.socket:
     return socket.create_connection(listening.getsockname(), timeout=10)
-
-
-def wait_until(happened) -> None:  # type: ignore[no-untyped-def]
-    deadline = time.monotonic() + 10
-    while not happened():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
 
 
 def test_a_few_connections_are_shared_out(listening: socket.socket) -> None:

@@ -27,6 +27,7 @@ from tests.factories import make_camera
 from tests.manage_process import database_url
 from tests.processes import ROOT
 from tests.telemetry.alerts.conftest import Receiver, subscribe
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,13 +109,6 @@ def processes() -> Iterator[Callable[[int], list["subprocess.Popen[bytes]"]]]:
     for process in started:
         process.kill()
         process.wait()
-
-
-def wait_until(holds: Callable[[], bool], seconds: float) -> None:
-    end = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < end, "it did not come about"
-        time.sleep(0.1)
 
 
 def everything_is_delivered() -> bool:

@@ -20,6 +20,7 @@ from telemetry.ingest.accept import Submission
 from telemetry.ingest.group_commit import GroupCommit, QueueFull
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.wire import Event
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -36,7 +37,7 @@ class Accepting:
 
     def __init__(self) -> None:
         self.groups: list[int] = []
-        self.tried = 0
+        self.tried = self.taken = 0
         self.seconds = 0.0
         self.held = threading.Event()
         self.held.set()
@@ -45,6 +46,7 @@ class Accepting:
 
     def __call__(self, submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
         self.tried += 1
+        self.taken += len(submissions)
         self.held.wait(timeout=10)
         time.sleep(self.seconds)
         if self.error:
@@ -55,6 +57,11 @@ class Accepting:
         return [
             [Receipt(Outcome.STORED, "running", event.occupancy) for event in each.events] for each in submissions
         ]
+
+
+def waiting_in(queue: GroupCommit) -> int:
+    """How many requests wait for the next group."""
+    return len(queue._waiters)
 
 
 def run(scenario: Callable[[GroupCommit, Accepting], Awaitable[None]]) -> None:
@@ -74,9 +81,9 @@ def test_those_that_come_while_a_commit_is_under_way_share_the_next() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         accepting.held.clear()
         first = asyncio.create_task(queue.submit(submission()))
-        await asyncio.sleep(0.1)
+        await until(lambda: accepting.tried == 1)
         others = [asyncio.create_task(queue.submit(submission(occupancy=number))) for number in range(50)]
-        await asyncio.sleep(0.1)
+        await until(lambda: waiting_in(queue) == 50)
         accepting.held.set()
 
         await first
@@ -98,9 +105,9 @@ def test_senders_that_come_again_at_once_make_one_group_and_not_two_in_turn() ->
         accepting.seconds = 0.01
         accepting.held.clear()
         senders = [asyncio.create_task(sender()) for _ in range(20)]
-        await asyncio.sleep(0.1)
+        await until(lambda: accepting.tried == 1)
         senders += [asyncio.create_task(sender()) for _ in range(20)]
-        await asyncio.sleep(0.1)
+        await until(lambda: waiting_in(queue) + accepting.taken == 40)
         accepting.held.set()
         await asyncio.gather(*senders)
 
@@ -131,9 +138,9 @@ def test_a_full_queue_refuses_and_recovers(monkeypatch: pytest.MonkeyPatch) -> N
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         accepting.held.clear()
         first = asyncio.create_task(queue.submit(submission()))
-        await asyncio.sleep(0.1)
+        await until(lambda: accepting.tried == 1)
         waiting = asyncio.create_task(queue.submit(submission(10)))
-        await asyncio.sleep(0)
+        await until(lambda: waiting_in(queue) == 1)
         with pytest.raises(QueueFull):
             await queue.submit(submission())
         accepting.held.set()
@@ -149,9 +156,9 @@ def test_one_that_cannot_be_stored_is_refused_alone() -> None:
         accepting.held.clear()
         accepting.poison = {13}
         first = asyncio.create_task(queue.submit(submission()))
-        await asyncio.sleep(0.1)
+        await until(lambda: accepting.tried == 1)
         others = [asyncio.create_task(queue.submit(submission(occupancy=number))) for number in range(20)]
-        await asyncio.sleep(0.1)
+        await until(lambda: waiting_in(queue) == 20)
         accepting.held.set()
         await first
 
@@ -186,12 +193,12 @@ def test_whoever_hangs_up_before_the_commit_stops_nobody() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         accepting.held.clear()
         first = asyncio.create_task(queue.submit(submission()))
-        await asyncio.sleep(0.1)
+        await until(lambda: accepting.tried == 1)
         gone, stays = (asyncio.create_task(queue.submit(submission())) for _ in range(2))
-        await asyncio.sleep(0)
+        await until(lambda: waiting_in(queue) == 2)
         gone.cancel()
         first.cancel()
-        await asyncio.sleep(0.1)
+        await until(lambda: gone.done() and first.done())
         accepting.held.set()
 
         assert len(await stays) == 1
@@ -204,8 +211,8 @@ def test_the_oldest_wait_is_known_while_a_commit_hangs() -> None:
         assert queue.oldest_wait_seconds() == 0
         accepting.held.clear()
         waiting = asyncio.create_task(queue.submit(submission()))
-        await asyncio.sleep(0.3)
-        assert 0.2 < queue.oldest_wait_seconds() < 5
+        await until(lambda: queue.oldest_wait_seconds() > 0.2)
+        assert queue.oldest_wait_seconds() < 5
         accepting.held.set()
         await waiting
 
@@ -222,14 +229,12 @@ def test_the_metric_of_what_waits_is_of_all_queues_while_a_commit_hangs() -> Non
         requests = []
         for count in (1, 40, 2):
             requests.append(asyncio.create_task(queue.submit(submission(count))))
-            await asyncio.sleep(0.05)
+            await until(lambda: accepting.tried == 1)  # what is being committed does not wait any more
         await other.submit(submission())
-        await asyncio.sleep(2 * group_commit.TOLD_AFTER_SECONDS)
-        assert waiting() - before == 42, "what is being committed does not wait any more"
+        await until(lambda: waiting() - before == 42)
         accepting.held.set()
         await asyncio.gather(*requests)
-        await asyncio.sleep(2 * group_commit.TOLD_AFTER_SECONDS)
-        assert waiting() == before
+        await until(lambda: waiting() == before)
         await other.close()
 
     run(scenario)
@@ -252,9 +257,9 @@ def test_who_waits_behind_a_group_that_the_database_left_is_told_with_it() -> No
         accepting.held.clear()
         accepting.error = OperationalError("away")
         first = asyncio.create_task(queue.submit(submission()))
-        await asyncio.sleep(0.1)
+        await until(lambda: accepting.tried == 1)
         behind = [asyncio.create_task(queue.submit(submission())) for _ in range(3)]
-        await asyncio.sleep(0.1)
+        await until(lambda: waiting_in(queue) == 3)
         accepting.held.set()
 
         told = await asyncio.gather(first, *behind, return_exceptions=True)
@@ -285,7 +290,7 @@ def test_a_queue_rests_a_moment_after_a_group_while_the_one_before_it_is_in_use(
 
         queue = GroupCommit(slow, max_group_events=1, before=before)
         waiting = [asyncio.create_task(queue.submit(submission())) for _ in range(2)]
-        await asyncio.sleep(0.1)
+        await until(lambda: starts)
         if in_use:
             await before.submit(submission())
         await asyncio.gather(*waiting)

@@ -18,6 +18,7 @@ from telemetry.models import Sample
 from tests.factories import make_camera
 from tests.telemetry.ingest.test_accept import WORKER_PRINCIPAL
 from tests.telemetry.ingest.test_group_commit import Accepting, submission
+from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -28,7 +29,7 @@ def test_single_events_pass_a_batch_that_is_being_written() -> None:
         lanes.bulk, lanes.quick = GroupCommit(slow, CHUNK_EVENTS), GroupCommit(quick)
         slow.held.clear()
         batch = asyncio.create_task(lanes.submit(submission(QUICK_AT_MOST_EVENTS + 1)))
-        await asyncio.sleep(0.1)
+        await until(lambda: slow.tried == 1)
 
         await asyncio.wait_for(lanes.submit(submission(QUICK_AT_MOST_EVENTS)), timeout=2)
 
