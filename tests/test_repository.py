@@ -208,6 +208,16 @@ def test_compose_passes_on_every_setting_with_the_default_of_the_example() -> No
     assert [name for name, _, mark, default in passed_on if mark == ":-" and default != example[name]] == []
 
 
+def test_texts_end_with_one_line_end_and_have_no_spaces_at_the_ends_of_lines() -> None:
+    untidy = [
+        name
+        for name, text in texts(FILES)
+        if text and "vendor" not in Path(name).parts and (text[-1] != "\n" or re.search(r"[ \t\r]$", text, re.M))
+    ]
+
+    assert untidy == []
+
+
 def javascript_modules() -> dict[str, str]:
     """The text of each module of our own, by its path."""
     paths = [path for path in FILES if path.suffix == ".js" and not {"vendor", "tests"}.intersection(path.parts)]
@@ -234,14 +244,38 @@ def test_the_chart_has_the_buckets_of_the_api() -> None:
     assert sorted(re.findall(r'^  \["(\w+)", \d+\],$', listed, re.MULTILINE)) == sorted(buckets)
 
 
-def test_documents_link_to_files_that_exist() -> None:
+def slug(heading: str) -> str:
+    """The anchor of a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+
+
+def test_documents_link_to_files_and_headings_that_exist() -> None:
+    """Of docs/ itself the site's build checks anchors too, but neither pictures nor other files."""
     broken = []
     for name, text in texts(path for path in FILES if path.suffix == ".md"):
-        for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
-            if "://" not in target and not (ROOT / name).parent.joinpath(target).exists():
-                broken.append(f"{name}: {target}")
+        for target in re.findall(r"\]\(([^)\s]+)[^)]*\)|<img src=\"([^\"]+)", text):
+            path, _, anchor = "".join(target).partition("#")
+            linked = (ROOT / name).parent / path if path else ROOT / name
+            if "://" in path:
+                continue
+            headings = re.findall(r"^#+ (.+)$", linked.read_text(), re.MULTILINE) if anchor else []
+            if not linked.exists() or (anchor and anchor not in map(slug, headings)):
+                broken.append(f"{name}: {''.join(target)}")
 
     assert broken == []
+
+
+def test_every_document_has_its_place_in_the_site() -> None:
+    def pages(entry: object) -> list[str]:
+        if isinstance(entry, str):
+            return [entry]
+        entries = entry.values() if isinstance(entry, dict) else entry
+        return [page for each in entries for page in pages(each)]  # type: ignore[attr-defined]
+
+    site = tomllib.loads((ROOT / "zensical.toml").read_text())["project"]
+    documents = [path for path in FILES if path.suffix == ".md" and path.is_relative_to(ROOT / "docs")]
+
+    assert sorted(pages(site["nav"])) == sorted(str(path.relative_to(ROOT / "docs")) for path in documents)
 
 
 @pytest.mark.parametrize("name", ["bin/run", "bin/test", ".ci/run"])

@@ -24,7 +24,7 @@ from controlplane.problems import Problem
 
 T = TypeVar("T")
 
-# Times what others made a chunk wait: measured, see docs/performance.md.
+# Times what others made a chunk wait: measured, see docs/explanation/performance.md.
 REST = 4
 
 

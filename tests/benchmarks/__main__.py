@@ -1,4 +1,4 @@
-"""Measure the service beside others on this machine: see docs/performance.md.
+"""Measure the service beside others on this machine: see docs/explanation/performance.md.
 
 Every ratio is taken within a round, in which what is compared runs in turn. Only ratios can be compared between
 machines; rates cannot.
