@@ -16,7 +16,9 @@ _connect = socket.socket.connect
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--long", action="store_true", help="faults with their full numbers, for about half an hour")
+    parser.addoption(
+        "--long", action="store_true", help="faults with their full numbers; ten minutes for tests/faults"
+    )
 
 
 def _connect_to_loopback(self: socket.socket, address: Any) -> Any:

@@ -1,7 +1,6 @@
 """Sites over REST."""
 
 from django.http import HttpResponse
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -47,9 +46,7 @@ class SiteViewSet(StrictViewSet):
         values = clean_or_problem(lambda: clean_site(request.data, new=True))
         if self.principal.is_bound:
             raise Problem(403, "This token is bound to one site or camera.")
-        site = clean_or_problem(
-            lambda: actions.register_site(values=values, by=author_of(request), now=timezone.now())
-        )
+        site = clean_or_problem(lambda: actions.register_site(values=values, by=author_of(request), now=self.now))
         response = json_answer(site_detail(site), 201)
         response["Location"] = f"/sites/{site.pk}"
         return response
@@ -64,7 +61,7 @@ class SiteViewSet(StrictViewSet):
         values = clean_or_problem(lambda: clean_site(request.data, new=False))
         try:
             clean_or_problem(
-                lambda: actions.update_site(site=site, values=values, by=author_of(request), now=timezone.now())
+                lambda: actions.update_site(site=site, values=values, by=author_of(request), now=self.now)
             )
         except Site.DoesNotExist:
             raise _no_such_site() from None
@@ -75,7 +72,7 @@ class SiteViewSet(StrictViewSet):
         """Remove a site that has no cameras any more."""
         site = self._get(id)
         try:
-            actions.retire_site(site=site, by=author_of(request), now=timezone.now())
+            actions.retire_site(site=site, by=author_of(request), now=self.now)
         except actions.SiteInUse:
             raise Problem(409, "The site still has cameras: move or remove them first.") from None
         except Site.DoesNotExist:

@@ -7,7 +7,6 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse, StreamingHttpResponse
-from django.utils import timezone
 from django_filters.rest_framework import DjangoFilterBackend
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
@@ -131,8 +130,9 @@ class CameraViewSet(StrictViewSet):
         """Register a camera; it is stopped unless asked otherwise."""
         values = clean_or_problem(lambda: clean_camera(request.data))
         self._within_binding(values, new=True)
-        now = timezone.now()
-        camera = clean_or_problem(lambda: actions.register_camera(values=values, by=author_of(request), now=now))
+        camera = clean_or_problem(
+            lambda: actions.register_camera(values=values, by=author_of(request), now=self.now)
+        )
         response = self._detail(camera.pk, status=201)
         response["Location"] = f"/cameras/{camera.pk}"
         return response
@@ -158,7 +158,7 @@ class CameraViewSet(StrictViewSet):
                     camera_id=camera_id,
                     values=values,
                     by=author_of(request),
-                    now=timezone.now(),
+                    now=self.now,
                     if_revision_in=parameters.revisions_of(request.headers.get("If-Match"), epoch),
                 )
             )
@@ -177,7 +177,7 @@ class CameraViewSet(StrictViewSet):
             actions.retire_camera(
                 camera_id=camera.pk,
                 by=author_of(request),
-                now=timezone.now(),
+                now=self.now,
                 if_revision_in=parameters.revisions_of(request.headers.get("If-Match"), epoch),
             )
         except actions.StaleRevision as error:
@@ -191,7 +191,7 @@ class CameraViewSet(StrictViewSet):
         """The connection string in clear, for whoever starts the worker; the reading is audited."""
         camera = self._get(parameters.id_in_path(id))
         try:
-            text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=timezone.now())
+            text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=self.now)
         except UnreadableCredential as error:
             raise Problem(
                 409, f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
@@ -222,7 +222,7 @@ class CameraViewSet(StrictViewSet):
 
     def _detail(self, camera_id: UUID, status: int = 200) -> HttpResponse:
         camera = self._get(camera_id)
-        response = json_answer(camera_detail(camera, timezone.now(), self.pulse), status)
+        response = json_answer(camera_detail(camera, self.now, self.pulse), status)
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
         return response
 
