@@ -8,54 +8,47 @@ from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import validate_email
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from cameras import credentials
 from controlplane.access import audit
 from controlplane.access.principals import Author
-from telemetry.alerts import destinations, outbox, sending, wording
+from telemetry.alerts import outbox, sending, wording
+from telemetry.alerts.channels.signature import new_secret
+from telemetry.alerts.channels.table import DESTINATION_FIELDS, channel_of
 from telemetry.alerts.models import MAX_GRACE_SECONDS, Channel, Delivery, Subscription, Topic
-from telemetry.alerts.signature import new_secret
 
-MAX_ADDRESSES = 20
-FIELDS = ("name", "channel", "url", "addresses", "topics", "site", "grace_seconds", "is_active")
+FIELDS = ("name", "channel", *DESTINATION_FIELDS, "topics", "site", "grace_seconds", "is_active")
 
 
 def clean_subscription(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of all FIELDS as they are stored. Raises ValidationError that names each bad field."""
-    cleaned, faults = {name: values[name] for name in FIELDS}, {}
+    cleaned: dict[str, Any] = {name: values[name] for name in FIELDS} | dict.fromkeys(DESTINATION_FIELDS, "")
+    faults: dict[str, Any] = {}
     if not set(cleaned["topics"]) <= set(Topic.values) or not cleaned["topics"]:
         faults["topics"] = _("Choose what it tells of.")
     if not 0 <= cleaned["grace_seconds"] <= MAX_GRACE_SECONDS:
         faults["grace_seconds"] = _("From 0 to %(most)d seconds.") % {"most": MAX_GRACE_SECONDS}
-    if cleaned["channel"] == Channel.WEBHOOK:
-        cleaned["addresses"] = ""
-        try:
-            destinations.check_url(cleaned["url"])
-        except destinations.RefusedDestination as error:
-            faults["url"] = str(error)
+    if cleaned["channel"] not in Channel.values:
+        faults["channel"] = _("Choose one of the channels.")
     else:
-        cleaned["url"] = ""
-        addresses = cleaned["addresses"].replace(",", " ").split()
-        cleaned["addresses"] = "\n".join(addresses)
         try:
-            if not 1 <= len(addresses) <= MAX_ADDRESSES:
-                raise ValidationError("")
-            for address in addresses:
-                validate_email(address)
-        except ValidationError:
-            faults["addresses"] = _("From 1 to %(most)d e-mail addresses, one a line.") % {"most": MAX_ADDRESSES}
+            cleaned |= channel_of(cleaned["channel"]).clean(values)
+        except ValidationError as error:
+            faults |= error.message_dict
     if faults:
         raise ValidationError(faults)
     return cleaned
 
 
 def create_subscription(*, values: Mapping[str, Any], by: Author, now: datetime) -> tuple[Subscription, str]:
-    """The new subscription from cleaned values, and its secret, which is not shown again; empty for e-mail."""
+    """The new subscription from cleaned values, and its secret, which is not shown again.
+
+    The secret is empty where the channel is not signed.
+    """
     subscription = Subscription(created_at=now, **values)
-    secret = new_secret() if subscription.channel == Channel.WEBHOOK else ""
+    secret = new_secret() if channel_of(subscription.channel).signed else ""
     if secret:
         subscription.sealed_secret = credentials.seal(subscription.pk, secret)
     with transaction.atomic():

@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Page, expect
 
-from telemetry.alerts import destinations
+from telemetry.alerts.channels import destinations
 from telemetry.alerts.models import Subscription
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -28,6 +28,7 @@ from cameras.models import Site
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
 from telemetry.alerts import subscriptions
+from telemetry.alerts.channels.table import DESTINATION_FIELDS, channel_of, channels_with
 from telemetry.alerts.models import MAX_GRACE_SECONDS, Channel, DeliveryState, Subscription, Topic
 from telemetry.alerts.subscriptions import clean_subscription
 
@@ -38,13 +39,11 @@ class SubscriptionForm(forms.ModelForm):
     url = forms.CharField(
         label=_("URL"),
         required=False,
-        help_text=_("Of a webhook: https://… at a public address. It is called with a signed POST."),
         widget=UnfoldAdminTextInputWidget({"spellcheck": "false", "autocomplete": "off"}),
     )
     addresses = forms.CharField(
         label=_("E-mail addresses"),
         required=False,
-        help_text=_("One a line."),
         widget=UnfoldAdminTextareaWidget({"rows": 3, "spellcheck": "false"}),
     )
     topics = forms.MultipleChoiceField(
@@ -77,6 +76,9 @@ class SubscriptionForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in DESTINATION_FIELDS:
+            helps = [str(channel_of(channel).help_text) for channel in channels_with(name)]
+            self.fields[name].help_text = " ".join(helps)
         if self.instance._state.adding:
             return
         for name in self.fields:
@@ -107,10 +109,13 @@ class SubscriptionAdmin(PlainAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     actions = ("delete_selected",)
-    conditional_fields = {"url": "channel == 'webhook'", "addresses": "channel == 'email'"}
+    conditional_fields = {
+        name: " || ".join(f"channel == '{channel.value}'" for channel in channels_with(name))
+        for name in DESTINATION_FIELDS
+    }
     change_form_outer_before_template = "admin/alerts/subscription_test.html"
     fieldsets = (
-        (None, {"fields": ("name", "channel", "url", "addresses")}),
+        (None, {"fields": ("name", "channel", *DESTINATION_FIELDS)}),
         (_("What is told"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
     )
 
@@ -123,6 +128,7 @@ class SubscriptionAdmin(PlainAdmin):
             query = urlencode({"subscription__id__exact": subscription.pk})
             context.update(
                 may_try=self.has_change_permission(request),
+                is_signed=channel_of(subscription.channel).signed,
                 deliveries_url=f"{reverse('admin:alerts_delivery_changelist')}?{query}",
             )
         return super().render_change_form(request, context, *args, **kwargs)
@@ -194,7 +200,7 @@ class SubscriptionAdmin(PlainAdmin):
     def secret_view(self, request: HttpRequest, subscription_id: UUID) -> HttpResponse:
         """Make a new secret, and show it this once."""
         subscription = self._posted(request, subscription_id)
-        if not subscription or subscription.channel != Channel.WEBHOOK:
+        if not subscription or not channel_of(subscription.channel).signed:
             return self._page(subscription_id)
         by = author_of(request, "admin")
         secret = subscriptions.renew_secret(subscription=subscription, by=by, now=timezone.now())
@@ -215,7 +221,7 @@ class SubscriptionAdmin(PlainAdmin):
 
     @display(description=_("to"))
     def destination(self, subscription: Subscription) -> str:
-        return subscription.url or ", ".join(subscription.addresses.split())
+        return channel_of(subscription.channel).describe(subscription)
 
     @display(description=_("tells of"))
     def tells_of(self, subscription: Subscription) -> str:

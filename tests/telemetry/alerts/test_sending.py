@@ -18,7 +18,8 @@ import pytest
 from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
-from telemetry.alerts import destinations, outbox, sending, webhooks
+from telemetry.alerts import outbox, sending
+from telemetry.alerts.channels import destinations, posting
 from telemetry.alerts.models import Alert, Delivery, Kind
 from telemetry.alerts.sending import send_due
 from tests.factories import NOW
@@ -170,7 +171,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 def test_a_receiver_that_trickles_or_hangs_holds_nobody_for_long(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 0.5)
+    monkeypatch.setattr(posting, "TOTAL_SECONDS", 0.5)
     done = threading.Event()
 
     def trickle(handler: BaseHTTPRequestHandler) -> None:
@@ -215,8 +216,8 @@ def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
 def test_a_2xx_that_breaks_off_or_never_ends_is_success(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, length: str
 ) -> None:
-    monkeypatch.setattr(webhooks, "ANSWER_SECONDS", 0.2)
-    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 1)
+    monkeypatch.setattr(posting, "ANSWER_SECONDS", 0.2)
+    monkeypatch.setattr(posting, "TOTAL_SECONDS", 1)
     done = threading.Event()
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
@@ -326,15 +327,15 @@ def test_tls_is_verified_against_the_name(
         subscribe(f"https://{name}:{server.server_port}/", name=name)
     outbox.tell([alert()], NOW)
 
-    webhooks._trusted.cache_clear()
+    posting._trusted.cache_clear()
     assert send_due(NOW) == (0, 2)  # nobody vouches for it
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
-    webhooks._trusted.cache_clear()
+    posting._trusted.cache_clear()
     assert send_due(later(10)) == (1, 1)
     server.shutdown()
     server.server_close()
     thread.join()
-    webhooks._trusted.cache_clear()
+    posting._trusted.cache_clear()
 
     details = dict(Delivery.objects.values_list("subscription__name", "detail"))
     assert details["hooks.example"] == ""
@@ -367,27 +368,7 @@ def test_a_secret_that_cannot_be_opened_is_told_and_waits(receiver: Receiver, se
     assert one().state == "waiting"
 
 
-# --- E-mail -----------------------------------------------------------------------------------------------
-
-
-def test_an_email_tells_the_same() -> None:
-    subscribe("", channel="email", addresses="a@example.com\nb@example.com")
-    outbox.tell([alert(text="Gate\nis offline.")], NOW)
-
-    email = sending.email_of(one())
-
-    assert email.to == ["a@example.com", "b@example.com"]
-    assert email.subject == "[Control plane] Gate is offline."
-    assert "Gate\nis offline." in email.body
-    assert str(one().pk) in email.extra_headers["Message-ID"]
-
-
-def test_without_a_mail_server_an_email_waits_and_the_log_says_why() -> None:
-    subscribe("", channel="email", addresses="a@example.com")
-    outbox.tell([alert()], NOW)
-
-    assert send_due(NOW) == (0, 1)
-    assert "EMAIL_HOST" in one().detail
+# --- What is over ---------------------------------------------------------------------------------------
 
 
 def test_what_was_settled_long_ago_is_forgotten_and_what_waits_is_not(receiver: Receiver) -> None:

@@ -1,4 +1,4 @@
-"""Posting a signed webhook. Whatever a receiver does, an attempt ends in bounded time with bounded memory.
+"""Posting to a URL. Whatever a receiver does, an attempt ends in bounded time with bounded memory.
 
 Must not import models: it neither knows where a message comes from nor what becomes of it.
 """
@@ -13,8 +13,8 @@ from typing import NamedTuple
 import httpx
 import structlog
 
-from telemetry.alerts import destinations
-from telemetry.alerts.destinations import Destination, RefusedDestination
+from telemetry.alerts.channels import destinations
+from telemetry.alerts.channels.destinations import Destination, RefusedDestination
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0

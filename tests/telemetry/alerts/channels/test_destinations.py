@@ -5,8 +5,14 @@ from typing import Any
 
 import pytest
 
-from telemetry.alerts import destinations
-from telemetry.alerts.destinations import RefusedDestination, addresses_of, check_url, is_public, read_url
+from telemetry.alerts.channels import destinations
+from telemetry.alerts.channels.destinations import (
+    RefusedDestination,
+    addresses_of,
+    check_url,
+    is_public,
+    read_url,
+)
 
 PRIVATE = [
     "127.0.0.1", "127.9.9.9", "0.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1",

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
-from telemetry.alerts import outbox, sending, webhooks
+from telemetry.alerts import outbox
+from telemetry.alerts.channels import email, posting
+from telemetry.alerts.channels.email import EmailChannel
 from telemetry.alerts.models import Alert, Delivery, Kind
 from telemetry.alerts.sending import send_due
 from tests.factories import NOW
@@ -77,6 +79,29 @@ def tell(addresses: str) -> Delivery:
     return Delivery.objects.select_related("alert").get()
 
 
+def test_an_email_tells_the_same() -> None:
+    subscribe("", channel="email", addresses="a@example.com\nb@example.com")
+    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate\nis offline.")], NOW)
+    delivery = Delivery.objects.get()
+
+    message = EmailChannel().render(delivery, NOW)
+
+    assert message.to == ["a@example.com", "b@example.com"]
+    assert message.subject == "[Control plane] Gate is offline."
+    assert "Gate\nis offline." in message.body
+    assert str(delivery.pk) in message.extra_headers["Message-ID"]
+
+
+def test_without_a_mail_server_an_email_waits_and_the_log_says_why() -> None:
+    delivery = tell("a@example.com")
+
+    assert send_due(NOW) == (0, 1)
+
+    delivery.refresh_from_db()
+    assert delivery.state == "waiting"
+    assert "EMAIL_HOST" in delivery.detail
+
+
 def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
     delivery = tell("a@example.com\nb@example.com")
 
@@ -104,8 +129,8 @@ def test_what_a_mail_server_refuses_waits_and_is_told_in_the_log(mail_server: Ma
 def test_a_mail_server_that_hangs_holds_up_no_webhook(
     receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(webhooks, "TOTAL_SECONDS", 4.0)
-    monkeypatch.setattr(sending, "EMAIL_SECONDS", 2.0)
+    monkeypatch.setattr(posting, "TOTAL_SECONDS", 4.0)
+    monkeypatch.setattr(email, "TOTAL_SECONDS", 2.0)
     settings.EMAIL_SECURITY = "none"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
@@ -130,7 +155,7 @@ class Dripping(socketserver.StreamRequestHandler):
 
 
 def test_a_mail_server_that_drips_ends_with_the_round(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sending, "EMAIL_SECONDS", 1.0)
+    monkeypatch.setattr(email, "TOTAL_SECONDS", 1.0)
     settings.EMAIL_SECURITY = "none"
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
         server.daemon_threads, server.block_on_close = True, False

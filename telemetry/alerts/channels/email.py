@@ -1,0 +1,77 @@
+"""An e-mail to one or several addresses, through the mail server of EMAIL_HOST."""
+
+import asyncio
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime
+from typing import Any
+
+import aiosmtplib
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.core.mail import EmailMessage
+from django.core.validators import validate_email
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from telemetry.alerts.channels.base import BaseChannel
+from telemetry.alerts.models import Delivery, Subscription
+
+MAX_ADDRESSES = 20
+# The whole of an e-mail: a server that sends a byte now and then holds up nobody for longer.
+TOTAL_SECONDS = 10.0
+GOODBYE_SECONDS = 1.0
+
+
+class EmailChannel(BaseChannel[EmailMessage]):
+    fields = ("addresses",)
+    help_text = _("One a line.")
+
+    def clean(self, values: Mapping[str, Any]) -> dict[str, str]:
+        addresses = values["addresses"].replace(",", " ").split()
+        try:
+            if not 1 <= len(addresses) <= MAX_ADDRESSES:
+                raise ValidationError("")
+            for address in addresses:
+                validate_email(address)
+        except ValidationError:
+            fault = gettext("From 1 to %(most)d e-mail addresses, one a line.") % {"most": MAX_ADDRESSES}
+            raise ValidationError({"addresses": fault}) from None
+        return {"addresses": "\n".join(addresses)}
+
+    def describe(self, subscription: Subscription) -> str:
+        return ", ".join(subscription.addresses.split())
+
+    def render(self, delivery: Delivery, now: datetime) -> EmailMessage:
+        alert = delivery.alert
+        subject = " ".join(alert.text.split())
+        return EmailMessage(
+            subject=f"[Control plane] {subject[:120]}",
+            body=f"{alert.text}\n\nSubscription: {delivery.subscription.name}\nAlert: {alert.pk}\n",
+            to=delivery.subscription.addresses.split(),
+            headers={"Message-ID": f"<{delivery.pk}@controlplane>", "Auto-Submitted": "auto-generated"},
+        )
+
+    async def send(self, message: EmailMessage) -> str:
+        if not settings.EMAIL_HOST:
+            return "No e-mail can be sent: EMAIL_HOST is not set."
+        server = aiosmtplib.SMTP(
+            hostname=settings.EMAIL_HOST,
+            port=settings.EMAIL_PORT,
+            username=settings.EMAIL_HOST_USER or None,
+            password=settings.EMAIL_HOST_PASSWORD or None,
+            use_tls=settings.EMAIL_SECURITY == "tls",
+            start_tls=settings.EMAIL_SECURITY == "starttls",
+        )
+        try:
+            async with asyncio.timeout(TOTAL_SECONDS):
+                await server.connect()
+                await server.send_message(message.message())
+            with suppress(Exception):  # it has taken the e-mail, whatever it says to this
+                async with asyncio.timeout(GOODBYE_SECONDS):
+                    await server.quit()
+        except Exception as error:  # whatever a mail server does is told in the log
+            return f"The mail server did not take it ({type(error).__name__})."
+        finally:
+            server.close()
+        return ""

@@ -1,0 +1,51 @@
+"""A signed POST of JSON, after the Standard Webhooks specification."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext_lazy as _
+
+from cameras import credentials
+from telemetry.alerts.channels import destinations, posting
+from telemetry.alerts.channels.base import BaseChannel, NothingToSend
+from telemetry.alerts.channels.signature import signed_headers
+from telemetry.alerts.models import Delivery, Subscription
+
+
+class WebhookChannel(BaseChannel[posting.Message]):
+    fields = ("url",)
+    help_text = _("Of a webhook: https://… at a public address. It is called with a signed POST.")
+    signed = True
+
+    def clean(self, values: Mapping[str, Any]) -> dict[str, str]:
+        try:
+            destinations.check_url(values["url"])
+        except destinations.RefusedDestination as error:
+            raise ValidationError({"url": str(error)}) from None
+        return {"url": values["url"]}
+
+    def describe(self, subscription: Subscription) -> str:
+        return subscription.url
+
+    def render(self, delivery: Delivery, now: datetime) -> posting.Message:
+        alert, subscription = delivery.alert, delivery.subscription
+        body = msgspec.json.encode(
+            {
+                "type": alert.kind,
+                "timestamp": alert.at,
+                "data": {"alert_id": alert.pk, "text": alert.text, "noticed_at": alert.created_at, **alert.data},
+            }
+        )
+        try:
+            secret = credentials.unseal(subscription.pk, subscription.sealed_secret)
+        except credentials.UnreadableCredential:
+            raise NothingToSend(
+                "The secret cannot be opened with FIELD_ENCRYPTION_KEYS: make a new one."
+            ) from None
+        return posting.Message(subscription.url, signed_headers(secret, delivery.pk, now, body), body)
+
+    async def send(self, message: posting.Message) -> str:
+        return await posting.post(message)
