@@ -14,6 +14,8 @@ from cameras.status import STATUS_CHOICES
 from telemetry.alerts.querysets import DeliveryQuerySet, TransitionQuerySet
 
 MAX_GRACE_SECONDS = 3_600
+# The columns of a subscription that say where its messages go; each channel has one or several of them.
+DESTINATION_FIELDS = ("url", "addresses")
 
 
 class Transition(models.Model):
@@ -149,6 +151,8 @@ class Alert(models.Model):
 
 
 class Channel(models.TextChoices):
+    """By what a subscription notifies; what each does stands in `channels`."""
+
     WEBHOOK = "webhook", _("Webhook")
     EMAIL = "email", _("E-mail")
 

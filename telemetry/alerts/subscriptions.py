@@ -16,8 +16,15 @@ from controlplane.access import audit
 from controlplane.access.principals import Author
 from telemetry.alerts import outbox, sending, wording
 from telemetry.alerts.channels.signature import new_secret
-from telemetry.alerts.channels.table import DESTINATION_FIELDS, channel_of
-from telemetry.alerts.models import MAX_GRACE_SECONDS, Channel, Delivery, Subscription, Topic
+from telemetry.alerts.channels.table import channel_of
+from telemetry.alerts.models import (
+    DESTINATION_FIELDS,
+    MAX_GRACE_SECONDS,
+    Channel,
+    Delivery,
+    Subscription,
+    Topic,
+)
 
 FIELDS = ("name", "channel", *DESTINATION_FIELDS, "topics", "site", "grace_seconds", "is_active")
 

@@ -28,8 +28,15 @@ from cameras.models import Site
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
 from telemetry.alerts import subscriptions
-from telemetry.alerts.channels.table import DESTINATION_FIELDS, channel_of, channels_with
-from telemetry.alerts.models import MAX_GRACE_SECONDS, Channel, DeliveryState, Subscription, Topic
+from telemetry.alerts.channels.table import channel_of, channels_with
+from telemetry.alerts.models import (
+    DESTINATION_FIELDS,
+    MAX_GRACE_SECONDS,
+    Channel,
+    DeliveryState,
+    Subscription,
+    Topic,
+)
 from telemetry.alerts.subscriptions import clean_subscription
 
 
@@ -109,15 +116,19 @@ class SubscriptionAdmin(PlainAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     actions = ("delete_selected",)
-    conditional_fields = {
-        name: " || ".join(f"channel == '{channel.value}'" for channel in channels_with(name))
-        for name in DESTINATION_FIELDS
-    }
     change_form_outer_before_template = "admin/alerts/subscription_test.html"
     fieldsets = (
         (None, {"fields": ("name", "channel", *DESTINATION_FIELDS)}),
         (_("What is told"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
     )
+
+    @property
+    def conditional_fields(self) -> dict[str, str]:
+        """For the page's script: of which channels each destination is shown."""
+        return {
+            name: " || ".join(f"channel == '{channel.value}'" for channel in channels_with(name))
+            for name in DESTINATION_FIELDS
+        }
 
     def log_of(self, request: HttpRequest, object_id: str) -> str | None:
         return audit_trail_of(request, object_id)

@@ -1,6 +1,6 @@
 """Every channel that there is, each by its member of `Channel`: what asks for one asks here."""
 
-from typing import Any, Final, assert_never
+from typing import Any, assert_never
 
 from telemetry.alerts.channels.base import BaseChannel
 from telemetry.alerts.channels.email import EmailChannel
@@ -25,10 +25,6 @@ def channel_of(name: str) -> BaseChannel[Any]:
             return EmailChannel()
         case _:
             assert_never(channel)  # a member without a case here does not pass mypy
-
-
-# The columns of a subscription that say where its messages go.
-DESTINATION_FIELDS: Final = tuple(dict.fromkeys(field for name in Channel for field in channel_of(name).fields))
 
 
 def channels_with(field: str) -> list[Channel]:

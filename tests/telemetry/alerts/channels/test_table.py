@@ -3,12 +3,13 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin import site
 from django.core.exceptions import ValidationError
 
 from telemetry.alerts import outbox
-from telemetry.alerts.admin.subscriptions import SubscriptionAdmin, SubscriptionForm
-from telemetry.alerts.channels.table import DESTINATION_FIELDS, channel_of
-from telemetry.alerts.models import Alert, Channel, Delivery, Kind, Subscription
+from telemetry.alerts.admin.subscriptions import SubscriptionForm
+from telemetry.alerts.channels.table import channel_of
+from telemetry.alerts.models import DESTINATION_FIELDS, Alert, Channel, Delivery, Kind, Subscription
 from telemetry.alerts.sending import send_due
 from telemetry.alerts.subscriptions import clean_subscription
 from tests.factories import NOW
@@ -56,11 +57,11 @@ def test_what_is_stored_is_the_destination_of_the_channel_and_of_no_other(name: 
 
 @pytest.mark.parametrize("name", Channel.values)
 def test_the_form_has_an_input_with_help_for_each_field_of_a_channel(name: str) -> None:
-    form = SubscriptionForm()
+    form, admin = SubscriptionForm(), site.get_model_admin(Subscription)
 
     for field in channel_of(name).fields:
         assert str(channel_of(name).help_text) in form.fields[field].help_text
-        assert f"channel == '{name}'" in SubscriptionAdmin.conditional_fields[field]
+        assert f"channel == '{name}'" in admin.conditional_fields[field]
 
 
 @pytest.mark.django_db
