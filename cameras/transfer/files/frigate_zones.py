@@ -15,6 +15,8 @@ PLACES = 6
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 
+Point = tuple[float, float]
+
 
 class Frame(NamedTuple):
     width: int
@@ -37,15 +39,56 @@ def frame_of(detect: Any) -> Frame | None:
     return None
 
 
+class Outline(NamedTuple):
+    """A zone as it stands in the file."""
+
+    key: str
+    name: str
+    points: list[Point]
+
+    def is_in_pixels(self) -> bool:
+        return any(max(point) > 1 + OUTSIDE for point in self.points)
+
+    def in_parts_of(self, frame: Frame) -> "Outline":
+        """The same in parts of a picture of this size."""
+        return self._replace(points=[(x / frame.width, y / frame.height) for x, y in self.points])
+
+    def lies_within(self, frame: Frame) -> bool:
+        return all(x <= frame.width + 1 and y <= frame.height + 1 for x, y in self.points)
+
+
 def read(section: Any, frame: Frame | None) -> Zones:
+    """The zones of a section `zones`, for a picture of the size `frame` where that is known."""
+    outlines, faults, remarks = _read_outlines(section)
+    in_pixels = [outline for outline in outlines if outline.is_in_pixels()]
+    if frame and not all(outline.lies_within(frame) for outline in in_pixels):
+        remarks.append(f"Zones lie outside the {frame.width} by {frame.height} pixels of detect: kept in pixels.")
+        frame = None
+    units = "pixels" if in_pixels and not frame else "normalised"
+    if frame:
+        outlines = [outline.in_parts_of(frame) if outline.is_in_pixels() else outline for outline in outlines]
+    elif len(in_pixels) < len(outlines):
+        faults += _needing_a_frame(in_pixels)
+    zone_config: dict[str, Any] = {
+        "type": "FeatureCollection",
+        "units": units,
+        "features": [_feature(outline, units) for outline in outlines],
+    }
+    if frame:
+        zone_config["frame"] = frame._asdict()
+    return Zones(zone_config, faults, remarks)
+
+
+def _read_outlines(section: Any) -> tuple[list[Outline], list[Fault], list[str]]:
+    """The zones with readable coordinates, what is wrong with the others, and what was left out."""
+    outlines: list[Outline] = []
     faults: list[Fault] = []
     remarks: list[str] = []
-    outlines: dict[str, list[tuple[float, float]]] = {}
-    names: dict[str, str] = {}
-    zones = section if isinstance(section, dict) else {}
-    if section is not None and not isinstance(section, dict):
-        faults.append(Fault("zones", "Must be a section with a zone under each name."))
-    for key, zone in zones.items():
+    if section is None:
+        return outlines, faults, remarks
+    if not isinstance(section, dict):
+        return outlines, [Fault("zones", "Must be a section with a zone under each name.")], remarks
+    for key, zone in section.items():
         path = f"zones.{key}" if _ID.fullmatch(key) else f"zones.{shown_key(key)}"
         if not isinstance(zone, dict):
             faults.append(Fault(path, "Is no section with the settings of a zone."))
@@ -53,32 +96,20 @@ def read(section: Any, frame: Frame | None) -> Zones:
             remarks.append(f"Zone {shown_key(key)} is switched off in Frigate and was left out.")
         else:
             try:
-                outlines[key] = _points(zone.get("coordinates"))
+                points = _points(zone.get("coordinates"))
+                outlines.append(Outline(key, str(zone.get("friendly_name") or key), points))
             except ValueError as error:
                 faults.append(Fault(f"{path}.coordinates", str(error)))
-            names[key] = str(zone.get("friendly_name") or key)
-    in_pixels = {key for key, points in outlines.items() if any(max(point) > 1 + OUTSIDE for point in points)}
-    if frame and any(x > frame.width + 1 or y > frame.height + 1 for key in in_pixels for x, y in outlines[key]):
-        remarks.append(f"Zones lie outside the {frame.width} by {frame.height} pixels of detect: kept in pixels.")
-        frame = None
-    if in_pixels and not frame and len(in_pixels) < len(outlines):
-        faults += [
-            Fault(
-                f"zones.{key}.coordinates",
-                "Is in pixels: the width and height under detect that it was drawn for are needed.",
-            )
-            for key in sorted(in_pixels)
-        ]
-    if frame:
-        for key in in_pixels:
-            outlines[key] = [(x / frame.width, y / frame.height) for x, y in outlines[key]]
-    units = "pixels" if in_pixels and not frame else "normalised"
-    features = [_feature(key, names[key], points, units) for key, points in outlines.items()]
-    told = {"type": "FeatureCollection", "units": units, "features": features}
-    return Zones(told | ({"frame": frame._asdict()} if frame else {}), faults, remarks)
+    return outlines, faults, remarks
 
 
-def _points(coordinates: Any) -> list[tuple[float, float]]:
+def _needing_a_frame(outlines: list[Outline]) -> list[Fault]:
+    """Beside zones in parts of the picture, those in pixels say nothing without the picture's size."""
+    detail = "Is in pixels: the width and height under detect that it was drawn for are needed."
+    return [Fault(f"zones.{key}.coordinates", detail) for key in sorted(outline.key for outline in outlines)]
+
+
+def _points(coordinates: Any) -> list[Point]:
     """The points of a text, of a list of texts or numbers, or of a list of pairs. Raises ValueError."""
     if coordinates is None:
         raise ValueError("Is required.")
@@ -105,13 +136,13 @@ def _parts(coordinates: Any) -> list[Any]:
     return [coordinates]
 
 
-def _feature(key: str, name: str, points: list[tuple[float, float]], units: str) -> dict[str, Any]:
-    ring = [[_near(x, units), _near(y, units)] for x, y in points]
-    identity = {"id": key} if _ID.fullmatch(key) else {}
+def _feature(outline: Outline, units: str) -> dict[str, Any]:
+    ring = [[_near(x, units), _near(y, units)] for x, y in outline.points]
+    identity = {"id": outline.key} if _ID.fullmatch(outline.key) else {}
     return {
         "type": "Feature",
         **identity,
-        "properties": {"name": name},
+        "properties": {"name": outline.name},
         "geometry": {"type": "Polygon", "coordinates": [ring]},
     }
 
