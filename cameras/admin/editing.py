@@ -7,6 +7,7 @@ is stored now. The rules of the fields stand in `cameras.intent`; an action writ
 import hashlib
 import json
 from collections.abc import Iterable, Mapping
+from copy import copy
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -33,7 +34,7 @@ class IntentForm(forms.ModelForm):
 
     decided: ClassVar[tuple[str, ...]] = ()
     secret: ClassVar[str] = ""
-    refused: ClassVar[Iterable[FieldError]] = ()
+    stored: Any = None  # the row as the action has stored it
 
     data: Any
     _errors: Any
@@ -111,7 +112,6 @@ class IntentForm(forms.ModelForm):
             self.values = self.rule(values) if values else {}
         except InvalidIntent as error:
             self._refuse(error.errors)
-        self._refuse(self.refused)
         return self.cleaned_data
 
     def _meanwhile(self, name: str) -> str:
@@ -151,28 +151,49 @@ class IntentForm(forms.ModelForm):
                 self.data[name] = self.present[name]
         self.data["as_rendered"] = json.dumps(_digests(self.present))
 
+    def write(self) -> Any:
+        """Call the action; returns the stored row. Raises InvalidIntent. `IntentAdmin` says which action it is."""
+        raise NotImplementedError
+
     def _post_clean(self) -> None:
-        """Nothing is put on the row here: an action does that."""
+        """Django's last check, where it puts the values on the row and asks the row.
+
+        Here the action writes them, and has the last word: only it sees whether a name is taken or a site is gone,
+        and what it refuses is shown at the fields as any other fault is.
+        """
+        if self._errors:
+            return
+        try:
+            self.stored = self.write()
+        except InvalidIntent as error:
+            self._refuse(error.errors)
 
 
 class IntentAdmin(PlainAdmin):
-    """Saves by `act`, which calls one action. Where that finds the row changed, the form is read anew."""
+    """Saves by `act`, which calls one action while the form is checked: what it refuses stands at the fields."""
 
     def act(self, request: HttpRequest, obj: Any, form: IntentForm, change: bool) -> Any:
-        """Call the action; returns the stored row."""
+        """Call the action; returns the stored row. Raises InvalidIntent, and where `obj` is not as it was read
+        StaleRevision or ObjectDoesNotExist.
+        """
         raise NotImplementedError
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form = super().get_form(request, obj, change, **kwargs)
-        form.refused = getattr(request, "refused", ())
+
+        def write(filled: IntentForm) -> Any:
+            # A copy, on which an action may put values before it refuses them: the page shows the stored row.
+            return self.act(request, copy(filled.instance), filled, change)
+
+        form.write = write
         return form
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:
         return form.instance
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        stored = self.act(request, obj, form, change)
-        obj.pk, obj.name = stored.pk, stored.name
+        """The form has written; what Django says of the row is said of the stored one."""
+        obj.pk, obj.name = form.stored.pk, form.stored.name
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The action has written everything."""
@@ -184,12 +205,14 @@ class IntentAdmin(PlainAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
+        """As Django's, but a row that somebody changes after it was read and before it is locked is read anew.
+
+        The form then compares with what they stored: it still fits, or shows at its fields what is there now.
+        """
         for _attempt in range(ATTEMPTS):
             try:
                 return super().changeform_view(request, object_id, form_url, extra_context)
-            except InvalidIntent as error:  # found by the action: the form tells it
-                request.refused = error.errors  # type: ignore[attr-defined]
-            except (StaleRevision, ObjectDoesNotExist):  # changed between reading and locking
+            except (StaleRevision, ObjectDoesNotExist):
                 continue
         self.message_user(request, _("This is being changed by others; look and try again."), messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())

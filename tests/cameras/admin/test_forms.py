@@ -235,6 +235,44 @@ def test_a_camera_that_changes_between_reading_and_locking_is_read_anew(
     assert (len(seen), stored(camera).name) == (2, "Mine")
 
 
+def test_a_camera_that_changes_at_each_reading_is_left_as_it_is(
+    administrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera = make_camera()
+    form = form_of(administrator.get(page_of(camera)), "camera_form") | {"name": "Mine"}
+
+    def interrupted(**given: Any) -> Camera:
+        raise actions.StaleRevision(99)
+
+    monkeypatch.setattr(actions, "update_camera", interrupted)
+
+    response = administrator.post(page_of(camera), form)
+
+    assert response["Location"] == page_of(camera)
+    assert "This is being changed by others" in told(response)
+    assert stored(camera).name == camera.name
+
+
+def test_what_only_the_action_finds_stands_at_its_field(
+    administrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    camera, site = make_camera(), make_site("North")
+    form = form_of(administrator.get(page_of(camera)), "camera_form") | {"site": str(site.pk), "name": "Mine"}
+    update = actions.update_camera
+
+    def too_late(**given: Any) -> Camera:
+        site.delete()
+        return update(**given)
+
+    monkeypatch.setattr(actions, "update_camera", too_late)
+
+    response = administrator.post(page_of(camera), form)
+
+    assert response.context["adminform"].form.errors.keys() == {"site"}
+    assert "There is no site with this id." in response.content.decode()
+    assert (stored(camera).name, stored(camera).site_id) == (camera.name, None)
+
+
 def test_a_form_of_a_site_overwrites_nothing_that_the_person_left_alone(administrator: Client) -> None:
     site = make_site(timezone="Europe/Berlin", latitude=1.5)
     page = f"{SITES}{site.pk}/change/"
@@ -297,14 +335,18 @@ def test_a_fault_stands_at_its_field_and_nothing_is_stored(
 def test_a_fault_of_a_site_stands_at_its_field(administrator: Client) -> None:
     make_site("North")
 
+    south = make_site("South")
     taken = administrator.post(f"{SITES}add/", {"name": "North", "timezone": "UTC"})
+    renamed = administrator.post(f"{SITES}{south.pk}/change/", {"name": "North", "timezone": "UTC"})
     wrong = administrator.post(
         f"{SITES}add/", {"name": "x", "timezone": "Mars/Base", "latitude": "91", "longitude": "x"}
     )
 
     assert "Another site has this name." in str(taken.context["adminform"].form.errors["name"])
+    assert "Another site has this name." in str(renamed.context["adminform"].form.errors["name"])
+    assert renamed.context["subtitle"] == "South"
     assert wrong.context["adminform"].form.errors.keys() == {"timezone", "latitude", "longitude"}
-    assert Site.objects.count() == 1
+    assert sorted(Site.objects.values_list("name", flat=True)) == ["North", "South"]
 
 
 # --- Credentials ------------------------------------------------------------------------------------------
