@@ -61,9 +61,10 @@ FILES = files_of_the_repository()
 
 def names_read_by_settings() -> set[str]:
     """The first argument of every `env.<kind>("NAME", ...)` in the settings."""
-    tree = ast.parse((ROOT / "controlplane" / "settings.py").read_text())
+    trees = [ast.parse(path.read_text()) for path in (ROOT / "controlplane" / "settings").glob("*.py")]
     return {
         call.args[0].value
+        for tree in trees
         for call in ast.walk(tree)
         if isinstance(call, ast.Call)
         and isinstance(call.func, ast.Attribute)

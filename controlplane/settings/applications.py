@@ -1,0 +1,57 @@
+"""What the service is made of: applications, middleware, templates."""
+
+from controlplane.settings.environment import BASE_DIR
+
+INSTALLED_APPS = [
+    "unfold.apps.BasicAppConfig",  # before django.contrib.admin: its templates win
+    "unfold.contrib.filters",
+    "controlplane.access.apps.ControlPlaneAdminConfig",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "rest_framework",
+    "django_filters",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "controlplane.access.apps.AccessConfig",
+    "cameras",
+    "telemetry",
+    "telemetry.alerts",
+]
+
+MIDDLEWARE = [
+    "controlplane.middleware.RequestIdentity",
+    "controlplane.middleware.SecurityHeaders",
+    "controlplane.middleware.OptionalTrailingSlash",
+    "django.middleware.security.SecurityMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "controlplane.middleware.SessionOwners",
+    "django.middleware.locale.LocaleMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+ROOT_URLCONF = "controlplane.urls"
+WSGI_APPLICATION = "controlplane.wsgi.application"
+ASGI_APPLICATION = "controlplane.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]

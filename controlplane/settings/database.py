@@ -1,0 +1,28 @@
+"""The database of DATABASE_URL, with what each of the two is told."""
+
+import dj_database_url
+
+from controlplane.settings.environment import DATABASE_POOL_SIZE, DATABASE_URL
+
+DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+_database = DATABASES["default"]
+_options = _database.setdefault("OPTIONS", {})
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    _database["ENGINE"] = "controlplane.databases.sqlite3"
+    # IMMEDIATE: two writers queue for the lock instead of failing when a reader wants to write.
+    # synchronous=FULL: what was acknowledged is on disk, also in WAL mode.
+    _options.update(
+        transaction_mode="IMMEDIATE",
+        timeout=20,
+        init_command="PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
+    )
+else:
+    _database["ENGINE"] = "controlplane.databases.postgresql"
+    _options.setdefault("connect_timeout", 2)
+    _options.setdefault("options", "-c lock_timeout=2s -c idle_in_transaction_session_timeout=30s")
+    if DATABASE_POOL_SIZE:
+        # Django under ASGI has a thread a request, so only a pool can keep connections; its waits are
+        # short because a caller is better served by an early 503 than by a late answer, and one may wait twice:
+        # for the look-up of tokens that is under way, and for the next one.
+        _options["pool"] = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 1, "reconnect_timeout": 5}
+        _database["CONN_HEALTH_CHECKS"] = True

@@ -1,0 +1,137 @@
+"""Every variable of the environment (and of `.env`, which never overrides it), with the rule for its value.
+
+All faults are named at once, by the variable and never with its value. With a missing, short or default
+key the service refuses to start, unless in DEBUG. `.env.example` lists every variable.
+"""
+
+from collections.abc import Callable, Mapping
+from ipaddress import ip_network
+from pathlib import Path
+from typing import cast
+
+import dj_database_url
+from cryptography.fernet import Fernet
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvValidationError, ValidationError
+
+BASE_DIR = Path(__file__).resolve().parent.parent.parent
+DEBUG_ONLY_SECRET_KEY = "debug-only-secret-key-that-refuses-to-start-outside-debug"  # noqa: S105
+DEBUG_ONLY_FIELD_KEY = "ZGVidWctb25seS1maWVsZC1rZXktbm90LXNlY3JldCE="
+
+env = Env(eager=False)
+env.read_env(str(BASE_DIR / ".env"), recurse=False)
+
+DEBUG = bool(env.bool("DEBUG", False))
+
+
+def _strong_secret(value: str) -> None:
+    if DEBUG:
+        return
+    if not value:
+        raise ValidationError("is required outside DEBUG; make one with `openssl rand -base64 48`")
+    if len(value) < 50 or len(set(value)) < 12 or value.startswith(("django-insecure", "debug-only")):
+        raise ValidationError(
+            "is too short or a default value: 50 characters or more, e.g. `openssl rand -base64 48`"
+        )
+
+
+def _fernet_keys(values: list[str]) -> None:
+    if not values and not DEBUG:
+        raise ValidationError(
+            "is required outside DEBUG: one or more Fernet keys separated by commas, the first encrypts; "
+            "make one with `openssl rand -base64 32 | tr '+/' '-_'`"
+        )
+    for number, value in enumerate(values, start=1):
+        if value == DEBUG_ONLY_FIELD_KEY and not DEBUG:
+            raise ValidationError(f"key {number} is the default of DEBUG; make a key of your own")
+        try:
+            Fernet(value)
+        except ValueError:
+            raise ValidationError(f"key {number} is not a Fernet key (32 bytes in URL-safe base64)") from None
+
+
+def _database_url(value: str) -> None:
+    scheme = value.partition(":")[0]
+    if scheme not in ("postgres", "postgresql", "sqlite"):
+        raise ValidationError("must start with postgresql:// or sqlite:///")
+    try:
+        dj_database_url.parse(value)
+    except ValueError:
+        raise ValidationError(
+            "is no URL; in a password all but letters and digits is written as %XX, and a port is at most 65535"
+        ) from None
+
+
+def _log_level(value: str) -> None:
+    if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
+        raise ValidationError("must be DEBUG, INFO, WARNING or ERROR")
+
+
+def _networks(values: list[str]) -> None:
+    for number, value in enumerate(values, start=1):
+        try:
+            ip_network(value, strict=False)
+        except ValueError:
+            raise ValidationError(f"entry {number} is no address and no network such as 10.0.0.0/8") from None
+
+
+def _within(least: int, most: int) -> Callable[[int], None]:
+    def check(value: int) -> None:
+        if not least <= value <= most:
+            raise ValidationError(f"must be from {least:,} to {most:,}")
+
+    return check
+
+
+def _email_security(value: str) -> None:
+    if value not in ("starttls", "tls", "none"):
+        raise ValidationError("must be starttls, tls or none")
+
+
+def _bytes(value: int) -> None:
+    if value != 0 and value < 100_000_000:
+        raise ValidationError("must be 100000000 or more; 0 is no bound")
+
+
+SECRET_KEY = env.str("SECRET_KEY", "", validate=_strong_secret) or DEBUG_ONLY_SECRET_KEY
+FIELD_ENCRYPTION_KEYS = env.list("FIELD_ENCRYPTION_KEYS", [], validate=_fernet_keys) or [DEBUG_ONLY_FIELD_KEY]
+DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}", validate=_database_url)
+DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20, validate=_within(0, 1_000))
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+TELEMETRY_RETENTION_DAYS = env.int("TELEMETRY_RETENTION_DAYS", 30, validate=_within(1, 36_500))
+TELEMETRY_MINUTE_RETENTION_DAYS = env.int("TELEMETRY_MINUTE_RETENTION_DAYS", 180, validate=_within(1, 36_500))
+TELEMETRY_HOUR_RETENTION_DAYS = env.int("TELEMETRY_HOUR_RETENTION_DAYS", 1_825, validate=_within(1, 36_500))
+TELEMETRY_MAX_BYTES = env.int("TELEMETRY_MAX_BYTES", 50_000_000_000, validate=_bytes)
+TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [], validate=_networks)
+CONNECTIONS_PER_ADDRESS = env.int("CONNECTIONS_PER_ADDRESS", 1_000, validate=_within(1, 1_000_000))
+WATCHES_PER_PRINCIPAL = env.int("WATCHES_PER_PRINCIPAL", 100, validate=_within(1, 1_000_000))
+REQUESTS_PER_PRINCIPAL = env.int("REQUESTS_PER_PRINCIPAL", 8, validate=_within(1, 1_000))
+LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
+BEHIND_TLS = env.bool("BEHIND_TLS", False)
+HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
+WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", False)
+ALERT_FLAP_CHANGES = env.int("ALERT_FLAP_CHANGES", 6, validate=_within(1, 1_000))
+ALERT_FLAP_WINDOW_SECONDS = env.int("ALERT_FLAP_WINDOW_SECONDS", 1_800, validate=_within(1, 86_400))
+ALERT_CAPACITY_HOLD_SECONDS = env.int("ALERT_CAPACITY_HOLD_SECONDS", 60, validate=_within(0, 86_400))
+EMAIL_HOST = env.str("EMAIL_HOST", "")
+EMAIL_PORT = env.int("EMAIL_PORT", 587, validate=_within(1, 65_535))
+EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = env.str("EMAIL_HOST_PASSWORD", "")
+EMAIL_SECURITY = env.str("EMAIL_SECURITY", "starttls", validate=_email_security)
+EMAIL_FROM = env.str("EMAIL_FROM", "controlplane@localhost")
+
+try:
+    env.seal()
+except EnvValidationError as error:
+    faults = "\n".join(
+        f"  {name}: {'; '.join(map(str, reasons))}"
+        for name, reasons in sorted(cast(Mapping[str, list[str]], error.error_messages).items())
+    )
+    raise ImproperlyConfigured(f"The environment is not fit to start with:\n{faults}") from None
+
+if not TELEMETRY_RETENTION_DAYS <= TELEMETRY_MINUTE_RETENTION_DAYS <= TELEMETRY_HOUR_RETENTION_DAYS:
+    raise ImproperlyConfigured(
+        "The environment is not fit to start with:\n  TELEMETRY_RETENTION_DAYS must not be longer than"
+        " TELEMETRY_MINUTE_RETENTION_DAYS, nor that longer than TELEMETRY_HOUR_RETENTION_DAYS"
+    )

@@ -1,0 +1,37 @@
+"""What is sent and taken by HTTP: TLS, cookies, bodies, error pages, static files."""
+
+from controlplane.observability import ExceptionPageFilter, RedactedExceptionPage
+from controlplane.settings.environment import BASE_DIR, BEHIND_TLS, HASHED_STATIC_FILES
+
+# TLS ends at a proxy in front. Without it plain HTTP works, and the cookies stay usable.
+SECURE_SSL_REDIRECT = BEHIND_TLS
+SECURE_REDIRECT_EXEMPT = [r"^livez/?$", r"^readyz/?$", r"^metrics/?$"]  # who watches asks a process directly
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if BEHIND_TLS else None
+SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS
+SECURE_HSTS_PRELOAD = BEHIND_TLS
+SESSION_COOKIE_SECURE = BEHIND_TLS
+CSRF_COOKIE_SECURE = BEHIND_TLS
+CSRF_FAILURE_VIEW = "controlplane.problems.csrf_failure"
+SESSION_COOKIE_SAMESITE = "Lax"
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+
+# Under ASGI `admission` refuses larger bodies. An upload stays in memory: on disk its passwords would be in clear.
+DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
+DEFAULT_EXCEPTION_REPORTER = f"{RedactedExceptionPage.__module__}.{RedactedExceptionPage.__qualname__}"
+DEFAULT_EXCEPTION_REPORTER_FILTER = f"{ExceptionPageFilter.__module__}.{ExceptionPageFilter.__qualname__}"
+
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "templates" / "static"]
+# Hashed and compressed where `collectstatic` has run (the image does so); else served from the packages.
+STORAGES = {
+    "staticfiles": {
+        "BACKEND": (
+            "servestatic.storage.CompressedManifestStaticFilesStorage"
+            if HASHED_STATIC_FILES
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
