@@ -6,38 +6,23 @@ again until it can. Must not import models or anything else of the service.
 """
 
 import asyncio
-import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
-from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-import httpx
-import structlog
-
+from telemetry.simulation.client import Client, SimulationFailed, members_of, open_client, stops_within
+from telemetry.simulation.tally import Tally
 from telemetry.simulation.worker import Observation, Worker
 
 LIST_EVERY_SECONDS = 10.0
 # How long a server that does not answer yet is waited for.
 STARTUP_SECONDS = 60.0
-TIMEOUT_SECONDS = 10.0
-MAX_CONNECTIONS = 64
-MAX_PAUSE_SECONDS = 30.0
 # What has been observed when the fleet is told to stop may still be sent for so long.
 GRACE_SECONDS = 3.0
 BATCH_EVERY_SECONDS = 1.0
 MAX_BATCH_ITEMS = 5_000
-LATER = frozenset({429, 500, 502, 503, 504})
-
-log = structlog.get_logger(__name__)
-
-
-# --- What is asked for and what came of it ----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,73 +41,21 @@ class Fleet:
     batch: bool = False
 
 
-@dataclass(slots=True)
-class Tally:
-    """What came of it. `sent` counts samples that were answered, `unsent` those that the end cut off."""
-
-    sent: int = 0
-    accepted: int = 0
-    duplicates: int = 0
-    retried: int = 0
-    errors: int = 0
-    unsent: int = 0
-
-    def __str__(self) -> str:
-        text = (
-            f"sent {self.sent}, accepted {self.accepted}, duplicates {self.duplicates}, retried {self.retried}, "
-            f"errors {self.errors}"
-        )
-        return f"{text}, unsent {self.unsent}" if self.unsent else text
-
-
-class SimulationFailed(Exception):
-    """The simulation cannot go on; the text says why and what to do."""
-
-
-def is_loopback(url: str) -> bool:
-    """Whether a URL is one of http or https to this machine. Raises SimulationFailed for any other scheme."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname if parts.port != 0 else None
-    except ValueError:
-        host = None
-    if not host or parts.scheme not in ("http", "https"):
-        raise SimulationFailed("--url must be a URL of http or https, e.g. http://127.0.0.1:8000.")
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
-# --- The fleet --------------------------------------------------------------------------------------------
-
-
 async def run_fleet(fleet: Fleet, stop: asyncio.Event, tally: Tally) -> None:
     """Work until `stop` is set. Raises SimulationFailed, e.g. where a token is refused."""
-    async with _client(fleet) as client:
+    async with open_client(
+        fleet.url, token=fleet.token, read_token=fleet.read_token, stop=stop, tally=tally
+    ) as client:
         await _Simulation(fleet, client, stop, tally).run()
 
 
-@asynccontextmanager
-async def _client(fleet: Fleet) -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(
-        base_url=fleet.url,
-        timeout=TIMEOUT_SECONDS,
-        limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
-        trust_env=not is_loopback(fleet.url),  # a proxy has no way to this machine's loopback
-    ) as client:
-        yield client
-
-
 class _Simulation:
-    def __init__(self, fleet: Fleet, client: httpx.AsyncClient, stop: asyncio.Event, tally: Tally) -> None:
+    def __init__(self, fleet: Fleet, client: Client, stop: asyncio.Event, tally: Tally) -> None:
         self.fleet, self.client, self.stop, self.tally = fleet, client, stop, tally
         self.workers: dict[UUID, Worker] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.outbox: list[Observation] = []
         self.failure: SimulationFailed | None = None
-        self.away = False
-        self.told: set[int] = set()
         self.timezones: dict[str, tzinfo] = {}
 
     async def run(self) -> None:
@@ -159,14 +92,6 @@ class _Simulation:
         self.failure = self.failure or SimulationFailed(reason)
         self.stop.set()
 
-    async def _pause(self, seconds: float) -> bool:
-        """Wait, or less where the fleet is told to stop; returns whether it is."""
-        try:
-            await asyncio.wait_for(self.stop.wait(), seconds)
-        except TimeoutError:
-            pass
-        return self.stop.is_set()
-
     # --- Which cameras should run ---
 
     async def _list_at_start(self) -> None:
@@ -175,16 +100,16 @@ class _Simulation:
         while not await self._list():
             if loop.time() > deadline:
                 raise SimulationFailed(f"{self.fleet.url} has not answered for {STARTUP_SECONDS:.0f} seconds.")
-            if await self._pause(1):
+            if await stops_within(self.stop, 1):
                 return
 
     async def _keep_listing(self) -> None:
-        while not await self._pause(LIST_EVERY_SECONDS):
+        while not await stops_within(self.stop, LIST_EVERY_SECONDS):
             await self._list()
 
     async def _list(self) -> bool:
         """Start workers for the cameras that should run, and end those of all others; False if not now."""
-        listed = await self._get("/cameras?desired_state=running")
+        listed = await self.client.get("/cameras?desired_state=running")
         if listed is None:
             return False
         wanted = {
@@ -207,7 +132,7 @@ class _Simulation:
 
     async def _configure(self, camera_id: UUID, item: dict[str, Any]) -> None:
         """Start the worker of a camera, or the one that runs anew, with the configuration of now."""
-        camera = await self._get(f"/cameras/{camera_id}")
+        camera = await self.client.get(f"/cameras/{camera_id}")
         if camera is None or self.stop.is_set():
             return  # gone meanwhile, or the next list tries again
         worker = self.workers.get(camera_id) or Worker(camera_id, item["generation"], speed=self.fleet.speed)
@@ -223,32 +148,11 @@ class _Simulation:
             self._start(worker)
 
     async def _read_timezones(self) -> None:
-        for site in await self._get("/sites") or []:
+        for site in await self.client.get("/sites") or []:
             try:
                 self.timezones[site["id"]] = ZoneInfo(site["timezone"])
             except (ZoneInfoNotFoundError, ValueError):
                 self.timezones[site["id"]] = UTC
-
-    async def _get(self, path: str) -> Any:
-        """The JSON at a path, or None where it is not to be had now. Raises SimulationFailed."""
-        headers = {"Authorization": f"Bearer {self.fleet.read_token}"}
-        try:
-            response = await self.client.get(path, headers=headers)
-        except httpx.TransportError as error:
-            self._heard_nothing(error)
-            return None
-        self._heard()
-        if response.status_code in (401, 403):
-            raise SimulationFailed(
-                f"The token that lists the cameras is refused ({response.status_code}): give "
-                "CONTROLPLANE_READ_TOKEN one of the role orchestrator."
-            )
-        if response.status_code != 200:
-            return None
-        try:
-            return response.json()
-        except ValueError:
-            raise SimulationFailed(f"What answers at {self.fleet.url} is not the control plane.") from None
 
     # --- Working ---
 
@@ -258,36 +162,36 @@ class _Simulation:
 
     async def _work(self, worker: Worker) -> None:
         try:
-            ended = await self._pause(worker.first_pause_seconds())
+            ended = await stops_within(self.stop, worker.first_pause_seconds())
             while worker.wanted and not ended:
                 observed = worker.observe(datetime.now(UTC))
                 if self.fleet.batch:
                     self.outbox += observed
                 else:
                     await self._post_each(worker, observed)
-                ended = await self._pause(worker.pause_seconds() if worker.wanted else 0)
+                ended = await stops_within(self.stop, worker.pause_seconds() if worker.wanted else 0)
         finally:
             del self.workers[worker.camera_id]
 
     async def _post_each(self, worker: Worker, observed: list[Observation]) -> None:
         for number, (camera_id, sample) in enumerate(observed):
-            response = await self._deliver(f"/telemetry/{camera_id}", sample)
+            response = await self.client.post(f"/telemetry/{camera_id}", sample)
             if response is None:
                 self.tally.unsent += len(observed) - number
                 return
             self.tally.sent += 1
-            answer = _members(response)
+            answer = members_of(response)
             self.tally.accepted += answer.get("accepted", 0)
             self.tally.duplicates += answer.get("duplicates", 0)
             if not response.is_success:
-                self._tell_once(response)
+                self.client.log_refusal(response)
                 self.tally.errors += 1
                 worker.wanted = worker.wanted and response.status_code not in (403, 404)
             if answer.get("desired_state") == "stopped":
                 worker.wanted = False
 
     async def _keep_flushing(self) -> None:
-        while not await self._pause(BATCH_EVERY_SECONDS):
+        while not await stops_within(self.stop, BATCH_EVERY_SECONDS):
             await self._flush()
         await self._flush()
 
@@ -295,75 +199,17 @@ class _Simulation:
         while self.outbox:
             items, self.outbox = self.outbox[:MAX_BATCH_ITEMS], self.outbox[MAX_BATCH_ITEMS:]
             batch = [{"camera_id": str(camera_id), **sample} for camera_id, sample in items]
-            response = await self._deliver("/telemetry", batch)
+            response = await self.client.post("/telemetry", batch)
             if response is None:
                 self.tally.unsent += len(items)
                 return
             self.tally.sent += len(items)
-            answer = _members(response)
+            answer = members_of(response)
             self.tally.accepted += answer.get("accepted", 0)
             self.tally.duplicates += answer.get("duplicates", 0)
             self.tally.errors += answer.get("rejected", 0 if response.is_success else len(items))
             if not response.is_success or answer.get("rejected"):
-                self._tell_once(response)
+                self.client.log_refusal(response)
             for camera_id in map(UUID, answer.get("stop", ())):
                 if camera_id in self.workers:
                     self.workers[camera_id].wanted = False
-
-    async def _deliver(self, path: str, content: Any) -> httpx.Response | None:
-        """Post until there is an answer that is final; None where the end came before. Raises SimulationFailed."""
-        headers = {"Authorization": f"Bearer {self.fleet.token}", "Content-Type": "application/json"}
-        body = json.dumps(content).encode()
-        backoff = 0.5
-        while True:
-            pause = backoff
-            try:
-                response = await self.client.post(path, content=body, headers=headers)
-            except httpx.TransportError as error:
-                self._heard_nothing(error)
-            else:
-                self._heard()
-                if response.status_code == 401:
-                    raise SimulationFailed(
-                        "The worker token is refused (401): it is unknown, expired or revoked. Make one with "
-                        "`manage.py create_token NAME --role worker`."
-                    )
-                if response.status_code not in LATER:
-                    return response
-                pause = _retry_after(response) or backoff
-            self.tally.retried += 1
-            if await self._pause(min(pause, MAX_PAUSE_SECONDS)):
-                return None
-            backoff = min(backoff * 2, MAX_PAUSE_SECONDS)
-
-    # --- Telling ---
-
-    def _heard_nothing(self, error: httpx.TransportError) -> None:
-        if not self.away:
-            self.away = True
-            log.warning("the server does not answer; workers try again", reason=type(error).__name__)
-
-    def _heard(self) -> None:
-        if self.away:
-            self.away = False
-            log.info("the server answers again")
-
-    def _tell_once(self, response: httpx.Response) -> None:
-        """The first refusal of each kind; the tally counts them all."""
-        if response.status_code not in self.told:
-            self.told.add(response.status_code)
-            detail = str(_members(response).get("detail", ""))[:200]
-            log.warning("samples were refused", status=response.status_code, detail=detail)
-
-
-def _members(response: httpx.Response) -> dict[str, Any]:
-    try:
-        members = response.json()
-    except ValueError:
-        return {}
-    return members if isinstance(members, dict) else {}
-
-
-def _retry_after(response: httpx.Response) -> float | None:
-    text = response.headers.get("Retry-After", "")
-    return float(text) if text.isascii() and text.isdigit() else None

@@ -13,7 +13,9 @@ from django.core.management.base import CommandError
 from tqdm import tqdm
 
 from controlplane.commands import CommandWithEpilog
-from telemetry.simulation.fleet import Fleet, SimulationFailed, Tally, is_loopback, run_fleet
+from telemetry.simulation.client import SimulationFailed, is_loopback
+from telemetry.simulation.fleet import Fleet, run_fleet
+from telemetry.simulation.tally import Tally
 
 PROGRESS_EVERY_SECONDS = 0.5
 

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState
 from telemetry.models import Sample
-from telemetry.simulation.fleet import SimulationFailed, is_loopback
+from telemetry.simulation.client import SimulationFailed, is_loopback
 from telemetry.simulation.worker import Worker, busyness
 from tests.factories import AUTHOR, NOW, make_camera, make_site, make_token
 from tests.manage_process import begin_command, wait_for_line
