@@ -11,17 +11,12 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
 from cameras.geometry import canonical_zones
 from cameras.querysets import CameraQuerySet, ChangeQuerySet, SiteQuerySet
 from cameras.status import STATUS_CHOICES, Pulse, Status, Verdict, derive_status
 
 DEFAULT_INTERVAL_SECONDS = 10
-MAX_INTERVAL_SECONDS = 86_400
-
-
-class DesiredState(models.TextChoices):
-    RUNNING = "running", _("Running")
-    STOPPED = "stopped", _("Stopped")
 
 
 def no_zones() -> dict[str, object]:
@@ -33,11 +28,13 @@ class Site(models.Model):
     """A place with cameras; its time zone says when its days begin."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=200, unique=True)
+    name = models.CharField(_("name"), max_length=MAX_NAME, unique=True)
     timezone = models.CharField(
         _("time zone"), max_length=64, default="UTC", help_text=_("IANA name, e.g. Europe/Berlin.")
     )
-    location = models.CharField(_("location"), max_length=500, blank=True, help_text=_("Address or directions."))
+    location = models.CharField(
+        _("location"), max_length=MAX_LOCATION, blank=True, help_text=_("Address or directions.")
+    )
     latitude = models.FloatField(
         _("latitude"), null=True, blank=True, validators=[MinValueValidator(-90), MaxValueValidator(90)]
     )
@@ -67,12 +64,12 @@ class Camera(models.Model):
     """What should exist: how a camera is reached, what is analysed, and whether it should run."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
-    name = models.CharField(_("name"), max_length=200)
+    name = models.CharField(_("name"), max_length=MAX_NAME)
     site = models.ForeignKey(
         Site, verbose_name=_("site"), null=True, blank=True, on_delete=models.PROTECT, related_name="cameras"
     )
     location = models.CharField(
-        _("location"), max_length=500, blank=True, help_text=_("Where at the site, in words.")
+        _("location"), max_length=MAX_LOCATION, blank=True, help_text=_("Where at the site, in words.")
     )
     sealed_connection = models.TextField(editable=False)
     redacted_connection = models.TextField(_("connection string"), editable=False)
@@ -229,7 +226,7 @@ class Change(models.Model):
     at = models.DateTimeField(_("at"))
     kind = models.CharField(_("kind"), max_length=16, choices=ChangeKind)
     camera_id = models.UUIDField(_("camera id"), db_index=True)
-    name = models.CharField(_("camera"), max_length=200)
+    name = models.CharField(_("camera"), max_length=MAX_NAME)
     generation = models.BigIntegerField()
     desired_state = models.CharField(_("desired state"), max_length=16)
     by = models.CharField(_("by"), max_length=200)

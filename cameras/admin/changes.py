@@ -14,8 +14,8 @@ from unfold.decorators import display
 
 from cameras.admin.differences import in_short, site_names, table_of
 from cameras.admin.moments import exact
-from cameras.intent import parse_uuid
 from cameras.models import Camera, Change, ChangeKind
+from cameras.rules import parse_uuid
 from controlplane.access.admin.pages import DoorFilter, ReadOnlyAdmin
 
 KIND_COLOURS = {

@@ -22,10 +22,10 @@ from cameras.admin.camera.columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATU
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import age, exact, now_of, pulse_of
 from cameras.admin.sparkline import sparkline
-from cameras.intent import parse_uuid
 from cameras.models import Camera, Site
 from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
+from cameras.rules import parse_uuid
 from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
 from controlplane.access.models import ApiToken, Role
 

@@ -11,8 +11,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from cameras.admin import json_text
-from cameras.intent import parse_uuid
 from cameras.models import DesiredState, Site
+from cameras.rules import parse_uuid
 
 LABELS = {
     "name": _("name"),

@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.admin.widgets import AutocompleteSelect
 
-from cameras.intent import parse_uuid
+from cameras.rules import parse_uuid
 
 
 class RowSelect(AutocompleteSelect):

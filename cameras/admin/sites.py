@@ -22,7 +22,8 @@ from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelect2Widg
 from cameras import actions
 from cameras.admin.editing import IntentAdmin, IntentForm
 from cameras.admin.moments import now_of
-from cameras.intent import MAX_LOCATION, MAX_NAME, clean_site
+from cameras.fields import MAX_LOCATION, MAX_NAME
+from cameras.intent import clean_site
 from cameras.models import Site
 from controlplane.access.admin.pages import audit_trail_of
 from controlplane.access.authentication import author_of

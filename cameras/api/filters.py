@@ -8,9 +8,9 @@ from django_filters import rest_framework as filters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 
-from cameras.intent import parse_uuid
 from cameras.models import Camera, DesiredState
 from cameras.querysets import CameraQuerySet
+from cameras.rules import parse_uuid
 from cameras.status import STATUS_CHOICES
 from controlplane.search_terms import fault_of_search
 

@@ -12,7 +12,7 @@ import msgspec
 from django.http import QueryDict
 
 from cameras.change_feed import Cursor, parse_cursor
-from cameras.intent import parse_uuid
+from cameras.rules import parse_uuid
 from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.strict_json import fault_of_text
 

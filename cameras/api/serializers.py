@@ -3,7 +3,8 @@
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from cameras.models import MAX_INTERVAL_SECONDS, ChangeKind, DesiredState
+from cameras.fields import MAX_INTERVAL_SECONDS, DesiredState
+from cameras.models import ChangeKind
 from cameras.status import STATUS_CHOICES
 
 

@@ -26,9 +26,10 @@ from cameras.api.representation import CHUNK, LIST_FIELDS, ORDERINGS, ListPositi
 from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite, ChangePage, Credentials
 from cameras.change_feed import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
-from cameras.intent import clean_camera, parse_uuid
+from cameras.intent import clean_camera
 from cameras.models import Camera
 from cameras.querysets import CameraQuerySet
+from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 from controlplane.bare_asgi import busy
 from controlplane.problems import FieldError, Problem

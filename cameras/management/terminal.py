@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
-from cameras.intent import parse_uuid
 from cameras.models import Site
 from cameras.redaction import redact_text
+from cameras.rules import parse_uuid
 
 SHOWN_AT_MOST = 160
 

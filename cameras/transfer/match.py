@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from cameras.intent import InvalidIntent, clean_site, parse_uuid
+from cameras.intent import InvalidIntent, clean_site
 from cameras.models import Camera, Purge, Site
+from cameras.rules import parse_uuid
 from cameras.transfer.files.rows import Fault, Row
 from controlplane.access.principals import Principal
 

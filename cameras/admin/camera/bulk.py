@@ -22,8 +22,9 @@ from cameras import actions
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
-from cameras.intent import InvalidIntent, parse_uuid
+from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Site
+from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 
 # One hidden field holds the ids, at 37 bytes each, and Django reads bodies up to 2.5 MB.

@@ -21,8 +21,9 @@ from cameras.admin import json_text
 from cameras.admin.editing import IntentForm
 from cameras.admin.row_select import RowSelect
 from cameras.admin.zones.editor import ZoneEditor, parse_zones
-from cameras.intent import MAX_LOCATION, MAX_NAME, clean_camera
-from cameras.models import MAX_INTERVAL_SECONDS, Camera, DesiredState, Site
+from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME
+from cameras.intent import clean_camera
+from cameras.models import Camera, DesiredState, Site
 
 JSON_INPUT = {"rows": 12, "spellcheck": "false", "class": "cp-json-input"}
 

@@ -24,8 +24,9 @@ from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
 from cameras import actions, credentials
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import now_of
-from cameras.intent import InvalidIntent, clean_camera, parse_uuid
+from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera
+from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 
 MAX_REASON = 200

@@ -8,9 +8,9 @@ from uuid import UUID
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from cameras.intent import parse_uuid
 from cameras.management.terminal import site_named
 from cameras.models import Camera
+from cameras.rules import parse_uuid
 from controlplane.access import tokens
 from controlplane.access.models import Role
 from controlplane.access.principals import Author
