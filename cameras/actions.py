@@ -12,6 +12,7 @@ from django.db import IntegrityError, transaction
 
 from cameras import credentials, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
+from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Purge, Site
 from cameras.querysets import CameraQuerySet
@@ -20,9 +21,7 @@ from controlplane.access.principals import Author
 from controlplane.problems import FieldError
 
 # What a vision worker runs on: a change of one of these raises the generation.
-SPEC_FIELDS = frozenset(
-    {"connection_string", "zone_config", "model_config", "desired_state", "expected_interval_seconds"}
-)
+SPEC_FIELDS = frozenset(field.name for field in CAMERA_FIELDS if field.is_spec)
 
 
 class StaleRevision(Exception):

@@ -8,7 +8,7 @@ Must not import models: files of cameras are read and written without rows.
 """
 
 import enum
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ from django.db.models import TextChoices
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from cameras import geometry, rules
+from cameras import geometry, rtsp, rules
 
 MAX_NAME = 200
 MAX_LOCATION = 500
@@ -79,7 +79,8 @@ class Field:
     max_length: int | None = None
     limits: tuple[int, int] | None = None
     """The least and the greatest number."""
-    choices: type[TextChoices] | None = None
+    choices: Sequence[tuple[str, Words]] = ()
+    """Each value with its label."""
     stored_in: str = ""
     """The column whose value is shown, where it is not called as the field is."""
 
@@ -131,6 +132,7 @@ CAMERA_FIELDS = (
         kind=Kind.CONNECTION,
         rule=rules.connection_string,
         help=_("rtsp://user:password@host:port/path. It is kept encrypted and not shown again."),
+        max_length=rtsp.MAX_LENGTH,
         stored_in="redacted_connection",
         is_required=True,
         is_spec=True,
@@ -141,7 +143,7 @@ CAMERA_FIELDS = (
         label=_("desired state"),
         kind=Kind.CHOICE,
         rule=rules.one_of(DesiredState.values),
-        choices=DesiredState,
+        choices=DesiredState.choices,
         section=Section.OPERATION,
         is_spec=True,
         is_listed=True,

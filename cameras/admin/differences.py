@@ -8,23 +8,13 @@ from uuid import UUID
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from cameras.admin import json_text
-from cameras.models import DesiredState, Site
+from cameras.fields import CAMERA_FIELDS, by_name
+from cameras.models import Site
 from cameras.rules import parse_uuid
 
-LABELS = {
-    "name": _("name"),
-    "site": _("site"),
-    "location": _("location"),
-    "connection_string": _("connection string"),
-    "desired_state": _("desired state"),
-    "expected_interval_seconds": _("expected interval (seconds)"),
-    "zone_config": _("zones"),
-    "model_config": _("model configuration"),
-    "notes": _("notes"),
-}
+_FIELDS = by_name(CAMERA_FIELDS)
 # A value in a list is told where it is this short.
 SHORT = 24
 SHOWN_AT_MOST = 20_000
@@ -33,7 +23,8 @@ COMPARED_LINES = 1_000
 
 
 def label_of(name: str) -> str:
-    return str(LABELS.get(name, name.replace("_", " ")))
+    """The log may hold fields that cameras no longer have."""
+    return str(_FIELDS[name].label) if name in _FIELDS else name.replace("_", " ")
 
 
 def in_short(diff: Mapping[str, Any]) -> str:
@@ -120,6 +111,7 @@ def value_of(name: str, value: Any, sites: Mapping[UUID, str]) -> SafeString | s
         site_id = parse_uuid(value)
         known = sites.get(site_id) if site_id else None
         return format_html("<bdi>{}</bdi>", known or gettext("a site that is gone (%(id)s)") % {"id": value})
-    if name == "desired_state" and value in DesiredState.values:
-        return str(DesiredState(value).label)
+    choices = dict(_FIELDS[name].choices) if name in _FIELDS else {}
+    if value in choices:
+        return str(choices[value])
     return format_html('<bdi class="cp-text">{}</bdi>', value)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cameras import credentials
+from cameras.fields import CAMERA_FIELDS
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
 from cameras.transfer.files import formats
@@ -65,15 +66,9 @@ def _rows(cameras: CameraQuerySet, with_credentials: bool) -> Iterator[dict[str,
                 unreadable.append(str(camera.pk))
         yield {
             "id": str(camera.pk),
-            "name": camera.name,
+            **{field.name: getattr(camera, field.column) for field in CAMERA_FIELDS},
             "site": camera.site.name if camera.site else None,
-            "location": camera.location,
             "connection_string": connection_string,
-            "desired_state": camera.desired_state,
-            "expected_interval_seconds": camera.expected_interval_seconds,
-            "zone_config": camera.zone_config,
-            "model_config": camera.model_config,
-            "notes": camera.notes,
         }
     if unreadable:
         ids = ", ".join(unreadable[:MAX_LISTED]) + (", …" if len(unreadable) > MAX_LISTED else "")

@@ -17,6 +17,7 @@ from django.db import connection
 
 from cameras import actions, credentials
 from cameras.changes import diff_of, record_changes
+from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent, clean_camera, clean_site
 from cameras.models import Camera, Site
 from cameras.transfer.files.rows import Fault, Row
@@ -224,8 +225,7 @@ def _is_stored(camera: Camera, text: str) -> bool:
 
 
 def _before(step: Step, camera: Camera) -> dict[str, Any]:
-    fields = {"connection_string": "redacted_connection", "site": "site_id"}
-    return {name: getattr(camera, fields.get(name, name)) for name in step.values}
+    return {field.name: getattr(camera, field.column) for field in CAMERA_FIELDS if field.name in step.values}
 
 
 def _shown(step: Step, before: Mapping[str, Any], registry: Registry) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from unfold.views import ChangeList
 from cameras.admin import json_text
 from cameras.admin.moments import age, aged, now_of, pulse_of
 from cameras.admin.zones.picture import zone_picture
+from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES, Status, Verdict
 
@@ -27,7 +28,8 @@ STATUS_COLOURS = {
 }
 STATUS_LABELS = dict(STATUS_CHOICES)
 # Not read for the list: they may be large, and the sealed text has no business there.
-ONLY_ON_THE_PAGE = ("zone_config", "model_config", "notes", "sealed_connection")
+_LONG = (Kind.LINES, Kind.JSON, Kind.ZONES)
+ONLY_ON_THE_PAGE = (*(field.column for field in CAMERA_FIELDS if field.kind in _LONG), "sealed_connection")
 
 
 def judge(camera: Camera, request: HttpRequest) -> None:

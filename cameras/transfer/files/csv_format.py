@@ -12,16 +12,15 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.transfer.files import json_format
 from cameras.transfer.files.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
 
 MAX_CELL = 1024 * 1024
 DELIMITERS = ",;\t|"
-# An empty cell of these says nothing, of the other fields that there is nothing.
-_SILENT_WHEN_EMPTY = (
-    "id", "connection_string", "desired_state", "expected_interval_seconds", "zone_config", "model_config",
-)  # fmt: skip
-_JSON = ("zone_config", "model_config")
+_KINDS = {field.name: field.kind for field in CAMERA_FIELDS}
+# An empty cell of these says that there is nothing; of the other fields it says nothing.
+_MAY_BE_EMPTY = (Kind.TEXT, Kind.LINES, Kind.SITE)
 # The list of OWASP, and the wide forms that spreadsheets of East Asia read alike.
 _FORMULA = "=+-@\t\r\n＝＋－＠"
 _NEEDS_APOSTROPHE = (*_FORMULA, "'")
@@ -99,7 +98,7 @@ def _row(number: int, names: list[str], cells: list[str]) -> Row:
         row.refuse("", f"Has {len(cells)} cells, but there are {len(names)} columns.")
     for name, cell in zip(names, cells, strict=False):
         text = restored(cell)
-        if not text.strip() and name in _SILENT_WHEN_EMPTY:
+        if not text.strip() and _KINDS.get(name) not in _MAY_BE_EMPTY:
             continue
         try:
             row.values[name] = _value(name, text)
@@ -109,13 +108,17 @@ def _row(number: int, names: list[str], cells: list[str]) -> Row:
 
 
 def _value(name: str, text: str) -> Any:
-    if name in _JSON:
-        return json_format.parse(text)
-    if name == "site":
-        return text.strip() or None
-    if name == "expected_interval_seconds" and re.fullmatch(r"\s*[0-9]{1,9}\s*", text):
-        return int(text)
-    return text.strip() if name in ("id", "desired_state") else text
+    match _KINDS.get(name):
+        case Kind.JSON | Kind.ZONES:
+            return json_format.parse(text)
+        case Kind.SITE:
+            return text.strip() or None
+        case Kind.SECONDS:
+            return int(text) if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) else text
+        case Kind.CHOICE | None:  # None: the id
+            return text.strip()
+        case _:
+            return text
 
 
 def write(cameras: Iterable[Mapping[str, Any]]) -> str:

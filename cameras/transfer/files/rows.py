@@ -1,11 +1,13 @@
 """What a file says of cameras, row by row, whatever its format; and what every file is held to.
 
-Pure: must not import Django or models.
+Must not import Django or models.
 """
 
 import re
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
+
+from cameras.fields import CAMERA_FIELDS
 
 # A request to the admin carries 4 MiB, and the file once more, sealed, when its plan is confirmed. The command
 # takes larger files.
@@ -14,10 +16,7 @@ MAX_FILE_BYTES = 32 * 1024 * 1024
 MAX_ROWS = 20_000
 
 # What can be said of a camera. `site` is the site's name.
-FIELDS = (
-    "id", "name", "site", "location", "connection_string", "desired_state", "expected_interval_seconds",
-    "zone_config", "model_config", "notes",
-)  # fmt: skip
+FIELDS = ("id", *(field.name for field in CAMERA_FIELDS))
 
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_. -]{0,39}")
 
