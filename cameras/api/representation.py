@@ -2,28 +2,37 @@
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 import msgspec
 from django.db.models import F
 
+from cameras.api.serializers import CameraDetail, CameraListItem
+from cameras.fields import CAMERA_FIELDS, SITE_FIELDS
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet, QuickMoment
 from cameras.status import Pulse, derive_status
 
-LIST_FIELDS = (
-    "id", "name", "status", "status_reason", "desired_state", "site", "address", "last_contact", "generation",
-)  # fmt: skip
+LIST_FIELDS = tuple(CameraListItem().fields)
+DETAIL_FIELDS = tuple(CameraDetail().fields)
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
 CHUNK = 2_000
 
-_COLUMNS = {
-    name: QuickMoment(name) if name in ("vitals__last_contact", "desired_state_at", "created_at") else F(name)
-    for name in (
-        "id", "name", "desired_state", "site_id", "address", "vitals__last_contact", "generation",
-        "desired_state_at", "expected_interval_seconds", "created_at",
-    )
-}  # fmt: skip
+# What the list reads of each row: first what a status is derived from.
+_COLUMNS: dict[str, Any] = {
+    "desired_state": F("desired_state"),
+    "desired_state_at": QuickMoment("desired_state_at"),
+    "last_contact": QuickMoment("vitals__last_contact"),
+    "expected_interval_seconds": F("expected_interval_seconds"),
+    "id": F("id"),
+    "name": F("name"),
+    "address": F("address"),
+    "generation": F("generation"),
+    "created_at": QuickMoment("created_at"),
+    **{field.name: F(field.column) for field in CAMERA_FIELDS if field.is_listed},
+}
+_KNOWN = (*_COLUMNS, "status", "status_reason")
 
 
 def camera_detail(camera: Camera, now: datetime, pulse: Pulse) -> dict[str, Any]:
@@ -37,16 +46,9 @@ def camera_detail(camera: Camera, now: datetime, pulse: Pulse) -> dict[str, Any]
             "occupancy": vitals.latest_occupancy,
             "confidence": vitals.latest_confidence,
         }
-    return {
+    values = {field.name: getattr(camera, field.column) for field in CAMERA_FIELDS} | {
         "id": camera.pk,
-        "name": camera.name,
-        "site": camera.site_id,
-        "location": camera.location,
-        "connection_string": camera.redacted_connection,
         "address": camera.address,
-        "model_config": camera.model_config,
-        "zone_config": camera.zone_config,
-        "desired_state": camera.desired_state,
         "status": verdict.status.value,
         "status_reason": verdict.reason.value,
         "status_since": verdict.since,
@@ -54,22 +56,14 @@ def camera_detail(camera: Camera, now: datetime, pulse: Pulse) -> dict[str, Any]
         "latest": latest,
         "generation": camera.generation,
         "observed_generation": vitals.observed_generation if vitals else None,
-        "expected_interval_seconds": camera.expected_interval_seconds,
-        "notes": camera.notes,
         "created_at": camera.created_at,
         "updated_at": camera.updated_at,
     }
+    return {name: values[name] for name in DETAIL_FIELDS}
 
 
 def site_detail(site: Site) -> dict[str, Any]:
-    return {
-        "id": site.pk,
-        "name": site.name,
-        "timezone": site.timezone,
-        "location": site.location,
-        "latitude": site.latitude,
-        "longitude": site.longitude,
-    }
+    return {"id": site.pk} | {field.name: getattr(site, field.column) for field in SITE_FIELDS}
 
 
 class ListPosition(msgspec.Struct, array_like=True):
@@ -91,6 +85,9 @@ def camera_pages(
     size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
     """The list in pages by key, each with where the next begins; one query a page, no object a row."""
+    places = [_KNOWN.index(name) for name in fields]
+    # One place too many, which zip drops: of a single place itemgetter would return no tuple.
+    pick = itemgetter(*places, places[0])
     while True:
         rows = list(cameras.after(ordering, after).values_list(*_COLUMNS.values())[: size + 1])
         more, rows = len(rows) > size, rows[:size]
@@ -98,13 +95,14 @@ def camera_pages(
         if more:
             last = dict(zip(_COLUMNS, rows[-1], strict=True))
             after = ListPosition(ordering, last[ordering.lstrip("-")], str(last["id"]))
-        yield [_item(row, fields, now, pulse) for row in rows], after
+        yield [dict(zip(fields, pick(_with_status(row, now, pulse)), strict=False)) for row in rows], after
         if after is None:
             return
 
 
-def _item(row: tuple[Any, ...], fields: Collection[str], now: datetime, pulse: Pulse) -> dict[str, Any]:
-    id_, name, desired_state, site, address, last_contact, generation, desired_state_at, interval, _ = row
+def _with_status(row: tuple[Any, ...], now: datetime, pulse: Pulse) -> tuple[Any, ...]:
+    """The values of `_KNOWN`."""
+    desired_state, desired_state_at, last_contact, interval = row[:4]
     verdict = derive_status(
         desired_state=desired_state,
         desired_state_at=desired_state_at,
@@ -113,15 +111,4 @@ def _item(row: tuple[Any, ...], fields: Collection[str], now: datetime, pulse: P
         now=now,
         pulse=pulse,
     )
-    item = {
-        "id": id_,
-        "name": name,
-        "status": verdict.status.value,
-        "status_reason": verdict.reason.value,
-        "desired_state": desired_state,
-        "site": site,
-        "address": address,
-        "last_contact": last_contact,
-        "generation": generation,
-    }
-    return item if len(fields) == len(item) else {field: item[field] for field in fields}
+    return (*row, verdict.status.value, verdict.reason.value)

@@ -1,23 +1,99 @@
-"""Shapes of the API for its OpenAPI document. The rules of the fields stand in `cameras.intent`."""
+"""Shapes of the API, for its OpenAPI document and for the order in which an answer names its fields.
+
+What people decide is taken from `cameras.fields`; the rules that judge it are there too.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import assert_never
 
 from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
-from cameras.fields import MAX_INTERVAL_SECONDS, DesiredState
+from cameras.fields import CAMERA_FIELDS, SITE_FIELDS, DesiredState, Field, Kind
 from cameras.models import ChangeKind
 from cameras.status import STATUS_CHOICES
+
+Shape = serializers.Field
+
+# The order in which fields were published; a field that is not named here comes after these.
+_LIST_ORDER = ("id", "name", "status", "status_reason", "desired_state", "site")
+_DETAIL_ORDER = (
+    "id", "name", "site", "location", "connection_string", "address", "model_config", "zone_config",
+    "desired_state", "status", "status_reason", "status_since", "last_contact", "latest", "generation",
+    "observed_generation", "expected_interval_seconds", "notes",
+)  # fmt: skip
+_WRITE_ORDER = ("name", "connection_string", "site", "location", "model_config", "zone_config")
+
+
+def _shape_to_read(field: Field) -> Shape:
+    match field.kind:
+        case Kind.TEXT | Kind.LINES | Kind.TIME_ZONE:
+            return serializers.CharField()
+        case Kind.CONNECTION:
+            return serializers.CharField(help_text="Redacted; see /cameras/{id}/credentials.")
+        case Kind.CHOICE:
+            return serializers.ChoiceField(choices=field.choices)
+        case Kind.SECONDS:
+            return serializers.IntegerField()
+        case Kind.DEGREES:
+            return serializers.FloatField(allow_null=True)
+        case Kind.SITE:
+            return serializers.UUIDField(allow_null=True)
+        case Kind.JSON:
+            return serializers.DictField()
+        case Kind.ZONES:
+            return serializers.DictField(help_text="A GeoJSON FeatureCollection with `units`.")
+        case _:
+            assert_never(field.kind)
+
+
+def _shape_to_write(field: Field) -> Shape:
+    required = field.is_required
+    minimum, maximum = field.limits or (None, None)
+    match field.kind:
+        case Kind.TEXT | Kind.LINES:
+            return serializers.CharField(required=required, allow_blank=not required, max_length=field.max_length)
+        case Kind.CONNECTION:
+            return serializers.RegexField(
+                r"^\s*[Rr][Tt][Ss][Pp][Ss]?://.+",
+                required=required,
+                max_length=field.max_length,
+                help_text="rtsp:// or rtsps://, with user and password where the camera asks for them."
+                " Never shown again.",
+            )
+        case Kind.CHOICE:
+            return serializers.ChoiceField(required=required, choices=field.choices)
+        case Kind.SECONDS:
+            return serializers.IntegerField(required=required, min_value=minimum, max_value=maximum)
+        case Kind.DEGREES:
+            return serializers.FloatField(required=required, allow_null=True, min_value=minimum, max_value=maximum)
+        case Kind.TIME_ZONE:
+            return serializers.CharField(required=required, help_text="IANA name; UTC unless given.")
+        case Kind.SITE:
+            return serializers.UUIDField(required=required, allow_null=True)
+        case Kind.JSON:
+            return serializers.DictField(required=required)
+        case Kind.ZONES:
+            return serializers.DictField(required=required, help_text="GeoJSON; {} for no zones.")
+        case _:
+            assert_never(field.kind)
+
+
+def _in_order(shapes: Mapping[str, Shape], order: Iterable[str]) -> dict[str, Shape]:
+    return {name: shapes[name] for name in dict.fromkeys((*order, *shapes))}
 
 
 class CameraListItem(serializers.Serializer):
     id = serializers.UUIDField()
-    name = serializers.CharField()
     status = serializers.ChoiceField(choices=STATUS_CHOICES)
     status_reason = serializers.CharField(help_text="`code: words`; the code does not change.")
-    desired_state = serializers.ChoiceField(choices=DesiredState.choices)
-    site = serializers.UUIDField(allow_null=True)
     address = serializers.CharField(help_text="host:port")
     last_contact = serializers.DateTimeField(allow_null=True)
     generation = serializers.IntegerField()
+
+    def get_fields(self) -> dict[str, Shape]:
+        decided = {field.name: _shape_to_read(field) for field in CAMERA_FIELDS if field.is_listed}
+        return _in_order(super().get_fields() | decided, _LIST_ORDER)
 
 
 class LatestSample(serializers.Serializer):
@@ -28,14 +104,7 @@ class LatestSample(serializers.Serializer):
 
 class CameraDetail(serializers.Serializer):
     id = serializers.UUIDField()
-    name = serializers.CharField()
-    site = serializers.UUIDField(allow_null=True)
-    location = serializers.CharField()
-    connection_string = serializers.CharField(help_text="Redacted; see /cameras/{id}/credentials.")
     address = serializers.CharField(help_text="host:port")
-    model_config = serializers.DictField()
-    zone_config = serializers.DictField(help_text="A GeoJSON FeatureCollection with `units`.")
-    desired_state = serializers.ChoiceField(choices=DesiredState.choices)
     status = serializers.ChoiceField(choices=STATUS_CHOICES)
     status_reason = serializers.CharField(help_text="`code: words`; the code does not change.")
     status_since = serializers.DateTimeField(allow_null=True)
@@ -43,10 +112,12 @@ class CameraDetail(serializers.Serializer):
     latest = LatestSample(allow_null=True)
     generation = serializers.IntegerField(help_text="Rises when what a worker runs on changes.")
     observed_generation = serializers.IntegerField(allow_null=True)
-    expected_interval_seconds = serializers.IntegerField()
-    notes = serializers.CharField(allow_blank=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
+
+    def get_fields(self) -> dict[str, Shape]:
+        decided = {field.name: _shape_to_read(field) for field in CAMERA_FIELDS}
+        return _in_order(super().get_fields() | decided, _DETAIL_ORDER)
 
 
 @extend_schema_serializer(
@@ -63,21 +134,9 @@ class CameraDetail(serializers.Serializer):
     ]
 )
 class CameraWrite(serializers.Serializer):
-    name = serializers.CharField(max_length=200)
-    connection_string = serializers.RegexField(
-        r"^\s*[Rr][Tt][Ss][Pp][Ss]?://.+",
-        max_length=2048,
-        help_text="rtsp:// or rtsps://, with user and password where the camera asks for them. Never shown again.",
-    )
-    site = serializers.UUIDField(required=False, allow_null=True)
-    location = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    model_config = serializers.DictField(required=False)
-    zone_config = serializers.DictField(required=False, help_text="GeoJSON; {} for no zones.")
-    desired_state = serializers.ChoiceField(choices=DesiredState.choices, required=False)
-    expected_interval_seconds = serializers.IntegerField(
-        required=False, min_value=1, max_value=MAX_INTERVAL_SECONDS
-    )
-    notes = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    def get_fields(self) -> dict[str, Shape]:
+        decided = {field.name: _shape_to_write(field) for field in CAMERA_FIELDS}
+        return _in_order(decided, _WRITE_ORDER)
 
 
 class Credentials(serializers.Serializer):
@@ -86,11 +145,9 @@ class Credentials(serializers.Serializer):
 
 class SiteShape(serializers.Serializer):
     id = serializers.UUIDField(read_only=True)
-    name = serializers.CharField(max_length=200)
-    timezone = serializers.CharField(required=False, help_text="IANA name; UTC unless given.")
-    location = serializers.CharField(required=False, allow_blank=True, max_length=500)
-    latitude = serializers.FloatField(required=False, allow_null=True, min_value=-90, max_value=90)
-    longitude = serializers.FloatField(required=False, allow_null=True, min_value=-180, max_value=180)
+
+    def get_fields(self) -> dict[str, Shape]:
+        return super().get_fields() | {field.name: _shape_to_write(field) for field in SITE_FIELDS}
 
 
 class ChangeShape(serializers.Serializer):
