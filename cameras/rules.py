@@ -27,7 +27,7 @@ _UNPRINTABLE_IN_LINES = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-
 _UUID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
 
 # The database of the system names its own zone too, which is another one on every machine.
-_TIME_ZONES = zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"}
+TIME_ZONES = zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"}
 
 
 class InvalidValue(ValueError):
@@ -94,7 +94,7 @@ def degrees(limit: int) -> Callable[[object], float | None]:
 
 
 def time_zone(value: object) -> str:
-    if not isinstance(value, str) or value not in _TIME_ZONES:
+    if not isinstance(value, str) or value not in TIME_ZONES:
         raise InvalidValue("Must be a time zone by its IANA name, e.g. Europe/Berlin.")
     return value
 

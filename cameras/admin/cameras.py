@@ -23,15 +23,20 @@ from cameras.admin.camera.hardware import CameraHardware
 from cameras.admin.camera.history import CameraHistory
 from cameras.admin.camera.overview import ZONES, by_tab, overview_of
 from cameras.admin.dashboard import LivePages
+from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
 from cameras.admin.transfer.pages import TransferPages
 from cameras.admin.zones.editor import AnswersZoneEditor
+from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import Author
 from controlplane.problems import FieldError
 from controlplane.search_terms import check_search
+
+# Of a camera that is there, the zones have a tab of their own.
+SETTINGS = [field for field in CAMERA_FIELDS if field.kind is not Kind.ZONES]
 
 
 @admin.register(Camera)
@@ -53,24 +58,13 @@ class CameraAdmin(
     ordering = ("name", "id")
     actions = ("start_cameras", "stop_cameras", "move_cameras", "delete_selected")
     readonly_fields = ("connection", "zones", "analysis")
-    add_fieldsets = (
-        (None, {"fields": ("clone_of", "name", "site", "location", "connection_string")}),
-        (_("Operation"), {"fields": ("desired_state", "expected_interval_seconds")}),
-        (_("Analysis"), {"fields": ("zone_config", "model_config")}),
-        (_("Notes"), {"fields": ("notes",)}),
-    )
+    add_fieldsets = fieldsets_of(CAMERA_FIELDS, first=("clone_of",))
     fieldsets = (
-        (None, {"fields": ("as_rendered", "name", "site", "location", "connection_string")}),
-        add_fieldsets[1],
-        (_("Analysis"), {"fields": ("model_config",)}),
-        add_fieldsets[3],
+        *fieldsets_of(SETTINGS, first=("as_rendered",)),
         (ZONES, {"fields": ("zone_config",)}),
     )
     fieldsets_to_view = (
-        (None, {"fields": ("name", "site", "location", "connection")}),
-        add_fieldsets[1],
-        (_("Analysis"), {"fields": ("analysis",)}),
-        add_fieldsets[3],
+        *fieldsets_of(SETTINGS, shown_as={"connection_string": "connection", "model_config": "analysis"}),
         (ZONES, {"fields": ("zones",)}),
     )
 

@@ -19,7 +19,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from cameras.actions import StaleRevision
+from cameras.admin import inputs
 from cameras.admin.differences import compared_lines
+from cameras.fields import Field, by_name
 from cameras.intent import InvalidIntent
 from controlplane.access.admin.pages import PlainAdmin
 from controlplane.problems import FieldError
@@ -32,8 +34,7 @@ SHORT = 200
 class IntentForm(forms.ModelForm):
     """A form over intent. It carries a digest of each field as it was shown, so it never blocks or doubles it."""
 
-    decided: ClassVar[tuple[str, ...]] = ()
-    secret: ClassVar[str] = ""
+    declared: ClassVar[tuple[Field, ...]] = ()
     stored: Any = None  # the row as the action has stored it
 
     data: Any
@@ -43,6 +44,9 @@ class IntentForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.decided = by_name(self.declared)
+        self.secret = next((name for name, field in self.decided.items() if field.is_secret), "")
+        self.fields.update({name: inputs.input_of(field) for name, field in self.decided.items()})
         given = kwargs.get("initial") or {}
         self.is_new = self.instance._state.adding
         self.values: dict[str, Any] = {}
@@ -59,23 +63,11 @@ class IntentForm(forms.ModelForm):
 
     def texts(self) -> dict[str, str]:
         """Each field of the stored row as its input shows it; of a secret, something that changes with it."""
-        raise NotImplementedError
-
-    def read(self, name: str) -> Any:
-        """The value of one field as a rule takes it. Raises ValidationError."""
-        return self.cleaned_data[name]
+        return {name: inputs.text_of(field, self.instance) for name, field in self.decided.items()}
 
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values as an action takes them. Raises InvalidIntent."""
         raise NotImplementedError
-
-    def words(self, name: str) -> str:
-        """The stored value of a field in words."""
-        return self.present[name]
-
-    def typed(self, name: str) -> str:
-        """What was sent for a field, as `words` tells what is stored."""
-        return str(self.data[name]).replace("\r\n", "\n")
 
     # What was touched, and what of it may be written.
 
@@ -105,7 +97,7 @@ class IntentForm(forms.ModelForm):
                 self.add_error(name, self._meanwhile(name))
                 continue
             try:
-                values[name] = self.read(name)
+                values[name] = inputs.value_of(self.decided[name], self.cleaned_data[name])
             except forms.ValidationError as error:
                 self.add_error(name, error)
         try:
@@ -115,7 +107,8 @@ class IntentForm(forms.ModelForm):
         return self.cleaned_data
 
     def _meanwhile(self, name: str) -> str:
-        present, typed = self.words(name), self.typed(name)
+        field = self.decided[name]
+        present, typed = inputs.words_of(field, self.instance), inputs.tidied(field, str(self.data[name]))
         told = _("Somebody else changed this while the form was open; nothing was saved.")
         choice = _("Save again to replace that, or put it in here to keep it.")
         if name == self.secret or (len(present) <= SHORT and "\n" not in present):
@@ -179,7 +172,8 @@ class IntentAdmin(PlainAdmin):
         raise NotImplementedError
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form = super().get_form(request, obj, change, **kwargs)
+        # None is made from the model's columns: the form makes its inputs from what is declared.
+        form = super().get_form(request, obj, change, **{**kwargs, "fields": ()})
 
         def write(filled: IntentForm) -> Any:
             # A copy, on which an action may put values before it refuses them: the page shows the stored row.

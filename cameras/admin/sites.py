@@ -1,11 +1,8 @@
 """Sites in the admin: where cameras are, how many each has, and in which time zone its days begin."""
 
-import zoneinfo
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
-from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.db import transaction
@@ -17,63 +14,24 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
-from unfold.widgets import UnfoldAdminDecimalFieldWidget, UnfoldAdminSelect2Widget, UnfoldAdminTextInputWidget
 
 from cameras import actions
 from cameras.admin.editing import IntentAdmin, IntentForm
+from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
-from cameras.fields import MAX_LOCATION, MAX_NAME
+from cameras.fields import SITE_FIELDS
 from cameras.intent import clean_site
 from cameras.models import Site
 from controlplane.access.admin.pages import audit_trail_of
 from controlplane.access.authentication import author_of
 
 
-@cache
-def _zone_names() -> list[str]:
-    return sorted(zoneinfo.available_timezones())
-
-
-def _zone_choices() -> list[tuple[str, str]]:
-    return [(name, name) for name in _zone_names()]
-
-
 class SiteForm(IntentForm):
-    decided = ("name", "timezone", "location", "latitude", "longitude")
-
-    name = forms.CharField(label=_("Name"), widget=UnfoldAdminTextInputWidget({"maxlength": MAX_NAME}))
-    timezone = forms.ChoiceField(
-        label=_("Time zone"),
-        choices=_zone_choices,
-        widget=UnfoldAdminSelect2Widget,
-        help_text=_("By its IANA name; it says when the site's days begin."),
-    )
-    location = forms.CharField(
-        label=_("Location"),
-        required=False,
-        help_text=_("Address or directions."),
-        widget=UnfoldAdminTextInputWidget({"maxlength": MAX_LOCATION}),
-    )
-    latitude = forms.FloatField(
-        label=_("Latitude"),
-        required=False,
-        help_text=_("Degrees from -90 to 90."),
-        widget=UnfoldAdminDecimalFieldWidget({"step": "any"}),
-    )
-    longitude = forms.FloatField(
-        label=_("Longitude"),
-        required=False,
-        help_text=_("Degrees from -180 to 180."),
-        widget=UnfoldAdminDecimalFieldWidget({"step": "any"}),
-    )
+    declared = SITE_FIELDS
 
     class Meta:
         model = Site
         fields = ()
-
-    def texts(self) -> dict[str, str]:
-        shown = {name: getattr(self.instance, name) for name in self.decided}
-        return {name: "" if value is None else str(value) for name, value in shown.items()}
 
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return clean_site(values, new=self.is_new)
@@ -87,18 +45,8 @@ class SiteAdmin(IntentAdmin):
     search_help_text = _("Name or location")
     ordering = ("name",)
     actions = ("delete_selected",)
-    add_fieldsets = (
-        (None, {"fields": ("name", "timezone", "location")}),
-        (_("Coordinates"), {"fields": (("latitude", "longitude"),)}),
-    )
-    fieldsets = (
-        (None, {"fields": ("as_rendered", "name", "timezone", "location")}),
-        add_fieldsets[1],
-    )
-    fieldsets_to_view = (
-        (None, {"fields": ("name", "timezone", "location")}),
-        add_fieldsets[1],
-    )
+    add_fieldsets = fieldsets_to_view = fieldsets_of(SITE_FIELDS)
+    fieldsets = fieldsets_of(SITE_FIELDS, first=("as_rendered",))
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(camera_count=Count("cameras"))
