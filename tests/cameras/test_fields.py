@@ -33,7 +33,7 @@ from tests.factories import AUTHOR, NOW, ApiClient, make_camera
 pytestmark = pytest.mark.django_db
 
 ANNA = Principal("user:anna", ADMINISTRATOR, "user:anna")
-IMPORT_DOCUMENT = Path(__file__).parents[2] / "docs" / "import.md"
+IMPORT_DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "import.md"
 each_field = pytest.mark.parametrize("field", CAMERA_FIELDS, ids=lambda field: field.name)
 
 
