@@ -54,7 +54,7 @@ class Step(NamedTuple):
     goes_on: bool = False
 
 
-class Outcome(NamedTuple):
+class StepResult(NamedTuple):
     """What became of a step."""
 
     step: str
@@ -121,7 +121,7 @@ STEPS: tuple[Step, ...] = (
 # --- Running them -----------------------------------------------------------------------------------------
 
 
-def run_steps(turn: Turn) -> list[Outcome] | None:
+def run_steps(turn: Turn) -> list[StepResult] | None:
     """Run every step, also after one that failed; None where another process is at it.
 
     Raises `problems.DATABASE_AWAY` where the database is away.
@@ -129,20 +129,20 @@ def run_steps(turn: Turn) -> list[Outcome] | None:
     with _alone() as alone:
         if not alone:
             return None
-        outcomes = []
+        results = []
         for step in STEPS:
             if turn.stopping():
                 break
-            outcomes.append(_run(step, turn))
-        return outcomes
+            results.append(_run(step, turn))
+        return results
 
 
-def plan_steps(turn: Turn) -> list[Outcome]:
+def plan_steps(turn: Turn) -> list[StepResult]:
     """What each step would do now; nothing is changed."""
-    return [Outcome(step.name, True, step.plan(turn)) for step in STEPS]
+    return [StepResult(step.name, True, step.plan(turn)) for step in STEPS]
 
 
-def _run(step: Step, turn: Turn) -> Outcome:
+def _run(step: Step, turn: Turn) -> StepResult:
     rows: list[int] = []
 
     def progress(count: int) -> None:
@@ -155,29 +155,29 @@ def _run(step: Step, turn: Turn) -> Outcome:
         late = step.goes_on and time.monotonic() - began > turn.step_seconds
         return late or turn.stopping()
 
-    outcome = _outcome(step, replace(turn, stopping=stopping, progress=progress))
+    result = _result_of(step, replace(turn, stopping=stopping, progress=progress))
     StepRun.objects.update_or_create(
         name=step.name,
         defaults={
             "ran_at": turn.now,
             "duration_seconds": time.monotonic() - began,
             "rows": sum(rows),
-            **({"succeeded_at": turn.now} if outcome.ok else {}),
+            **({"succeeded_at": turn.now} if result.ok else {}),
         },
     )
-    return outcome
+    return result
 
 
-def _outcome(step: Step, turn: Turn) -> Outcome:
+def _result_of(step: Step, turn: Turn) -> StepResult:
     try:
         detail = step.run(turn)
     except Exception as error:
         if isinstance(error, DATABASE_AWAY) and not connection.is_usable():
             raise  # the lock went with the connection: nothing more is done under it
         log.exception("maintenance step failed", step=step.name, exception_type=type(error).__name__)
-        return Outcome(step.name, False, f"failed: {type(error).__name__}; the log tells more")
+        return StepResult(step.name, False, f"failed: {type(error).__name__}; the log tells more")
     log.debug("maintenance step done", step=step.name, detail=detail)
-    return Outcome(step.name, True, detail)
+    return StepResult(step.name, True, detail)
 
 
 @contextmanager

@@ -36,7 +36,7 @@ class Known(NamedTuple):
     since_at: datetime
 
 
-class Step(NamedTuple):
+class StatusChange(NamedTuple):
     """One change of status, at the boundary that was crossed."""
 
     at: datetime
@@ -51,7 +51,7 @@ def first_known(observed: Observed) -> Known:
     return Known(status, observed.desired_state_at)
 
 
-def steps_between(known: Known, observed: Observed, now: datetime, pulse: Pulse) -> list[Step]:
+def changes_between(known: Known, observed: Observed, now: datetime, pulse: Pulse) -> list[StatusChange]:
     """Every change from the known status to the one at `now`, oldest first, each at its own deadline.
 
     A contact that was followed by others is not known any more, so a recovery is dated by the last contact as
@@ -59,14 +59,14 @@ def steps_between(known: Known, observed: Observed, now: datetime, pulse: Pulse)
     """
     if known.since_at > now:
         return []  # somebody with a later clock has been here
-    steps: list[Step] = []
+    changes: list[StatusChange] = []
     status, reached_at = known
     for verdict in _verdicts_since(known, observed, now, pulse):
         if verdict.status != status:
             reached_at = max(reached_at, _began_at(verdict, known, observed, now, pulse))
-            steps.append(Step(reached_at, status, verdict.status, verdict.reason))
+            changes.append(StatusChange(reached_at, status, verdict.status, verdict.reason))
             status = verdict.status
-    return steps
+    return changes
 
 
 def _verdicts_since(known: Known, observed: Observed, now: datetime, pulse: Pulse) -> list[Verdict]:

@@ -20,7 +20,7 @@ from cameras.pulse import read_pulse
 from cameras.status import Pulse, Status
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Alert, Flapping, Kind, Transition
-from telemetry.alerts.timeline import Known, Observed, Step, first_known, steps_between
+from telemetry.alerts.timeline import Known, Observed, StatusChange, changes_between, first_known
 
 CHUNK = 200
 KEPT = timedelta(days=400)
@@ -34,7 +34,7 @@ class _Look(NamedTuple):
 
     camera: Camera
     known: Known
-    steps: list[Step]
+    changes: list[StatusChange]
 
 
 def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -67,21 +67,21 @@ def _record(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> int:
             camera_id=camera.pk,
             camera_name=camera.name,
             site_id=camera.site_id,
-            at=step.at,
-            from_status=step.from_status,
-            to_status=step.to_status,
-            reason=step.reason.partition(":")[0],
+            at=change.at,
+            from_status=change.from_status,
+            to_status=change.to_status,
+            reason=change.reason.partition(":")[0],
             detected_at=now,
         )
-        for camera, _, steps in looks
-        for step in steps
+        for camera, _, changes in looks
+        for change in changes
     ]
     Transition.objects.bulk_create(transitions)
     KnownStatus.objects.bulk_update(
         [
-            KnownStatus(camera_id=camera.pk, status=steps[-1].to_status, since_at=steps[-1].at)
-            for camera, _, steps in looks
-            if steps
+            KnownStatus(camera_id=camera.pk, status=changes[-1].to_status, since_at=changes[-1].at)
+            for camera, _, changes in looks
+            if changes
         ],
         ["status", "since_at"],
     )
@@ -111,30 +111,34 @@ def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_
             vitals.last_contact if vitals else None,
             camera.expected_interval_seconds,
         )
-        yield _Look(camera, stored[camera.pk], steps_between(stored[camera.pk], observed, now, pulse))
+        yield _Look(camera, stored[camera.pk], changes_between(stored[camera.pk], observed, now, pulse))
 
 
 # --- Who is told of what ----------------------------------------------------------------------------------
 
 
 def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
-    told = [look for look in looks if any(_kinds(step) for step in look.steps)]
+    told = [look for look in looks if any(_kinds(change) for change in look.changes)]
     flapping = _flapping([look.camera.pk for look in told], now)
     beginnings = _beginnings({camera.pk: known.since_at for camera, known, _ in told if known.status in ENDS})
     alerts = []
-    for camera, _, steps in told:
+    for camera, _, changes in told:
         if camera.pk not in flapping:
-            for alert in (wording.of_step(kind, camera, step, now) for step in steps for kind in _kinds(step)):
+            for alert in (
+                wording.of_status_change(kind, camera, change, now)
+                for change in changes
+                for kind in _kinds(change)
+            ):
                 if alert.kind in ENDS.values() and camera.pk in beginnings:
                     alert.site_id = beginnings[camera.pk].site_id  # moved since: whoever was told is told again
                 alerts.append(alert)
         elif flapping[camera.pk]:  # the first that is held back is told in place of all that follow
-            alerts.append(wording.of_camera(Kind.FLAPPING, camera, steps[-1].to_status, steps[-1].at, now))
+            alerts.append(wording.of_camera(Kind.FLAPPING, camera, changes[-1].to_status, changes[-1].at, now))
     return alerts
 
 
-def _kinds(step: Step) -> list[Kind]:
-    kinds = (ENDS.get(step.from_status), BEGINS.get(step.to_status))
+def _kinds(change: StatusChange) -> list[Kind]:
+    kinds = (ENDS.get(change.from_status), BEGINS.get(change.to_status))
     return [kind for kind in kinds if kind]
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from cameras.models import Camera
 from telemetry.alerts.models import Alert, Breach, Kind
-from telemetry.alerts.timeline import Step
+from telemetry.alerts.timeline import StatusChange
 
 SENTENCES = {
     Kind.OFFLINE: "{camera} is offline since {at}. {words}",
@@ -28,11 +28,11 @@ SENTENCES = {
 }
 
 
-def of_step(kind: Kind, camera: Camera, step: Step, now: datetime) -> Alert:
+def of_status_change(kind: Kind, camera: Camera, change: StatusChange, now: datetime) -> Alert:
     """A change of a camera's status."""
-    code, _, words = step.reason.partition(": ")
-    data = {"from": step.from_status, "reason": code, "status": step.to_status}
-    return _alert(kind, step.at, now, camera, data, words=words)
+    code, _, words = change.reason.partition(": ")
+    data = {"from": change.from_status, "reason": code, "status": change.to_status}
+    return _alert(kind, change.at, now, camera, data, words=words)
 
 
 def of_camera(kind: Kind, camera: Camera, status: str, at: datetime, now: datetime) -> Alert:

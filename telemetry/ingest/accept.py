@@ -20,7 +20,7 @@ from controlplane.access.principals import Principal
 from telemetry.ingest import portable_writer, postgresql_copy, postgresql_writer
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.stored import Stored
-from telemetry.ingest.tally import RECENT, CameraTally, Key
+from telemetry.ingest.tally import RECENT, CameraTally, SampleKey
 from telemetry.ingest.wire import Event
 
 ATTEMPTS = 4
@@ -105,13 +105,13 @@ def _each_its_own(
     submissions: Sequence[Submission],
     group: _Group,
     stored: Stored,
-    stored_values: Callable[[list[Key]], dict[Key, tuple[int, float]]],
+    stored_values: Callable[[list[SampleKey]], dict[SampleKey, tuple[int, float]]],
 ) -> list[list[Receipt]]:
     """The receipts where some events were not stored now; counts those in the tallies.
 
     They are compared with what is stored; what comes twice in this group, with its first.
     """
-    first: dict[Key, Event] = {}
+    first: dict[SampleKey, Event] = {}
     for event in group.storable:
         if event.camera_id.int in stored.cameras:
             first.setdefault(event[:3], event)
@@ -136,7 +136,7 @@ def _each_its_own(
     return [[receipt_of(next(places), event) for event in events] for _, events in submissions]
 
 
-def _stored_as(event: Event, fresh: set[Key], values: dict[Key, tuple[int, float]]) -> Outcome:
+def _stored_as(event: Event, fresh: set[SampleKey], values: dict[SampleKey, tuple[int, float]]) -> Outcome:
     key = event[:3]
     if key in fresh:
         fresh.discard(key)  # the next one with this key is a repetition

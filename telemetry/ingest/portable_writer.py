@@ -14,7 +14,7 @@ from django.db.models.functions import Coalesce, Greatest
 from cameras.models import Camera, CameraVitals
 from cameras.status import AHEAD_TOLERANCE
 from telemetry.ingest.stored import KnownCamera, Stored
-from telemetry.ingest.tally import CameraTally, Key
+from telemetry.ingest.tally import CameraTally, SampleKey
 from telemetry.ingest.wire import Event
 from telemetry.models import DirtyHour, Sample
 
@@ -41,7 +41,7 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
         vitals = _lock([tally.camera_id for tally in known])
         wanted = [event for event in events if event.camera_id.int in cameras]
         there = stored_values([event[:3] for event in wanted])
-        first: dict[Key, Event] = {}
+        first: dict[SampleKey, Event] = {}
         for event in wanted:
             if event[:3] not in there:
                 first.setdefault(event[:3], event)
@@ -52,7 +52,7 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
     return Stored(cameras, None if len(first) == len(wanted) else set(first))
 
 
-def stored_values(keys: Sequence[Key]) -> dict[Key, tuple[int, float]]:
+def stored_values(keys: Sequence[SampleKey]) -> dict[SampleKey, tuple[int, float]]:
     """Occupancy and confidence of those of the keys that are stored."""
     wanted = set(keys)
     rows = Sample.objects.filter(

@@ -14,7 +14,7 @@ from django.db import connection
 
 from cameras.status import AHEAD_TOLERANCE
 from telemetry.ingest.stored import KnownCamera, Stored
-from telemetry.ingest.tally import CameraTally, Key
+from telemetry.ingest.tally import CameraTally, SampleKey
 from telemetry.ingest.wire import Event
 
 HEARD = """
@@ -128,7 +128,7 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
         confidences=[event.confidence for event in events],
     ).fetchall()
     cameras: dict[int, KnownCamera] = {}
-    fresh: set[Key] = set()
+    fresh: set[SampleKey] = set()
     complete = True
     for place, desired_state, generation, all_fresh, timestamp, zone in rows:
         camera_id = tallies[place - 1].camera_id
@@ -140,7 +140,7 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
     return Stored(cameras, None if complete else fresh)
 
 
-def stored_values(keys: Sequence[Key]) -> dict[Key, tuple[int, float]]:
+def stored_values(keys: Sequence[SampleKey]) -> dict[SampleKey, tuple[int, float]]:
     """Occupancy and confidence of those of the keys that are stored."""
     cameras, timestamps, zones = (list(column) for column in zip(*keys, strict=True))
     rows = execute(STORED_VALUES, cameras=cameras, timestamps=timestamps, zones=zones).fetchall()

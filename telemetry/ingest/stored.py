@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from telemetry.ingest.tally import Key
+from telemetry.ingest.tally import SampleKey
 
 
 class KnownCamera(NamedTuple):
@@ -20,4 +20,4 @@ class Stored(NamedTuple):
     """
 
     cameras: Mapping[int, KnownCamera]
-    fresh: set[Key] | None
+    fresh: set[SampleKey] | None

@@ -7,7 +7,7 @@ from uuid import UUID
 from telemetry.ingest.receipts import Outcome
 from telemetry.ingest.wire import Event
 
-Key = tuple[UUID, datetime, str]
+SampleKey = tuple[UUID, datetime, str]
 
 # Rollups that samples of so late belong to are marked in the vitals, as one range; older ones hour by hour.
 RECENT = timedelta(hours=2)

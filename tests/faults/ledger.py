@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import psycopg
 
-Key = tuple[str, datetime, str]
+SampleKey = tuple[str, datetime, str]
 
 
 class Event(NamedTuple):
@@ -18,7 +18,7 @@ class Event(NamedTuple):
     confidence: float
 
     @property
-    def key(self) -> Key:
+    def key(self) -> SampleKey:
         return self[:3]
 
     def wire(self, *, item: bool) -> dict[str, Any]:
@@ -38,7 +38,7 @@ class Ledger:
 
     def __init__(self, cameras: list[str]) -> None:
         self.cameras = cameras
-        self.acknowledged: dict[Key, Event] = {}
+        self.acknowledged: dict[SampleKey, Event] = {}
         self.accepted = 0  # as the answers told
         self.duplicates = 0
         self.statuses: Counter[int] = Counter()
@@ -67,7 +67,7 @@ class Ledger:
 
         For when everything that was sent has been acknowledged.
         """
-        stored: dict[Key, tuple[int, float]] = {}
+        stored: dict[SampleKey, tuple[int, float]] = {}
         for camera, timestamp, zone, *values in connection.execute(
             "SELECT camera_id::text, timestamp, zone, occupancy, confidence FROM telemetry_sample"
             " WHERE camera_id = ANY(%s::uuid[])",
@@ -85,9 +85,11 @@ class Ledger:
         assert self.accepted <= len(stored) <= self.accepted + self.duplicates
         self._check_vitals(connection, stored)
 
-    def _check_vitals(self, connection: psycopg.Connection[Any], stored: dict[Key, tuple[int, float]]) -> None:
+    def _check_vitals(
+        self, connection: psycopg.Connection[Any], stored: dict[SampleKey, tuple[int, float]]
+    ) -> None:
         counts = Counter(camera for camera, _, _ in stored)
-        newest: dict[str, Key] = {}
+        newest: dict[str, SampleKey] = {}
         for key in stored:
             camera, timestamp, zone = key
             if not zone and (camera not in newest or timestamp > newest[camera][1]):

@@ -17,7 +17,7 @@ from cameras import actions
 from cameras.models import Purge
 from controlplane.observability import metrics_text
 from telemetry import maintenance
-from telemetry.maintenance import Outcome, Step, Turn, run_steps
+from telemetry.maintenance import Step, StepResult, Turn, run_steps
 from telemetry.management.commands import maintain
 from telemetry.models import Sample, StepRun
 from telemetry.storage import partitions
@@ -115,9 +115,9 @@ def test_no_further_step_begins_once_it_is_told_to_stop(monkeypatch: pytest.Monk
     steps = (step("first", lambda turn: stopping.append(True) or "done"), step("second", fail))  # type: ignore[func-returns-value]
     monkeypatch.setattr(maintenance, "STEPS", steps)
 
-    outcomes = run_steps(Turn(NOW, stopping=lambda: bool(stopping)))
+    results = run_steps(Turn(NOW, stopping=lambda: bool(stopping)))
 
-    assert outcomes == [Outcome("first", True, "done")]
+    assert results == [StepResult("first", True, "done")]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -128,10 +128,10 @@ def test_a_step_that_takes_long_is_told_to_end_where_it_goes_on_later(monkeypatc
     steps = (step("first", go_on), step("second", go_on)._replace(goes_on=True))
     monkeypatch.setattr(maintenance, "STEPS", steps)
 
-    assert run_steps(Turn(NOW)) == [Outcome("first", True, "went on"), Outcome("second", True, "went on")]
+    assert run_steps(Turn(NOW)) == [StepResult("first", True, "went on"), StepResult("second", True, "went on")]
     assert run_steps(Turn(NOW, step_seconds=0)) == [
-        Outcome("first", True, "went on"),
-        Outcome("second", True, "was told"),
+        StepResult("first", True, "went on"),
+        StepResult("second", True, "was told"),
     ]
 
 
@@ -141,7 +141,7 @@ def test_the_loop_outlasts_an_outage_of_the_database_and_tells_of_it_once(
 ) -> None:
     rounds: list[int] = []
 
-    def run(turn: Turn) -> list[Outcome]:
+    def run(turn: Turn) -> list[StepResult]:
         rounds.append(1)
         if len(rounds) < 3:  # twice
             raise OperationalError("the database is away")
@@ -158,7 +158,7 @@ def test_the_loop_outlasts_an_outage_of_the_database_and_tells_of_it_once(
 
 @pytest.mark.django_db(transaction=True)
 def test_one_round_without_a_database_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(turn: Turn) -> list[Outcome]:
+    def run(turn: Turn) -> list[StepResult]:
         raise OperationalError("the database is away")
 
     monkeypatch.setattr(maintain, "run_steps", run)

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
 from controlplane.stopping import stop_signals
-from telemetry.maintenance import Outcome, Turn, plan_steps, run_steps
+from telemetry.maintenance import StepResult, Turn, plan_steps, run_steps
 
 SLEEP_STEP_SECONDS = 0.2
 # Alerts wait for no long purge.
@@ -62,8 +62,8 @@ class Command(CommandWithEpilog):
     def handle(self, *, once: bool, dry_run: bool, interval: float, **options: Any) -> None:
         if dry_run:
             with needs_database():
-                outcomes = plan_steps(Turn(timezone.now()))
-            self._tell(outcomes)
+                results = plan_steps(Turn(timezone.now()))
+            self._tell(results)
             return
         with stop_signals() as stopping:
             if once:
@@ -73,17 +73,17 @@ class Command(CommandWithEpilog):
 
     def _run_once(self, stopping: Callable[[], bool]) -> None:
         with needs_database(), tqdm(unit=" rows", disable=None) as bar:
-            outcomes = run_steps(Turn(timezone.now(), stopping, bar.update))
-        if outcomes is None:
+            results = run_steps(Turn(timezone.now(), stopping, bar.update))
+        if results is None:
             self.stdout.write("Another process is doing the maintenance; nothing was done here.")
             return
-        self._tell(outcomes)
-        if failed := [outcome.step for outcome in outcomes if not outcome.ok]:
+        self._tell(results)
+        if failed := [result.step for result in results if not result.ok]:
             raise CommandError(f"Failed: {', '.join(failed)}.")
 
-    def _tell(self, outcomes: list[Outcome]) -> None:
-        for outcome in outcomes:
-            self.stdout.write(f"{outcome.step}: {outcome.detail}")
+    def _tell(self, results: list[StepResult]) -> None:
+        for result in results:
+            self.stdout.write(f"{result.step}: {result.detail}")
 
 
 def _run_until(stopping: Callable[[], bool], interval: float) -> None:
@@ -92,11 +92,11 @@ def _run_until(stopping: Callable[[], bool], interval: float) -> None:
     while not stopping():
         state_before = state
         try:
-            outcomes = run_steps(Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS))
+            results = run_steps(Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS))
         except DATABASE_AWAY:
             state = "the database is away; maintenance tries again"
         else:
-            state = "another process does the maintenance; this one waits" if outcomes is None else here
+            state = "another process does the maintenance; this one waits" if results is None else here
         if state != state_before:
             log.log(logging.INFO if state == here else logging.WARNING, state)
         # A connection that was lost must not be used again; one that is idle is of no use to anybody.

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cameras.status import Pulse, Status
-from telemetry.alerts.timeline import Known, Observed, first_known, steps_between
+from telemetry.alerts.timeline import Known, Observed, changes_between, first_known
 from tests.factories import NOW
 
 
@@ -81,22 +81,22 @@ def test_each_change_has_its_own_deadline(row: Any) -> None:
     known = Known(Status(status), NOW - timedelta(seconds=since))
     observed = Observed(desired_state, NOW - timedelta(seconds=desired_for), ago(contact), 10)
 
-    steps = steps_between(known, observed, NOW, pulse)
+    changes = changes_between(known, observed, NOW, pulse)
 
-    assert [(step.at, step.to_status) for step in steps] == [(ago(at), status) for at, status in expected]
-    assert [step.from_status for step in steps] == [known.status, *(step.to_status for step in steps)][
-        : len(steps)
+    assert [(change.at, change.to_status) for change in changes] == [(ago(at), status) for at, status in expected]
+    assert [change.from_status for change in changes] == [known.status, *(change.to_status for change in changes)][
+        : len(changes)
     ]
-    if steps:  # whoever looks again sees nothing new
-        assert steps_between(Known(steps[-1].to_status, steps[-1].at), observed, NOW, pulse) == []
+    if changes:  # whoever looks again sees nothing new
+        assert changes_between(Known(changes[-1].to_status, changes[-1].at), observed, NOW, pulse) == []
 
 
 def test_a_camera_that_was_never_looked_at_begins_where_it_was_started() -> None:
     observed = Observed("running", NOW - timedelta(seconds=500), NOW - timedelta(seconds=100), 10)
 
-    steps = steps_between(first_known(observed), observed, NOW, Pulse())
+    changes = changes_between(first_known(observed), observed, NOW, Pulse())
 
-    assert [(step.from_status, step.to_status, step.at) for step in steps] == [
+    assert [(change.from_status, change.to_status, change.at) for change in changes] == [
         ("pending", "healthy", ago(100)),
         ("healthy", "stale", ago(70)),
         ("stale", "offline", ago(40)),
