@@ -112,6 +112,28 @@ class _Group(NamedTuple):
 def _fleet(request: HttpRequest) -> dict[str, Any]:
     """A few queries, however many cameras and sites there are."""
     judged: CameraQuerySet = Camera.objects.with_vitals().with_status(now_of(request), pulse_of(request))
+    groups = _groups_of(judged)
+    counts: dict[str, int] = defaultdict(int)
+    for group in groups:
+        counts[group.status] += group.cameras
+    accepted = sum(group.accepted or 0 for group in groups)
+    return {
+        "fleet_url": reverse("admin:cameras_camera_fleet"),
+        "cameras_count": sum(counts.values()),
+        "statuses": [_tile(status, counts.get(status, 0)) for status in STATUS_LABELS],
+        "occupancy": sum(group.occupancy or 0 for group in groups),
+        "known": sum(group.known for group in groups),
+        "accepted": accepted,
+        **_messages(request),
+        "sites": _sites(groups),
+        "sites_count": len({group.site_id for group in groups}),
+        "attention": _worst(judged, request),
+        "attention_count": sum(counts.get(status, 0) for status in IN_TROUBLE),
+        "first_steps": [] if accepted else _first_steps(request, counts),
+    }
+
+
+def _groups_of(judged: CameraQuerySet) -> list[_Group]:
     healthy = Q(derived_status=Status.HEALTHY)
     rows = (
         judged.order_by()
@@ -123,29 +145,23 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
             accepted=Sum("vitals__accepted_count"),
         )
     )
-    groups = [_Group(*row) for row in rows]
-    counts: dict[str, int] = defaultdict(int)
-    for group in groups:
-        counts[group.status] += group.cameras
-    worst = list(judged.in_trouble().select_related("site").defer(*ONLY_ON_THE_PAGE)[:ATTENTION_AT_MOST])
-    for camera in worst:
+    return [_Group(*row) for row in rows]
+
+
+def _worst(judged: CameraQuerySet, request: HttpRequest) -> list[dict[str, Any]]:
+    """The cameras that need attention most, a line each."""
+    cameras = list(judged.in_trouble().select_related("site").defer(*ONLY_ON_THE_PAGE)[:ATTENTION_AT_MOST])
+    for camera in cameras:
         judge(camera, request)
-    accepted = sum(group.accepted or 0 for group in groups)
-    told = [*_condition(request), *notices(now_of(request))]
+    return [_line(camera) for camera in cameras]
+
+
+def _messages(request: HttpRequest) -> dict[str, list[Notice]]:
+    """What concerns the whole service: what somebody should do something about, and what is only worth knowing."""
+    messages = [*_condition(request), *notices(now_of(request))]
     return {
-        "fleet_url": reverse("admin:cameras_camera_fleet"),
-        "cameras_count": sum(counts.values()),
-        "statuses": [_tile(status, counts.get(status, 0)) for status in STATUS_LABELS],
-        "occupancy": sum(group.occupancy or 0 for group in groups),
-        "known": sum(group.known for group in groups),
-        "accepted": accepted,
-        "notices": [notice for notice in told if notice.level != "info"],
-        "remarks": [notice for notice in told if notice.level == "info"],
-        "sites": _sites(groups),
-        "sites_count": len({group.site_id for group in groups}),
-        "attention": [_line(camera) for camera in worst],
-        "attention_count": sum(counts.get(status, 0) for status in IN_TROUBLE),
-        "first_steps": [] if accepted else _first_steps(request, counts),
+        "notices": [message for message in messages if message.level != "info"],
+        "remarks": [message for message in messages if message.level == "info"],
     }
 
 

@@ -110,12 +110,24 @@ def _items_of_array(body: bytes) -> list[bytes]:
         raise InvalidEvent("", "The body must be a JSON array of events.")
     if text.count(b"[") + text.count(b"{") > MAX_BRACKETS:
         raise InvalidEvent("", "The JSON is nested too deeply.")
+    items, end = _split(text)
+    _bound(len(items))
+    if end != len(text) or not text.endswith(b"]"):
+        raise InvalidEvent("", "The body is not a whole JSON array.")
+    return items if any(item.strip() for item in items) else []
+
+
+def _split(text: bytes) -> tuple[list[bytes], int]:
+    """What stands between the commas of the array that a text begins with, and where that ends; 0 for nowhere.
+
+    Stops at one item more than a batch may hold.
+    """
     items: list[bytes] = []
     depth, start, end = 1, 1, 1
     while depth:
         mark = (_MARK if depth == 1 else _BRACKET).match(text, end)
         if mark is None or len(items) > MAX_BATCH_ITEMS:
-            break
+            return items, 0
         end = mark.end()
         if mark[1] in b"[{":
             depth += 1
@@ -124,7 +136,4 @@ def _items_of_array(body: bytes) -> list[bytes]:
         if depth == 0 or (depth == 1 and mark[1] == b","):
             items.append(text[start : end - 1])
             start = end
-    _bound(len(items))
-    if depth or end != len(text) or not text.endswith(b"]"):
-        raise InvalidEvent("", "The body is not a whole JSON array.")
-    return items if any(item.strip() for item in items) else []
+    return items, end
