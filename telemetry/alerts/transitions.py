@@ -118,23 +118,28 @@ def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_
 
 
 def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
-    told = [look for look in looks if any(_kinds(change) for change in look.changes)]
-    flapping = _flapping([look.camera.pk for look in told], now)
-    beginnings = _beginnings({camera.pk: known.since_at for camera, known, _ in told if known.status in ENDS})
-    alerts = []
-    for camera, _, changes in told:
+    worth_it = [look for look in looks if any(_kinds(change) for change in look.changes)]
+    flapping = _flapping([look.camera.pk for look in worth_it], now)
+    beginnings = _beginnings({camera.pk: known.since_at for camera, known, _ in worth_it if known.status in ENDS})
+    alerts: list[Alert] = []
+    for camera, _, changes in worth_it:
         if camera.pk not in flapping:
-            for alert in (
-                wording.of_status_change(kind, camera, change, now)
-                for change in changes
-                for kind in _kinds(change)
-            ):
-                if alert.kind in ENDS.values() and camera.pk in beginnings:
-                    alert.site_id = beginnings[camera.pk].site_id  # moved since: whoever was told is told again
-                alerts.append(alert)
+            alerts += _alerts_of(camera, changes, beginnings.get(camera.pk), now)
         elif flapping[camera.pk]:  # the first that is held back is told in place of all that follow
-            alerts.append(wording.of_camera(Kind.FLAPPING, camera, changes[-1].to_status, changes[-1].at, now))
+            last = changes[-1]
+            alerts.append(wording.of_camera(Kind.FLAPPING, camera, last.to_status, last.at, now))
     return alerts
+
+
+def _alerts_of(
+    camera: Camera, changes: Sequence[StatusChange], beginning: Transition | None, now: datetime
+) -> Iterator[Alert]:
+    for change in changes:
+        for kind in _kinds(change):
+            alert = wording.of_status_change(kind, camera, change, now)
+            if beginning and kind in ENDS.values():
+                alert.site_id = beginning.site_id  # moved since: whoever was told is told again
+            yield alert
 
 
 def _kinds(change: StatusChange) -> list[Kind]:
