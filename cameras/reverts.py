@@ -25,7 +25,7 @@ class Fate(StrEnum):
     NOT_KEPT = "not_kept"
 
 
-class Step(NamedTuple):
+class RevertedField(NamedTuple):
     """One field of a revert, its values as the log keeps them: `before` would be stored, `present` is stored."""
 
     name: str
@@ -40,14 +40,14 @@ def can_revert(change: Change) -> bool:
     return change.kind == ChangeKind.UPDATED
 
 
-def plan_revert(change: Change, camera: Camera) -> list[Step]:
+def plan_revert(change: Change, camera: Camera) -> list[RevertedField]:
     """Field by field what undoing the change would do to the camera as it is now."""
-    return [_step(name, entry, camera) for name, entry in change.diff.items()] if can_revert(change) else []
+    return [_reverted(name, entry, camera) for name, entry in change.diff.items()] if can_revert(change) else []
 
 
-def _step(name: str, entry: dict[str, Any], camera: Camera) -> Step:
+def _reverted(name: str, entry: dict[str, Any], camera: Camera) -> RevertedField:
     if "after" not in entry:
-        return Step(name, None, None, None, Fate.NOT_KEPT)
+        return RevertedField(name, None, None, None, Fate.NOT_KEPT)
     before, after, present = entry["before"], entry["after"], as_logged(camera, name)
     if same_as_logged(present, before):
         fate = Fate.ALREADY_SO
@@ -55,7 +55,7 @@ def _step(name: str, entry: dict[str, Any], camera: Camera) -> Step:
         fate = Fate.RESTORED
     else:
         fate = Fate.CHANGED_SINCE
-    return Step(name, before, after, present, fate)
+    return RevertedField(name, before, after, present, fate)
 
 
 def revert(*, change: Change, fields: Collection[str], seen_revision: int, by: Author, now: datetime) -> Camera:

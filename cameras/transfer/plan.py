@@ -31,7 +31,9 @@ ADVISORY_LOCK = 7_264_881_553
 SameZones = Callable[[Mapping[str, Any], Mapping[str, Any]], bool]
 
 
-class Outcome(enum.StrEnum):
+class Effect(enum.StrEnum):
+    """What a row would do."""
+
     CREATE = "create"
     CHANGE = "change"
     UNCHANGED = "unchanged"
@@ -39,11 +41,11 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(slots=True)
-class Step:
+class PlannedRow:
     """What one row comes to. `diff` is for people: sites by name, connection strings redacted."""
 
     row: Row
-    outcome: Outcome
+    effect: Effect
     match: Match
     values: dict[str, Any] = field(default_factory=dict)
     diff: dict[str, Any] = field(default_factory=dict)
@@ -56,45 +58,51 @@ class Step:
         return told if isinstance(told, str) else self.match.camera.name if self.match.camera else ""
 
     def refuse(self, faults: Sequence[Fault]) -> None:
-        self.outcome = Outcome.REFUSED
+        self.effect = Effect.REFUSED
         self.faults += faults
 
 
 @dataclass(slots=True)
 class Plan:
-    steps: list[Step]
+    rows: list[PlannedRow]
     principal: Principal
     site: Site | None = None
 
-    def having(self, outcome: Outcome) -> list[Step]:
-        return [step for step in self.steps if step.outcome is outcome]
+    def having(self, effect: Effect) -> list[PlannedRow]:
+        return [planned for planned in self.rows if planned.effect is effect]
 
-    def counts(self) -> dict[Outcome, int]:
-        return {outcome: len(self.having(outcome)) for outcome in Outcome}
+    def counts(self) -> dict[Effect, int]:
+        return {effect: len(self.having(effect)) for effect in Effect}
 
     @property
     def new_sites(self) -> list[str]:
-        written = self.having(Outcome.CREATE) + self.having(Outcome.CHANGE)
-        return sorted({step.match.site_name for step in written if step.match.site_name and "site" in step.values})
+        written = self.having(Effect.CREATE) + self.having(Effect.CHANGE)
+        return sorted(
+            {
+                planned.match.site_name
+                for planned in written
+                if planned.match.site_name and "site" in planned.values
+            }
+        )
 
     @property
     def is_refused(self) -> bool:
-        return any(step.outcome is Outcome.REFUSED for step in self.steps)
+        return any(planned.effect is Effect.REFUSED for planned in self.rows)
 
     @property
     def writes(self) -> bool:
-        return any(step.outcome in (Outcome.CREATE, Outcome.CHANGE) for step in self.steps)
+        return any(planned.effect in (Effect.CREATE, Effect.CHANGE) for planned in self.rows)
 
     @property
     def fingerprint(self) -> str:
         """The same for the same file while the cameras that it changes are as they were."""
         parts = [
             (
-                step.row.number,
-                step.outcome.value,
-                (camera.pk, camera.revision) if (camera := step.match.camera) and step.values else None,
+                planned.row.number,
+                planned.effect.value,
+                (camera.pk, camera.revision) if (camera := planned.match.camera) and planned.values else None,
             )
-            for step in self.steps
+            for planned in self.rows
         ]
         return hashlib.sha256(repr((parts, self.new_sites)).encode()).hexdigest()
 
@@ -115,9 +123,9 @@ def make_plan(
     `same_zones` stands for a format that cannot tell all of a camera's zones.
     """
     registry = Registry(rows, principal, site)
-    steps = [_step(row, registry, same_zones) for row in rows]
-    _refuse_doubles(steps)
-    return Plan(steps, principal, site)
+    planned = [_plan_row(row, registry, same_zones) for row in rows]
+    _refuse_doubles(planned)
+    return Plan(planned, principal, site)
 
 
 def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> None:
@@ -132,8 +140,8 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> No
         raise PlanRefused
     with record_changes(by=by, now=now):
         _one_import_at_a_time()
-        registry = Registry([step.row for step in plan.steps], plan.principal, plan.site, whole=False)
-        if any(registry.match(step.row).identity != step.match.identity for step in plan.steps):
+        registry = Registry([planned.row for planned in plan.rows], plan.principal, plan.site, whole=False)
+        if any(registry.match(planned.row).identity != planned.match.identity for planned in plan.rows):
             raise PlanOutdated
         sites = {
             name: actions.register_site(values=clean_site({"name": name}, new=True), by=by, now=now).pk
@@ -141,11 +149,13 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> No
         }
         try:
             actions.save_cameras(
-                new=[(step.match.camera_id, _settled(step, sites)) for step in plan.having(Outcome.CREATE)],
+                new=[
+                    (planned.match.camera_id, _settled(planned, sites)) for planned in plan.having(Effect.CREATE)
+                ],
                 changed={
-                    camera.pk: (camera.revision, _settled(step, sites))
-                    for step in plan.having(Outcome.CHANGE)
-                    if (camera := step.match.camera)
+                    camera.pk: (camera.revision, _settled(planned, sites))
+                    for planned in plan.having(Effect.CHANGE)
+                    if (camera := planned.match.camera)
                 },
                 by=by,
                 now=now,
@@ -161,39 +171,39 @@ def _one_import_at_a_time() -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [ADVISORY_LOCK])
 
 
-def _settled(step: Step, sites: Mapping[str, UUID]) -> dict[str, Any]:
-    values = dict(step.values)
-    if "site" in values and step.match.site_name:
-        values["site"] = sites[step.match.site_name]
+def _settled(planned: PlannedRow, sites: Mapping[str, UUID]) -> dict[str, Any]:
+    values = dict(planned.values)
+    if "site" in values and planned.match.site_name:
+        values["site"] = sites[planned.match.site_name]
     return values
 
 
-def _step(row: Row, registry: Registry, same_zones: SameZones | None) -> Step:
+def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> PlannedRow:
     match = registry.match(row)
     camera = match.camera
-    step = Step(row, Outcome.CREATE, match, remarks=[*row.remarks, *match.remarks])
+    planned = PlannedRow(row, Effect.CREATE, match, remarks=[*row.remarks, *match.remarks])
     faults = [*row.faults, *match.faults]
     refused_fields = {fault.field for fault in row.faults}
     told = {name: value for name, value in row.values.items() if name not in ("id", "site")}
     if told:
         try:
-            step.values = clean_camera(told, stored_redacted=camera.redacted_connection if camera else None)
+            planned.values = clean_camera(told, stored_redacted=camera.redacted_connection if camera else None)
         except InvalidIntent as error:
             # A field whose own reading failed is not missing besides.
             faults += [Fault(*fault) for fault in error.errors if not _is_told(fault.field, refused_fields)]
     elif camera is None and not faults:
         faults = [Fault("name", "Is required.")]
     if match.names_site:
-        step.values["site"] = match.site_id
+        planned.values["site"] = match.site_id
     if faults:
-        step.refuse(faults)
+        planned.refuse(faults)
     elif camera is None:
-        step.diff = _shown(step, {}, registry)
+        planned.diff = _shown(planned, {}, registry)
     else:
-        _keep_what_differs(step, camera, same_zones)
-        step.diff = _shown(step, _before(step, camera), registry)
-        step.outcome = Outcome.CHANGE if step.values else Outcome.UNCHANGED
-    return step
+        _keep_what_differs(planned, camera, same_zones)
+        planned.diff = _shown(planned, _before(planned, camera), registry)
+        planned.effect = Effect.CHANGE if planned.values else Effect.UNCHANGED
+    return planned
 
 
 def _is_told(name: str, refused: set[str]) -> bool:
@@ -201,13 +211,13 @@ def _is_told(name: str, refused: set[str]) -> bool:
     return name in refused or (name == "connection_string" and any(one.startswith("ffmpeg") for one in refused))
 
 
-def _keep_what_differs(step: Step, camera: Camera, same_zones: SameZones | None) -> None:
+def _keep_what_differs(planned: PlannedRow, camera: Camera, same_zones: SameZones | None) -> None:
     """Leave in `values` only what the camera does not have already."""
-    values = step.values
+    values = planned.values
     url = values.pop("connection_string", None)
     if same_zones and "zone_config" in values and same_zones(camera.zone_config, values["zone_config"]):
         del values["zone_config"]
-    if "site" in values and not step.match.site_name and values["site"] == camera.site_id:
+    if "site" in values and not planned.match.site_name and values["site"] == camera.site_id:
         del values["site"]
     rest = {name: value for name, value in values.items() if name != "site"}
     differing = diff_of({name: getattr(camera, name) for name in rest}, rest)
@@ -224,11 +234,11 @@ def _is_stored(camera: Camera, text: str) -> bool:
         return False  # what the file says mends it
 
 
-def _before(step: Step, camera: Camera) -> dict[str, Any]:
-    return {field.name: getattr(camera, field.column) for field in CAMERA_FIELDS if field.name in step.values}
+def _before(planned: PlannedRow, camera: Camera) -> dict[str, Any]:
+    return {field.name: getattr(camera, field.column) for field in CAMERA_FIELDS if field.name in planned.values}
 
 
-def _shown(step: Step, before: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
+def _shown(planned: PlannedRow, before: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
     """The difference for people; in one of a secret alone the two sides look the same."""
 
     def worded(name: str, value: Any) -> Any:
@@ -236,9 +246,9 @@ def _shown(step: Step, before: Mapping[str, Any], registry: Registry) -> dict[st
             return getattr(value, "redacted", value)
         return registry.site_names.get(value, value) if name == "site" and value else value
 
-    before, after = dict(before), dict(step.values)
+    before, after = dict(before), dict(planned.values)
     if "site" in after:
-        after["site"] = step.match.site
+        after["site"] = planned.match.site
     if "zone_config" in after:
         before["zone_config"], after["zone_config"] = _zones_in_words(
             before.get("zone_config"), after["zone_config"]
@@ -246,7 +256,7 @@ def _shown(step: Step, before: Mapping[str, Any], registry: Registry) -> dict[st
     return {
         name: {"before": worded(name, before.get(name)), "after": worded(name, value)}
         for name, value in after.items()
-        if step.match.camera or (name != "name" and value not in (None, "", {}))
+        if planned.match.camera or (name != "name" and value not in (None, "", {}))
     }
 
 
@@ -261,22 +271,22 @@ def _zones_in_words(before: Mapping[str, Any] | None, after: Mapping[str, Any]) 
     return was, will if before is None or was != will else f"{will} (in another picture)".strip()
 
 
-def _refuse_doubles(steps: Sequence[Step]) -> None:
+def _refuse_doubles(rows: Sequence[PlannedRow]) -> None:
     """A camera that several rows mean is refused in all of them: nobody can know which one is right."""
-    groups: dict[Any, list[Step]] = defaultdict(list)
-    for step in steps:
-        match = step.match
+    groups: dict[Any, list[PlannedRow]] = defaultdict(list)
+    for planned in rows:
+        match = planned.match
         if match.camera:
-            groups[match.camera.pk].append(step)
+            groups[match.camera.pk].append(planned)
         elif not match.faults:
             if match.camera_id:
-                groups[match.camera_id].append(step)
-            if name := same_name(step.name):  # that one is missing, they are told as it is
-                groups[(match.site, name)].append(step)
+                groups[match.camera_id].append(planned)
+            if name := same_name(planned.name):  # that one is missing, they are told as it is
+                groups[(match.site, name)].append(planned)
     for key, group in groups.items():
-        told_apart = isinstance(key, tuple) and all(step.match.camera_id for step in group)
+        told_apart = isinstance(key, tuple) and all(planned.match.camera_id for planned in group)
         if len(group) > 1 and not told_apart:
-            numbers = ", ".join(str(step.row.number) for step in group[:5])
-            for step in group:
-                if not any(fault.detail.startswith("Stands") for fault in step.faults):
-                    step.refuse([Fault("name", f"Stands in the file more than once: at {numbers}.")])
+            numbers = ", ".join(str(planned.row.number) for planned in group[:5])
+            for planned in group:
+                if not any(fault.detail.startswith("Stands") for fault in planned.faults):
+                    planned.refuse([Fault("name", f"Stands in the file more than once: at {numbers}.")])

@@ -16,7 +16,7 @@ from cameras.admin.differences import label_of, site_names, table_of, value_of
 from cameras.admin.moments import ago, exact, now_of, zone_of
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, Change, ChangeKind
-from cameras.reverts import Fate, Step, can_revert, plan_revert, revert
+from cameras.reverts import Fate, RevertedField, can_revert, plan_revert, revert
 from controlplane.access.authentication import author_of
 
 PAGE = 25
@@ -85,8 +85,8 @@ class CameraHistory(CameraPages):
             if answer:
                 return answer
             camera = self.camera_for(request, camera_id)
-        steps = plan_revert(change, camera)
-        sites = site_names({step.name: {"before": step.before, "present": step.present}} for step in steps)
+        fields = plan_revert(change, camera)
+        sites = site_names({field.name: {"before": field.before, "present": field.present}} for field in fields)
         return self.page_of(
             request,
             camera,
@@ -94,9 +94,9 @@ class CameraHistory(CameraPages):
             tab="history",
             title=gettext("Revert change %(revision)d") % {"revision": revision},
             entry=entry_of(change, sites, camera, request),
-            steps=[_told(step, sites) for step in steps],
-            can_go_back=any(step.fate in (Fate.RESTORED, Fate.CHANGED_SINCE) for step in steps),
-            later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, steps)],
+            fields=[_told(field, sites) for field in fields],
+            can_go_back=any(field.fate in (Fate.RESTORED, Fate.CHANGED_SINCE) for field in fields),
+            later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, fields)],
             zone=zone_of(camera).key,
         )
 
@@ -132,20 +132,20 @@ class CameraHistory(CameraPages):
         return HttpResponseRedirect(reverse("admin:cameras_camera_history", args=[camera.pk]))
 
 
-def _told(step: Step, sites: dict[UUID, str]) -> dict[str, Any]:
+def _told(field: RevertedField, sites: dict[UUID, str]) -> dict[str, Any]:
     return {
-        "name": step.name,
-        "label": label_of(step.name),
-        "fate": step.fate.value,
-        "present": value_of(step.name, step.present, sites),
-        "before": value_of(step.name, step.before, sites),
-        "after": value_of(step.name, step.after, sites),
+        "name": field.name,
+        "label": label_of(field.name),
+        "fate": field.fate.value,
+        "present": value_of(field.name, field.present, sites),
+        "before": value_of(field.name, field.before, sites),
+        "after": value_of(field.name, field.after, sites),
     }
 
 
-def _later(change: Change, steps: list[Step]) -> list[Change]:
+def _later(change: Change, fields: list[RevertedField]) -> list[Change]:
     """The changes since of what is not as this one left it, newest first: why nothing is taken back unasked."""
-    names = {step.name for step in steps if step.fate == Fate.CHANGED_SINCE}
+    names = {field.name for field in fields if field.fate == Fate.CHANGED_SINCE}
     if not names:
         return []
     since = Change.objects.filter(camera_id=change.camera_id, revision__gt=change.revision).order_by("-revision")

@@ -19,22 +19,22 @@ from cameras.transfer.exports import ExportRefused, export_cameras
 from cameras.transfer.files import formats
 from cameras.transfer.files.formats import Format
 from cameras.transfer.imports import Prepared
-from cameras.transfer.plan import Outcome, Plan, PlanOutdated, PlanRefused, Step, apply_plan
+from cameras.transfer.plan import Effect, Plan, PlannedRow, PlanOutdated, PlanRefused, apply_plan
 from controlplane.access.authentication import author_of, principal_of_user
 from controlplane.access.principals import Principal
 
 SHOWN_AT_MOST = 100
 TITLES = {
-    Outcome.REFUSED: _("Refused"),
-    Outcome.CHANGE: _("To change"),
-    Outcome.CREATE: _("To create"),
-    Outcome.UNCHANGED: _("Unchanged"),
+    Effect.REFUSED: _("Refused"),
+    Effect.CHANGE: _("To change"),
+    Effect.CREATE: _("To create"),
+    Effect.UNCHANGED: _("Unchanged"),
 }
 COLOURS = {
-    Outcome.REFUSED: "danger",
-    Outcome.CHANGE: "info",
-    Outcome.CREATE: "success",
-    Outcome.UNCHANGED: "default",
+    Effect.REFUSED: "danger",
+    Effect.CHANGE: "info",
+    Effect.CREATE: "success",
+    Effect.UNCHANGED: "default",
 }
 MARK = "\ufeff"  # by which spreadsheets know UTF-8
 
@@ -99,14 +99,14 @@ class TransferPages:
         unit = gettext("Item") if prepared.unit == "item" else gettext("Line")
         groups = [
             {
-                "outcome": outcome.value,
+                "effect": effect.value,
                 "title": title,
-                "count": counts[outcome],
-                "colour": COLOURS[outcome],
-                "steps": [_shown(step) for step in plan.having(outcome)[:SHOWN_AT_MOST]],
-                "more": max(0, counts[outcome] - SHOWN_AT_MOST),
+                "count": counts[effect],
+                "colour": COLOURS[effect],
+                "rows": [_shown(planned) for planned in plan.having(effect)[:SHOWN_AT_MOST]],
+                "more": max(0, counts[effect] - SHOWN_AT_MOST),
             }
-            for outcome, title in TITLES.items()
+            for effect, title in TITLES.items()
         ]
         return self._page(
             request,
@@ -117,7 +117,7 @@ class TransferPages:
             plan=plan,
             sealed=text,
             file_url=request.path,
-            writes=counts[Outcome.CREATE] + counts[Outcome.CHANGE],
+            writes=counts[Effect.CREATE] + counts[Effect.CHANGE],
         )
 
     @action(description=_("Export"), url_path="export", permissions=["export"], icon="download")
@@ -155,16 +155,16 @@ def _owner(principal: Principal) -> str:
     return f"import of {principal.label}"
 
 
-def _shown(step: Step) -> dict[str, Any]:
+def _shown(planned: PlannedRow) -> dict[str, Any]:
     """A row of the plan; of a refused one what is wrong with it, of the others what would be stored."""
-    refused = step.outcome is Outcome.REFUSED
+    refused = planned.effect is Effect.REFUSED
     return {
-        "number": step.row.number,
-        "name": step.name,
-        "faults": step.faults,
-        "remarks": step.remarks,
-        "diff": [] if refused else [_difference(name, entry) for name, entry in step.diff.items()],
-        "is_new": step.outcome is Outcome.CREATE,
+        "number": planned.row.number,
+        "name": planned.name,
+        "faults": planned.faults,
+        "remarks": planned.remarks,
+        "diff": [] if refused else [_difference(name, entry) for name, entry in planned.diff.items()],
+        "is_new": planned.effect is Effect.CREATE,
     }
 
 
@@ -180,9 +180,9 @@ def _worded(value: Any) -> str:
 
 def _stored(plan: Plan) -> str:
     counts = plan.counts()
-    made = ngettext("%(count)d camera created", "%(count)d cameras created", counts[Outcome.CREATE])
-    changed = ngettext("%(count)d changed", "%(count)d changed", counts[Outcome.CHANGE])
-    return f"{made % {'count': counts[Outcome.CREATE]}}, {changed % {'count': counts[Outcome.CHANGE]}}."
+    made = ngettext("%(count)d camera created", "%(count)d cameras created", counts[Effect.CREATE])
+    changed = ngettext("%(count)d changed", "%(count)d changed", counts[Effect.CHANGE])
+    return f"{made % {'count': counts[Effect.CREATE]}}, {changed % {'count': counts[Effect.CHANGE]}}."
 
 
 def _download(text: str, target: Format) -> HttpResponse:

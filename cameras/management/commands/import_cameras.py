@@ -14,7 +14,7 @@ from cameras.management.terminal import in_words, plain, site_named
 from cameras.transfer.files import formats
 from cameras.transfer.files.rows import MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
-from cameras.transfer.plan import Outcome, Plan, PlanOutdated, Step, apply_plan
+from cameras.transfer.plan import Effect, Plan, PlannedRow, PlanOutdated, apply_plan
 from controlplane.access.principals import ADMINISTRATOR, Author, Principal
 from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
@@ -95,28 +95,28 @@ def _agreed() -> bool:
 
 
 def _told(plan: Plan, unit: str) -> Iterator[str]:
-    for step in plan.steps:
-        if step.outcome is not Outcome.UNCHANGED or step.remarks:
-            yield from _step(step, unit)
+    for planned in plan.rows:
+        if planned.effect is not Effect.UNCHANGED or planned.remarks:
+            yield from _lines_of(planned, unit)
     counts = plan.counts()
     for name in plan.new_sites:
         yield f"new site: {plain(name)}"
     yield (
-        f"{counts[Outcome.CREATE]} to create, {counts[Outcome.CHANGE]} to change, "
-        f"{counts[Outcome.UNCHANGED]} unchanged, {counts[Outcome.REFUSED]} refused."
+        f"{counts[Effect.CREATE]} to create, {counts[Effect.CHANGE]} to change, "
+        f"{counts[Effect.UNCHANGED]} unchanged, {counts[Effect.REFUSED]} refused."
     )
 
 
-def _step(step: Step, unit: str) -> Iterator[str]:
-    yield f"{step.outcome:<9} {unit} {step.row.number}: {plain(step.name)}"
-    for fault in step.faults:
+def _lines_of(planned: PlannedRow, unit: str) -> Iterator[str]:
+    yield f"{planned.effect:<9} {unit} {planned.row.number}: {plain(planned.name)}"
+    for fault in planned.faults:
         yield (
             f"          {plain(fault.field)}: {plain(fault.detail)}"
             if fault.field
             else f"          {plain(fault.detail)}"
         )
-    for remark in step.remarks:
+    for remark in planned.remarks:
         yield f"          note: {plain(remark)}"
-    if step.outcome is not Outcome.REFUSED:
-        for name, entry in step.diff.items():
+    if planned.effect is not Effect.REFUSED:
+        for name, entry in planned.diff.items():
             yield f"          {name}: {in_words(name, entry)}"

@@ -24,7 +24,7 @@ from cameras.transfer.files import csv_format, json_format
 from cameras.transfer.files.formats import Format, recognise
 from cameras.transfer.files.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
-from cameras.transfer.plan import Outcome, Plan, PlanOutdated, PlanRefused
+from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
 from controlplane.access.models import AuditEntry
 from controlplane.access.principals import ADMINISTRATOR, VIEWER, Principal
 from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_site
@@ -65,8 +65,8 @@ def plan_of(text: str | bytes, source: Format, principal: Principal = ANNA, site
     return read_upload(Upload(data, "file", source, site)).plan(principal)
 
 
-def outcomes(plan: Plan) -> list[str]:
-    return [step.outcome.value for step in plan.steps]
+def effects(plan: Plan) -> list[str]:
+    return [planned.effect.value for planned in plan.rows]
 
 
 def csv_of(*rows: dict[str, Any]) -> str:
@@ -124,8 +124,8 @@ def test_an_export_that_is_imported_again_changes_nothing(
 ) -> None:
     text = export(target, with_credentials)
 
-    assert set(outcomes(plan_of(text, target))) == {"unchanged"}
-    assert set(outcomes(plan_of(b"\xef\xbb\xbf" + text.encode(), target))) == {"unchanged"}
+    assert set(effects(plan_of(text, target))) == {"unchanged"}
+    assert set(effects(plan_of(b"\xef\xbb\xbf" + text.encode(), target))) == {"unchanged"}
 
 
 def test_a_frigate_export_that_is_imported_again_changes_nothing(fleet: None) -> None:
@@ -133,7 +133,9 @@ def test_a_frigate_export_that_is_imported_again_changes_nothing(fleet: None) ->
 
     plan = plan_of(export(Format.FRIGATE, True), Format.FRIGATE)
 
-    assert [(step.name, step.faults, step.diff) for step in plan.steps if step.outcome != Outcome.UNCHANGED] == []
+    assert [
+        (planned.name, planned.faults, planned.diff) for planned in plan.rows if planned.effect != Effect.UNCHANGED
+    ] == []
 
 
 def test_an_export_moves_a_fleet_to_an_empty_service_with_its_ids(fleet: None) -> None:
@@ -206,9 +208,9 @@ def test_a_row_is_matched_by_id_else_by_site_and_name() -> None:
 
     plan = plan_of(csv_of(*rows).replace(",roof", ",roof").replace('"",', ","), Format.CSV)
 
-    assert [step.match.camera for step in plan.steps] == [by_id, by_name]
-    assert plan.steps[0].diff["site"] == {"before": "North", "after": "South"}
-    assert plan.steps[0].diff["name"] == {"before": "old name", "after": "new name"}
+    assert [planned.match.camera for planned in plan.rows] == [by_id, by_name]
+    assert plan.rows[0].diff["site"] == {"before": "North", "after": "South"}
+    assert plan.rows[0].diff["name"] == {"before": "old name", "after": "new name"}
 
 
 @pytest.mark.parametrize(
@@ -242,10 +244,10 @@ def test_a_row_that_cannot_be_is_refused_by_field_and_nothing_is_stored(
 
     plan = plan_of(csv_of(good, good | row), Format.CSV)
 
-    assert outcomes(plan) == ["create", "refused"]
-    [step] = plan.having(Outcome.REFUSED)
-    assert step.row.number == 3
-    assert [(fault.field, told in fault.detail) for fault in step.faults] == [(field, True)]
+    assert effects(plan) == ["create", "refused"]
+    [planned] = plan.having(Effect.REFUSED)
+    assert planned.row.number == 3
+    assert [(fault.field, told in fault.detail) for fault in planned.faults] == [(field, True)]
     with pytest.raises(PlanRefused):
         apply(csv_of(good, good | row), Format.CSV)
     assert Camera.objects.count() == before
@@ -254,7 +256,7 @@ def test_a_row_that_cannot_be_is_refused_by_field_and_nothing_is_stored(
 def test_rows_without_a_name_are_not_taken_for_the_same_camera() -> None:
     plan = plan_of(csv_of(*[{"name": "", "connection_string": URL}] * 2), Format.CSV)
 
-    assert [fault.detail for step in plan.steps for fault in step.faults] == ["Must not be empty."] * 2
+    assert [fault.detail for planned in plan.rows for fault in planned.faults] == ["Must not be empty."] * 2
 
 
 @pytest.mark.parametrize(
@@ -277,7 +279,7 @@ def test_a_camera_that_stands_in_a_file_twice_is_refused_both_times(
 
     plan = plan_of(json.dumps([{k: v for k, v in row.items() if v or k == "site"} for row in filled]), Format.JSON)
 
-    assert outcomes(plan) == expected
+    assert effects(plan) == expected
 
 
 def test_only_the_columns_that_are_there_are_changed() -> None:
@@ -312,8 +314,8 @@ def test_who_is_bound_to_a_site_imports_only_there() -> None:
 
     plan = plan_of(json.dumps(rows), Format.JSON, bound)
 
-    assert outcomes(plan) == ["create", "refused", "refused", "refused"]
-    assert plan.steps[0].match.site_id == north.pk
+    assert effects(plan) == ["create", "refused", "refused", "refused"]
+    assert plan.rows[0].match.site_id == north.pk
     assert "South" not in exports.export_cameras(
         target=Format.CSV, with_credentials=False, principal=bound, by=AUTHOR, now=NOW
     )
@@ -336,7 +338,7 @@ def test_an_import_is_one_block_of_the_log_and_a_no_op_writes_nothing() -> None:
 
     plan = apply(json.dumps(rows), Format.JSON)
 
-    assert (outcomes(plan), plan.new_sites) == (["change", "unchanged", "create"], ["New"])
+    assert (effects(plan), plan.new_sites) == (["change", "unchanged", "create"], ["New"])
     changes = list(Change.objects.filter(revision__gt=last).order_by("revision"))
     assert [(change.name, change.kind) for change in changes] == [("A", "updated"), ("D", "created")]
     assert changes[0].diff.keys() == {"connection_string", "site"}
@@ -447,7 +449,7 @@ def test_a_file_that_is_not_what_it_says_is_refused_as_a_whole(source: Format, d
 def test_rows_of_json_name_the_field_that_is_unknown() -> None:
     plan = plan_of('[{"name": "A", "connection_string": "rtsp://h/p", "color": 1, "p w:d": 2}, 7]', Format.JSON)
 
-    told = [[(fault.field, fault.detail) for fault in step.faults] for step in plan.steps]
+    told = [[(fault.field, fault.detail) for fault in planned.faults] for planned in plan.rows]
     assert told == [
         [("“color”", "There is no such field."), ("(no plain name)", "There is no such field.")],
         [("", "Must be a JSON object."), ("name", "Is required.")][:1],
