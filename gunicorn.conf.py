@@ -8,13 +8,24 @@ import signal
 import sys
 import tempfile
 
+import gunicorn
+
+from controlplane.server.gunicorn_version import refuse_untested
+
+# Here rather than in `on_starting`: a gunicorn that is too old for the worker below fails before that hook is
+# called, with words of its own, and the hook comes when the PID file is already written.
+refuse_untested(gunicorn.__version__)
+
 worker_class = "asgi"
 # Workers post every few seconds over one connection: closed sooner, posts would run into the closing.
 keepalive = 75
 graceful_timeout = 8
 # Longer than the longest query that the API takes; gunicorn's own answer would be plain text.
 limit_request_line = 8190
-# A worker answers 503 to more (`controlplane.server`), and to fewer where its limit of open files is lower.
+# `controlplane.server.connections` goes by how far a request was read. The parser in C, which gunicorn may take by itself
+# where `gunicorn_h1c` is installed, does not show it.
+http_parser = "python"
+# A worker answers 503 to more (`controlplane.server.connections`), and to fewer where its limit of open files is lower.
 worker_connections = 2000
 # Two services of one user would share the socket.
 control_socket_disable = True
