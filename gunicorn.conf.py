@@ -22,8 +22,8 @@ keepalive = 75
 graceful_timeout = 8
 # Longer than the longest query that the API takes; gunicorn's own answer would be plain text.
 limit_request_line = 8190
-# `controlplane.server.connections` goes by how far a request was read. The parser in C, which gunicorn may take by itself
-# where `gunicorn_h1c` is installed, does not show it.
+# `controlplane.server.connections` goes by how far a request was read. The parser in C,
+# which gunicorn may take by itself where `gunicorn_h1c` is installed, does not show it.
 http_parser = "python"
 # A worker answers 503 to more (`controlplane.server.connections`), and to fewer where its limit of open files is lower.
 worker_connections = 2000

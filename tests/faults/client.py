@@ -4,6 +4,7 @@ import asyncio
 import json
 import socket
 import struct
+import time
 from typing import Any, NamedTuple
 
 TIMEOUT_SECONDS = 60
@@ -27,11 +28,11 @@ class Answer(NamedTuple):
 
 
 class Connection:
-    """One connection that is kept alive, and made anew where it was closed."""
+    """One connection that is kept alive, and made anew where it was closed; `source` is the client's own address."""
 
-    def __init__(self, port: int, token: str = "", *, source: str = "127.0.0.1") -> None:
-        """`source` is the address of loopback that the client has."""
-        self._port, self._source = port, source
+    def __init__(self, port: int, token: str = "", source: str = "") -> None:
+        self._port = port
+        self._local_address = (source, 0) if source else None
         self._headers = {"Host": "127.0.0.1", **({"Authorization": f"Bearer {token}"} if token else {})}
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
@@ -71,7 +72,7 @@ class Connection:
     async def send(self, data: bytes) -> None:
         if self._writer is None:
             self._reader, self._writer = await asyncio.open_connection(
-                "127.0.0.1", self._port, local_addr=(self._source, 0)
+                "127.0.0.1", self._port, local_addr=self._local_address
             )
         self._writer.write(data)
         await self._writer.drain()
@@ -105,3 +106,24 @@ class Connection:
                 peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self._writer.close()
             self._reader = self._writer = None
+
+
+async def drip(
+    port: int, token: str, begin: bytes, drop: bytes, pause_seconds: float = 0.5
+) -> tuple[float, Answer | None]:
+    """Send a drop after each pause until the connection ends; how long that took, and what was told."""
+    async with Connection(port, token) as connection:
+        started = time.monotonic()
+        receiving: asyncio.Task[Answer] | None = None
+        try:
+            await connection.send(begin)
+            receiving = asyncio.create_task(connection.receive())
+            while not receiving.done():
+                await asyncio.wait([receiving], timeout=pause_seconds)
+                if not receiving.done() and drop:
+                    await connection.send(drop)
+            return time.monotonic() - started, receiving.result()
+        except (OSError, asyncio.IncompleteReadError):
+            if receiving is not None and not receiving.done():
+                receiving.cancel()
+            return time.monotonic() - started, None

@@ -11,7 +11,7 @@ from tests.cluster import Cluster
 from tests.faults.ledger import Ledger
 from tests.faults.service import Fleet, Service, make_fleet
 
-CAMERAS = 400
+CAMERAS = 600
 CAMERAS_A_TEST = 20
 ROLE = "service"
 DATABASE = "faults"
@@ -23,6 +23,7 @@ ON_POSTGRESQL = [
     "test_database.py",
     "test_greedy_clients.py",
     "test_processes.py",
+    "test_proxy.py",
     "test_slow_clients.py",
     "test_submissions.py",
 ]

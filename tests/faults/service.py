@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import httpx
@@ -55,12 +56,12 @@ class Service:
         *options: str,
         application: str = "controlplane.asgi:application",
         worker_class: str = "asgi",
-        environment: Mapping[str, str] | None = None,
+        settings: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"service-{self.port}.log"
-        self._environment = {**service_environment(database_url), **(environment or {})}
+        self._environment = {**service_environment(database_url), **settings}
         shape = ["-k", worker_class, "-w", str(WORKERS), "-b", f"127.0.0.1:{self.port}"]
         self._command = [Path(sys.executable).with_name("gunicorn"), *shape, *options, application]
         self._process: subprocess.Popen[bytes] | None = None

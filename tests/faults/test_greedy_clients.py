@@ -29,7 +29,7 @@ def narrow(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFac
     """A service whose processes take 40 connections, 30 of them of one address."""
     environment = {"CONNECTIONS_PER_ADDRESS": str(PER_ADDRESS), "WATCHES_PER_PRINCIPAL": "5"}
     folder = tmp_path_factory.mktemp("narrow")
-    with Service(folder, database_url, "--worker-connections", str(CAP), environment=environment) as service:
+    with Service(folder, database_url, "--worker-connections", str(CAP), settings=environment) as service:
         yield service
         assert service.faults_told() == []
 

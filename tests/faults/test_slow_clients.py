@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from django.contrib.auth.hashers import make_password
 
-from tests.faults.client import Answer, Connection
+from tests.faults.client import Answer, Connection, drip
 from tests.faults.conftest import SMALL_CAP
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load, percentile
@@ -22,27 +22,6 @@ Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
 REQUESTS_PER_PRINCIPAL = 8
 PROBLEM = "application/problem+json"
-
-
-async def drip(
-    port: int, token: str, begin: bytes, drop: bytes, pause_seconds: float = 0.5
-) -> tuple[float, Answer | None]:
-    """Send a drop after each pause until the connection ends; how long that took, and what was told."""
-    async with Connection(port, token) as connection:
-        started = time.monotonic()
-        receiving: asyncio.Task[Answer] | None = None
-        try:
-            await connection.send(begin)
-            receiving = asyncio.create_task(connection.receive())
-            while not receiving.done():
-                await asyncio.wait([receiving], timeout=pause_seconds)
-                if not receiving.done() and drop:
-                    await connection.send(drop)
-            return time.monotonic() - started, receiving.result()
-        except (OSError, asyncio.IncompleteReadError):
-            if receiving is not None and not receiving.done():
-                receiving.cancel()
-            return time.monotonic() - started, None
 
 
 async def take_nothing(port: int) -> float:
