@@ -23,6 +23,7 @@ from controlplane import stopping  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
+from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
 from telemetry.ingest.queues import close_lanes, open_lanes  # noqa: E402
 
@@ -43,7 +44,7 @@ _rest = _with_static_files(Admission(django_application))
 stopping.at_stop(watch.end_waits)
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     """One request, by the door that it is for."""
     if endpoint.is_telemetry_post(scope):
         await endpoint.application(scope, receive, send)
@@ -60,3 +61,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _close() -> None:
     await watch.close_watch()
     await close_lanes()
+
+
+application = taking_in_refused_bodies(_answer)

@@ -17,11 +17,12 @@ django.setup()
 from controlplane.bare_asgi import Receive, Scope, Send, send_problem, serve_lifespan  # noqa: E402
 from controlplane.probes import answer_probe, is_probe  # noqa: E402
 from controlplane.problems import Problem  # noqa: E402
+from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
 from telemetry.ingest.queues import close_lanes, open_lanes  # noqa: E402
 
 
-async def application(scope: Scope, receive: Receive, send: Send) -> None:
+async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     """One request of a worker, or of whoever watches over the tier."""
     if endpoint.is_telemetry_post(scope):
         await endpoint.application(scope, receive, send)
@@ -31,3 +32,6 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send_problem(send, Problem(404, "This process takes telemetry only."))
     elif scope["type"] == "lifespan":
         await serve_lifespan(receive, send, open_lanes, close_lanes)
+
+
+application = taking_in_refused_bodies(_answer)

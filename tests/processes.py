@@ -21,6 +21,7 @@ _KEYS = {
     "FIELD_ENCRYPTION_KEYS": Fernet.generate_key().decode(),
 }
 END_WITH_PARENT = 1  # PR_SET_PDEATHSIG of Linux
+END_SECONDS = 20
 
 
 class Failure(Exception):
@@ -83,11 +84,11 @@ def service_environment(database_url: str) -> dict[str, str]:
 
 
 def end(process: subprocess.Popen[bytes], by: int = signal.SIGTERM) -> None:
-    """Ask it to end, and make it after 20 seconds."""
+    """Ask it to end, and make it after END_SECONDS."""
     if process.poll() is None:
         process.send_signal(by)
         try:
-            process.wait(20)
+            process.wait(END_SECONDS)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)

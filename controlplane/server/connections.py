@@ -2,11 +2,13 @@
 
 The worker by itself never times out half a header, has no cap, and waits for idle clients as it stops. Here all
 connections are looked over once a second, so that requests cost nothing; `bare_asgi` has the deadline for bodies.
-Reads internals of the pinned gunicorn: tests/faults fails where another version differs. Must not import an app.
+
+gunicorn has no option and no hook for any of it, and a proxy may not be there. So parts of it are overridden that
+are no public interface; at each stands what happens without it. tests/faults fails then, and `gunicorn_version`
+refuses a version that those tests have not seen. Must not import an app.
 """
 
 import asyncio
-import contextlib
 import math
 import resource
 import signal
@@ -17,7 +19,6 @@ from typing import Any
 from django.conf import settings
 from gunicorn.asgi.parser import UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
-from gunicorn.workers import gasgi
 
 from controlplane import problems, stopping
 from controlplane.addresses import holder_at, is_trusted_proxy
@@ -25,20 +26,18 @@ from controlplane.bare_asgi import busy
 from controlplane.holders import Holders, too_many
 from controlplane.problems import Problem
 from controlplane.server.listening import listen_in_turns
+from controlplane.server.refused_bodies import REFUSED_BODY_BYTES, REFUSED_BODY_SECONDS
 
 HEAD_SECONDS = 10.0
 # A client that takes nothing of its answer for so long holds memory, and perhaps a place at Django.
 STALLED_SECONDS = 30.0
-# A body that was refused is taken in for so long, and so far, and forgotten: a client whose connection is closed
-# while it sends may never read why.
-REFUSED_BODY_SECONDS = 2.0
-REFUSED_BODY_BYTES = 16 * 1024 * 1024
 # To find the next chunk takes as long as to take in kilobytes. What frames them, 5 bytes or more for each, may be
 # so much for any body, and such a share of what they hold: a twentieth is usual, where each is a line of NDJSON.
 FRAMING_BYTES = 8 * 1024
 FRAMING_SHARE = 1 / 5
 # More of a body is not read ahead of the application. uvloop reads on in one turn for as long as there is
-# something, while others wait: as much as of a whole body may be 10,000 chunks.
+# something, while others wait: as much as of a whole body may be 10,000 chunks. Beside eight clients that send
+# chunks of 30 bytes, half of other requests took 0.4 s; with the larger number for both they took 1 s.
 AHEAD_BYTES = 256 * 1024
 AHEAD_CHUNKED_BYTES = 64 * 1024
 # A client that is about to send its next request gets an answer that says `Connection: close`, not a reset.
@@ -94,10 +93,16 @@ class Connection(ASGIProtocol):
         super()._send_response_start(status, headers, request, close)
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        """What the answer tells of the connection; gunicorn does as it was told."""
+        """What an answer says of the connection as it begins; gunicorn does as it says.
+
+        While the process stops: gunicorn by itself begins to say so in the moment in which it ends connections,
+        and whoever sends just then gets no answer. And where a body in chunks was refused before its end: to look
+        on for the end, chunk by chunk, made others wait for a second beside eight clients without a valid token.
+        """
         body = self._body_receiver
-        # Its end will not be looked for: see `_forget`.
         unended = request.chunked and not (body and body._complete)
+        if unended:
+            self._hear_no_more()
         ends = self._connections.stopping or self._is_last_answer or unended
         return ends or bool(super()._will_close(request, response_requires_close))
 
@@ -111,7 +116,7 @@ class Connection(ASGIProtocol):
             self.transport.close()
 
     def _on_headers_complete(self) -> bool:
-        """A body that was compressed for its way would be taken for what it holds."""
+        """gunicorn takes `gzip, chunked` for `chunked`: a compressed body would be read as if it were not."""
         parser = self._callback_parser
         self._max_buffer_size = AHEAD_BYTES
         if parser.is_chunked:
@@ -122,37 +127,17 @@ class Connection(ASGIProtocol):
         return bool(super()._on_headers_complete())
 
     def _on_body(self, chunk: bytes) -> None:
-        """What the parser calls for each chunk, before it goes on to the next: it stops where this raises."""
+        """What the parser calls for each chunk, before it goes on to the next: it stops where this raises.
+
+        Without this, chunks of one byte keep everybody else waiting for seconds. The application cannot do it: it
+        comes to its turn when the parser has gone through all that has arrived.
+        """
         if self._callback_parser.is_chunked:
             self._chunk_bytes += len(chunk)
             framing_bytes = self._received_bytes - len(self._callback_parser._buffer) - self._chunk_bytes
             if framing_bytes > FRAMING_BYTES + FRAMING_SHARE * self._chunk_bytes:
                 raise ChunksTooSmall
         super()._on_body(chunk)
-
-    async def _serve_http_request(self, request: Any, *addresses: Any) -> bool:
-        """gunicorn closes a connection whose body was not taken: here its client may end it, and be kept.
-
-        Where the body comes in chunks it is closed after all, when its client has surely read the answer.
-        """
-        body = self._body_receiver
-        keepalive = bool(await super()._serve_http_request(request, *addresses))
-        if body and not body._complete and not self._closed:
-            await self._forget(body)
-        return keepalive
-
-    async def _forget(self, body: Any) -> None:
-        until, left = self.worker.loop.time() + REFUSED_BODY_SECONDS, REFUSED_BODY_BYTES
-        if body.request.chunked:
-            self._hear_no_more()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout_at(until):
-                # The clock too: a part that comes in the moment of a cancellation hides it.
-                while left > 0 and self.worker.loop.time() < until:
-                    message = await body.receive()
-                    if not message.get("more_body"):
-                        break
-                    left -= len(message["body"])
 
     def _refuse_chunks(self) -> None:
         detail = "The body's chunks are too small: what frames them is more than a fifth of what they hold."
@@ -166,23 +151,27 @@ class Connection(ASGIProtocol):
 
     def _hear_no_more(self) -> None:
         """What comes from now on is taken in unread, as far as a refused body is, and then the connection ends."""
-        self._unheard_left = REFUSED_BODY_BYTES
-        self.worker.loop.call_later(REFUSED_BODY_SECONDS, self.transport.close)
+        if self._unheard_left is None:
+            self._unheard_left = REFUSED_BODY_BYTES
+            self.worker.loop.call_later(REFUSED_BODY_SECONDS, self.transport.close)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:
-        """A request that gunicorn cannot read gets a problem too; its own message may repeat what was sent."""
+        """A request that gunicorn cannot read gets a problem too: its own text may repeat what was sent."""
         self._safe_write(
             _answer(Problem(status, UNREADABLE.get(status, UNREADABLE[400]), headers=dict(extra_headers)))
         )
 
     def _handle_h1c_exception(self, exc: Exception) -> bool:
-        """What gunicorn's parser did not foresee, such as a length of 5,000 digits, is unreadable too."""
+        """What gunicorn's parser raises and does not expect itself, such as for a length of 5,000 digits.
+
+        Without this it is logged as an error of ours, and the client gets no answer.
+        """
         if isinstance(exc, ChunksTooSmall):
             self._refuse_chunks()
             return True
         if isinstance(exc, ValueError):
             self._send_error_response(400, "")
-            self._close_transport()
+            self.transport.close()
             return True
         return bool(super()._handle_h1c_exception(exc))
 
@@ -194,7 +183,7 @@ class Connection(ASGIProtocol):
         elif now - self._untaken_since >= STALLED_SECONDS:
             self.transport.abort()
             return
-        if not self._awaiting_request or self._callback_parser is None:
+        if self.transport.is_closing() or not self._awaiting_request or self._callback_parser is None:
             return
         begun = bool(self._callback_parser._buffer) or self._callback_parser._state != "request_line"
         first = self.req_count == 1
@@ -205,10 +194,10 @@ class Connection(ASGIProtocol):
         silent_seconds = now - self._waiting_since
         if begun and silent_seconds >= HEAD_SECONDS:
             detail = f"The request's headers did not arrive within {HEAD_SECONDS:.0f} seconds."
-            self._safe_write(_answer(Problem(408, detail)))
-            self._keepalive_timeout()
+            self.transport.write(_answer(Problem(408, detail)))
+            self.transport.close()
         elif not begun and silent_seconds >= self._patience_seconds(first=first):
-            self._keepalive_timeout()
+            self.transport.close()
 
     def _patience_seconds(self, *, first: bool) -> float:
         """How long a connection may be idle; that between requests is gunicorn's `keepalive` otherwise."""
@@ -250,11 +239,11 @@ class Connections:
         files, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._of_addresses = Holders(settings.CONNECTIONS_PER_ADDRESS)
         self._most = max(1, min(worker.cfg.worker_connections, files - RESERVED_FILES))
-        # gunicorn would end connections that it has just told to be kept alive.
+        # gunicorn would end connections whose last answer said that they are kept.
         self._most_requests, worker.max_requests = worker.max_requests, sys.maxsize
 
     def accept(self, worker: Any) -> asyncio.Protocol:
-        """What gunicorn calls for each connection that it has accepted."""
+        """The protocol of a connection that was just accepted."""
         return Connection(worker, self) if len(self.open) < self._most else Refusal(busy())
 
     def enter(self, connection: Connection, transport: Any) -> Refusal | None:
@@ -274,7 +263,10 @@ class Connections:
         self.open.discard(connection)
 
     def begin(self) -> None:
-        """The loop runs: hear of a stop, also of one that came before, and look at connections."""
+        """The loop runs: hear of a stop, also of one that came before, and look at connections.
+
+        gunicorn's own handler ends connections in the same second; see `_will_close`.
+        """
         self._worker.loop.add_signal_handler(signal.SIGTERM, self.stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         self.look_over()
@@ -305,8 +297,7 @@ def bound_connections(worker: Any) -> None:
     For gunicorn's hook `post_worker_init`, where SIGTERM is blocked; here it is let through once the loop runs.
     """
     connections = Connections(worker)
-    gasgi.ASGIProtocol = connections.accept
-    listen_in_turns(worker.loop, connections.open)
+    listen_in_turns(worker.loop, lambda: connections.accept(worker), connections.open)
     worker.loop.call_soon(connections.begin)
 
 

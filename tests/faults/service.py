@@ -77,8 +77,12 @@ class Service:
     def start(self) -> None:
         """Returns when every worker answers. Raises Failure."""
         before = self._text().count(LISTENING)
-        self._process = start(self._command, log=self.log, env=self._environment, cwd=ROOT)
+        self.launch()
         self._wait_until(lambda: self._text().count(LISTENING) >= before + WORKERS or self._has_answered())
+
+    def launch(self) -> None:
+        """Begin to start; returns at once."""
+        self._process = start(self._command, log=self.log, env=self._environment, cwd=ROOT)
 
     def stop(self) -> float:
         """SIGTERM; the seconds until it is gone."""

@@ -127,7 +127,8 @@ def test_lines_that_are_streamed_are_taken(
     ledger.check(database())
 
 
-def test_a_refused_body_in_chunks_may_be_sent_on_and_ends_the_connection(service: Service) -> None:
+@pytest.mark.parametrize("end", [chunk(b""), b"no chunk\r\n"], ids=["ended", "no chunk"])
+def test_a_refused_body_in_chunks_may_be_sent_on_and_ends_the_connection(service: Service, end: bytes) -> None:
     async def send_on() -> tuple[Answer, bytes]:
         reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
         async with asyncio.timeout(60):
@@ -136,7 +137,7 @@ def test_a_refused_body_in_chunks_may_be_sent_on_and_ends_the_connection(service
             for _ in range(100):
                 writer.write(chunk(b" " * 10_000))
                 await writer.drain()
-            writer.write(chunk(b"") + head_of("cpt_unknown") + chunk(b""))
+            writer.write(end + head_of("cpt_unknown") + chunk(b""))
             rest = await reader.read()
         writer.close()
         return answer, rest
@@ -144,7 +145,7 @@ def test_a_refused_body_in_chunks_may_be_sent_on_and_ends_the_connection(service
     answer, rest = asyncio.run(send_on())
 
     assert (answer.status, answer.headers["connection"]) == (401, "close")
-    assert rest == b"", "what looks like a request after it is not read"
+    assert rest == b"", "what comes after it is not read: neither as chunks nor as a request"
 
 
 CODINGS = ["gzip, chunked", "deflate, chunked", "GZIP,chunked", "gzip\r\nTransfer-Encoding: chunked", "x, chunked"]

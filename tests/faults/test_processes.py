@@ -1,12 +1,15 @@
 """Processes of the service killed, hung up, ended and recycled, under clients that repeat until acknowledged."""
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +17,8 @@ import psycopg
 from tests.faults.client import Connection
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load
-from tests.faults.service import WORKERS, Fleet, Service
+from tests.faults.service import LISTENING, WORKERS, Fleet, Service
+from tests.processes import END_SECONDS
 from tests.waiting import wait_until
 
 Connect = Callable[..., psycopg.Connection[Any]]
@@ -24,7 +28,7 @@ CLIENTS_THAT_WAIT = 4
 
 
 class Waiters(threading.Thread):
-    """Long polls, and connections that are idle between two requests; a context manager, which waits for their end."""
+    """Long polls, and connections that are idle until the service closes them; a context manager, which waits for that."""
 
     def __init__(self, port: int, token: str) -> None:
         super().__init__(name="waiters")
@@ -54,6 +58,8 @@ class Waiters(threading.Thread):
             self.asked += 1
             answer = await waiting.request("GET", f"/cameras/changes?since={listed.headers['x-cursor']}&wait=30")
             self.answers.append((answer.status, answer.json()["changes"]))
+            with contextlib.suppress(asyncio.IncompleteReadError):
+                await idle.receive()
 
 
 def test_nothing_acknowledged_is_lost_or_doubled_when_workers_are_killed(
@@ -93,6 +99,32 @@ def test_a_reload_fails_no_request(
     record_property("requests, all answered", len(load.attempts))
 
 
+def test_a_reload_announces_itself_on_every_connection_that_is_kept(
+    service: Service, record_property: Record
+) -> None:
+    """So many short requests that some are between an answer and the next request at any moment."""
+    statuses: Counter[int] = Counter()
+
+    async def ask(until: asyncio.Task[None]) -> None:
+        """Unanswered is raised where a connection ends and no answer said so."""
+        async with Connection(service.port) as connection:
+            while not until.done():
+                statuses[(await connection.request("GET", "/livez")).status] += 1
+
+    async def reload() -> None:
+        for _ in range(3):
+            await asyncio.to_thread(service.hang_up)
+
+    async def all_at_once() -> None:
+        reloading = asyncio.create_task(reload())
+        await asyncio.gather(reloading, *(ask(reloading) for _ in range(64)))
+
+    asyncio.run(all_at_once())
+
+    assert set(statuses) == {200}
+    record_property("requests, all answered", statuses.total())
+
+
 def test_a_stop_answers_what_it_has_taken_ends_waits_and_is_quick(
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
@@ -117,6 +149,19 @@ def test_a_stop_answers_what_it_has_taken_ends_waits_and_is_quick(
     record_property("stops", len(took))
     record_property("longest stop (s)", round(max(took), 2))
     record_property("requests without an answer", ledger.unanswered)
+
+
+def test_a_stop_that_comes_while_workers_start_is_not_forgotten(
+    database_url: str, fleet: Fleet, tmp_path: Path
+) -> None:
+    service = Service(tmp_path, database_url, "--graceful-timeout", "60")
+    service.launch()
+    _wait_for_workers(service)
+    before = service.log.read_text()
+    took = service.stop()
+
+    assert LISTENING not in before, "they had loaded the application: the test tests nothing"
+    assert took < END_SECONDS, "it was ended by force"
 
 
 def test_recycled_workers_fail_no_request(

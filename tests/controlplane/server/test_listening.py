@@ -22,14 +22,14 @@ class Loop:
         self.server = self.run(self._serve(listening.dup()))
 
     async def _serve(self, listening: socket.socket) -> Listener:
-        listen_in_turns(self.loop, self.opened)
         opened = self.opened
 
         class Protocol(asyncio.Protocol):
             def connection_made(self, transport: asyncio.BaseTransport) -> None:
                 opened.append(transport)
 
-        server = await self.loop.create_server(Protocol, sock=listening)
+        listen_in_turns(self.loop, Protocol, self.opened)
+        server = await self.loop.create_server(asyncio.Protocol, sock=listening)
         assert isinstance(server, Listener)
         return server
 
