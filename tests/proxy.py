@@ -41,7 +41,8 @@ class Proxy:
         # As root, nginx has workers of another user, who may not look into a folder of pytest.
         self.folder = Path(tempfile.mkdtemp(prefix="controlplane-proxy."))
         self.folder.chmod(0o711)
-        self.log = self.folder / "log"
+        self.log = self.folder / "access.log"
+        self._errors = self.folder / "errors.log"
         self._command = [NGINX, "-p", self.folder, "-c", self.folder / "nginx.conf"]
         self._process: subprocess.Popen[bytes] | None = None
         self._fill_in(
@@ -50,6 +51,7 @@ class Proxy:
                 "PROXY_WEB": f"127.0.0.1:{web_port}",
                 "PROXY_INGEST": f"127.0.0.1:{ingest_port}",
                 "PROXY_TRUSTED": trusted,
+                "PROXY_LOG": str(self.log),
                 "PROXY_LISTEN": f"127.0.0.1:{self.port}",
                 "PROXY_LISTEN_TLS": f"127.0.0.1:{self.tls_port}",
                 "PROXY_CERTIFICATE": str(certificate and certificate.certificate),
@@ -59,7 +61,7 @@ class Proxy:
 
     def __enter__(self) -> Self:
         try:
-            self._process = start([*self._command, "-g", "daemon off;"], log=self.log, cwd=self.folder)
+            self._process = start([*self._command, "-g", "daemon off;"], log=self._errors, cwd=self.folder)
             self._wait_until(self._listens)
             self._count = len(self._workers())
         except BaseException:
@@ -108,7 +110,7 @@ class Proxy:
         deadline = time.monotonic() + 30
         while not reached():
             if time.monotonic() > deadline or self._process.poll() is not None:
-                raise Failure(f"nginx does not start:\n{tail_of(self.log)}")
+                raise Failure(f"nginx does not start:\n{tail_of(self._errors)}")
             time.sleep(0.02)
 
     def _listens(self) -> bool:

@@ -180,6 +180,8 @@ def test_the_servers_are_started_in_the_same_way_everywhere() -> None:
     assert command in (ROOT / "README.md").read_text()
     assert command in (ROOT / "bin" / "run").read_text()
     assert re.sub(r'[",]', "", re.search(r"^CMD \[(.*)\]$", image, re.MULTILINE)[1]).startswith(command)
+    ingest = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["ingest"]["command"]
+    assert " ".join(ingest).startswith(command)
 
 
 def test_compose_names_what_the_readme_explains() -> None:
@@ -189,11 +191,45 @@ def test_compose_names_what_the_readme_explains() -> None:
         r"^  ([a-z]+):$", compose.partition("\nservices:")[2].partition("\nvolumes:")[0], re.MULTILINE
     )
 
-    assert services == ["db", "migrate", "web", "maintain"]
+    assert services == ["db", "migrate", "web", "ingest", "proxy", "maintain"]
     assert [service for service in services if f"`{service}`" not in readme] == []
     # A mail server may do without a login.
     assert re.findall(r"\$\{([A-Z_]*(?:KEY|KEYS|PASSWORD)):-", compose) == ["EMAIL_HOST_PASSWORD"]
-    assert re.findall(r"^ *ports: (.*)$", compose, re.MULTILINE) == ['["127.0.0.1:8000:8000"]']
+    # Loopback, unless somebody asks for more.
+    assert re.findall(r"^ *ports: (.*)$", compose, re.MULTILINE) == [
+        '["${PROXY_PORT:-127.0.0.1:8000}:8000", "${PROXY_TLS_PORT:-127.0.0.1:8443}:8443"]'
+    ]
+
+
+@pytest.mark.parametrize("proxy", ["plain", "tls"])
+def test_compose_gives_the_proxy_files_that_exist_and_every_value_that_they_ask_for(proxy: str) -> None:
+    service = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["proxy"]
+    values = service["environment"]
+    mounts = [re.sub(r"\$\{PROXY:-plain\}", proxy, mount) for mount in service["volumes"]]
+    sources = [re.sub(r"^\$\{[A-Z_]+:-(.*?)\}", r"\1", mount).split(":")[0] for mount in mounts]
+    templates = [ROOT / source for source in sources if source.endswith(".template")]
+    asked_for = {name for path in templates for name in re.findall(r"\$\{([A-Z_]+)\}", path.read_text())}
+    folders = {mount.split(":")[-2] for mount in service["volumes"]}
+
+    assert [source for source in sources if not (ROOT / source).exists()] == []
+    assert len(templates) == 2
+    assert asked_for <= set(values)
+    assert [name for name in asked_for if not re.match(values["NGINX_ENVSUBST_FILTER"], name)] == []
+    assert {str(Path(values[name]).parent) for name in ("PROXY_CERTIFICATE", "PROXY_KEY")} <= folders
+    for port, listen in zip(service["ports"], ("PROXY_LISTEN", "PROXY_LISTEN_TLS"), strict=True):
+        assert port.endswith(f":{values[listen]}")
+
+
+def test_every_value_of_the_proxy_is_explained_where_it_is_used() -> None:
+    template = (ROOT / "deploy" / "nginx" / "controlplane.conf.template").read_text()
+    head = template.partition("\n\n# ---")[0]
+    texts_of_nginx = [path.read_text() for path in (ROOT / "deploy" / "nginx").iterdir()]
+    asked_for = set(re.findall(r"\$\{(PROXY_[A-Z_]+)\}", " ".join(texts_of_nginx)))
+
+    assert asked_for
+    assert asked_for == set(re.findall(r"PROXY_[A-Z_]+", head))
+    exported = re.findall(r"^export (.*)$", (ROOT / "docs" / "deployment.md").read_text(), re.MULTILINE)
+    assert asked_for == set(re.findall(r"PROXY_[A-Z_]+(?==)", " ".join(exported)))
 
 
 def test_compose_passes_on_every_setting_with_the_default_of_the_example() -> None:
