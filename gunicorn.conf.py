@@ -25,7 +25,7 @@ limit_request_line = 8190
 # `controlplane.server.connections` goes by how far a request was read. The parser in C,
 # which gunicorn may take by itself where `gunicorn_h1c` is installed, does not show it.
 http_parser = "python"
-# A worker answers 503 to more (`controlplane.server.connections`), and to fewer where its limit of open files is lower.
+# A worker answers 503 to more (`server.connections`), and to fewer where its limit of open files is lower.
 worker_connections = 2000
 # Two services of one user would share the socket.
 control_socket_disable = True
