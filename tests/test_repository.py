@@ -187,7 +187,7 @@ def test_the_servers_are_started_in_the_same_way_everywhere() -> None:
 def test_compose_names_what_the_readme_explains() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     readme = (ROOT / "README.md").read_text()
-    services = re.findall(
+    services = list(yaml.safe_load(compose)["services"])
         r"^  ([a-z]+):$", compose.partition("\nservices:")[2].partition("\nvolumes:")[0], re.MULTILINE
     )
 
@@ -220,6 +220,13 @@ def test_compose_gives_the_proxy_files_that_exist_and_every_value_that_they_ask_
         assert port.endswith(f":{values[listen]}")
 
 
+def test_compose_trusts_its_own_network_alone() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    (network,) = compose["networks"]["default"]["ipam"]["config"]
+
+    assert compose["services"]["web"]["environment"]["TRUSTED_PROXIES"] == network["subnet"]
+
+
 def test_every_value_of_the_proxy_is_explained_where_it_is_used() -> None:
     template = (ROOT / "deploy" / "nginx" / "controlplane.conf.template").read_text()
     head = template.partition("\n\n# ---")[0]
@@ -228,15 +235,16 @@ def test_every_value_of_the_proxy_is_explained_where_it_is_used() -> None:
 
     assert asked_for
     assert asked_for == set(re.findall(r"PROXY_[A-Z_]+", head))
-    exported = re.findall(r"^export (.*)$", (ROOT / "docs" / "deployment.md").read_text(), re.MULTILINE)
+    exported = re.findall(r"^export (.*)$", (ROOT / "docs" / "how-to" / "deployment.md").read_text(), re.MULTILINE)
     assert asked_for == set(re.findall(r"PROXY_[A-Z_]+(?==)", " ".join(exported)))
 
 
 def test_compose_passes_on_every_setting_with_the_default_of_the_example() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     example = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
-    # Compose makes the first, the image sets the second; the third is for a developer's machine.
-    elsewhere = {"DATABASE_URL", "HASHED_STATIC_FILES", "DEBUG"}
+    # Compose makes the first, the image sets the second; the third is for a developer's machine, and Compose knows
+    # its own proxy.
+    elsewhere = {"DATABASE_URL", "HASHED_STATIC_FILES", "DEBUG", "TRUSTED_PROXIES"}
 
     passed_on = re.findall(r"^ {4}([A-Z_]+): \$\{([A-Z_]+)(:[-?])(.*)\}$", compose, re.MULTILINE)
 
