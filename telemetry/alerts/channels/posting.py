@@ -74,7 +74,6 @@ async def _post_to(address: str, destination: Destination, message: Message, dea
     headers = {
         **message.headers,
         "Host": destination.authority,
-        "Content-Type": "application/json",
         "User-Agent": USER_AGENT,
         "Accept-Encoding": "identity",
     }

@@ -45,7 +45,8 @@ class WebhookChannel(BaseChannel[posting.Message]):
             raise NothingToSend(
                 "The secret cannot be opened with FIELD_ENCRYPTION_KEYS: make a new one."
             ) from None
-        return posting.Message(subscription.url, signed_headers(secret, delivery.pk, now, body), body)
+        headers = {"Content-Type": "application/json", **signed_headers(secret, delivery.pk, now, body)}
+        return posting.Message(subscription.url, headers, body)
 
     async def send(self, message: posting.Message) -> str:
         return await posting.post(message)

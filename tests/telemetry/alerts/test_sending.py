@@ -73,6 +73,7 @@ def test_a_webhook_is_signed_so_that_its_receiver_can_verify_it(receiver: Receiv
     assert headers["webhook-id"] == str(one().pk)
     assert abs(int(headers["webhook-timestamp"]) - NOW.timestamp()) < 60
     assert headers["host"] == receiver.url.split("/")[2]
+    assert headers["content-type"] == "application/json"
     told = json.loads(body)
     assert (told["type"], told["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00Z")
     assert told["data"]["text"] == "Gate is offline."
