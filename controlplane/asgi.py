@@ -25,7 +25,7 @@ from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa:
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
-from telemetry.ingest.queues import close_lanes, open_lanes  # noqa: E402
+from telemetry.ingest.queues import close_queues, open_queues  # noqa: E402
 
 
 def _with_static_files(inner: Any) -> Any:
@@ -55,12 +55,12 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         await _rest(scope, receive, send)
     elif scope["type"] == "lifespan":
-        await serve_lifespan(receive, send, open_lanes, _close)
+        await serve_lifespan(receive, send, open_queues, _close)
 
 
 async def _close() -> None:
     await watch.close_watch()
-    await close_lanes()
+    await close_queues()
 
 
 application = taking_in_refused_bodies(_answer)

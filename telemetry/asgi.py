@@ -19,11 +19,11 @@ from controlplane.probes import answer_probe, is_probe  # noqa: E402
 from controlplane.problems import Problem  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
-from telemetry.ingest.queues import close_lanes, open_lanes  # noqa: E402
+from telemetry.ingest.queues import close_queues, open_queues  # noqa: E402
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """One request of a worker, or of whoever watches over the tier."""
+    """Answer telemetry and probes; everything else is 404."""
     if endpoint.is_telemetry_post(scope):
         await endpoint.application(scope, receive, send)
     elif is_probe(scope):
@@ -31,7 +31,7 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     elif scope["type"] == "http":
         await send_problem(send, Problem(404, "This process takes telemetry only."))
     elif scope["type"] == "lifespan":
-        await serve_lifespan(receive, send, open_lanes, close_lanes)
+        await serve_lifespan(receive, send, open_queues, close_queues)
 
 
 application = taking_in_refused_bodies(_answer)

@@ -1,1 +1,1 @@
-"""From the bytes that a worker sends to committed rows, and back to its receipts. Knows nothing of `history`."""
+"""From the bytes that a worker sends to committed rows, and back to its receipts."""

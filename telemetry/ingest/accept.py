@@ -1,7 +1,6 @@
 """Accepting events: checked against the registry, stored once, and counted in the vitals.
 
 The one place where telemetry enters the database. The caller decides how many requests share a transaction.
-Must not import doors.
 """
 
 import time
@@ -24,14 +23,14 @@ from telemetry.ingest.tally import RECENT, CameraTally, SampleKey
 from telemetry.ingest.wire import Event
 
 ATTEMPTS = 4
-# A sample whose day's partition is just being made.
+# While a partition is made, a CHECK on DEFAULT refuses samples of its day for a moment.
 BEING_MADE = "23514"
 PAUSE_SECONDS = 0.05
 # A deadlock, a serialization failure, a camera that was deleted meanwhile; a vitals row or a dirty hour that
 # another process made first.
 RETRIED = {"40P01", "40001", "23503", "23505", BEING_MADE}
 
-# To one that is bound elsewhere, or of a camera that there is not, nothing is told of a camera.
+# These receipts say nothing of a camera: it does not exist, or the token is not bound to it.
 _UNKNOWN = Receipt(Outcome.UNKNOWN_CAMERA)
 _FORBIDDEN = Receipt(Outcome.FORBIDDEN)
 
@@ -68,11 +67,11 @@ class _Group:
                     tally = self.tallies.get(event.camera_id.int)
                     if tally is None:
                         tally = self.tallies[event.camera_id.int] = CameraTally(event.camera_id)
-                    tally.hear(event)
+                    tally.add_contact(event)
                     if event.timestamp > horizon:
                         self.faults[place] = Outcome.IN_FUTURE
                     else:
-                        tally.see(event, recent_from)
+                        tally.add_sample(event, recent_from)
                         self.storable.append(event)
                 place += 1
 
@@ -80,8 +79,8 @@ class _Group:
 def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
     """Store the events; a receipt for each, in order, once it is committed.
 
-    Raises `problems.DATABASE_AWAY` where the database is away: nothing was stored then, or the same events sent
-    again are told to be duplicates.
+    Raises `problems.DATABASE_AWAY` if the database is away. The caller may send the same events again: what was
+    stored nevertheless is then a duplicate.
     """
     group = _Group(submissions, now)
     writer = postgresql_writer if connection.vendor == "postgresql" else portable_writer
@@ -91,25 +90,25 @@ def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receip
     stored = _retried(lambda: store(group.storable, tallies, now)) if tallies else Stored({}, None)
     if stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies):
         EVENTS.labels(Outcome.STORED.value).inc(len(group.storable))
-        told = {key: Receipt(Outcome.STORED, *camera) for key, camera in stored.cameras.items()}
-        return [[told[event.camera_id.int] for event in events] for _, events in submissions]
-    receipts = _each_its_own(submissions, group, stored, writer.stored_values)
+        receipt_of = {key: Receipt(Outcome.STORED, *camera) for key, camera in stored.cameras.items()}
+        return [[receipt_of[event.camera_id.int] for event in events] for _, events in submissions]
+    receipts = _receipts_one_by_one(submissions, group, stored, writer.stored_values)
     if counted := [tally for tally in tallies if tally.camera_id.int in stored.cameras]:
         _retried(lambda: writer.count(counted))
-    for outcome, count in Counter(receipt.outcome for told in receipts for receipt in told).items():
+    for outcome, count in Counter(receipt.outcome for request in receipts for receipt in request).items():
         EVENTS.labels(outcome.value).inc(count)
     return receipts
 
 
-def _each_its_own(
+def _receipts_one_by_one(
     submissions: Sequence[Submission],
     group: _Group,
     stored: Stored,
     stored_values: Callable[[list[SampleKey]], dict[SampleKey, tuple[int, float]]],
 ) -> list[list[Receipt]]:
-    """The receipts where some events were not stored now; counts those in the tallies.
+    """The receipts if some events were not stored now; counts those events in the tallies.
 
-    They are compared with what is stored; what comes twice in this group, with its first.
+    An event that was not stored is compared with the stored one, or with the first of its key in this group.
     """
     first: dict[SampleKey, Event] = {}
     for event in group.storable:
@@ -141,7 +140,7 @@ def _stored_as(event: Event, fresh: set[SampleKey], values: dict[SampleKey, tupl
     if key in fresh:
         fresh.discard(key)  # the next one with this key is a repetition
         return Outcome.STORED
-    # What retention removed in this moment was there.
+    # None: it was stored, and retention has removed it just now.
     same = values.get(key) in (None, (event.occupancy, event.confidence))
     return Outcome.DUPLICATE if same else Outcome.CONFLICT
 

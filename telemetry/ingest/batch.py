@@ -1,7 +1,4 @@
-"""Batches of telemetry: a JSON array or NDJSON, as events; one that is at fault costs none of the others.
-
-Must not import `accept`, models or doors.
-"""
+"""Batches of telemetry: a JSON array or NDJSON, as events. An item at fault costs none of the others."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -15,7 +12,7 @@ from telemetry.ingest.wire import Event, InvalidEvent, Item, decoded, event_of, 
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 MAX_BATCH_ITEMS = 5_000
-# More brackets than any batch of events needs: reading it item by item would take too long.
+# Far more than any batch of events needs; beyond that reading item by item would take too long.
 MAX_BRACKETS = 40 * MAX_BATCH_ITEMS
 
 
@@ -39,13 +36,13 @@ class Batch(NamedTuple):
 
 _item = msgspec.json.Decoder(Item)
 _items = msgspec.json.Decoder(list[Item])
-# The next bracket or comma that stands in no string; atomic, so that it is linear on any text.
+# The next bracket or comma outside of strings. Possessive quantifiers keep it linear on any text.
 _MARK = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{},])', re.DOTALL)
 _BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])', re.DOTALL)
 
 
 def read_batch(body: bytes, *, ndjson: bool) -> Batch:
-    """The events of a JSON array, or of NDJSON lines. Raises Problem 400, 413 for the batch as a whole."""
+    """The events of a JSON array, or of NDJSON lines. Raises Problem 400 or 413 for the batch as a whole."""
     if len(body) > MAX_BATCH_BYTES:
         raise too_large(MAX_BATCH_BYTES)
     try:
@@ -73,7 +70,7 @@ def _read_lines(body: bytes) -> Batch:
 
 
 def _read_at_once(body: bytes, decode: Callable[[bytes], list[Item]]) -> Batch | None:
-    """Every event of a body; None where some item is, or may be, at fault."""
+    """All events of a body, or None if an item is at fault or may be: then each has to be read by itself."""
     try:
         body.decode()
         items = decode(body)
@@ -104,7 +101,7 @@ def _bound(count: int) -> None:
 
 
 def _items_of_array(body: bytes) -> list[bytes]:
-    """The texts between the commas of an array, whatever they hold. Raises InvalidEvent where it is no array."""
+    """The texts between the commas of an array, JSON or not. Raises InvalidEvent if the body is no array."""
     text = body.strip()
     if not text.startswith(b"["):
         raise InvalidEvent("", "The body must be a JSON array of events.")

@@ -1,7 +1,7 @@
-"""The fast door: POST /telemetry and POST /telemetry/{camera_id} as a bare ASGI callable.
+"""The fast endpoint: POST /telemetry and POST /telemetry/{camera_id} as a bare ASGI callable.
 
-It translates HTTP to `wire` and one call of the lanes, and the answer back. The door of Django
-(`telemetry.api`) makes the same promises where there is no event loop; one set of contract tests holds both.
+It translates HTTP to `wire` and one call of the queues, and the answer back. The endpoint of Django
+(`telemetry.api`) makes the same promises where there is no event loop; one set of contract tests covers both.
 """
 
 from collections.abc import Callable
@@ -27,7 +27,7 @@ from telemetry.ingest import wire
 from telemetry.ingest.accept import Submission
 from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest.group_commit import QueueFull
-from telemetry.ingest.queues import lanes
+from telemetry.ingest.queues import queues
 from telemetry.ingest.receipts import answer_batch, answer_single
 from telemetry.ingest.ticks import ClockWrong
 
@@ -36,7 +36,7 @@ TakeRoom = Callable[[int], None]
 
 
 def is_telemetry_post(scope: Scope) -> bool:
-    """Whether a request is one for this door."""
+    """Whether a request is one for this endpoint."""
     if scope["type"] != "http" or scope["method"] != "POST":
         return False
     path: str = scope["path"]
@@ -56,7 +56,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except QueueFull:
         await send_problem(send, busy())
     except problems.DATABASE_AWAY:
-        # A statement that was cancelled too: a sample may be sent again, and should be.
+        # Also for a statement that was cancelled: sending a sample again is safe.
         await send_problem(send, problems.database_away())
     except Exception as error:
         await send_problem(send, problems.unforeseen(error))
@@ -73,7 +73,7 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
     if headers.get(b"content-encoding", b"identity").lower() != b"identity":
         media_type = ""
-    with lanes().room() as take_room:
+    with queues().room() as take_room:
         if camera:
             return await _single(camera, principal, media_type, scope, receive, take_room)
         return await _batch(principal, media_type, scope, receive, take_room)
@@ -89,7 +89,7 @@ async def _single(
         raise wire.no_such_camera()
     body = await read_body(scope, receive, wire.MAX_SINGLE_BYTES, take_room)
     event = wire.read_single(camera_id, body)
-    (receipt,) = await lanes().submit(Submission(principal, (event,)))
+    (receipt,) = await queues().submit(Submission(principal, (event,)))
     return answer_single(receipt, timezone.now())
 
 
@@ -100,5 +100,5 @@ async def _batch(
         raise wire.unsupported("`application/json` or `application/x-ndjson`")
     body = await read_body(scope, receive, MAX_BATCH_BYTES, take_room)
     batch = read_batch(body, ndjson=media_type == "ndjson")
-    receipts = await lanes().submit(Submission(principal, batch.events)) if batch.events else []
+    receipts = await queues().submit(Submission(principal, batch.events)) if batch.events else []
     return answer_batch(batch, receipts, timezone.now())

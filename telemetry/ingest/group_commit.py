@@ -1,7 +1,6 @@
 """Group commit: requests that wait while a transaction is under way share the next one.
 
-Owns the bounded queue of a process, its one writing thread and that thread's own connection. Must not import
-doors.
+Owns a bounded queue, its one writing thread and that thread's own connection.
 """
 
 import asyncio
@@ -26,15 +25,17 @@ from telemetry.ingest.receipts import Receipt
 
 MAX_WAITING_EVENTS = 20_000
 MAX_GROUP_EVENTS = 1_000
-# What a group of batches takes on a busy machine; longer was a wait for the database, which is no work to share.
+# A group of batches takes up to this long on a busy machine. If it took longer it waited for the database, and a
+# rest would give the other queue nothing.
 MAX_REST_SECONDS = 0.1
-# Busy senders come again as soon as they are answered. To wait for most of them makes larger groups: fewer commits
-# and flushes of the disk. A few senders gain nothing by it, and who does not come again holds up nobody for long.
+# Busy senders come again as soon as they are answered. Waiting for most of them makes larger groups: fewer commits
+# and flushes of the disk. With few senders it gains nothing; one that does not come again delays the others for
+# GATHER_SECONDS at most.
 GATHER_FROM_REQUESTS = 5
 GATHER_SHARE = 3 / 4
 GATHER_SECONDS = 0.005
-# A metric in a file that processes share costs too much for every event.
-TOLD_AFTER_SECONDS = 0.1
+# The metric is in a file that processes share: updating it with every event would cost too much.
+METRIC_DELAY_SECONDS = 0.1
 
 GROUP_EVENTS = Histogram(
     "controlplane_ingest_group_events",
@@ -57,7 +58,7 @@ Accept = Callable[[Sequence[Submission], datetime], list[list[Receipt]]]
 
 
 class QueueFull(Exception):
-    """More waits than can be stored in a reasonable time: the sender should come back later."""
+    """More events wait than can be stored in a reasonable time: the sender should come back later."""
 
 
 class _Waiter(NamedTuple):
@@ -84,8 +85,8 @@ class GroupCommit:
         self._loop = asyncio.get_running_loop()
         self._writer = ThreadPoolExecutor(1, "ingest", initializer=_own_connection)
         self._waiters: deque[_Waiter] = deque()
-        self._waiting_events = self._told_events = 0
-        self._telling: asyncio.TimerHandle | None = None
+        self._waiting_events = self._published_events = 0
+        self._publishing: asyncio.TimerHandle | None = None
         self._pump: asyncio.Task[None] | None = None
         self._committing_since: float | None = None
         self._wanted, self._gathered = math.inf, asyncio.Event()
@@ -179,13 +180,13 @@ class GroupCommit:
 
     def _count_waiting(self, change: int) -> None:
         self._waiting_events += change
-        if self._telling is None:
-            self._telling = self._loop.call_later(TOLD_AFTER_SECONDS, self._tell_waiting)
+        if self._publishing is None:
+            self._publishing = self._loop.call_later(METRIC_DELAY_SECONDS, self._publish_waiting)
 
-    def _tell_waiting(self) -> None:
-        self._telling = None
-        change, self._told_events = self._waiting_events - self._told_events, self._waiting_events
-        WAITING_EVENTS.inc(change)  # not set: the lanes of a process share it
+    def _publish_waiting(self) -> None:
+        self._publishing = None
+        change, self._published_events = self._waiting_events - self._published_events, self._waiting_events
+        WAITING_EVENTS.inc(change)  # not set: the queues of a process share it
 
     async def _commit(self, group: list[_Waiter]) -> None:
         submissions = [waiter.submission for waiter in group]
@@ -195,13 +196,13 @@ class GroupCommit:
         except Exception as error:
             is_away = is_database_away(error)
             if len(group) > 1 and not is_away:
-                # One of them is at fault: halve the group until it stands alone.
+                # One of the requests is at fault: halve the group until that one is alone.
                 middle = len(group) // 2
                 await self._commit(group[:middle])
                 await self._commit(group[middle:])
                 return
             log.warning("group not stored", events=len(group), reason=type(error).__name__)
-            # Those behind it would wait for the same database as long again, and be told the same.
+            # Those behind the group would wait as long for the same database, and get the same error.
             behind = self._take_all() if is_away else []
             for waiter in [*group, *behind]:
                 if not waiter.answer.done():

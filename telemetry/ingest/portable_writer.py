@@ -1,7 +1,4 @@
-"""Writing a group of events through the ORM, on every database: bulk_create and an F-expression update.
-
-Must not import doors or `accept`.
-"""
+"""Writing a group of events through the ORM, on every database."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -30,25 +27,22 @@ OBSERVED = [
 
 
 def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
-    """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera.
-
-    The vitals are locked first: then nobody else inserts samples of these cameras, so that what is read is what
-    there is, and two processes cannot deadlock.
-    """
+    """Insert the events that are not stored yet; write vitals and dirty ranges. `tallies` are sorted by camera."""
     with transaction.atomic():
         cameras = _cameras(tallies)
         known = [tally for tally in tallies if tally.camera_id.int in cameras]
+        # From here on nobody else inserts samples of these cameras: what is read stays true until the commit.
         vitals = _lock([tally.camera_id for tally in known])
         wanted = [event for event in events if event.camera_id.int in cameras]
-        there = stored_values([event[:3] for event in wanted])
+        present = stored_values([event[:3] for event in wanted])
         first: dict[SampleKey, Event] = {}
         for event in wanted:
-            if event[:3] not in there:
+            if event[:3] not in present:
                 first.setdefault(event[:3], event)
         _insert(first.values(), now)
-        _hear(list(vitals), now)
-        _observe(first.values(), known, vitals)
-        _mark(known, now)
+        _write_contacts(list(vitals), now)
+        _write_observations(first.values(), known, vitals)
+        _write_dirty_hours(known, now)
     return Stored(cameras, None if len(first) == len(wanted) else set(first))
 
 
@@ -83,6 +77,7 @@ def _cameras(tallies: Sequence[CameraTally]) -> dict[int, KnownCamera]:
 
 
 def _lock(camera_ids: Sequence[UUID]) -> dict[UUID, CameraVitals]:
+    """The vitals, locked in the order of the cameras, so that two processes cannot deadlock."""
     wanted = CameraVitals.objects.select_for_update(no_key=True).filter(pk__in=camera_ids)
     vitals = {row.pk: row for row in wanted.order_by("pk")}
     if len(vitals) < len(camera_ids):
@@ -106,8 +101,8 @@ def _insert(events: Iterable[Event], now: datetime) -> None:
     )
 
 
-def _hear(camera_ids: Sequence[UUID], now: datetime) -> None:
-    """Set the contact to now; it does not go back, except where it came from a clock that was far ahead."""
+def _write_contacts(camera_ids: Sequence[UUID], now: datetime) -> None:
+    """Set the contact to now; it does not go back, except from one that a clock far ahead has left."""
     moment = Value(now, output_field=DateTimeField())
     CameraVitals.objects.filter(pk__in=camera_ids).update(
         last_contact=Case(
@@ -117,8 +112,10 @@ def _hear(camera_ids: Sequence[UUID], now: datetime) -> None:
     )
 
 
-def _observe(fresh: Iterable[Event], tallies: Sequence[CameraTally], vitals: Mapping[UUID, CameraVitals]) -> None:
-    """Write what the vitals, which are locked, have to say beyond the contact."""
+def _write_observations(
+    fresh: Iterable[Event], tallies: Sequence[CameraTally], vitals: Mapping[UUID, CameraVitals]
+) -> None:
+    """Write all of the vitals but the contact. They must be locked."""
     for event in fresh:
         vitals[event.camera_id].accepted_count += 1
     for tally in tallies:
@@ -131,14 +128,14 @@ def _observe(fresh: Iterable[Event], tallies: Sequence[CameraTally], vitals: Map
         if tally.dirty_from_at and tally.dirty_until_at:
             row.dirty_from_at = min(tally.dirty_from_at, row.dirty_from_at or tally.dirty_from_at)
             row.dirty_until_at = max(tally.dirty_until_at, row.dirty_until_at or tally.dirty_until_at)
-    # Every row is there; an upsert is five times as quick as bulk_update, which writes a CASE a row and column.
+    # All rows exist. An upsert takes a fifth of the time of bulk_update, which writes a CASE a row and column.
     CameraVitals.objects.bulk_create(
         vitals.values(), update_conflicts=True, unique_fields=["camera"], update_fields=OBSERVED
     )
 
 
-def _mark(tallies: Sequence[CameraTally], now: datetime) -> None:
-    """Mark the hours, long past, that samples came in."""
+def _write_dirty_hours(tallies: Sequence[CameraTally], now: datetime) -> None:
+    """Note the hours, long past, in which samples arrived."""
     hours = [
         DirtyHour(camera_id=tally.camera_id, start_at=hour, marked_at=now)
         for tally in tallies

@@ -1,8 +1,7 @@
 """Writing a large group of events on PostgreSQL: samples by COPY, then their vitals, in one transaction.
 
-COPY knows no ON CONFLICT and asks for no camera. It is tried in the hope that nothing of the group is stored yet
-and all its cameras are there, as with nearly every batch; else the group goes the way of `postgresql_writer`.
-Must not import doors or `accept`.
+COPY has no ON CONFLICT and does not check that cameras exist. It is tried first, because in nearly every batch
+nothing is stored yet and all cameras exist; otherwise `postgresql_writer` stores the group.
 """
 
 import struct
@@ -12,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import IntegrityError, connection, transaction
 
 from telemetry.ingest import postgresql_writer
-from telemetry.ingest.postgresql_writer import CONTACT, HEARD, LATE, bare_cursor, execute, heard
+from telemetry.ingest.postgresql_writer import CONTACT, LATE, REPORTED, bare_cursor, execute, parameters_of
 from telemetry.ingest.stored import KnownCamera, Stored
 from telemetry.ingest.tally import CameraTally
 from telemetry.ingest.wire import Event
@@ -25,10 +24,10 @@ SAMPLES = (
     " FROM STDIN (FORMAT BINARY)"
 )
 VITALS = f"""
-WITH heard AS MATERIALIZED ({HEARD}), contact AS (
-    {CONTACT.format(accepted="accepted", source="heard")}
+WITH reported AS MATERIALIZED ({REPORTED}), contact AS (
+    {CONTACT.format(accepted="accepted", source="reported")}
 ), late AS ({LATE})
-SELECT place, desired_state, generation FROM heard
+SELECT place, desired_state, generation FROM reported
 """  # noqa: S608  # put together from texts of our own
 
 # PostgreSQL's documentation of COPY, "Binary Format": a header, rows of (length, value), and -1.
@@ -39,11 +38,11 @@ _EPOCH, _MICROSECOND = datetime(2000, 1, 1, tzinfo=UTC), timedelta(microseconds=
 
 
 class _NotByCopy(Exception):
-    """The group holds something that COPY cannot sort out."""
+    """Some of the group is stored already, or is of an unknown camera."""
 
 
 def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
-    """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera."""
+    """Insert the events that are not stored yet; write vitals and dirty ranges. `tallies` are sorted by camera."""
     try:
         with transaction.atomic():
             return _copy(events, tallies, now)
@@ -52,7 +51,7 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
 
 
 def _copy(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
-    # In one order in every process, or two that send the same would wait for each other.
+    # In the same order in every process, or two that store the same events could deadlock.
     ordered = sorted(events, key=lambda event: (event.camera_id.int, event.timestamp, event.zone))
     try:
         with connection.wrap_database_errors, bare_cursor().copy(SAMPLES) as copy:
@@ -61,9 +60,9 @@ def _copy(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
         if getattr(error.__cause__, "sqlstate", None) == UNIQUE_VIOLATION:
             raise _NotByCopy from None
         raise
-    rows = execute(VITALS, **heard(tallies, now)).fetchall()
+    rows = execute(VITALS, **parameters_of(tallies, now)).fetchall()
     if len(rows) < len(tallies):
-        raise _NotByCopy  # events of cameras that there are not
+        raise _NotByCopy  # some events are of unknown cameras
     return Stored({tallies[place - 1].camera_id.int: KnownCamera(*camera) for place, *camera in rows}, None)
 
 

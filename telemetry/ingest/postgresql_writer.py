@@ -1,8 +1,8 @@
-"""Writing a group of events on PostgreSQL: samples, vitals and marks for the rollups in one statement.
+"""Writing a group of events on PostgreSQL: samples, vitals and dirty ranges in one statement.
 
-Same promises as `portable_writer`, at a multiple of its rate: a statement that stands alone is a transaction, so
-a group costs one round trip. Samples are inserted in the order of their keys, vitals are upserted in the order of
-theirs, so that two processes cannot deadlock. Must not import doors or `accept`.
+Same promises as `portable_writer`, at a multiple of its rate: a single statement is a transaction of its own, so a
+group costs one round trip. Samples and vitals are each written in the order of their keys, so that two processes
+cannot deadlock.
 """
 
 from collections.abc import Sequence
@@ -17,28 +17,29 @@ from telemetry.ingest.stored import KnownCamera, Stored
 from telemetry.ingest.tally import CameraTally, SampleKey
 from telemetry.ingest.wire import Event
 
-HEARD = """
-    SELECT heard.*, camera.desired_state, camera.generation
+# A row for each tally whose camera exists.
+REPORTED = """
+    SELECT reported.*, camera.desired_state, camera.generation
     FROM unnest(
         %(cameras)b::uuid[], %(observed)b::bigint[], %(latest_at)b::timestamptz[], %(latest_occupancy)b::integer[],
         %(latest_confidence)b::float8[], %(dirty_from)b::timestamptz[], %(dirty_until)b::timestamptz[],
         %(accepted)b::bigint[]
-    ) WITH ORDINALITY AS heard (
+    ) WITH ORDINALITY AS reported (
         camera_id, observed_generation, latest_timestamp, latest_occupancy, latest_confidence, dirty_from_at,
         dirty_until_at, accepted, place
     )
-    JOIN cameras_camera AS camera ON camera.id = heard.camera_id
+    JOIN cameras_camera AS camera ON camera.id = reported.camera_id
 """
-# {accepted} and {source} say where the number of stored samples of a camera comes from.
+# {accepted} is the number of samples of a camera that were stored, and {source} the tables that this comes from.
 CONTACT = """
     INSERT INTO cameras_cameravitals AS vitals (
         camera_id, last_contact, observed_generation, latest_timestamp, latest_occupancy, latest_confidence,
         dirty_from_at, dirty_until_at, accepted_count, duplicate_count, conflict_count, rejected_count
     )
-    SELECT heard.camera_id, %(now)b::timestamptz, observed_generation, latest_timestamp, latest_occupancy,
+    SELECT reported.camera_id, %(now)b::timestamptz, observed_generation, latest_timestamp, latest_occupancy,
         latest_confidence, dirty_from_at, dirty_until_at, {accepted}, 0, 0, 0
     FROM {source}
-    ORDER BY heard.camera_id
+    ORDER BY reported.camera_id
     ON CONFLICT (camera_id) DO UPDATE SET
         last_contact = CASE
             WHEN vitals.last_contact > %(ahead)b::timestamptz THEN excluded.last_contact
@@ -58,17 +59,18 @@ CONTACT = """
         dirty_until_at = greatest(vitals.dirty_until_at, excluded.dirty_until_at),
         accepted_count = vitals.accepted_count + excluded.accepted_count
 """
+# An upsert, which locks the row even if it exists already: see `DirtyHour`.
 LATE = """
     INSERT INTO telemetry_dirtyhour AS hour (camera_id, start_at, marked_at)
     SELECT late.camera_id, late.start_at, %(now)b::timestamptz
     FROM unnest(%(late_cameras)b::uuid[], %(late_hours)b::timestamptz[]) AS late (camera_id, start_at)
-    JOIN heard USING (camera_id)
+    JOIN reported USING (camera_id)
     ORDER BY late.camera_id, late.start_at
     ON CONFLICT (camera_id, start_at) DO UPDATE SET marked_at = excluded.marked_at
 """
-# `fresh` comes back only where something was there already: then who asks has to know what was not.
+# The keys of `fresh` come back only if some events were stored before: then the caller has to tell them apart.
 STORE = f"""
-WITH heard AS MATERIALIZED ({HEARD}), event AS MATERIALIZED (
+WITH reported AS MATERIALIZED ({REPORTED}), event AS MATERIALIZED (
     SELECT event.* FROM unnest(
         %(event_cameras)b::uuid[], %(timestamps)b::timestamptz[], %(zones)b::text[], %(occupancies)b::integer[],
         %(confidences)b::float8[]
@@ -83,13 +85,13 @@ WITH heard AS MATERIALIZED ({HEARD}), event AS MATERIALIZED (
 ), counted AS (
     SELECT camera_id, count(*) AS stored FROM fresh GROUP BY camera_id
 ), contact AS (
-    {CONTACT.format(accepted="coalesce(stored, 0)", source="heard LEFT JOIN counted USING (camera_id)")}
+    {CONTACT.format(accepted="coalesce(stored, 0)", source="reported LEFT JOIN counted USING (camera_id)")}
 ), late AS ({LATE})
 SELECT place, desired_state, generation, (SELECT count(*) FROM fresh) = (SELECT count(*) FROM event),
     NULL::timestamptz, NULL::text
-FROM heard
+FROM reported
 UNION ALL
-SELECT place, NULL, NULL, NULL, timestamp, zone FROM fresh JOIN heard USING (camera_id)
+SELECT place, NULL, NULL, NULL, timestamp, zone FROM fresh JOIN reported USING (camera_id)
 WHERE (SELECT count(*) FROM fresh) < (SELECT count(*) FROM event)
 """  # noqa: S608  # put together from the texts above
 
@@ -117,10 +119,10 @@ WHERE counted.camera_id = vitals.camera_id
 
 
 def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
-    """Insert the events that are not stored yet; write contacts and marks. `tallies` are sorted by camera."""
+    """Insert the events that are not stored yet; write vitals and dirty ranges. `tallies` are sorted by camera."""
     rows = execute(
         STORE,
-        **heard(tallies, now),
+        **parameters_of(tallies, now),
         event_cameras=[event.camera_id for event in events],
         timestamps=[event.timestamp for event in events],
         zones=[event.zone for event in events],
@@ -160,8 +162,8 @@ def count(tallies: Sequence[CameraTally]) -> None:
         )
 
 
-def heard(tallies: Sequence[CameraTally], now: datetime) -> dict[str, Any]:
-    """The parameters of HEARD, CONTACT and LATE."""
+def parameters_of(tallies: Sequence[CameraTally], now: datetime) -> dict[str, Any]:
+    """The parameters of REPORTED, CONTACT and LATE."""
     latest = [tally.latest for tally in tallies]
     late = [(tally.camera_id, hour) for tally in tallies for hour in sorted(tally.dirty_hours or ())]
     return {
@@ -181,12 +183,12 @@ def heard(tallies: Sequence[CameraTally], now: datetime) -> dict[str, Any]:
 
 
 def execute(statement: str, **parameters: Any) -> psycopg.Cursor[Any]:
-    """Run a statement past Django's cursor, which would write the arrays into its text."""
+    """Run a statement without Django's cursor, which would write the arrays into its text."""
     with connection.wrap_database_errors:
         return bare_cursor().execute(statement, parameters, binary=True)
 
 
 def bare_cursor() -> psycopg.Cursor[Any]:
-    """psycopg's own cursor on Django's connection; what it raises has to be wrapped."""
+    """psycopg's own cursor on Django's connection. Callers wrap its errors: `connection.wrap_database_errors`."""
     connection.ensure_connection()
     return psycopg.Cursor(connection.connection)

@@ -1,7 +1,7 @@
-"""Two lanes into the database for one process, so that batches do not hold up single events.
+"""Two queues into the database for each process, so that batches do not hold up single events.
 
 A batch of more than a hundred events goes to a second writer with a connection of its own, in chunks that are
-sorted by camera. Must not import doors.
+sorted by camera.
 """
 
 import asyncio
@@ -18,15 +18,15 @@ from telemetry.ingest.receipts import Receipt
 from telemetry.ingest.ticks import TICK_SECONDS, ClockWrong, tick
 
 QUICK_AT_MOST_EVENTS = 100
-# Bodies that are read, parsed or waiting at one time; more would be memory that nobody has reckoned with.
+# Bodies that are being read, parsed or waiting at one time, so that the memory of a process has a bound.
 MAX_WAITING_BYTES = 64 * 1024 * 1024
 
 log = structlog.get_logger(__name__)
 CHUNK_EVENTS = 1_000
 
 
-class Lanes:
-    """The lanes of one event loop."""
+class Queues:
+    """The queues of one event loop."""
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
@@ -38,7 +38,7 @@ class Lanes:
 
     @contextmanager
     def room(self) -> Iterator[Callable[[int], None]]:
-        """A function that takes room for so many bytes, or raises QueueFull; it is given back at the end."""
+        """A function that takes room for so many bytes, or raises QueueFull. The room is given back at the end."""
         taken = 0
 
         def take(size: int) -> None:
@@ -59,7 +59,8 @@ class Lanes:
         Raises as `GroupCommit.submit` does, and ClockWrong.
         """
         if self._clock_wrong:
-            # A new one each time: one that is raised again keeps the frames, and so the body, of every request.
+            # A new one each time: an exception that is raised again keeps the frames, and so the body, of every
+            # request.
             raise ClockWrong(*self._clock_wrong.args)
         if len(submission.events) <= QUICK_AT_MOST_EVENTS:
             return await self.quick.submit(submission)
@@ -71,8 +72,8 @@ class Lanes:
         principal, events = submission
         if not self.bulk.has_room_for(len(events)):
             raise QueueFull
-        # Nothing is awaited until all are handed in: there is room for all of it, or it is refused whole.
-        # Python's sort is stable: of two events with one key, the first stays the first.
+        # Nothing is awaited until all chunks are handed in: there is room for the whole batch, or it is refused.
+        # Python's sort is stable: of two events with the same key the first stays the first.
         order = sorted(range(len(events)), key=lambda index: events[index].camera_id.int)
         chunks = [order[start : start + CHUNK_EVENTS] for start in range(0, len(order), CHUNK_EVENTS)]
         answers = await asyncio.gather(
@@ -102,36 +103,36 @@ class Lanes:
                     log.error("ingest answers 503", reason=str(error))
                 self._clock_wrong = error
             except DATABASE_AWAY:
-                pass  # that there is no tick tells enough
+                pass  # the missing tick shows it
             except Exception as error:
                 log.exception("no tick", exception_type=type(error).__name__)
             await asyncio.sleep(TICK_SECONDS)
 
 
-_lanes: Lanes | None = None
+_queues: Queues | None = None
 
 
-def lanes() -> Lanes:
-    """The lanes of this process, made at their first use in the loop that serves."""
-    global _lanes
-    if _lanes is None or _lanes.loop.is_closed():
-        _lanes = Lanes()
-    return _lanes
+def queues() -> Queues:
+    """The queues of this process, made at their first use in the event loop that serves."""
+    global _queues
+    if _queues is None or _queues.loop.is_closed():
+        _queues = Queues()
+    return _queues
 
 
-async def open_lanes() -> None:
+async def open_queues() -> None:
     """Begin to tick, because the process serves."""
-    lanes()
+    queues()
 
 
-async def close_lanes() -> None:
+async def close_queues() -> None:
     """Commit what waits in this process, because it stops."""
-    global _lanes
-    if _lanes is not None:
-        closing, _lanes = _lanes, None
+    global _queues
+    if _queues is not None:
+        closing, _queues = _queues, None
         await closing.close()
 
 
 def oldest_wait_seconds() -> float:
-    """How long the oldest request of this process has been waiting; 0 where nothing was ever handed in."""
-    return _lanes.oldest_wait_seconds() if _lanes else 0.0
+    """How long the oldest request of this process has been waiting for its commit; 0 if none waits."""
+    return _queues.oldest_wait_seconds() if _queues else 0.0

@@ -1,7 +1,4 @@
-"""What became of events, and the bytes in which a worker is told, once for every door.
-
-Must not import `accept`, models or doors.
-"""
+"""What became of events, and the answer to the worker, the same for every endpoint."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,7 +26,7 @@ class Outcome(StrEnum):
 
 
 class Receipt(NamedTuple):
-    """What became of an event, and what its camera should do; the latter only where the camera is known."""
+    """What became of an event; if its camera is known also the desired state and generation of that."""
 
     outcome: Outcome
     desired_state: str = ""
@@ -70,7 +67,7 @@ _encoder = msgspec.json.Encoder()
 
 
 def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
-    """Status and body for one event: 201, 200, or a problem (raised) with the same members."""
+    """Status and body for one event: 201 or 200. Otherwise raises Problem, with the same members."""
     outcome = receipt.outcome
     stored = outcome is Outcome.STORED
     if stored or outcome is Outcome.DUPLICATE:
@@ -89,7 +86,7 @@ def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
 
 
 def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tuple[int, bytes]:
-    """Status and body for a batch; a problem document where every item was rejected."""
+    """Status and body for a batch: 200, or 400 with a problem document if every item was rejected."""
     accepted = duplicates = 0
     faults: list[ItemError] = list(batch.errors)
     stop: dict[UUID, None] = {}

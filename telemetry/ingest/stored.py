@@ -1,4 +1,4 @@
-"""What a writer tells of the events that it was given: the one answer of both writers. Pure."""
+"""What a writer returns for the events that it was given, the same for every writer. Pure."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -7,16 +7,16 @@ from telemetry.ingest.tally import SampleKey
 
 
 class KnownCamera(NamedTuple):
-    """What the worker of a camera is told to do."""
+    """What the worker of a camera should run."""
 
     desired_state: str
     generation: int
 
 
 class Stored(NamedTuple):
-    """The cameras that there are, by the integer of their ids, and the keys that were stored now.
+    """The cameras that exist, by the integer of their ids, and the keys of the events that were stored now.
 
-    `fresh` is None where every event of these cameras was stored.
+    `fresh` is None if all events of these cameras were stored.
     """
 
     cameras: Mapping[int, KnownCamera]

@@ -9,13 +9,13 @@ from telemetry.ingest.wire import Event
 
 SampleKey = tuple[UUID, datetime, str]
 
-# Rollups that samples of so late belong to are marked in the vitals, as one range; older ones hour by hour.
+# Samples of this time dirty one range in the vitals; older ones each their hour.
 RECENT = timedelta(hours=2)
 
 
 @dataclass(slots=True)
 class CameraTally:
-    """One camera's part of a group: newest whole-frame sample, what its worker runs, the rollups it dirties."""
+    """One camera's part of a group: newest whole-frame sample, what its worker runs, which rollups it outdates."""
 
     camera_id: UUID
     storable: int = 0
@@ -28,13 +28,13 @@ class CameraTally:
     conflicts: int = 0
     rejected: int = 0
 
-    def hear(self, event: Event) -> None:
-        """The worker made contact, whatever becomes of its sample."""
+    def add_contact(self, event: Event) -> None:
+        """Note what the worker runs; an event is contact, whatever becomes of its sample."""
         if event.generation is not None:
             self.observed_generation = event.generation
 
-    def see(self, event: Event, recent_from: datetime) -> None:
-        """A sample that may be stored."""
+    def add_sample(self, event: Event, recent_from: datetime) -> None:
+        """Note a sample that may be stored. Before `recent_from` it dirties its hour, not the recent range."""
         timestamp = event.timestamp
         self.storable += 1
         if not event.zone and (self.latest is None or timestamp > self.latest.timestamp):
@@ -49,7 +49,7 @@ class CameraTally:
             self.dirty_until_at = timestamp
 
     def count(self, outcome: Outcome) -> None:
-        """An event that was not stored."""
+        """Count an event that was not stored."""
         if outcome is Outcome.DUPLICATE:
             self.duplicates += 1
         elif outcome is Outcome.CONFLICT:

@@ -1,7 +1,7 @@
-"""The tick of ingest: each of its processes tells, every two seconds and also when idle, that it can store events.
+"""The tick of ingest: each of its processes notes, every two seconds and also when idle, that it can store events.
 
-From the one stored row whoever derives a camera's status knows since when silence is the camera's own. It also
-shows a clock that went wrong, before contacts are stamped with it. Must not import doors.
+From this one row the rule of status knows when ingest was out, so that no camera is blamed for that silence. It
+also shows that a clock is wrong before contacts are stamped with it.
 """
 
 import time
@@ -15,28 +15,28 @@ from cameras.status import AHEAD_TOLERANCE, MIN_OUTAGE, outage_began_at, outage_
 from controlplane.problems import Problem, try_later
 
 TICK_SECONDS = 2.0
-# Another process has just ticked: one row is enough for all of them.
+# All processes share one row: if another has ticked this recently, there is nothing to write.
 FRESH = timedelta(seconds=1)
 
 
 class ClockWrong(Exception):
-    """This machine's clock is more than a minute off: what it would stamp could not be believed."""
+    """This machine's clock is more than a minute off, so its times must not be stored."""
 
     def problem(self) -> Problem:
-        """The 503 that keeps workers trying: a refusal of their events would lose them."""
+        """A 503, so that workers try again: after a 4xx their events would be lost."""
         return try_later(f"{self} Nothing was stored; repeat the request.")
 
 
 def tick(now: datetime) -> None:
-    """Write down that ingest works at `now`; after an outage, also from when to when it lasted.
+    """Note that ingest works at `now`; after an outage also when that began and ended.
 
-    Raises ClockWrong, and django.db errors where the database is away.
+    Raises ClockWrong, and django.db errors if the database is away.
     """
     _compare_with_database(now)
     vitals, _ = FleetVitals.objects.get_or_create(pk=1)
     written = {"ticked_at": now}
     if vitals.ticked_at is None:
-        written["resumed_at"] = now  # before its first tick it heard nobody
+        written["resumed_at"] = now  # before its first tick nothing could arrive
     else:
         if reason := behind(vitals.ticked_at, now):
             raise ClockWrong(reason)
@@ -46,12 +46,12 @@ def tick(now: datetime) -> None:
         if quiet_for > MIN_OUTAGE and quiet_for > (threshold := outage_threshold(smallest_interval_seconds())):
             began_at = outage_began_at(vitals.ticked_at, vitals.paused_at, vitals.resumed_at, threshold)
             written |= {"paused_at": began_at, "resumed_at": now}
-    # Of several processes that come back at once, the first writes.
+    # Of several processes that come back at once, only the first writes.
     FleetVitals.objects.filter(pk=1, ticked_at=vitals.ticked_at).update(**written)
 
 
 def behind(ticked_at: datetime | None, now: datetime) -> str:
-    """What to say of a clock that lags behind what is stored; "" where it does not."""
+    """A message if this clock is behind what is stored; "" if it is not."""
     if ticked_at is None or ticked_at <= now + AHEAD_TOLERANCE:
         return ""
     seconds = (ticked_at - now).total_seconds()
@@ -62,25 +62,25 @@ def behind(ticked_at: datetime | None, now: datetime) -> str:
 
 
 def accept_clock(now: datetime) -> None:
-    """Believe this clock, whatever is stored."""
+    """Trust this clock, whatever is stored."""
     FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": now})
 
 
 def require_clock(now: datetime) -> None:
-    """For Django's door, which does not tick, as it could not go on while idle. Raises ClockWrong."""
+    """For Django's endpoint, which has no event loop in which it could tick. Raises ClockWrong."""
     if reason := behind(FleetVitals.objects.values_list("ticked_at", flat=True).first(), now):
         raise ClockWrong(reason)
 
 
 def _compare_with_database(now: datetime) -> None:
-    """The clock that all processes share decides: one machine that is ahead must not make the others wrong."""
+    """The database's clock decides, so that one machine that is ahead makes no other wrong. Raises ClockWrong."""
     if connection.vendor != "postgresql":
         return
     asked = time.monotonic()
     with connection.cursor() as cursor:
         cursor.execute("SELECT clock_timestamp()")
         (shared,) = cursor.fetchone()
-    # A database that was frozen answers late, and that is no clock's fault.
+    # If the database answers late, its time is that much later, and no clock is wrong.
     waited = timedelta(seconds=time.monotonic() - asked)
     if not -AHEAD_TOLERANCE <= shared - now <= AHEAD_TOLERANCE + waited:
         seconds = (now - shared).total_seconds()

@@ -1,7 +1,6 @@
-"""The wire format of telemetry, once for every door: bytes to events. The way back stands in `receipts`.
+"""The wire format of telemetry, the same for every endpoint: bytes to events. `receipts` is the way back.
 
-What msgspec by itself lets through (duplicate keys, NUL, a space for the T, an offset that overflows) is
-refused here. Must not import `accept`, models or doors.
+What msgspec alone would accept (duplicate keys, NUL, a space for the T, an offset that overflows) is refused here.
 """
 
 import json
@@ -30,7 +29,7 @@ Generation = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 
 class Event(NamedTuple):
-    """One observation as a worker reports it; zone "" is the whole frame."""
+    """One observation as a worker reports it, its timestamp in UTC; zone "" is the whole frame."""
 
     camera_id: UUID
     timestamp: datetime
@@ -71,7 +70,7 @@ _PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
 
 
 def read_single(camera_id: UUID, body: bytes) -> Event:
-    """The one event of a body. Raises Problem 400, 413."""
+    """The one event of a body. Raises Problem 400 or 413."""
     if len(body) > MAX_SINGLE_BYTES:
         raise too_large(MAX_SINGLE_BYTES)
     try:
@@ -81,7 +80,7 @@ def read_single(camera_id: UUID, body: bytes) -> Event:
 
 
 def camera_id_of(text: str) -> UUID | None:
-    """A camera's id in the canonical form of RFC 9562, or None."""
+    """The id of a camera if the text is a UUID in the canonical form of RFC 9562, or None."""
     return _camera_id(text) if len(text) == 36 else None
 
 
@@ -105,16 +104,17 @@ def decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:
-        raise _told(str(error)) from None
+        raise _invalid_event(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidEvent("", "The event is not JSON in UTF-8.") from None
     return read
 
 
 def may_hold_a_key_twice(body: bytes, items: Sequence[_Single]) -> bool:
-    """Whether a slower look is needed: msgspec takes the last of two equal keys.
+    """Whether the keys must be checked one by one: of two equal keys msgspec takes the last.
 
-    More keys in the text than were read can be such a pair, and a backslash can spell a key another way.
+    There may be such a pair if the text has more keys than were read, or a backslash, which can spell a key
+    another way.
     """
     required = len(items)
     if b"\\" in body or any(body.count(key) != required for key in _REQUIRED):
@@ -145,8 +145,8 @@ def _refuse_duplicate_keys(body: bytes) -> None:
         raise InvalidEvent("", "The event is not JSON in UTF-8.") from None
 
 
-def _told(message: str) -> InvalidEvent:
-    """msgspec's message as field and detail; it names types and bounds, never a value."""
+def _invalid_event(message: str) -> InvalidEvent:
+    """msgspec's message as field and detail. It names types and bounds, never a value that was sent."""
     place = _PLACE.search(message)
     detail = _PLACE.sub("", message).replace("`", "")
     field = place[1] if place else ""
@@ -184,7 +184,7 @@ def _event(camera_id: UUID, read: _Single) -> Event:
 
 
 def media_type_of(content_type: str) -> str:
-    """`json`, `ndjson`, or "" for what is not accepted; the only charset is UTF-8."""
+    """`json`, `ndjson`, or "" for any other type and for another charset than UTF-8."""
     media_type, *parameters = (part.strip().lower() for part in content_type.split(";"))
     for parameter in filter(None, parameters):
         name, _, value = parameter.partition("=")
@@ -199,7 +199,7 @@ def no_such_camera() -> Problem:
 
 
 def unknown_parameter(query: bytes) -> Problem:
-    """The 400 for a query string, where none is taken."""
+    """The 400 for a query string: these endpoints have no parameters."""
     name = re.split(rb"[=&]", query, maxsplit=1)[0].decode("ascii", "replace")
     shown = shown_name(name)
     detail = "There is no such query parameter here; known: none."

@@ -1,4 +1,4 @@
-"""The doors of workers, for one set of contract tests; and a database without partitions."""
+"""The endpoints for workers, so that one set of contract tests covers all; and a database without partitions."""
 
 import json
 from collections.abc import Iterator
@@ -8,15 +8,15 @@ import pytest
 from django.db import connection
 
 from telemetry import asgi as ingest_tier
-from telemetry.ingest import endpoint as fast_door
-from telemetry.ingest.queues import close_lanes
+from telemetry.ingest import endpoint as fast_endpoint
+from telemetry.ingest.queues import close_queues
 from telemetry.storage import partitions
 from tests.asgi_client import AsgiClient
 from tests.factories import ApiClient, make_token
 
 
-class FastDoor:
-    """The same words as ApiClient, to the bare ASGI callable."""
+class FastEndpoint:
+    """The methods of ApiClient, for a bare ASGI callable."""
 
     def __init__(self, asgi: AsgiClient, secret: str | None) -> None:
         self.asgi, self.secret = asgi, secret
@@ -29,14 +29,14 @@ class FastDoor:
         return self.asgi.request("POST", path, data, {**sent, "Content-Length": str(len(data))})
 
 
-class Doors:
-    """Makes a client of the door under test for any token."""
+class Endpoints:
+    """Makes clients of the endpoint under test, with any token."""
 
     def __init__(self, asgi: AsgiClient | None) -> None:
         self.asgi = asgi
 
     def as_token(self, secret: str | None) -> Any:
-        return FastDoor(self.asgi, secret) if self.asgi else ApiClient(secret)
+        return FastEndpoint(self.asgi, secret) if self.asgi else ApiClient(secret)
 
     def as_role(self, role: str, **binding: Any) -> Any:
         return self.as_token(make_token(role, **binding))
@@ -45,36 +45,36 @@ class Doors:
 @pytest.fixture(
     params=[
         pytest.param("django", marks=pytest.mark.django_db),
-        # The fast door writes in a thread of its own, which must see what the test has made.
+        # The fast endpoint writes in a thread of its own, which must see what the test has made.
         pytest.param("fast", marks=pytest.mark.django_db(transaction=True)),
         pytest.param("tier", marks=pytest.mark.django_db(transaction=True)),
     ]
 )
-def doors(request: pytest.FixtureRequest) -> Iterator[Doors]:
+def endpoints(request: pytest.FixtureRequest) -> Iterator[Endpoints]:
     if request.param == "django":
-        yield Doors(None)
+        yield Endpoints(None)
         return
-    application = fast_door.application if request.param == "fast" else ingest_tier.application
-    asgi = AsgiClient(application, close_lanes)
-    yield Doors(asgi)
+    application = fast_endpoint.application if request.param == "fast" else ingest_tier.application
+    asgi = AsgiClient(application, close_queues)
+    yield Endpoints(asgi)
     asgi.close()
 
 
 @pytest.fixture
-def worker_door(doors: Doors) -> Any:
-    """The door under test, with a worker's token that is not bound."""
-    return doors.as_role("worker")
+def worker_endpoint(endpoints: Endpoints) -> Any:
+    """A client of the endpoint under test, with a worker's token that is not bound."""
+    return endpoints.as_role("worker")
 
 
 @pytest.fixture
 def without_partitions(db: None) -> None:
-    """All rows in DEFAULT."""
+    """No partitions, so that all rows are in DEFAULT."""
     if connection.vendor == "postgresql":
         drop_partitions()
 
 
 def drop_partitions(*tables: partitions.Table) -> None:
-    """Those of some tables, or of all."""
+    """Drop all partitions of some tables, or of all."""
     with connection.cursor() as cursor:
         for table in tables or partitions.TABLES:
             for partition in partitions.partitions_of(table):

@@ -6,7 +6,7 @@ import pytest
 
 from telemetry import asgi as ingest_tier
 from telemetry.ingest import queues
-from telemetry.ingest.queues import close_lanes
+from telemetry.ingest.queues import close_queues
 from tests.asgi_client import AsgiClient
 from tests.factories import make_camera, make_token
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def tier(transactional_db: None) -> Iterator[AsgiClient]:
-    client = AsgiClient(ingest_tier.application, close_lanes)
+    client = AsgiClient(ingest_tier.application, close_queues)
     yield client
     client.close()
 
@@ -42,7 +42,7 @@ def test_it_serves_nothing_else(tier: AsgiClient, path: str) -> None:
     assert tier.request("GET", f"/telemetry/{camera.pk}", headers=headers).status_code == 404
 
 
-def test_more_bytes_than_may_wait_are_told_to_come_later(
+def test_beyond_the_bytes_that_may_wait_the_answer_is_503(
     tier: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = make_camera()

@@ -28,7 +28,7 @@ NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
 @pytest.fixture(params=["the database's", "portable"])
 def writer(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Ingest with the writer that the database has by itself, and with the one that serves every database."""
+    """The writer of the database in use, and the portable one."""
     if request.param == "portable":
         monkeypatch.setattr(ingest, "postgresql_writer", portable_writer)
     return ingest.postgresql_writer if connection.vendor == "postgresql" else portable_writer
@@ -83,7 +83,7 @@ def test_the_receipts_of_several_requests_in_one_group_are_each_their_own(writer
     counts = CameraVitals.objects.values_list(
         "accepted_count", "duplicate_count", "conflict_count", "rejected_count"
     )
-    assert list(counts.filter(pk=one.pk)) == [(1, 1, 0, 0)], "what was bound elsewhere counts for nobody"
+    assert list(counts.filter(pk=one.pk)) == [(1, 1, 0, 0)], "a forbidden event counts for no camera"
     assert list(counts.filter(pk=two.pk)) == [(1, 0, 1, 0)]
 
 
@@ -102,7 +102,7 @@ def test_a_thousand_shuffled_arrivals_leave_the_newest_as_latest(writer: Any) ->
 
 
 @pytest.mark.django_db
-def test_what_a_worker_runs_is_the_generation_that_it_told_last(writer: Any) -> None:
+def test_the_observed_generation_is_the_one_that_the_worker_reported_last(writer: Any) -> None:
     camera = make_camera()
 
     outcomes([event(camera, 1, generation=3)])
@@ -125,24 +125,24 @@ def test_replays_from_many_threads_in_any_order_count_exactly(writer: Any) -> No
     cameras = [make_camera(str(number)) for number in range(10)]
     events = [event(camera, second) for camera in cameras for second in range(100)]
 
-    def replay(seed: int) -> Counter[str]:
-        told: Counter[str] = Counter()
+    def replay(number: int) -> Counter[str]:
+        counts: Counter[str] = Counter()
         mine = events.copy()
-        random.Random(seed).shuffle(mine)
+        random.Random(number).shuffle(mine)
         for start in range(0, len(mine), 50):
-            told.update(outcomes(mine[start : start + 50]))
-        return told
+            counts.update(outcomes(mine[start : start + 50]))
+        return counts
 
-    told = sum(at_once(*(partial(replay, seed) for seed in range(6))), Counter[str]())
+    counts = sum(at_once(*(partial(replay, number) for number in range(6))), Counter[str]())
 
-    assert told == {Outcome.STORED.value: 1_000, Outcome.DUPLICATE.value: 5_000}
+    assert counts == {Outcome.STORED.value: 1_000, Outcome.DUPLICATE.value: 5_000}
     assert Sample.objects.count() == 1_000
     totals = CameraVitals.objects.values_list("accepted_count", "duplicate_count")
     assert set(totals) == {(100, 500)}
 
 
 @pytest.mark.django_db
-def test_what_is_stored_marks_the_rollups_that_it_touches(writer: Any) -> None:
+def test_stored_samples_dirty_the_rollups_that_they_change(writer: Any) -> None:
     camera, other = make_camera("one"), make_camera("other")
     recent = [NOW - RECENT, NOW - timedelta(minutes=5), NOW + timedelta(seconds=59)]
     old = [NOW - RECENT - timedelta(microseconds=1), NOW - timedelta(days=3), NOW - timedelta(days=3, minutes=1)]

@@ -1,4 +1,4 @@
-"""Reading batches: what is at fault in one item costs none of the others, and nothing costs more than its length."""
+"""Reading batches: an item at fault is refused alone, and no body takes longer to read than its length explains."""
 
 import json
 from uuid import UUID
@@ -40,7 +40,7 @@ AT_FAULT = {
     # To NDJSON a line without text is no item.
     [(name, ndjson) for name in AT_FAULT for ndjson in (False, True) if AT_FAULT[name] or not ndjson],
 )
-def test_an_item_at_fault_costs_none_of_the_others(name: str, ndjson: bool) -> None:
+def test_an_item_at_fault_is_refused_alone(name: str, ndjson: bool) -> None:
     items = [item(), AT_FAULT[name], item(occupancy=7)]
     body = "\n".join(items) if ndjson else f" [{','.join(items)}]\n"
 
@@ -70,7 +70,7 @@ def test_an_item_at_fault_costs_none_of_the_others(name: str, ndjson: bool) -> N
         ("x" * 2_097_153, 413),
     ],
 )
-def test_what_is_no_array_of_items_is_refused_as_a_whole(body: str, status: int) -> None:
+def test_a_body_that_is_no_array_is_refused_as_a_whole(body: str, status: int) -> None:
     with pytest.raises(Problem) as caught:
         read_batch(body.encode(), ndjson=False)
 
@@ -78,8 +78,8 @@ def test_what_is_no_array_of_items_is_refused_as_a_whole(body: str, status: int)
 
 
 @pytest.mark.parametrize(("opened", "closed"), [("[", "]"), ('{"x":', "}")])
-def test_whichever_reader_finds_it_too_deep_first_it_costs_one_item(opened: str, closed: str) -> None:
-    for depth in range(700, 1_050):  # what the two readers bear depends on the stack that stands already
+def test_an_item_nested_too_deeply_is_refused_alone_whichever_reader_finds_it(opened: str, closed: str) -> None:
+    for depth in range(700, 1_050):  # the depth that each reader accepts depends on how deep the stack is already
         deep = item()[:-1] + f', "\\u0078": {opened * depth}1{closed * depth}}}'
 
         batch = read_batch(f"{item()}\n{deep}".encode(), ndjson=True)
@@ -106,7 +106,7 @@ def test_any_bytes_give_a_batch_or_a_problem(body: bytes, ndjson: bool) -> None:
 
 
 @given(st.lists(st.sampled_from([item(), *AT_FAULT.values()]), min_size=1, max_size=8))
-def test_the_way_item_by_item_finds_what_the_way_at_once_finds(items: list[str]) -> None:
+def test_reading_item_by_item_finds_what_reading_at_once_finds(items: list[str]) -> None:
     if not any(text.strip() for text in items):
         items = [item()]
     body = f"[{','.join(items)}]".encode()

@@ -1,4 +1,4 @@
-"""What workers are promised, by either door, on either database."""
+"""What workers are promised, by every endpoint, on either database."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -12,14 +12,14 @@ from django.test import Client
 
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState
-from telemetry.ingest import endpoint as fast_door
-from telemetry.ingest.queues import close_lanes
+from telemetry.ingest import endpoint as fast_endpoint
+from telemetry.ingest.queues import close_queues
 from telemetry.models import Sample
 from tests.asgi_client import AsgiClient
 from tests.factories import AUTHOR, ApiClient, make_camera, make_site, make_token
-from tests.telemetry.conftest import Doors, FastDoor
+from tests.telemetry.conftest import Endpoints, FastEndpoint
 
-BRIEF = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
+EXAMPLE = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
 
 
 def event(second: int = 0, **values: Any) -> dict[str, Any]:
@@ -33,16 +33,16 @@ def vitals_of(camera: Camera) -> CameraVitals:
 # --- One event --------------------------------------------------------------------------------------------
 
 
-def test_the_example_of_the_brief_is_stored_word_for_word(worker_door: Any) -> None:
+def test_the_example_of_the_api_is_stored_word_for_word(worker_endpoint: Any) -> None:
     camera = make_camera()
     before = datetime.now(UTC)
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE)
 
     assert answer.status_code == 201
-    told = answer.json()
-    server_time = datetime.fromisoformat(told.pop("server_time"))
-    assert told == {"accepted": 1, "duplicates": 0, "desired_state": "stopped", "generation": 1}
+    receipt = answer.json()
+    server_time = datetime.fromisoformat(receipt.pop("server_time"))
+    assert receipt == {"accepted": 1, "duplicates": 0, "desired_state": "stopped", "generation": 1}
     assert before <= server_time <= datetime.now(UTC)
     sample = Sample.objects.get()
     assert (sample.camera_id, sample.zone, sample.occupancy, sample.confidence) == (camera.pk, "", 5, 0.95)
@@ -53,11 +53,11 @@ def test_the_example_of_the_brief_is_stored_word_for_word(worker_door: Any) -> N
     assert vitals.accepted_count == 1
 
 
-def test_the_same_event_again_is_known_and_changes_nothing(worker_door: Any) -> None:
+def test_the_same_event_again_is_a_duplicate_and_changes_nothing(worker_endpoint: Any) -> None:
     camera = make_camera()
-    worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+    worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE)
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE)
 
     assert answer.status_code == 200
     assert (answer.json()["accepted"], answer.json()["duplicates"]) == (0, 1)
@@ -65,11 +65,11 @@ def test_the_same_event_again_is_known_and_changes_nothing(worker_door: Any) -> 
     assert (vitals_of(camera).accepted_count, vitals_of(camera).duplicate_count) == (1, 1)
 
 
-def test_the_same_moment_with_other_values_is_a_conflict_and_the_first_is_kept(worker_door: Any) -> None:
+def test_the_same_moment_with_other_values_is_a_conflict_and_the_first_is_kept(worker_endpoint: Any) -> None:
     camera = make_camera()
-    worker_door.post(f"/telemetry/{camera.pk}", BRIEF)
+    worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE)
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "occupancy": 6})
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, "occupancy": 6})
 
     assert (answer.status_code, answer["Content-Type"]) == (409, "application/problem+json")
     assert answer.json()["errors"][0]["field"] == "timestamp"
@@ -77,43 +77,43 @@ def test_the_same_moment_with_other_values_is_a_conflict_and_the_first_is_kept(w
     assert vitals_of(camera).conflict_count == 1
 
 
-def test_zones_are_samples_of_their_own_and_do_not_move_the_latest_of_the_frame(worker_door: Any) -> None:
+def test_zones_are_samples_of_their_own_and_do_not_move_the_latest_of_the_frame(worker_endpoint: Any) -> None:
     camera = make_camera()
-    worker_door.post(f"/telemetry/{camera.pk}", event(1, occupancy=1))
+    worker_endpoint.post(f"/telemetry/{camera.pk}", event(1, occupancy=1))
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", event(2, occupancy=9, zone="door"))
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", event(2, occupancy=9, zone="door"))
 
     assert answer.status_code == 201
     assert vitals_of(camera).latest_occupancy == 1
 
 
-def test_latest_moves_only_to_a_newer_sample(worker_door: Any) -> None:
+def test_latest_moves_only_to_a_newer_sample(worker_endpoint: Any) -> None:
     camera = make_camera()
     for second in (5, 3, 9, 7):
-        worker_door.post(f"/telemetry/{camera.pk}", event(second, occupancy=second))
+        worker_endpoint.post(f"/telemetry/{camera.pk}", event(second, occupancy=second))
 
     assert vitals_of(camera).latest_occupancy == 9
 
 
-def test_a_receipt_tells_the_worker_what_its_camera_should_do(worker_door: Any) -> None:
+def test_a_receipt_says_what_the_camera_should_do(worker_endpoint: Any) -> None:
     camera = make_camera(desired_state="running")
-    first = worker_door.post(f"/telemetry/{camera.pk}", event(1, generation=1)).json()
+    first = worker_endpoint.post(f"/telemetry/{camera.pk}", event(1, generation=1)).json()
     actions.set_desired_state(
         camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=datetime.now(UTC)
     )
 
-    second = worker_door.post(f"/telemetry/{camera.pk}", event(2, generation=1)).json()
+    second = worker_endpoint.post(f"/telemetry/{camera.pk}", event(2, generation=1)).json()
 
     assert (first["desired_state"], first["generation"]) == ("running", 1)
     assert (second["desired_state"], second["generation"]) == ("stopped", 2)
     assert vitals_of(camera).observed_generation == 1
 
 
-def test_a_sample_from_the_future_is_refused_but_counts_as_contact(worker_door: Any) -> None:
+def test_a_sample_from_the_future_is_refused_but_counts_as_contact(worker_endpoint: Any) -> None:
     camera = make_camera()
     ahead = (datetime.now(UTC) + timedelta(seconds=90)).isoformat()
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "timestamp": ahead})
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, "timestamp": ahead})
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "timestamp")
     assert not Sample.objects.exists()
@@ -121,14 +121,16 @@ def test_a_sample_from_the_future_is_refused_but_counts_as_contact(worker_door: 
     assert vitals_of(camera).rejected_count == 1
 
 
-def test_a_little_ahead_is_not_the_future(worker_door: Any) -> None:
+def test_a_little_ahead_is_not_the_future(worker_endpoint: Any) -> None:
     camera = make_camera()
     ahead = (datetime.now(UTC) + timedelta(seconds=50)).isoformat()
 
-    assert worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "timestamp": ahead}).status_code == 201
+    assert worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, "timestamp": ahead}).status_code == 201
 
 
-def test_a_contact_far_ahead_of_the_clock_is_healed_and_a_little_ahead_does_not_go_back(worker_door: Any) -> None:
+def test_a_contact_far_in_the_future_is_corrected_and_one_a_little_ahead_does_not_go_back(
+    worker_endpoint: Any,
+) -> None:
     broken, ahead = make_camera("broken"), make_camera("ahead")
     now = datetime.now(UTC)
     soon = now + timedelta(seconds=30)
@@ -136,17 +138,17 @@ def test_a_contact_far_ahead_of_the_clock_is_healed_and_a_little_ahead_does_not_
     CameraVitals.objects.filter(pk=ahead.pk).update(last_contact=soon)
 
     for camera in (broken, ahead):
-        assert worker_door.post(f"/telemetry/{camera.pk}", BRIEF).status_code == 201
+        assert worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE).status_code == 201
 
     assert now <= vitals_of(broken).last_contact <= now + timedelta(seconds=20)
     assert vitals_of(ahead).last_contact == soon
 
 
-def test_a_camera_without_vitals_gets_them(worker_door: Any) -> None:
+def test_a_camera_without_vitals_gets_them(worker_endpoint: Any) -> None:
     camera = make_camera()
     CameraVitals.objects.all().delete()
 
-    assert worker_door.post(f"/telemetry/{camera.pk}", BRIEF).status_code == 201
+    assert worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE).status_code == 201
     assert vitals_of(camera).accepted_count == 1
 
 
@@ -161,17 +163,17 @@ def test_a_camera_without_vitals_gets_them(worker_door: Any) -> None:
         ("2024-02-29T00:00:00-00:00", "2024-02-29T00:00:00+00:00"),
     ],
 )
-def test_timestamps_are_kept_in_utc_and_microseconds(worker_door: Any, text: str, stored: str) -> None:
+def test_timestamps_are_kept_in_utc_and_microseconds(worker_endpoint: Any, text: str, stored: str) -> None:
     camera = make_camera()
 
-    assert worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "timestamp": text}).status_code == 201
+    assert worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, "timestamp": text}).status_code == 201
     assert Sample.objects.get().timestamp.isoformat() == stored
 
 
-def test_unknown_keys_are_ignored_so_that_a_newer_worker_is_not_cut_off(worker_door: Any) -> None:
+def test_unknown_keys_are_ignored_so_that_a_newer_worker_is_not_cut_off(worker_endpoint: Any) -> None:
     camera = make_camera()
 
-    assert worker_door.post(f"/telemetry/{camera.pk}", {**BRIEF, "model": {"name": "x"}}).status_code == 201
+    assert worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, "model": {"name": "x"}}).status_code == 201
 
 
 BAD_EVENTS: list[tuple[str, bytes, str]] = [
@@ -231,7 +233,7 @@ for field, text in [
     body = "{" + ",".join(f'"{name}":{value}' for name, value in values.items()) + "}"
     BAD_EVENTS.append((f"{field} {text[:30]}", body.encode(), field))
 for name in ("NaN", "Infinity", "-Infinity"):
-    text = json.dumps(BRIEF).replace("0.95", name)
+    text = json.dumps(EXAMPLE).replace("0.95", name)
     BAD_EVENTS.append((name, text.encode(), ""))
 twice = b'{"timestamp":"2024-01-01T12:00:00Z","occupancy":5,"occupancy":6,"confidence":0.5}'
 BAD_EVENTS += [
@@ -243,10 +245,12 @@ BAD_EVENTS += [
 @pytest.mark.parametrize(
     ("body", "field"), [case[1:] for case in BAD_EVENTS], ids=[case[0] for case in BAD_EVENTS]
 )
-def test_a_bad_event_is_400_names_the_field_and_stores_nothing(worker_door: Any, body: bytes, field: str) -> None:
+def test_a_bad_event_is_400_names_the_field_and_stores_nothing(
+    worker_endpoint: Any, body: bytes, field: str
+) -> None:
     camera = make_camera()
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", body)
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", body)
 
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json"), answer.content
     problem = answer.json()
@@ -256,7 +260,7 @@ def test_a_bad_event_is_400_names_the_field_and_stores_nothing(worker_door: Any,
     assert vitals_of(camera).last_contact is None
 
 
-def test_bounds_of_the_fields_are_accepted(worker_door: Any) -> None:
+def test_bounds_of_the_fields_are_accepted(worker_endpoint: Any) -> None:
     camera = make_camera()
     for number, values in enumerate(
         [
@@ -266,66 +270,66 @@ def test_bounds_of_the_fields_are_accepted(worker_door: Any) -> None:
             {"zone": "A-b_9", "generation": 2**63 - 1},
         ]
     ):
-        answer = worker_door.post(f"/telemetry/{camera.pk}", event(number, **values))
+        answer = worker_endpoint.post(f"/telemetry/{camera.pk}", event(number, **values))
         assert answer.status_code == 201, answer.content
 
 
 # --- Who may ----------------------------------------------------------------------------------------------
 
 
-def test_only_a_worker_posts_telemetry(doors: Doors) -> None:
+def test_only_a_worker_posts_telemetry(endpoints: Endpoints) -> None:
     camera = make_camera()
     for role in ("viewer", "operator", "administrator", "orchestrator"):
-        assert doors.as_role(role).post(f"/telemetry/{camera.pk}", BRIEF).status_code == 403, role
+        assert endpoints.as_role(role).post(f"/telemetry/{camera.pk}", EXAMPLE).status_code == 403, role
 
 
 @pytest.mark.parametrize("secret", [None, "cpt_unknown", "nonsense", "cpt_" + "é" * 20])
-def test_without_a_known_token_it_is_401(doors: Doors, secret: str | None) -> None:
+def test_without_a_known_token_it_is_401(endpoints: Endpoints, secret: str | None) -> None:
     camera = make_camera()
     headers = {"Authorization": "Bearer " + secret.encode().decode("latin-1")} if secret else {}
 
-    answer = doors.as_token(None).post(f"/telemetry/{camera.pk}", BRIEF, **headers)
+    answer = endpoints.as_token(None).post(f"/telemetry/{camera.pk}", EXAMPLE, **headers)
 
     assert answer.status_code == 401
     assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_an_expired_token_is_401(doors: Doors) -> None:
+def test_an_expired_token_is_401(endpoints: Endpoints) -> None:
     camera = make_camera()
-    door = doors.as_role("worker", expires_at=datetime.now(UTC) - timedelta(seconds=1))
+    client = endpoints.as_role("worker", expires_at=datetime.now(UTC) - timedelta(seconds=1))
 
-    assert door.post(f"/telemetry/{camera.pk}", BRIEF).status_code == 401
+    assert client.post(f"/telemetry/{camera.pk}", EXAMPLE).status_code == 401
 
 
-def test_a_bound_worker_posts_for_its_camera_only(doors: Doors) -> None:
+def test_a_bound_worker_posts_for_its_camera_only(endpoints: Endpoints) -> None:
     mine, other = make_camera("mine"), make_camera("other")
-    door = doors.as_role("worker", camera_id=mine.pk)
+    client = endpoints.as_role("worker", camera_id=mine.pk)
 
-    assert door.post(f"/telemetry/{mine.pk}", BRIEF).status_code == 201
-    assert door.post(f"/telemetry/{other.pk}", BRIEF).status_code == 403
+    assert client.post(f"/telemetry/{mine.pk}", EXAMPLE).status_code == 201
+    assert client.post(f"/telemetry/{other.pk}", EXAMPLE).status_code == 403
     assert vitals_of(other).last_contact is None
-    batch = door.post(
-        "/telemetry", [{**BRIEF, "camera_id": str(other.pk)}, {**event(), "camera_id": str(mine.pk)}]
+    batch = client.post(
+        "/telemetry", [{**EXAMPLE, "camera_id": str(other.pk)}, {**event(), "camera_id": str(mine.pk)}]
     )
     assert batch.status_code == 200
     assert [(error["index"], error["code"]) for error in batch.json()["errors"]] == [(0, "forbidden")]
 
 
-def test_a_worker_of_a_site_posts_for_its_cameras_only(doors: Doors) -> None:
+def test_a_worker_of_a_site_posts_for_its_cameras_only(endpoints: Endpoints) -> None:
     site = make_site()
     mine, other = make_camera("mine", site=site), make_camera("other")
-    door = doors.as_role("worker", site_id=site.pk)
+    client = endpoints.as_role("worker", site_id=site.pk)
 
-    assert door.post(f"/telemetry/{mine.pk}", BRIEF).status_code == 201
-    assert door.post(f"/telemetry/{other.pk}", BRIEF).status_code == 403
+    assert client.post(f"/telemetry/{mine.pk}", EXAMPLE).status_code == 201
+    assert client.post(f"/telemetry/{other.pk}", EXAMPLE).status_code == 403
     assert list(Sample.objects.values_list("camera_id", flat=True)) == [mine.pk]
 
 
 @pytest.mark.parametrize(
     "path", ["/telemetry/0b54e1b2-9c0f-4d6f-8f3c-2f6d3f1f0a11", "/telemetry/nonsense", "/telemetry/" + "0" * 36]
 )
-def test_an_unknown_camera_is_404(worker_door: Any, path: str) -> None:
-    answer = worker_door.post(path, BRIEF)
+def test_an_unknown_camera_is_404(worker_endpoint: Any, path: str) -> None:
+    answer = worker_endpoint.post(path, EXAMPLE)
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (404, "camera_id")
 
@@ -345,18 +349,18 @@ def test_an_unknown_camera_is_404(worker_door: Any, path: str) -> None:
         ("", 415),
     ],
 )
-def test_one_event_comes_as_json_in_utf_8(worker_door: Any, content_type: str, status: int) -> None:
+def test_one_event_comes_as_json_in_utf_8(worker_endpoint: Any, content_type: str, status: int) -> None:
     camera = make_camera()
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF, content_type=content_type)
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE, content_type=content_type)
 
     assert answer.status_code == status
 
 
-def test_a_compressed_body_is_415(worker_door: Any) -> None:
+def test_a_compressed_body_is_415(worker_endpoint: Any) -> None:
     camera = make_camera()
 
-    answer = worker_door.post(f"/telemetry/{camera.pk}", BRIEF, **{"Content-Encoding": "gzip"})
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE, **{"Content-Encoding": "gzip"})
 
     assert answer.status_code == 415
 
@@ -366,7 +370,7 @@ def test_a_body_in_chunks_which_wsgi_cannot_read_is_not_taken_for_an_empty_one()
     worker = ApiClient(make_token("worker"))
 
     answers = [
-        worker.post(path, BRIEF, **{"Transfer-Encoding": "chunked"})
+        worker.post(path, EXAMPLE, **{"Transfer-Encoding": "chunked"})
         for path in ("/telemetry", f"/telemetry/{make_camera().pk}")
     ]
 
@@ -375,7 +379,7 @@ def test_a_body_in_chunks_which_wsgi_cannot_read_is_not_taken_for_an_empty_one()
 
 @pytest.mark.django_db
 def test_a_body_that_ends_before_its_length_stores_nothing_under_wsgi() -> None:
-    line = json.dumps({**BRIEF, "camera_id": str(make_camera().pk)}).encode() + b"\n"
+    line = json.dumps({**EXAMPLE, "camera_id": str(make_camera().pk)}).encode() + b"\n"
     sent = {"CONTENT_LENGTH": str(len(line) + 1), "wsgi.input": BytesIO(line)}
 
     answer = Client().generic(
@@ -393,18 +397,18 @@ def test_a_body_that_ends_before_its_length_stores_nothing_under_wsgi() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_database_whose_tables_are_not_there_yet_is_told_as_503() -> None:
+def test_while_the_tables_do_not_exist_the_answer_is_503() -> None:
     camera, secret = make_camera(), make_token("worker")
-    asgi = AsgiClient(fast_door.application, close_lanes)
+    asgi = AsgiClient(fast_endpoint.application, close_queues)
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE telemetry_sample RENAME TO telemetry_sample_away")
     try:
         answers = [
-            door.post(path, body)
-            for door in (FastDoor(asgi, secret), ApiClient(secret))
+            client.post(path, body)
+            for client in (FastEndpoint(asgi, secret), ApiClient(secret))
             for path, body in (
-                (f"/telemetry/{camera.pk}", BRIEF),
-                ("/telemetry", [{**BRIEF, "camera_id": str(camera.pk)}]),
+                (f"/telemetry/{camera.pk}", EXAMPLE),
+                ("/telemetry", [{**EXAMPLE, "camera_id": str(camera.pk)}]),
             )
         ]
     finally:
@@ -415,33 +419,33 @@ def test_a_database_whose_tables_are_not_there_yet_is_told_as_503() -> None:
     assert [answer.status_code for answer in answers] == [503] * 4
 
 
-def test_a_query_parameter_is_400_and_names_it(worker_door: Any) -> None:
-    answer = worker_door.post(f"/telemetry/{make_camera().pk}?zone=x", BRIEF)
+def test_a_query_parameter_is_400_and_names_it(worker_endpoint: Any) -> None:
+    answer = worker_endpoint.post(f"/telemetry/{make_camera().pk}?zone=x", EXAMPLE)
 
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "zone")
 
 
-def test_an_oversize_body_is_413(worker_door: Any) -> None:
+def test_an_oversize_body_is_413(worker_endpoint: Any) -> None:
     camera = make_camera()
 
-    single = worker_door.post(f"/telemetry/{camera.pk}", json.dumps({**BRIEF, "x": "a" * 70_000}).encode())
-    batch = worker_door.post("/telemetry", b"[" + b" " * (2 * 1024 * 1024) + b"]")
+    single = worker_endpoint.post(f"/telemetry/{camera.pk}", json.dumps({**EXAMPLE, "x": "a" * 70_000}).encode())
+    batch = worker_endpoint.post("/telemetry", b"[" + b" " * (2 * 1024 * 1024) + b"]")
 
     assert (single.status_code, batch.status_code) == (413, 413)
 
 
-def test_a_trailing_slash_is_the_same_address(worker_door: Any) -> None:
+def test_a_trailing_slash_is_the_same_address(worker_endpoint: Any) -> None:
     camera = make_camera()
 
-    assert worker_door.post(f"/telemetry/{camera.pk}/", BRIEF).status_code == 201
-    assert worker_door.post("/telemetry/", [{**BRIEF, "camera_id": str(camera.pk)}]).status_code == 200
+    assert worker_endpoint.post(f"/telemetry/{camera.pk}/", EXAMPLE).status_code == 201
+    assert worker_endpoint.post("/telemetry/", [{**EXAMPLE, "camera_id": str(camera.pk)}]).status_code == 200
 
 
 # --- Batches ----------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("ndjson", [False, True])
-def test_a_batch_tells_of_each_item_and_the_counts_add_up(worker_door: Any, ndjson: bool) -> None:
+def test_a_batch_names_each_bad_item_and_the_counts_add_up(worker_endpoint: Any, ndjson: bool) -> None:
     running, stopped = make_camera("running", desired_state="running"), make_camera("stopped")
     first = {**event(1), "camera_id": str(running.pk)}
     items = [
@@ -457,48 +461,53 @@ def test_a_batch_tells_of_each_item_and_the_counts_add_up(worker_door: Any, ndjs
     lines = "\n".join(map(json.dumps, items)).encode() + b"\n\n"
     body = lines if ndjson else json.dumps(items).encode()
 
-    answer = worker_door.post(
+    answer = worker_endpoint.post(
         "/telemetry", body, content_type="application/x-ndjson" if ndjson else "application/json"
     )
 
-    told = answer.json()
+    receipt = answer.json()
     assert answer.status_code == 200
-    assert (told["accepted"], told["duplicates"], told["rejected"]) == (2, 1, 5)
-    assert [(error["index"], error["code"], error["field"]) for error in told["errors"]] == [
+    assert (receipt["accepted"], receipt["duplicates"], receipt["rejected"]) == (2, 1, 5)
+    assert [(error["index"], error["code"], error["field"]) for error in receipt["errors"]] == [
         (3, "conflict", "timestamp"),
         (4, "unknown_camera", "camera_id"),
         (5, "invalid", "camera_id"),
         (6, "invalid", "occupancy"),
         (7, "invalid", "timestamp"),
     ]
-    assert told["stop"] == [str(stopped.pk)]
+    assert receipt["stop"] == [str(stopped.pk)]
     assert Sample.objects.count() == 2
     counts = CameraVitals.objects.values_list("accepted_count", "duplicate_count", "conflict_count")
     assert sorted(counts) == [(1, 0, 0), (1, 1, 1)]
 
 
-def test_a_broken_line_of_ndjson_costs_only_itself(worker_door: Any) -> None:
+def test_a_broken_line_of_ndjson_is_refused_alone(worker_endpoint: Any) -> None:
     camera = make_camera()
-    good = json.dumps({**BRIEF, "camera_id": str(camera.pk)}).encode()
+    good = json.dumps({**EXAMPLE, "camera_id": str(camera.pk)}).encode()
 
-    answer = worker_door.post("/telemetry", b'{"camera_id\n' + good, content_type="application/x-ndjson")
+    answer = worker_endpoint.post("/telemetry", b'{"camera_id\n' + good, content_type="application/x-ndjson")
 
     assert answer.status_code == 200
     assert (answer.json()["accepted"], answer.json()["rejected"]) == (1, 1)
 
 
-def test_a_batch_whose_items_are_all_refused_is_a_problem_with_the_same_members(worker_door: Any) -> None:
-    answer = worker_door.post("/telemetry", [{**BRIEF, "camera_id": str(uuid4())} for _ in range(150)])
+def test_a_batch_whose_items_are_all_refused_is_a_problem_with_the_same_members(worker_endpoint: Any) -> None:
+    answer = worker_endpoint.post("/telemetry", [{**EXAMPLE, "camera_id": str(uuid4())} for _ in range(150)])
 
-    told = answer.json()
+    receipt = answer.json()
     assert (answer.status_code, answer["Content-Type"]) == (400, "application/problem+json")
-    assert (told["accepted"], told["duplicates"], told["rejected"], len(told["errors"])) == (0, 0, 150, 100)
-    assert told["stop"] == []
+    assert (receipt["accepted"], receipt["duplicates"], receipt["rejected"], len(receipt["errors"])) == (
+        0,
+        0,
+        150,
+        100,
+    )
+    assert receipt["stop"] == []
 
 
 @pytest.mark.parametrize("body", [b"[]", b"{}", b"", b"null", b"[1", b"nonsense"])
-def test_what_is_no_batch_is_400(worker_door: Any, body: bytes) -> None:
-    assert worker_door.post("/telemetry", body).status_code == 400
+def test_a_body_that_is_no_batch_is_400(worker_endpoint: Any, body: bytes) -> None:
+    assert worker_endpoint.post("/telemetry", body).status_code == 400
 
 
 @pytest.mark.parametrize(
@@ -510,25 +519,25 @@ def test_what_is_no_batch_is_400(worker_door: Any, body: bytes) -> None:
         ('[{{"camera_id":"{id}","generation":1,"generat\\u0069on":1,{rest}}}]', "generation"),
     ],
 )
-def test_a_key_given_twice_in_an_item_is_refused(worker_door: Any, body: str, field: str) -> None:
+def test_a_key_given_twice_in_an_item_is_refused(worker_endpoint: Any, body: str, field: str) -> None:
     camera = make_camera()
-    rest = json.dumps(BRIEF)[1:-1]
+    rest = json.dumps(EXAMPLE)[1:-1]
 
-    answer = worker_door.post("/telemetry", body.format(id=camera.pk, rest=rest).encode())
+    answer = worker_endpoint.post("/telemetry", body.format(id=camera.pk, rest=rest).encode())
 
     assert answer.json()["errors"][0]["field"] == field
     assert answer.json()["errors"][0]["index"] == 0
     assert answer.json()["rejected"] == 1
 
 
-def test_a_word_that_looks_like_a_key_is_no_key_given_twice(worker_door: Any) -> None:
+def test_a_value_that_looks_like_a_key_is_not_taken_for_a_repeated_key(worker_endpoint: Any) -> None:
     camera = make_camera()
-    item = {**BRIEF, "camera_id": str(camera.pk), "x": "zone", "y": {"occupancy": 1}}
+    item = {**EXAMPLE, "camera_id": str(camera.pk), "x": "zone", "y": {"occupancy": 1}}
 
-    assert worker_door.post("/telemetry", [item]).json()["accepted"] == 1
+    assert worker_endpoint.post("/telemetry", [item]).json()["accepted"] == 1
 
 
-def test_a_batch_holds_at_most_5000_items(worker_door: Any) -> None:
+def test_a_batch_holds_at_most_5000_items(worker_endpoint: Any) -> None:
     camera = make_camera()
     start = datetime(2026, 1, 1, tzinfo=UTC)
     items = [
@@ -541,9 +550,9 @@ def test_a_batch_holds_at_most_5000_items(worker_door: Any) -> None:
         for number in range(5_001)
     ]
 
-    whole = worker_door.post("/telemetry", items[:5_000])
-    again = worker_door.post("/telemetry", items[:5_000])
+    whole = worker_endpoint.post("/telemetry", items[:5_000])
+    again = worker_endpoint.post("/telemetry", items[:5_000])
 
-    assert worker_door.post("/telemetry", items).status_code == 413
+    assert worker_endpoint.post("/telemetry", items).status_code == 413
     assert (whole.json()["accepted"], again.json()["duplicates"]) == (5_000, 5_000)
     assert vitals_of(camera).latest_occupancy == 4_999

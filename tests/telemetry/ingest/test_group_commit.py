@@ -33,21 +33,21 @@ def submission(count: int = 1, occupancy: int = 5) -> Submission:
 
 
 class Accepting:
-    """Stands for the transaction: remembers the groups, waits while it is held, fails where it is told."""
+    """Stands for the transaction: remembers the groups, waits until it is released, fails with `error` or by `poison`."""
 
     def __init__(self) -> None:
         self.groups: list[int] = []
         self.tried = self.taken = 0
         self.seconds = 0.0
-        self.held = threading.Event()
-        self.held.set()
+        self.released = threading.Event()
+        self.released.set()
         self.poison: set[int] = set()
         self.error: Exception | None = None
 
     def __call__(self, submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
         self.tried += 1
         self.taken += len(submissions)
-        self.held.wait(timeout=10)
+        self.released.wait(timeout=10)
         time.sleep(self.seconds)
         if self.error:
             raise self.error
@@ -71,20 +71,20 @@ def run(scenario: Callable[[GroupCommit, Accepting], Awaitable[None]]) -> None:
         try:
             await scenario(queue, accepting)
         finally:
-            accepting.held.set()
+            accepting.released.set()
             await queue.close()
 
     asyncio.run(with_queue())
 
 
-def test_those_that_come_while_a_commit_is_under_way_share_the_next() -> None:
+def test_requests_that_arrive_during_a_commit_share_the_next_one() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.held.clear()
+        accepting.released.clear()
         first = asyncio.create_task(queue.submit(submission()))
         await until(lambda: accepting.tried == 1)
         others = [asyncio.create_task(queue.submit(submission(occupancy=number))) for number in range(50)]
         await until(lambda: waiting_in(queue) == 50)
-        accepting.held.set()
+        accepting.released.set()
 
         await first
         receipts = await asyncio.gather(*others)
@@ -95,7 +95,7 @@ def test_those_that_come_while_a_commit_is_under_way_share_the_next() -> None:
     run(scenario)
 
 
-def test_senders_that_come_again_at_once_make_one_group_and_not_two_in_turn() -> None:
+def test_senders_that_come_again_at_once_make_one_large_group_and_not_two_in_turn() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         async def sender() -> None:
             for _ in range(20):
@@ -103,12 +103,12 @@ def test_senders_that_come_again_at_once_make_one_group_and_not_two_in_turn() ->
                 await asyncio.sleep(0.001)  # its next post is on its way
 
         accepting.seconds = 0.01
-        accepting.held.clear()
+        accepting.released.clear()
         senders = [asyncio.create_task(sender()) for _ in range(20)]
         await until(lambda: accepting.tried == 1)
         senders += [asyncio.create_task(sender()) for _ in range(20)]
         await until(lambda: waiting_in(queue) + accepting.taken == 40)
-        accepting.held.set()
+        accepting.released.set()
         await asyncio.gather(*senders)
 
         assert sum(accepting.groups) == 800
@@ -136,14 +136,14 @@ def test_a_full_queue_refuses_and_recovers(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setattr(group_commit, "MAX_WAITING_EVENTS", 10)
 
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.held.clear()
+        accepting.released.clear()
         first = asyncio.create_task(queue.submit(submission()))
         await until(lambda: accepting.tried == 1)
         waiting = asyncio.create_task(queue.submit(submission(10)))
         await until(lambda: waiting_in(queue) == 1)
         with pytest.raises(QueueFull):
             await queue.submit(submission())
-        accepting.held.set()
+        accepting.released.set()
         await asyncio.gather(first, waiting)
 
         assert len(await queue.submit(submission(10))) == 10
@@ -151,15 +151,15 @@ def test_a_full_queue_refuses_and_recovers(monkeypatch: pytest.MonkeyPatch) -> N
     run(scenario)
 
 
-def test_one_that_cannot_be_stored_is_refused_alone() -> None:
+def test_a_request_that_cannot_be_stored_is_refused_alone() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.held.clear()
+        accepting.released.clear()
         accepting.poison = {13}
         first = asyncio.create_task(queue.submit(submission()))
         await until(lambda: accepting.tried == 1)
         others = [asyncio.create_task(queue.submit(submission(occupancy=number))) for number in range(20)]
         await until(lambda: waiting_in(queue) == 20)
-        accepting.held.set()
+        accepting.released.set()
         await first
 
         answers = await asyncio.gather(*others, return_exceptions=True)
@@ -176,7 +176,7 @@ def no_such_table() -> ProgrammingError:
 
 
 @pytest.mark.parametrize("error", [OperationalError("down"), InternalError("read-only"), no_such_table()])
-def test_the_database_away_is_told_to_the_whole_group_once_and_the_queue_goes_on(error: Exception) -> None:
+def test_if_the_database_is_away_the_whole_group_fails_at_once_and_the_queue_recovers(error: Exception) -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         accepting.error = error
         answers = await asyncio.gather(*(queue.submit(submission()) for _ in range(5)), return_exceptions=True)
@@ -189,9 +189,9 @@ def test_the_database_away_is_told_to_the_whole_group_once_and_the_queue_goes_on
     run(scenario)
 
 
-def test_whoever_hangs_up_before_the_commit_stops_nobody() -> None:
+def test_a_client_that_hangs_up_before_the_commit_does_not_stop_the_others() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.held.clear()
+        accepting.released.clear()
         first = asyncio.create_task(queue.submit(submission()))
         await until(lambda: accepting.tried == 1)
         gone, stays = (asyncio.create_task(queue.submit(submission())) for _ in range(2))
@@ -199,7 +199,7 @@ def test_whoever_hangs_up_before_the_commit_stops_nobody() -> None:
         gone.cancel()
         first.cancel()
         await until(lambda: gone.done() and first.done())
-        accepting.held.set()
+        accepting.released.set()
 
         assert len(await stays) == 1
 
@@ -209,22 +209,22 @@ def test_whoever_hangs_up_before_the_commit_stops_nobody() -> None:
 def test_the_oldest_wait_is_known_while_a_commit_hangs() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
         assert queue.oldest_wait_seconds() == 0
-        accepting.held.clear()
+        accepting.released.clear()
         waiting = asyncio.create_task(queue.submit(submission()))
         await until(lambda: queue.oldest_wait_seconds() > 0.2)
         assert queue.oldest_wait_seconds() < 5
-        accepting.held.set()
+        accepting.released.set()
         await waiting
 
     run(scenario)
 
 
-def test_the_metric_of_what_waits_is_of_all_queues_while_a_commit_hangs() -> None:
+def test_the_metric_of_waiting_events_counts_all_queues_while_a_commit_hangs() -> None:
     def waiting() -> float:
         return REGISTRY.get_sample_value("controlplane_ingest_waiting_events") or 0.0
 
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.held.clear()
+        accepting.released.clear()
         before, other = waiting(), GroupCommit(Accepting())
         requests = []
         for count in (1, 40, 2):
@@ -232,7 +232,7 @@ def test_the_metric_of_what_waits_is_of_all_queues_while_a_commit_hangs() -> Non
             await until(lambda: accepting.tried == 1)  # what is being committed does not wait any more
         await other.submit(submission())
         await until(lambda: waiting() - before == 42)
-        accepting.held.set()
+        accepting.released.set()
         await asyncio.gather(*requests)
         await until(lambda: waiting() == before)
         await other.close()
@@ -252,19 +252,19 @@ def test_the_writing_thread_has_a_connection_of_its_own(monkeypatch: Any) -> Non
     run(scenario)
 
 
-def test_who_waits_behind_a_group_that_the_database_left_is_told_with_it() -> None:
+def test_if_the_database_is_away_requests_behind_the_group_fail_with_it() -> None:
     async def scenario(queue: GroupCommit, accepting: Accepting) -> None:
-        accepting.held.clear()
+        accepting.released.clear()
         accepting.error = OperationalError("away")
         first = asyncio.create_task(queue.submit(submission()))
         await until(lambda: accepting.tried == 1)
         behind = [asyncio.create_task(queue.submit(submission())) for _ in range(3)]
         await until(lambda: waiting_in(queue) == 3)
-        accepting.held.set()
+        accepting.released.set()
 
-        told = await asyncio.gather(first, *behind, return_exceptions=True)
+        answers = await asyncio.gather(first, *behind, return_exceptions=True)
 
-        assert [type(error) for error in told] == [OperationalError] * 4
+        assert [type(error) for error in answers] == [OperationalError] * 4
         accepting.error = None
         assert await queue.submit(submission())
         assert accepting.groups == [1]

@@ -1,4 +1,4 @@
-"""Two lanes: a batch does not hold up single events, and its receipts come back in its own order."""
+"""Two queues: a batch does not hold up single events, and its receipts come back in its own order."""
 
 import asyncio
 import random
@@ -11,7 +11,7 @@ import pytest
 from telemetry.ingest import group_commit
 from telemetry.ingest.accept import Submission
 from telemetry.ingest.group_commit import GroupCommit, QueueFull
-from telemetry.ingest.queues import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Lanes
+from telemetry.ingest.queues import CHUNK_EVENTS, QUICK_AT_MOST_EVENTS, Queues
 from telemetry.ingest.receipts import Receipt
 from telemetry.ingest.wire import Event
 from telemetry.models import Sample
@@ -25,18 +25,18 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 def test_single_events_pass_a_batch_that_is_being_written() -> None:
     async def scenario() -> None:
-        lanes, slow, quick = Lanes(), Accepting(), Accepting()
-        lanes.bulk, lanes.quick = GroupCommit(slow, CHUNK_EVENTS), GroupCommit(quick)
-        slow.held.clear()
-        batch = asyncio.create_task(lanes.submit(submission(QUICK_AT_MOST_EVENTS + 1)))
+        queues, slow, quick = Queues(), Accepting(), Accepting()
+        queues.bulk, queues.quick = GroupCommit(slow, CHUNK_EVENTS), GroupCommit(quick)
+        slow.released.clear()
+        batch = asyncio.create_task(queues.submit(submission(QUICK_AT_MOST_EVENTS + 1)))
         await until(lambda: slow.tried == 1)
 
-        await asyncio.wait_for(lanes.submit(submission(QUICK_AT_MOST_EVENTS)), timeout=2)
+        await asyncio.wait_for(queues.submit(submission(QUICK_AT_MOST_EVENTS)), timeout=2)
 
         assert not batch.done()
-        slow.held.set()
+        slow.released.set()
         assert len(await batch) == QUICK_AT_MOST_EVENTS + 1
-        await lanes.close()
+        await queues.close()
 
     asyncio.run(scenario())
 
@@ -54,8 +54,8 @@ def test_a_batch_is_written_in_chunks_by_camera_and_answered_in_its_own_order() 
     sizes: list[int] = []
 
     async def scenario() -> list[Receipt]:
-        lanes = Lanes()
-        accept = lanes.bulk._accept
+        queues = Queues()
+        accept = queues.bulk._accept
         lock = threading.Lock()
 
         def counted(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
@@ -63,9 +63,9 @@ def test_a_batch_is_written_in_chunks_by_camera_and_answered_in_its_own_order() 
                 sizes.append(sum(len(each.events) for each in submissions))
             return accept(submissions, now)
 
-        lanes.bulk._accept = counted
-        receipts = await lanes.submit(Submission(WORKER_PRINCIPAL, repeated))
-        await lanes.close()
+        queues.bulk._accept = counted
+        receipts = await queues.submit(Submission(WORKER_PRINCIPAL, repeated))
+        await queues.close()
         return receipts
 
     receipts = asyncio.run(scenario())
@@ -79,12 +79,12 @@ def test_a_batch_for_which_there_is_no_room_is_refused_whole(monkeypatch: pytest
     monkeypatch.setattr(group_commit, "MAX_WAITING_EVENTS", 5_000)
 
     async def scenario() -> None:
-        lanes, accepting = Lanes(), Accepting()
-        lanes.bulk = GroupCommit(accepting, CHUNK_EVENTS)
+        queues, accepting = Queues(), Accepting()
+        queues.bulk = GroupCommit(accepting, CHUNK_EVENTS)
         answers = await asyncio.gather(
-            *(lanes.submit(submission(2_000)) for _ in range(3)), return_exceptions=True
+            *(queues.submit(submission(2_000)) for _ in range(3)), return_exceptions=True
         )
-        await lanes.close()
+        await queues.close()
         assert [type(answer) for answer in answers] == [list, list, QueueFull]
         assert len(accepting.groups) == 4, "nothing of the third"
 

@@ -1,4 +1,4 @@
-"""The tick of ingest: outages are written down once, and a clock that is wrong stores nothing."""
+"""The tick of ingest: outages are stored once, and with a wrong clock nothing is stored."""
 
 import asyncio
 import time
@@ -17,7 +17,7 @@ from cameras.models import CameraVitals, FleetVitals
 from controlplane.access.principals import WORKER, Principal
 from telemetry.ingest import ticks
 from telemetry.ingest.accept import Submission
-from telemetry.ingest.queues import Lanes
+from telemetry.ingest.queues import Queues
 from telemetry.ingest.ticks import ClockWrong, tick
 from telemetry.models import Sample
 from tests.factories import make_camera
@@ -28,7 +28,7 @@ EVENT = {"timestamp": "2026-01-01T00:00:00Z", "occupancy": 5, "confidence": 0.5}
 
 @pytest.fixture
 def _any_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Moments of the test's own, where the database's clock would say otherwise."""
+    """Any `now`, without a comparison with the clock of the database."""
     monkeypatch.setattr(ticks, "_compare_with_database", lambda now: None)
 
 
@@ -65,7 +65,7 @@ def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("_any_clock")
-def test_of_processes_that_come_back_together_one_writes_the_outage_down() -> None:
+def test_of_processes_that_come_back_together_only_one_stores_the_outage() -> None:
     began = datetime(2026, 3, 4, 12, tzinfo=UTC)
     tick(began)
     tick(began + 3600 * SECOND)
@@ -95,7 +95,7 @@ def test_a_clock_behind_what_is_stored_is_not_ready(viewer: Any, ahead_seconds: 
 
 
 @pytest.mark.django_db
-def test_the_door_of_django_refuses_by_503_until_the_clock_is_right(worker: Any) -> None:
+def test_the_endpoint_of_django_answers_503_until_the_clock_is_right(worker: Any) -> None:
     camera = make_camera()
     FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": timezone.now() + timedelta(hours=1)})
 
@@ -116,14 +116,14 @@ def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch:
     FleetVitals.objects.all().delete()
 
     async def scenario() -> ClockWrong | None:
-        lanes = Lanes()
+        queues = Queues()
         try:
-            while lanes._clock_wrong is None:
+            while queues._clock_wrong is None:
                 await asyncio.sleep(0.05)
                 await asyncio.to_thread(_put_ahead_once_it_ticked)
-            return lanes._clock_wrong
+            return queues._clock_wrong
         finally:
-            await lanes.close()
+            await queues.close()
 
     wrong = asyncio.run(asyncio.wait_for(scenario(), 20))
 
@@ -132,24 +132,24 @@ def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch:
 
 @pytest.mark.django_db(transaction=True)
 def test_a_refusal_for_a_wrong_clock_keeps_nothing_of_the_refusals_before_it() -> None:
-    async def refused(lanes: Lanes, body: bytes) -> ClockWrong:
+    async def refused(queues: Queues, body: bytes) -> ClockWrong:
         try:
-            await lanes.submit(Submission(Principal("token:worker", WORKER, "token:worker"), ()))
+            await queues.submit(Submission(Principal("token:worker", WORKER, "token:worker"), ()))
         except ClockWrong as error:
             return error
         raise AssertionError(f"{len(body)} bytes were taken")
 
     async def scenario() -> list[bytes]:
-        lanes = Lanes()
+        queues = Queues()
         try:
-            lanes._clock_wrong = ClockWrong("It is off.")
-            await refused(lanes, b"first")
-            error = await refused(lanes, b"second")
+            queues._clock_wrong = ClockWrong("It is off.")
+            await refused(queues, b"first")
+            error = await refused(queues, b"second")
             return [
                 frame.f_locals["body"] for frame, _ in walk_tb(error.__traceback__) if "body" in frame.f_locals
             ]
         finally:
-            await lanes.close()
+            await queues.close()
 
     assert asyncio.run(asyncio.wait_for(scenario(), 20)) == [b"second"]
 
@@ -171,7 +171,7 @@ def test_the_clock_of_the_database_decides_where_it_has_one(off_seconds: int) ->
 
 
 @pytest.mark.django_db
-def test_a_database_that_answers_late_makes_no_clock_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_database_that_answers_late_does_not_make_the_clock_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
     def late(execute: Any, sql: str, *rest: Any) -> Any:
         if "clock_timestamp" in sql:
             time.sleep(0.5)
