@@ -1,4 +1,4 @@
-"""What did happen: samples as workers sent them, appended and never changed, and what is computed from them."""
+"""Samples as workers sent them, appended and never changed, and what is computed from them."""
 
 from django.db import models
 
@@ -27,7 +27,7 @@ class Sample(models.Model):
 
 
 class Rollup(models.Model):
-    """One camera's zone in one bucket. A row without samples tells of a value that was still held.
+    """One camera's zone in one bucket. A row without samples comes of an earlier sample that is still valid in it.
 
     `integral` over `known` is the average weighted by time: both are whole microseconds, so that sums of rows are
     exact. On PostgreSQL the tables are partitioned, minutes by week and hours by month.
@@ -65,23 +65,24 @@ class HourRollup(Rollup):
 
 
 class DirtyHour(models.Model):
-    """An hour of a camera, long past, that samples arrived in: its rollups have to be computed anew.
+    """A dirty range: an hour of a camera, long past, in which samples arrived, so that its rollups are outdated.
 
-    Recent samples are marked in the vitals instead, which ingest writes anyway. Ingest locks the row even where it
-    is there already, so that whoever removes it does so before or after the samples, and never in between.
+    For recent samples the dirty range stands in the vitals, which ingest writes anyway. Ingest updates
+    `dirtied_at` even if the row exists already: that locks it, so that it is removed before the samples are
+    written or after their commit, and never in between.
     """
 
     pk = models.CompositePrimaryKey("camera_id", "start_at")
     camera_id = models.UUIDField()
     start_at = models.DateTimeField()
-    marked_at = models.DateTimeField()
+    dirtied_at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.start_at}"
 
 
 class RollupWork(models.Model):
-    """Marks that `maintain` has taken over: samples from `start_at` until before `end_at` want their rollups."""
+    """A dirty range that `maintain` has claimed: samples in [start_at, end_at) are not in their rollups yet."""
 
     pk = models.CompositePrimaryKey("camera_id", "start_at")
     camera_id = models.UUIDField()
@@ -93,9 +94,9 @@ class RollupWork(models.Model):
 
 
 class KeptFrom(models.Model):
-    """Where history begins, in the one row: what is older was removed. Null as long as nothing was.
+    """Where history begins, in one row: what is older was removed. Null if nothing was removed yet.
 
-    Before `raw` rollups are final: no late sample changes them.
+    Rollups from before `raw` are final: no late sample changes them.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)

@@ -1,4 +1,4 @@
-"""The vocabulary in which samples and rollups are asked for. Must not import models or doors."""
+"""Queries for samples and rollups. Entry points use these, and write no conditions of their own."""
 
 from datetime import datetime
 from typing import Any, Self
@@ -9,7 +9,7 @@ from django.db.models import Q
 
 
 class _CameraHistory(models.QuerySet[Any]):
-    """Rows of a camera and a zone at a moment, whose column is `moment`."""
+    """Rows that belong to a camera, a zone and a moment; `moment` names the column of the latter."""
 
     moment: str
 
@@ -30,11 +30,11 @@ class _CameraHistory(models.QuerySet[Any]):
         return self.filter(within)
 
     def after(self, moment: datetime, zone: str) -> Self:
-        """Those of one camera that follow a row, in the order of `oldest_first`."""
+        """The rows of one camera that follow the row of `moment` and `zone`, in the order of `oldest_first`."""
         return self.filter(Q((self.moment, moment), zone__gt=zone) | Q((f"{self.moment}__gt", moment)))
 
     def up_to(self, moment: datetime, zone: str) -> Self:
-        """A row and those of one camera before it, in the order of `oldest_first`."""
+        """The rows of one camera up to the row of `moment` and `zone`, in the order of `oldest_first`."""
         # The first condition is implied by the second; it is there for the index.
         return self.filter(Q((f"{self.moment}__lte", moment))).filter(
             Q((f"{self.moment}__lt", moment)) | Q(zone__lte=zone)

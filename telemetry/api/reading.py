@@ -24,7 +24,7 @@ from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
 from telemetry.history.gaps import Gap, gaps_of
 from telemetry.history.series import (
     Point,
-    Question,
+    SeriesQuery,
     SitePoint,
     TooManyPoints,
     TooSlow,
@@ -34,7 +34,7 @@ from telemetry.history.series import (
     snapshot,
 )
 from telemetry.history.spans import BUCKETS
-from telemetry.history.summaries import hold_of
+from telemetry.history.summaries import validity_of
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
 
@@ -101,7 +101,7 @@ class ReadingViewSet(StrictViewSet):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """DRF's, for all that have a second form."""
+        """DRF's, and Vary: Accept, because every answer may be JSON or CSV."""
         return {**super().default_response_headers, "Vary": "Accept"}
 
     @extend_schema(parameters=[FROM, TO, ZONE, BUCKET, LIMIT, CURSOR], responses=_given_as(Series))
@@ -110,15 +110,15 @@ class ReadingViewSet(StrictViewSet):
         query, in_csv, now = request.query_params, wants_csv(request), timezone.now()
         camera = self._camera(camera_id)
         start, end = read_range(query)
-        zone = _zone(query, {camera.pk: hold_of(camera.expected_interval_seconds)})
+        zone = _zone(query, {camera.pk: validity_of(camera.expected_interval_seconds)})
         bucket = parameters.one_of(query, "bucket", None, BUCKETS)
         for name in ("limit", "cursor"):
             if name in query and (bucket or in_csv):
                 parameters.refuse(name, "Is for samples in JSON; all else comes as a whole.")
         if bucket:
-            question = Question(bucket, start, end, zone or "", _timezone_of(camera.site), now)
+            series_query = SeriesQuery(bucket, start, end, zone or "", _timezone_of(camera.site), now)
             with _bounded():
-                points = points_of(camera.pk, hold_of(camera.expected_interval_seconds), question)
+                points = points_of(camera.pk, validity_of(camera.expected_interval_seconds), series_query)
             whole = {"camera_id": camera.pk, "bucket": bucket, "points": points}
             return answer(request, whole, Point.__struct_fields__, points)
         samples = Sample.objects.of_camera(camera.pk).between(start, end)
@@ -143,7 +143,9 @@ class ReadingViewSet(StrictViewSet):
         camera = self._camera(camera_id)
         start, end = read_range(request.query_params)
         with _bounded("from"):
-            gaps = gaps_of(camera.pk, hold_of(camera.expected_interval_seconds), start, end, now=timezone.now())
+            gaps = gaps_of(
+                camera.pk, validity_of(camera.expected_interval_seconds), start, end, now=timezone.now()
+            )
         return answer(request, {"camera_id": camera.pk, "gaps": gaps}, Gap.__struct_fields__, gaps)
 
     @extend_schema(parameters=[SITE, FROM_REQUIRED, TO, ZONE, BUCKET_REQUIRED], responses=_given_as(SiteSeries))
@@ -158,11 +160,13 @@ class ReadingViewSet(StrictViewSet):
                 parameters.refuse(name, "Is required.")
         cameras = Camera.objects.visible_to(self.principal).filter(site=site)
         intervals = cameras.values_list("pk", "expected_interval_seconds")
-        holds = {camera_id: hold_of(seconds) for camera_id, seconds in intervals}
+        validities = {camera_id: validity_of(seconds) for camera_id, seconds in intervals}
         bucket = parameters.one_of(query, "bucket", None, BUCKETS) or ""
-        question = Question(bucket, *read_range(query), _zone(query, holds) or "", _timezone_of(site), now)
+        series_query = SeriesQuery(
+            bucket, *read_range(query), _zone(query, validities) or "", _timezone_of(site), now
+        )
         with _bounded():
-            points = site_points_of(holds, question)
+            points = site_points_of(validities, series_query)
         whole = {"site_id": site.pk, "bucket": bucket, "points": points}
         return answer(request, whole, SitePoint.__struct_fields__, points)
 
@@ -177,16 +181,16 @@ class ReadingViewSet(StrictViewSet):
 # --- What is asked ----------------------------------------------------------------------------------------
 
 
-def _zone(query: Mapping[str, str], holds: Mapping[UUID, timedelta]) -> str | None:
-    """The zone that is asked for, or None; it must be one of the cameras' now, or have been."""
+def _zone(query: Mapping[str, str], validities: Mapping[UUID, timedelta]) -> str | None:
+    """The zone of the query, or None. Raises Problem 400 if no camera has, or ever reported, such a zone."""
     zone = query.get("zone")
     if not zone:
         return zone
-    for config in Camera.objects.filter(pk__in=list(holds)).values_list("zone_config", flat=True):
+    for config in Camera.objects.filter(pk__in=list(validities)).values_list("zone_config", flat=True):
         if any(feature["id"] == zone for feature in config["features"]):
             return zone
     with _bounded():
-        if not knows_zone(holds, zone):
+        if not knows_zone(validities, zone):
             parameters.refuse("zone", "No such zone is known here.")
     return zone
 
@@ -197,7 +201,7 @@ def _timezone_of(site: Site | None) -> tzinfo:
 
 @contextmanager
 def _bounded(field: str = "bucket") -> Iterator[None]:
-    """Who asks for too much is told how to ask for less; only points have a bucket."""
+    """Answer 400 or 503 to a query for too much, with the advice how to ask for less."""
     less = "a shorter range, or a longer bucket" if field == "bucket" else "a shorter range"
     try:
         yield
@@ -229,7 +233,7 @@ def _page(camera_id: UUID, samples: SampleQuerySet, query: Mapping[str, str]) ->
 
 
 def _all_samples(samples: SampleQuerySet) -> Iterator[tuple[Any, ...]]:
-    """Every sample, read page by page: a slow reader holds no transaction open."""
+    """Every sample, read page by page, so that a slow reader keeps no transaction open."""
     rows = _first(samples, MAX_LIMIT)
     while rows:
         yield from rows

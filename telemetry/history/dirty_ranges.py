@@ -1,11 +1,11 @@
-"""Marks of what rollups do not hold yet: set by ingest in its transaction, taken over here by `maintain`.
+"""Dirty ranges: spans of a camera whose rollups are not computed yet, or not any more.
 
-A mark is moved into RollupWork and committed before anything is computed, so that nobody waits for a calculation:
-a sample that is committed later has set a new mark, and one that was committed before is seen by whoever computes.
-Readers ask `dirty_spans`, and compute those from samples. Must not import doors or ingest.
+Ingest notes them in the transaction that stores the samples: recent ones in CameraVitals, older ones as DirtyHour.
+`maintain` claims them: it moves them into RollupWork, and computes those. Readers ask `dirty_spans`, and compute
+these from samples.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -17,51 +17,51 @@ from cameras.models import CameraVitals
 from telemetry.history.spans import HOUR, MICROSECOND, MINUTE, Span, merged, widened
 from telemetry.models import DirtyHour, RollupWork
 
-# The minute that is being filled is left alone: one pass over it is enough.
+# A minute that still receives samples would have to be computed again.
 SETTLED_AFTER = timedelta(minutes=2)
-# Samples that come until the mark is taken away are covered too, or a busy camera would keep its mark.
+# A busy camera's range grows while it is being claimed. Work that reaches further covers that growth; without it
+# the range of such a camera would never be cleared.
 SLACK = timedelta(minutes=1)
 CLAIMED_AT_ONCE = 500
 
-Marks = Mapping[UUID, Collection[Span]]
 
+def dirty_spans(validities: Mapping[UUID, timedelta]) -> dict[UUID, list[Span]]:
+    """For each camera, the spans in which its rollups may differ from its samples, in whole minutes.
 
-def dirty_spans(holds: Mapping[UUID, timedelta]) -> dict[UUID, list[Span]]:
-    """For each camera, the stretches in which its rollups may differ from its samples, in whole minutes.
-
-    `holds` tells for how long a sample of a camera counts: a new one changes what follows it for so long.
+    `validities` says how long a sample of each camera is valid: for that long it changes what follows it.
     """
-    spans: dict[UUID, list[Span]] = {camera_id: [] for camera_id in holds}
-    wanted = list(holds)
+    spans: dict[UUID, list[Span]] = {camera_id: [] for camera_id in validities}
+    wanted = list(validities)
     vitals = CameraVitals.objects.filter(pk__in=wanted, dirty_from_at__isnull=False)
-    for camera_id, *mark in vitals.values_list("pk", "dirty_from_at", "dirty_until_at"):
-        spans[camera_id].append(_span_of(mark))
+    for camera_id, *dirty_range in vitals.values_list("pk", "dirty_from_at", "dirty_until_at"):
+        spans[camera_id].append(_span_of(dirty_range))
     for camera_id, start in DirtyHour.objects.filter(camera_id__in=wanted).values_list("camera_id", "start_at"):
         spans[camera_id].append(Span(start, start + HOUR))
     work = RollupWork.objects.filter(camera_id__in=wanted)
     for camera_id, start, end in work.values_list("camera_id", "start_at", "end_at"):
         spans[camera_id].append(Span(start, end))
     return {
-        camera_id: merged(touched(span, holds[camera_id]) for span in found) for camera_id, found in spans.items()
+        camera_id: merged(affected(span, validities[camera_id]) for span in found)
+        for camera_id, found in spans.items()
     }
 
 
-def touched(span: Span, hold: timedelta) -> Span:
-    """The whole minutes in which samples of a span, each held for so long, can change anything."""
-    return widened(Span(span.start, span.end + hold), MINUTE)
+def affected(span: Span, validity: timedelta) -> Span:
+    """The whole minutes whose rollups depend on samples in a span, each valid for at most `validity`."""
+    return widened(Span(span.start, span.end + validity), MINUTE)
 
 
-def claim_marks(now: datetime) -> int:
-    """Move a bounded number of marks into RollupWork; returns how many it dealt with, 0 where none could be taken.
+def claim_dirty_ranges(now: datetime) -> int:
+    """Move some of the settled dirty ranges into RollupWork; returns how many it read, 0 if none moved.
 
-    Those of a camera that is just being written to may stay for now. Waits for no lock, and holds those of the
-    vitals for one statement only, as ingest waits behind them. One process does this at a time.
+    Ranges of a camera that is being written to may stay for the next call. Waits for no lock. Only one process may
+    call this at a time.
     """
     return _claim_vitals(now) + _claim_hours()
 
 
 def is_pending(before: datetime) -> bool:
-    """Whether rollups of what is older than a moment have still to be computed."""
+    """Whether any rollups from before a moment have still to be computed."""
     return (
         RollupWork.objects.filter(start_at__lt=before).exists()
         or DirtyHour.objects.filter(start_at__lt=before).exists()
@@ -70,19 +70,20 @@ def is_pending(before: datetime) -> bool:
 
 
 def count_pending() -> int:
-    """How many marks there are, of all kinds."""
+    """How many dirty ranges there are, claimed or not."""
     vitals = CameraVitals.objects.filter(dirty_from_at__isnull=False)
     return vitals.count() + DirtyHour.objects.count() + RollupWork.objects.count()
 
 
 def _claim_vitals(now: datetime) -> int:
     settled = CameraVitals.objects.filter(dirty_from_at__lt=now - SETTLED_AFTER).order_by("pk")
-    marks = settled.values_list("pk", "dirty_from_at", "dirty_until_at")[:CLAIMED_AT_ONCE]
-    spans = {pk: _span_of(mark) for pk, *mark in marks}
+    ranges = settled.values_list("pk", "dirty_from_at", "dirty_until_at")[:CLAIMED_AT_ONCE]
+    spans = {pk: _span_of(dirty_range) for pk, *dirty_range in ranges}
     if not spans:
-        return 0  # and SQLite's one lock is left to ingest
+        return 0  # without a transaction, which on SQLite would take the one write lock from ingest
+    # The work is written before the vitals are locked, because ingest waits for their locks, which so last for one
+    # statement only. A range that has grown beyond its work by then stays, and is claimed again.
     add_work((pk, Span(span.start, span.end + SLACK)) for pk, span in spans.items())
-    # A mark that has grown beyond its work meanwhile stays, and is claimed again.
     work = RollupWork.objects.filter(
         camera_id=OuterRef("pk"), start_at__lte=OuterRef("dirty_from_at"), end_at__gt=OuterRef("dirty_until_at")
     )
@@ -92,13 +93,13 @@ def _claim_vitals(now: datetime) -> int:
         taken = CameraVitals.objects.filter(pk__in=locked.values("pk")).update(
             dirty_from_at=None, dirty_until_at=None
         )
-    # One camera that stays must not end the taking over of all that come after it.
+    # Ranges that stay count too: the caller goes on while portions are full, and a busy camera must not end that.
     return len(spans) if taken else 0
 
 
-def _span_of(mark: Any) -> Span:
-    """The half-open span of the vitals' mark, which names the oldest and the newest sample."""
-    oldest, newest = mark
+def _span_of(dirty_range: Any) -> Span:
+    """The half-open span of the vitals' dirty range, which names its oldest and its newest sample."""
+    oldest, newest = dirty_range
     return Span(oldest, newest + MICROSECOND)
 
 
@@ -113,13 +114,13 @@ def _claim_hours() -> int:
         return len(hours)
 
 
-def add_work(marks: Iterable[tuple[UUID, Span]]) -> None:
-    """Add to what is there, which a crash may have left; of two that begin alike the longer one stays."""
-    ends = {(camera_id, span.start): span.end for camera_id, span in marks}
+def add_work(spans: Iterable[tuple[UUID, Span]]) -> None:
+    """Add spans to RollupWork. If a camera already has work from the same start, the longer of the two stays."""
+    ends = {(camera_id, span.start): span.end for camera_id, span in spans}
     if not ends:
         return
     cameras, starts = zip(*ends, strict=True)
-    # More than those that begin alike, but both columns as one condition take PostgreSQL a tenth of a second.
+    # This finds more rows than needed, but a condition on pairs of columns takes PostgreSQL a tenth of a second.
     known = RollupWork.objects.filter(camera_id__in=set(cameras), start_at__in=set(starts))
     for camera_id, start, end in known.values_list("camera_id", "start_at", "end_at"):
         if (camera_id, start) in ends:

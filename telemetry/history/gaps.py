@@ -1,4 +1,4 @@
-"""The silences of a camera: when none of its zones is known. Must not import doors or ingest."""
+"""The silences of a camera: when none of its zones is known."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import UUID
@@ -8,10 +8,10 @@ from django.db.models import F, Max, Min, Window
 from django.db.models.functions import Lead
 
 from telemetry.history.dirty_ranges import dirty_spans
-from telemetry.history.rollups import kept_from, seeds_of
+from telemetry.history.rollups import carried_samples, kept_from
 from telemetry.history.series import MAX_POINTS, TooManyPoints, snapshot
 from telemetry.history.spans import EPOCH, HOUR, MICROSECOND, MINUTE, Span, clipped, merged, without
-from telemetry.history.summaries import Stretch
+from telemetry.history.summaries import RawPart
 from telemetry.models import HourRollup, KeptFrom, MinuteRollup, Sample
 from telemetry.querysets import RollupQuerySet
 
@@ -24,13 +24,12 @@ class Gap(msgspec.Struct):
 
 
 def gaps_of(
-    camera_id: UUID, hold: timedelta, start: datetime | None, end: datetime | None, now: datetime
+    camera_id: UUID, validity: timedelta, start: datetime | None, end: datetime | None, now: datetime
 ) -> list[Gap]:
     """The silences of a range, cut at its ends, oldest first; without a start, from the first sample on.
 
-    Of what lies before the oldest hours that are kept nothing is known any more, and nothing is told.
-    To the microsecond as far back as there are samples, to the minute where there are only minutes, then to the
-    hour. Raises TooManyPoints and TooSlow.
+    Exact to the microsecond as far back as there are samples, then to the minute, then to the hour; what lies
+    before the oldest kept hours is left out. Raises TooManyPoints and TooSlow.
     """
     with snapshot():
         start = start or _oldest(camera_id)
@@ -38,26 +37,26 @@ def gaps_of(
         whole = Span(max(start or now, kept.hours or EPOCH), min(end or now, now))
         if whole.start >= whole.end:
             return []
-        known = merged(clipped(_known(camera_id, hold, whole, kept), whole))
+        known = merged(clipped(_known(camera_id, validity, whole, kept), whole))
     silent = without(whole, known)
     if len(silent) > MAX_POINTS:
         raise TooManyPoints
     return [Gap(gap.start.astimezone(UTC), None if gap.end == now else gap.end.astimezone(UTC)) for gap in silent]
 
 
-def _known(camera_id: UUID, hold: timedelta, whole: Span, kept: KeptFrom) -> list[Span]:
-    """Spans that together are what is known of a range, and perhaps more."""
-    dirty = dirty_spans({camera_id: hold})[camera_id]
+def _known(camera_id: UUID, validity: timedelta, whole: Span, kept: KeptFrom) -> list[Span]:
+    """Spans that together cover every known moment of a range; they may reach beyond it."""
+    dirty = dirty_spans({camera_id: validity})[camera_id]
     raw_from, minutes_from = kept.raw or whole.start, kept.minutes or whole.start
     known: list[Span] = []
-    # Where samples are gone.
+    # Where samples were removed, rollups are all that is left.
     hours = HourRollup.objects.of_camera(camera_id).filter(known__gt=0)
     for before in clipped([whole], Span(whole.start, minutes_from)):
         known += _buckets(hours, before, HOUR)
     minutes = MinuteRollup.objects.of_camera(camera_id).filter(known__gt=0)
     for before in clipped([whole], Span(minutes_from, raw_from)):
         known += _buckets(minutes, before, MINUTE)
-    # Where they are there: hours known throughout spare looking at the samples of each.
+    # Elsewhere an hour that is known throughout, and not dirty, saves reading its samples.
     for kept_span in clipped([whole], Span(raw_from, whole.end)):
         throughout = [
             hour
@@ -66,10 +65,10 @@ def _known(camera_id: UUID, hold: timedelta, whole: Span, kept: KeptFrom) -> lis
         ]
         known += throughout
         for rest in without(kept_span, merged(throughout)):
-            known += _held(camera_id, hold, rest, raw_from)
+            known += _runs(camera_id, validity, rest, raw_from)
             known += [
-                Span(seed.timestamp, seed.timestamp + hold)
-                for seed in seeds_of([Stretch(camera_id, rest, hold)], kept.raw)
+                Span(sample.timestamp, sample.timestamp + validity)
+                for sample in carried_samples([RawPart(camera_id, rest, validity)], kept.raw)
             ]
     return known
 
@@ -79,18 +78,18 @@ def _buckets(rollups: RollupQuerySet, span: Span, width: timedelta) -> list[Span
     return [Span(start, start + width) for start in starts.distinct()]
 
 
-def _held(camera_id: UUID, hold: timedelta, span: Span, raw_from: datetime) -> list[Span]:
-    """The runs of samples that no silence divides."""
-    samples = Sample.objects.of_camera(camera_id).between(max(span.start - hold, raw_from), span.end)
+def _runs(camera_id: UUID, validity: timedelta, span: Span, raw_from: datetime) -> list[Span]:
+    """The spans in which one sample after another is valid, without a silence between them."""
+    samples = Sample.objects.of_camera(camera_id).between(max(span.start - validity, raw_from), span.end)
     ends = samples.aggregate(first=Min("timestamp"), last=Max("timestamp"))
     if ends["first"] is None:
         return []
     following = Window(Lead("timestamp"), order_by="timestamp")
-    pauses = samples.annotate(following=following).filter(following__gt=F("timestamp") + hold)
+    pauses = samples.annotate(following=following).filter(following__gt=F("timestamp") + validity)
     breaks = list(pauses.order_by("timestamp").values_list("timestamp", "following"))
     starts = [ends["first"], *(following for _, following in breaks)]
     stops = [*(timestamp for timestamp, _ in breaks), ends["last"]]
-    return [Span(start, stop + hold) for start, stop in zip(starts, stops, strict=True)]
+    return [Span(start, stop + validity) for start, stop in zip(starts, stops, strict=True)]
 
 
 def _oldest(camera_id: UUID) -> datetime | None:

@@ -1,7 +1,4 @@
-"""Rollups through the ORM and Python, on every database. Runs in the caller's transaction.
-
-Must not import doors or ingest.
-"""
+"""Rollups through the ORM and Python, on every database. Runs in the caller's transaction."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -11,7 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from telemetry.history.spans import HOUR, MINUTE, Grid, Span, widened
-from telemetry.history.summaries import SiteSum, Sources, Stretch, Summary, by_zone, fold, summarise
+from telemetry.history.summaries import RawPart, SiteSum, Sources, Summary, by_zone, fold, summarise
 from telemetry.models import HourRollup, MinuteRollup, Sample
 
 COLUMNS = (
@@ -21,16 +18,14 @@ ROWS_AT_ONCE = 500
 
 
 def write(sources: Sources) -> int:
-    """Compute minutes of stretches, and the hours that they belong to, anew; returns how many minutes."""
+    """Compute the minutes of `sources.raw_parts` and their hours anew; returns how many minutes were written."""
     written = 0
-    for stretch in sources.stretches:
-        minutes = _summaries(stretch, sources, None, MINUTE)
-        _replace(MinuteRollup, stretch.camera_id, stretch.span, minutes)
-        hours = widened(stretch.span, HOUR)
-        found = sorted(
-            _rows(MinuteRollup, [stretch.camera_id], hours, None), key=lambda row: (row.zone, row.start)
-        )
-        _replace(HourRollup, stretch.camera_id, hours, _folded(found, Grid(HOUR)))
+    for part in sources.raw_parts:
+        minutes = _summaries(part, sources, None, MINUTE)
+        _replace(MinuteRollup, part.camera_id, part.span, minutes)
+        hours = widened(part.span, HOUR)
+        found = sorted(_rows(MinuteRollup, [part.camera_id], hours, None), key=lambda row: (row.zone, row.start))
+        _replace(HourRollup, part.camera_id, hours, _folded(found, Grid(HOUR)))
         written += len(minutes)
     return written
 
@@ -44,8 +39,8 @@ def read(sources: Sources, zone: str, grid: Grid, limit: int) -> list[Summary]:
             cameras_of[span].append(camera_id)
         for span, cameras in cameras_of.items():
             found += _rows(model, cameras, span, zone)
-    for stretch in sources.stretches:
-        found += _summaries(stretch, sources, zone, grid.part)
+    for part in sources.raw_parts:
+        found += _summaries(part, sources, zone, grid.part)
     found.sort(key=lambda row: (row.camera_id, row.start))
     return _folded(found, grid)[:limit]
 
@@ -61,18 +56,18 @@ def read_sums(sources: Sources, zone: str, grid: Grid, limit: int) -> list[SiteS
     return sorted(sums.values())[:limit]
 
 
-def _summaries(stretch: Stretch, sources: Sources, zone: str | None, width: timedelta) -> list[Summary]:
-    """What the samples of a stretch come to, of one zone or of all."""
-    (start, end), hold = stretch.span, stretch.hold
-    earliest = max(start - hold, sources.raw_from or start - hold)
-    samples = _of_zone(Sample.objects.of_camera(stretch.camera_id), zone).between(earliest, end)
-    seeds = [
-        seed[1:] for seed in sources.seeds if seed.camera_id == stretch.camera_id and zone in (None, seed.zone)
+def _summaries(part: RawPart, sources: Sources, zone: str | None, width: timedelta) -> list[Summary]:
+    """Summaries of a part by buckets of `width`, of one zone or, with None, of each."""
+    (start, end), validity = part.span, part.validity
+    earliest = max(start - validity, sources.raw_from or start - validity)
+    samples = _of_zone(Sample.objects.of_camera(part.camera_id), zone).between(earliest, end)
+    carried = [
+        sample[1:]
+        for sample in sources.carried
+        if sample.camera_id == part.camera_id and zone in (None, sample.zone)
     ]
-    seen = [*seeds, *samples.oldest_first().values_list("zone", "timestamp", "occupancy")]
-    return [
-        summary for name, series in by_zone(seen).items() for summary in summarise(stretch, name, series, width)
-    ]
+    seen = [*carried, *samples.oldest_first().values_list("zone", "timestamp", "occupancy")]
+    return [summary for name, series in by_zone(seen).items() for summary in summarise(part, name, series, width)]
 
 
 def _rows(model: Any, cameras: Sequence[UUID], span: Span, zone: str | None) -> list[Summary]:
@@ -91,6 +86,6 @@ def _replace(model: Any, camera_id: UUID, span: Span, summaries: Iterable[Summar
 
 
 def _folded(summaries: Iterable[Summary], grid: Grid) -> list[Summary]:
-    """Of summaries in order, those of one camera, zone and bucket as one."""
+    """Summaries, sorted by camera and time, folded into one for each camera, zone and bucket."""
     groups = groupby(summaries, key=lambda row: (row.camera_id, row.zone, grid.start_of(row.start)))
     return [fold(list(group))._replace(start=start) for (_, _, start), group in groups]

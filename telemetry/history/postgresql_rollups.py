@@ -1,6 +1,6 @@
 """Rollups on PostgreSQL: the rule of `summaries.summarise` over many cameras in one statement.
 
-Same promises as `portable_rollups`. Runs in the caller's transaction. Must not import doors or ingest.
+Same promises as `portable_rollups`. Runs in the caller's transaction.
 """
 
 from collections.abc import Sequence
@@ -18,58 +18,59 @@ from telemetry.history.summaries import SiteSum, Sources, Summary
 
 COLUMNS = "camera_id, zone, start_at, count, sum, min, max, first, last, last_at, integral, known"
 
-# Named so that they can stand in front of any statement; `summary` is what comes out. Each stretch looks its
-# samples up by key (OFFSET 0 keeps the planner from anything cleverer), and the bounds that are the same for all
-# let it leave out whole days when it plans. Nearly every sample is held within its own bucket, so only the rest
-# pays for generate_series.
+# Common table expressions to stand in front of a statement that reads `summary`. Each part looks its samples up
+# by key: OFFSET 0 keeps the planner from merging that look-up into the rest. `earliest` and `latest` bound all
+# parts, so that the planner leaves out the partitions of other days. Nearly every sample is valid only within its
+# own bucket, and only the others pay for generate_series.
 SUMMARY = """
-stretch AS (
+part AS (
     SELECT * FROM unnest(
-        %(cameras)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(holds)s::interval[]
-    ) WITH ORDINALITY AS stretch (camera_id, start_at, end_at, hold, number)
+        %(cameras)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[], %(validities)s::interval[]
+    ) WITH ORDINALITY AS part (camera_id, start_at, end_at, validity, number)
 ), sample AS (
-    SELECT stretch.*, seen.zone, seen.timestamp, seen.occupancy
-    FROM stretch CROSS JOIN LATERAL (
+    SELECT part.*, seen.zone, seen.timestamp, seen.occupancy
+    FROM part CROSS JOIN LATERAL (
         SELECT zone, timestamp, occupancy FROM telemetry_sample
-        WHERE camera_id = stretch.camera_id
-            AND timestamp >= stretch.start_at - stretch.hold AND timestamp < stretch.end_at
+        WHERE camera_id = part.camera_id
+            AND timestamp >= part.start_at - part.validity AND timestamp < part.end_at
             AND timestamp >= %(earliest)s::timestamptz AND timestamp < %(latest)s::timestamptz
             {only_zone}
         OFFSET 0
     ) AS seen
     UNION ALL
-    SELECT stretch.*, seed.zone, seed.timestamp, seed.occupancy
-    FROM stretch JOIN unnest(
-        %(seed_cameras)s::uuid[], %(seed_zones)s::text[],
-        %(seed_timestamps)s::timestamptz[], %(seed_occupancies)s::integer[]
-    ) AS seed (camera_id, zone, timestamp, occupancy) USING (camera_id)
+    SELECT part.*, carried.zone, carried.timestamp, carried.occupancy
+    FROM part JOIN unnest(
+        %(carried_cameras)s::uuid[], %(carried_zones)s::text[],
+        %(carried_timestamps)s::timestamptz[], %(carried_occupancies)s::integer[]
+    ) AS carried (camera_id, zone, timestamp, occupancy) USING (camera_id)
     WHERE true {only_zone}
 ), neighbour AS (
     SELECT *,
         lag(timestamp) OVER series AS previous_at,
         lead(timestamp) OVER series AS following_at
     FROM sample WINDOW series AS (PARTITION BY number, zone ORDER BY timestamp)
-), held AS (
+), valid AS (
     SELECT number, camera_id, zone, occupancy, timestamp, previous_at, following_at, start_at,
         timestamp >= start_at AS counted,
-        greatest(timestamp, start_at) AS held_from,
-        least(following_at, timestamp + hold, end_at) AS held_until,
+        greatest(timestamp, start_at) AS valid_from,
+        least(following_at, timestamp + validity, end_at) AS valid_until,
         date_bin(%(width)s, greatest(timestamp, start_at), %(epoch)s) AS bin
     FROM neighbour
 ), piece AS (
     SELECT number, camera_id, zone, occupancy, timestamp, start_at, bin, counted,
         counted AND (previous_at IS NULL OR previous_at < greatest(bin, start_at)) AS is_first,
         counted AND (following_at IS NULL OR following_at >= bin + %(width)s) AS is_last,
-        held_from, least(held_until, bin + %(width)s) AS held_until
-    FROM held WHERE held_until > held_from
+        valid_from, least(valid_until, bin + %(width)s) AS valid_until
+    FROM valid WHERE valid_until > valid_from
     UNION ALL
     SELECT number, camera_id, zone, occupancy, timestamp, start_at, following.bin, false, false, false,
-        following.bin, least(held_until, following.bin + %(width)s)
-    FROM held CROSS JOIN LATERAL
-        generate_series(held.bin + %(width)s, held_until - interval '1 microsecond', %(width)s) AS following (bin)
-    WHERE held_until > held.bin + %(width)s
+        following.bin, least(valid_until, following.bin + %(width)s)
+    FROM valid CROSS JOIN LATERAL
+        generate_series(valid.bin + %(width)s, valid_until - interval '1 microsecond', %(width)s)
+        AS following (bin)
+    WHERE valid_until > valid.bin + %(width)s
 ), measured AS (
-    SELECT *, (extract(epoch FROM held_until - held_from) * 1000000)::bigint AS microseconds FROM piece
+    SELECT *, (extract(epoch FROM valid_until - valid_from) * 1000000)::bigint AS microseconds FROM piece
 ), summary AS (
     SELECT camera_id, zone, greatest(bin, start_at) AS start_at,
         (count(*) FILTER (WHERE counted))::integer AS count,
@@ -89,13 +90,13 @@ ONLY_ZONE = "AND zone = %(zone)s"
 FORGET = """
 DELETE FROM {table} AS old
 USING unnest(%(cameras)s::uuid[], %(starts)s::timestamptz[], %(ends)s::timestamptz[])
-    AS stretch (camera_id, start_at, end_at)
-WHERE old.camera_id = stretch.camera_id AND old.start_at >= stretch.start_at AND old.start_at < stretch.end_at
+    AS span (camera_id, start_at, end_at)
+WHERE old.camera_id = span.camera_id AND old.start_at >= span.start_at AND old.start_at < span.end_at
     AND old.start_at >= %(earliest)s::timestamptz AND old.start_at < %(latest)s::timestamptz
 """
 WRITE_MINUTES = f"WITH {SUMMARY.format(only_zone='')} INSERT INTO telemetry_minuterollup ({COLUMNS}) TABLE summary"
 
-# Several rows, of which `start_at` tells the order, as one.
+# Several rows as one; `start_at` gives their order.
 FOLDED = """
     sum(count)::bigint AS count, sum(sum) AS sum, min(min) AS min, max(max) AS max,
     (array_agg(first ORDER BY start_at) FILTER (WHERE count > 0))[1] AS first,
@@ -105,10 +106,10 @@ FOLDED = """
 ROWS = """
     SELECT row.* FROM unnest(
         %({kind}_cameras)s::uuid[], %({kind}_starts)s::timestamptz[], %({kind}_ends)s::timestamptz[]
-    ) AS stretch (camera_id, start_at, end_at)
+    ) AS span (camera_id, start_at, end_at)
     CROSS JOIN LATERAL (
         SELECT {columns} FROM {table}
-        WHERE camera_id = stretch.camera_id AND start_at >= stretch.start_at AND start_at < stretch.end_at
+        WHERE camera_id = span.camera_id AND start_at >= span.start_at AND start_at < span.end_at
             AND start_at >= %({kind}_earliest)s::timestamptz AND start_at < %({kind}_latest)s::timestamptz
             {only_zone}
         OFFSET 0
@@ -151,13 +152,13 @@ WHERE known > 0 GROUP BY bucket ORDER BY bucket LIMIT %(limit)s
 
 
 def write(sources: Sources) -> int:
-    """Compute minutes of stretches, and the hours that they belong to, anew; returns how many minutes."""
-    minutes = [(stretch.camera_id, stretch.span) for stretch in sources.stretches]
+    """Compute the minutes of `sources.raw_parts` and their hours anew; returns how many minutes were written."""
+    minutes = [(part.camera_id, part.span) for part in sources.raw_parts]
     hours = []
     for camera_id, spans in groupby(sorted(minutes), key=itemgetter(0)):
         hours += [(camera_id, hour) for hour in merged(widened(span, HOUR) for _, span in spans)]
     with connection.cursor() as cursor:
-        # A day of samples is sorted; compiling the statement would take longer than running it.
+        # Memory to sort a day of samples; and no compilation, which would take longer than running the statement.
         cursor.execute("SET LOCAL jit = off; SET LOCAL work_mem = '64MB'")
         cursor.execute(FORGET.format(table="telemetry_minuterollup"), _spans("", minutes))
         cursor.execute(WRITE_MINUTES, _of_samples(sources, MINUTE))
@@ -170,7 +171,7 @@ def write(sources: Sources) -> int:
 def read(sources: Sources, zone: str, grid: Grid, limit: int) -> list[Summary]:
     """What is known of each camera in each bucket, by camera, oldest first; at most `limit` of them."""
     statement = READ_MINUTES if grid.width == MINUTE else READ
-    # What PostgreSQL sums up is numeric: integers all the same.
+    # PostgreSQL's sums of bigint are numeric, which psycopg reads as Decimal; their values are whole numbers.
     return [
         Summary._make(int(value) if isinstance(value, Decimal) else value for value in row)
         for row in _read(statement, sources, zone, grid, limit)
@@ -202,17 +203,17 @@ def _read(statement: str, sources: Sources, zone: str, grid: Grid, limit: int) -
 
 
 def _of_samples(sources: Sources, width: timedelta) -> dict[str, Any]:
-    stretches, seeds = sources.stretches, sources.seeds
-    bounds = _bounds([Span(span.start - hold, span.end) for _, span, hold in stretches])
+    raw_parts, carried = sources.raw_parts, sources.carried
+    bounds = _bounds([Span(span.start - validity, span.end) for _, span, validity in raw_parts])
     return {
-        **_spans("", [(stretch.camera_id, stretch.span) for stretch in stretches]),
-        "holds": [stretch.hold for stretch in stretches],
+        **_spans("", [(part.camera_id, part.span) for part in raw_parts]),
+        "validities": [part.validity for part in raw_parts],
         "earliest": max(bounds.start, sources.raw_from or bounds.start),
         "latest": bounds.end,
-        "seed_cameras": [seed.camera_id for seed in seeds],
-        "seed_zones": [seed.zone for seed in seeds],
-        "seed_timestamps": [seed.timestamp for seed in seeds],
-        "seed_occupancies": [seed.occupancy for seed in seeds],
+        "carried_cameras": [sample.camera_id for sample in carried],
+        "carried_zones": [sample.zone for sample in carried],
+        "carried_timestamps": [sample.timestamp for sample in carried],
+        "carried_occupancies": [sample.occupancy for sample in carried],
         "width": width,
         "epoch": EPOCH,
     }
@@ -230,7 +231,7 @@ def _spans(prefix: str, spans: Sequence[tuple[UUID, Span]]) -> dict[str, Any]:
 
 
 def _bounds(spans: Sequence[Span]) -> Span:
-    """The least span that holds them all; an empty one where there are none."""
+    """The smallest span that contains them all; an empty one if there are none."""
     if not spans:
         return Span(EPOCH, EPOCH)
     return Span(min(span.start for span in spans), max(span.end for span in spans))

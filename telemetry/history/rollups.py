@@ -1,8 +1,8 @@
-"""Rollups: a minute and an hour of each camera and zone, computed anew from samples wherever a mark says so.
+"""Rollups: a row for each minute and hour of a camera's zone, computed anew wherever a dirty range says so.
 
-Minutes come from samples and hours from minutes, so that both always agree. Where a camera's expected interval
-changes, what was computed stays as it was. Before `KeptFrom.raw` nothing is computed any more: marks there are
-dropped, and late samples change nothing. Must not import doors or ingest.
+Minutes come from samples and hours from minutes, so that both always agree. When a camera's expected interval
+changes, rollups computed before stay as they are. Rollups from before `KeptFrom.raw` are final: their samples are
+gone, so dirty ranges there are dropped, and late samples change nothing.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,13 +14,13 @@ from django.db import connection, transaction
 
 from cameras.models import Camera
 from telemetry.history import portable_rollups, postgresql_rollups
-from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, add_work, claim_marks, touched
+from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, add_work, affected, claim_dirty_ranges
 from telemetry.history.spans import DAY, HOUR, Span, floor_to, merged
-from telemetry.history.summaries import Seed, Sources, Stretch, hold_of
+from telemetry.history.summaries import CarriedSample, RawPart, Sources, validity_of
 from telemetry.models import HourRollup, KeptFrom, RollupWork
 
-# What one transaction computes: so many marks, and so much time of all cameras together.
-CHUNK_MARKS = 500
+# What one transaction computes at most: so many dirty ranges, and so much time of all cameras together.
+CHUNK_RANGES = 500
 CHUNK_TIME = 2 * DAY
 
 
@@ -30,15 +30,16 @@ def compute_rollups(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], object] = lambda count: None,
 ) -> int:
-    """Take over all settled marks and compute what they ask for; returns how many minutes were written.
+    """Compute the rollups of all settled dirty ranges; returns how many minutes were written.
 
-    `stopping` is asked before each chunk, `progress` is told the minutes of each. What is left is gone on with by
-    the next call.
+    `stopping` is asked before each chunk, `progress` gets the minutes of each. The next call does what is left.
     """
     claimed, written = CLAIMED_AT_ONCE, 0
     while claimed >= CLAIMED_AT_ONCE and not stopping():
-        claimed = claim_marks(now)
-    while not stopping() and (work := list(RollupWork.objects.order_by("camera_id", "start_at")[:CHUNK_MARKS])):
+        claimed = claim_dirty_ranges(now)
+    # Claiming is committed before anything is computed, so that nobody waits for a calculation: a sample that is
+    # committed later sets a dirty range of its own, and one that was committed before is seen by the calculation.
+    while not stopping() and (work := list(RollupWork.objects.order_by("camera_id", "start_at")[:CHUNK_RANGES])):
         with transaction.atomic():
             count = _compute(work)
         written += count
@@ -47,7 +48,7 @@ def compute_rollups(
 
 
 def database_rollups() -> Any:
-    """How the database computes and reads rollups."""
+    """The module that computes and reads rollups on the database in use."""
     return postgresql_rollups if connection.vendor == "postgresql" else portable_rollups
 
 
@@ -56,54 +57,54 @@ def kept_from() -> KeptFrom:
     return KeptFrom.objects.first() or KeptFrom()
 
 
-def seeds_of(stretches: Sequence[Stretch], raw_from: datetime | None) -> list[Seed]:
-    """The last samples before raw history begins that may still count in the stretches, as hours remember them."""
-    reaching = [stretch for stretch in stretches if raw_from and stretch.span.start - stretch.hold < raw_from]
+def carried_samples(raw_parts: Sequence[RawPart], raw_from: datetime | None) -> list[CarriedSample]:
+    """The last samples before `raw_from` that may still be valid in the parts; hours keep them as `last`."""
+    reaching = [part for part in raw_parts if raw_from and part.span.start - part.validity < raw_from]
     if not reaching:
         return []
-    earliest = min(stretch.span.start - stretch.hold for stretch in reaching)
+    earliest = min(part.span.start - part.validity for part in reaching)
     rows = (
-        HourRollup.objects.filter(camera_id__in={stretch.camera_id for stretch in reaching}, last_at__gte=earliest)
+        HourRollup.objects.filter(camera_id__in={part.camera_id for part in reaching}, last_at__gte=earliest)
         .between(floor_to(earliest, HOUR), raw_from)
         .oldest_first()
         .values_list("camera_id", "zone", "last_at", "last")
     )
-    newest = {(camera_id, zone): Seed(camera_id, zone, at, last) for camera_id, zone, at, last in rows}
+    newest = {(camera_id, zone): CarriedSample(camera_id, zone, at, last) for camera_id, zone, at, last in rows}
     return list(newest.values())
 
 
 def _compute(work: Sequence[RollupWork]) -> int:
-    """Compute what marks ask for, of a long one its first day, and let them go."""
+    """Compute the first of the work, at most one day of each and CHUNK_TIME of all, and remove what was done."""
     raw_from = kept_from().raw
-    cameras = Camera.objects.filter(pk__in={mark.camera_id for mark in work})
+    cameras = Camera.objects.filter(pk__in={item.camera_id for item in work})
     intervals = dict(cameras.values_list("pk", "expected_interval_seconds"))
     wanted: dict[UUID, list[Span]] = {}
     done: list[RollupWork] = []
     rest: list[tuple[UUID, Span]] = []
     room = CHUNK_TIME
-    for mark in work:
+    for item in work:
         if not room > timedelta():
             break
-        done.append(mark)
-        if mark.camera_id not in intervals:
-            continue  # of a deleted camera, whose history is purged
-        span = touched(Span(mark.start_at, mark.end_at), hold_of(intervals[mark.camera_id]))
+        done.append(item)
+        if item.camera_id not in intervals:
+            continue  # the camera was deleted, and its history is purged
+        span = affected(Span(item.start_at, item.end_at), validity_of(intervals[item.camera_id]))
         span = Span(max(span.start, raw_from or span.start), span.end)
         tomorrow = floor_to(span.start, DAY) + DAY
-        if mark.end_at > tomorrow:
-            rest.append((mark.camera_id, Span(tomorrow, mark.end_at)))
+        if item.end_at > tomorrow:
+            rest.append((item.camera_id, Span(tomorrow, item.end_at)))
             span = Span(span.start, tomorrow)
         if span.start < span.end:
-            wanted.setdefault(mark.camera_id, []).append(span)
+            wanted.setdefault(item.camera_id, []).append(span)
             room -= span.end - span.start
-    stretches = [
-        Stretch(camera_id, span, hold_of(intervals[camera_id]))
+    raw_parts = [
+        RawPart(camera_id, span, validity_of(intervals[camera_id]))
         for camera_id, spans in wanted.items()
         for span in merged(spans)
     ]
-    RollupWork.objects.filter(pk__in=[mark.pk for mark in done]).delete()
+    RollupWork.objects.filter(pk__in=[item.pk for item in done]).delete()
     add_work(rest)
-    if not stretches:
+    if not raw_parts:
         return 0
-    sources = Sources(stretches=stretches, seeds=seeds_of(stretches, raw_from), raw_from=raw_from)
+    sources = Sources(raw_parts=raw_parts, carried=carried_samples(raw_parts, raw_from), raw_from=raw_from)
     return int(database_rollups().write(sources))

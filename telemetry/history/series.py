@@ -1,8 +1,7 @@
 """Telemetry as people read it: buckets of one camera or of a site, exact at any moment.
 
-A bucket is read from hours and minutes where no mark says that they may be out of date, and else computed from
-samples, all in one snapshot. What has yet to come is not told: points end at `now`. Must not import doors or
-ingest.
+A bucket is read from hours and minutes, or computed from samples where a dirty range says that those may be out of
+date, all in one snapshot. Points end at `now`.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,7 @@ from django.db.models import Min
 
 from controlplane.problems import is_cancelled
 from telemetry.history.dirty_ranges import dirty_spans
-from telemetry.history.rollups import database_rollups, kept_from, seeds_of
+from telemetry.history.rollups import carried_samples, database_rollups, kept_from
 from telemetry.history.spans import (
     BUCKETS,
     HOUR,
@@ -35,7 +34,7 @@ from telemetry.history.spans import (
     start_of_next_day,
     without,
 )
-from telemetry.history.summaries import Sources, Stretch, Summary
+from telemetry.history.summaries import RawPart, Sources, Summary
 from telemetry.models import HourRollup, KeptFrom, Sample
 
 MAX_POINTS = 10_000
@@ -45,7 +44,7 @@ STATEMENT_TIMEOUT = "5s"
 class Point(msgspec.Struct):
     """One bucket from `start`, in UTC; count to avg and first and last are of its samples, None where it has none.
 
-    `weighted_avg` weighs each value by how long it held, `known_seconds` is for how long any did.
+    `weighted_avg` weighs each value by how long it was valid, `known_seconds` is for how long any value was.
     """
 
     start: datetime
@@ -69,15 +68,15 @@ class SitePoint(msgspec.Struct):
 
 
 class TooManyPoints(ValueError):
-    """The range holds more than MAX_POINTS buckets."""
+    """The range has more than MAX_POINTS buckets."""
 
 
 class TooSlow(Exception):
-    """The database gave up: the range holds too much that is not summed up yet."""
+    """The database gave up: too much of the range is not summed up yet."""
 
 
-class Question(NamedTuple):
-    """What is asked: buckets that overlap a range (None leaves a side open), days being those of `timezone`."""
+class SeriesQuery(NamedTuple):
+    """Which buckets to read: those that overlap [start, end), None leaving a side open; days are of `timezone`."""
 
     bucket: str
     start: datetime | None
@@ -87,7 +86,7 @@ class Question(NamedTuple):
     now: datetime
 
     def check(self) -> None:
-        """Raises TooManyPoints where the range alone tells so."""
+        """Raises TooManyPoints if the range alone shows it, before anything is read."""
         if self.start and self.end:
             width = BUCKETS[self.bucket] or timedelta(hours=23)
             if (self.end - self.start) / width > MAX_POINTS:
@@ -107,10 +106,10 @@ class Question(NamedTuple):
 
 @contextmanager
 def snapshot() -> Iterator[None]:
-    """One view of marks, rollups and samples that holds up no writer.
+    """One view of dirty ranges, rollups and samples, for which no writer has to wait.
 
-    On PostgreSQL no statement in it may take longer than 5 seconds. Raises TooSlow, or whatever the database
-    raises where it is away.
+    On PostgreSQL no statement in it may take longer than 5 seconds. Raises TooSlow, or the database's error if it
+    is away.
     """
     outermost = not connection.in_atomic_block
     try:
@@ -126,7 +125,7 @@ def snapshot() -> Iterator[None]:
 
 @contextmanager
 def _deferred() -> Iterator[None]:
-    """Leave SQLite's one lock to writers: transactions begin IMMEDIATE, and would take it only to read."""
+    """Leave SQLite's one write lock to writers: other transactions begin IMMEDIATE, and so take it at once."""
     if connection.vendor != "sqlite":
         yield
         return
@@ -140,77 +139,79 @@ def _deferred() -> Iterator[None]:
 
 def _prepare(*, outermost: bool) -> None:
     with connection.cursor() as cursor:
-        if outermost:  # nothing was read yet, so that the snapshot can be one for all that follows
+        if outermost:  # PostgreSQL accepts this only before a transaction's first query
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        # Neither a plan's compilation nor a statement without end; and no partition goes while it is read.
+        # Compiling these statements takes longer than running them.
         cursor.execute(f"SET LOCAL statement_timeout = '{STATEMENT_TIMEOUT}'; SET LOCAL jit = off")
+        # So that retention drops no partition between two of the statements.
         cursor.execute("LOCK TABLE ONLY telemetry_sample IN ACCESS SHARE MODE")
 
 
-def points_of(camera_id: UUID, hold: timedelta, question: Question) -> list[Point]:
+def points_of(camera_id: UUID, validity: timedelta, query: SeriesQuery) -> list[Point]:
     """Each bucket of a camera's zone in which anything is known or seen, oldest first.
 
     Raises TooManyPoints and TooSlow.
     """
-    question.check()
+    query.check()
     with snapshot():
-        sources, grid = _plan({camera_id: hold}, question)
-        summaries = database_rollups().read(sources, question.zone, grid, MAX_POINTS + 1)
+        sources, grid = _plan({camera_id: validity}, query)
+        summaries = database_rollups().read(sources, query.zone, grid, MAX_POINTS + 1)
     return [_point(summary) for summary in _at_most(summaries)]
 
 
-def site_points_of(holds: Mapping[UUID, timedelta], question: Question) -> list[SitePoint]:
+def site_points_of(validities: Mapping[UUID, timedelta], query: SeriesQuery) -> list[SitePoint]:
     """Each bucket in which any of the cameras is known, oldest first. Raises TooManyPoints and TooSlow."""
-    question.check()
+    query.check()
     with snapshot():
-        sources, grid = _plan(holds, question)
-        sums = database_rollups().read_sums(sources, question.zone, grid, MAX_POINTS + 1)
+        sources, grid = _plan(validities, query)
+        sums = database_rollups().read_sums(sources, query.zone, grid, MAX_POINTS + 1)
     return [SitePoint(row.start, row.occupancy, row.cameras, row.known / 1_000_000) for row in _at_most(sums)]
 
 
-def knows_zone(holds: Mapping[UUID, timedelta], zone: str) -> bool:
+def knows_zone(validities: Mapping[UUID, timedelta], zone: str) -> bool:
     """Whether any of the cameras ever reported a zone."""
     with snapshot():
-        if HourRollup.objects.filter(camera_id__in=list(holds)).of_zone(zone).exists():
+        if HourRollup.objects.filter(camera_id__in=list(validities)).of_zone(zone).exists():
             return True
-        spans = list(chain.from_iterable(dirty_spans(holds).values()))
+        spans = list(chain.from_iterable(dirty_spans(validities).values()))
         if not spans:
             return False
-        samples = Sample.objects.filter(camera_id__in=list(holds)).of_zone(zone)
+        samples = Sample.objects.filter(camera_id__in=list(validities)).of_zone(zone)
         return samples.between(min(span.start for span in spans), max(span.end for span in spans)).exists()
 
 
 # --- Where each part of a range is read from --------------------------------------------------------------
 
 
-def _plan(holds: Mapping[UUID, timedelta], question: Question) -> tuple[Sources, Grid]:
+def _plan(validities: Mapping[UUID, timedelta], query: SeriesQuery) -> tuple[Sources, Grid]:
     """Where the buckets of a range are read from, and how they divide it."""
     kept = kept_from()
-    dirty = dirty_spans(holds)
-    span = _range(list(holds), chain.from_iterable(dirty.values()), question)
+    dirty = dirty_spans(validities)
+    span = _range(list(validities), chain.from_iterable(dirty.values()), query)
     if span is None:
         return Sources(), Grid(MINUTE)
-    width = BUCKETS[question.bucket]
-    grid = Grid(width) if width else Grid(None, day_starts(span, question.timezone))
-    # What lies ahead of now is cut off, so the minute that contains it cannot come from a rollup.
-    open_minute = Span(floor_to(question.now, MINUTE), question.now)
+    width = BUCKETS[query.bucket]
+    grid = Grid(width) if width else Grid(None, day_starts(span, query.timezone))
+    # Points end at now, so the minute that contains it cannot come from a rollup, which is of the whole minute.
+    open_minute = Span(floor_to(query.now, MINUTE), query.now)
     hours: list[tuple[UUID, Span]] = []
     minutes: list[tuple[UUID, Span]] = []
-    stretches: list[Stretch] = []
-    for camera_id, hold in holds.items():
-        holes = merged(clipped([*dirty[camera_id], open_minute], Span(kept.raw or span.start, question.now)))
-        stretches += [Stretch(camera_id, hole, hold) for hole in clipped(holes, span)]
+    raw_parts: list[RawPart] = []
+    for camera_id, validity in validities.items():
+        holes = merged(clipped([*dirty[camera_id], open_minute], Span(kept.raw or span.start, query.now)))
+        raw_parts += [RawPart(camera_id, hole, validity) for hole in clipped(holes, span)]
         for clean in without(span, holes):
             whole_hours, parts = _clean(clean, grid, kept)
             hours += [(camera_id, hour) for hour in whole_hours]
             minutes += [(camera_id, part) for part in parts]
-    return Sources(hours, minutes, stretches, seeds_of(stretches, kept.raw), kept.raw), grid
+    return Sources(hours, minutes, raw_parts, carried_samples(raw_parts, kept.raw), kept.raw), grid
 
 
 def _clean(span: Span, grid: Grid, kept: KeptFrom) -> tuple[list[Span], list[Span]]:
-    """Whole hours, and minutes for what hours do not fit.
+    """Whole hours, and minutes for the parts that are no whole hours.
 
-    Where minutes are gone, an hour that a day begins in counts for the day before, and finer buckets are empty.
+    Where minutes were removed, an hour in which a day begins counts for the day before, and finer buckets are
+    empty.
     """
     gone = clipped([span], Span(span.start, kept.minutes)) if kept.minutes else []
     left = clipped([span], Span(kept.minutes or span.start, span.end))
@@ -227,18 +228,18 @@ def _clean(span: Span, grid: Grid, kept: KeptFrom) -> tuple[list[Span], list[Spa
     return hours, minutes
 
 
-def _range(cameras: Collection[UUID], dirty: Iterable[Span], question: Question) -> Span | None:
-    """The range in whole buckets and up to now; without a start, from the oldest that there is."""
-    start, end = question.start, question.end
+def _range(cameras: Collection[UUID], dirty: Iterable[Span], query: SeriesQuery) -> Span | None:
+    """The range in whole buckets and up to now; without a start, from the oldest data on. None if it is empty."""
+    start, end = query.start, query.end
     if start is None:
         oldest = HourRollup.objects.filter(camera_id__in=cameras).aggregate(at=Min("start_at"))["at"]
-        start = min([oldest or question.now, *(span.start for span in dirty)])
-    if start >= question.now:
+        start = min([oldest or query.now, *(span.start for span in dirty)])
+    if start >= query.now:
         return None
-    start = question.start_of_bucket(start)
-    if end is None or end >= question.now:
-        return Span(start, question.now)
-    return Span(start, min(question.end_of_bucket(end), question.now))
+    start = query.start_of_bucket(start)
+    if end is None or end >= query.now:
+        return Span(start, query.now)
+    return Span(start, min(query.end_of_bucket(end), query.now))
 
 
 def _at_most(rows: Sequence[Any]) -> Sequence[Any]:

@@ -1,4 +1,4 @@
-"""Stretches of time, half-open and in UTC, and the buckets that divide them. Pure.
+"""Spans of time, half-open and in UTC, and the buckets that divide them. Pure.
 
 Seconds, minutes and hours are of UTC; days are of a place's calendar, 23 to 25 hours long.
 """
@@ -40,12 +40,12 @@ def midnight(day: date) -> datetime:
 
 
 def widened(span: Span, width: timedelta) -> Span:
-    """To whole multiples of a width."""
+    """The smallest span of whole multiples of `width` that contains a span."""
     return Span(floor_to(span.start, width), ceil_to(span.end, width))
 
 
 def clipped(spans: Iterable[Span], bounds: Span) -> list[Span]:
-    """What of the spans lies within the bounds."""
+    """The parts of the spans that lie within the bounds."""
     cut = (Span(max(span.start, bounds.start), min(span.end, bounds.end)) for span in spans)
     return [span for span in cut if span.start < span.end]
 
@@ -62,7 +62,7 @@ def merged(spans: Iterable[Span]) -> list[Span]:
 
 
 def without(whole: Span, holes: Iterable[Span]) -> list[Span]:
-    """What is left of a span; the holes come from `merged`."""
+    """What is left of a span without the holes, which must be sorted and must not overlap, as from `merged`."""
     left, start = [], whole.start
     for hole in clipped(holes, whole):
         if start < hole.start:
@@ -74,7 +74,7 @@ def without(whole: Span, holes: Iterable[Span]) -> list[Span]:
 
 
 def cut_at(span: Span, moments: Iterable[datetime]) -> list[Span]:
-    """The span in pieces that meet at those of the moments, in order, that lie within."""
+    """The span in pieces, cut at the moments that lie within it; these must be sorted."""
     edges = [span.start, *(moment for moment in moments if span.start < moment < span.end), span.end]
     return [Span(*pair) for pair in pairwise(edges)]
 
@@ -116,5 +116,5 @@ class Grid(NamedTuple):
         return floor_to(moment, self.width) if self.width else self.edges[bisect_right(self.edges, moment) - 1]
 
     def edges_within_hours(self) -> list[datetime]:
-        """Those that no whole hour of UTC meets."""
+        """The edges that are no whole hours of UTC."""
         return [edge for edge in self.edges if floor_to(edge, HOUR) != edge]

@@ -1,8 +1,8 @@
-"""What samples come to in stretches of time: the one rule of how long a value holds, in Python.
+"""Samples summed up over spans of time: the one rule of how long a sample is valid, in Python.
 
-A sample of a camera's zone tells the occupancy from its timestamp until the next one, and for `hold` at most;
-outside of that the occupancy is unknown, never the last value. So a bucket is a function of the samples alone. Its
-twin in SQL stands in `postgresql_rollups`; one test holds both to the same model. Pure.
+A sample of a camera's zone gives the occupancy from its timestamp until the next one, and for `validity` at most;
+outside of that the occupancy is unknown, never the last value. So a bucket is a function of the samples alone. The
+twin of this rule in SQL stands in `postgresql_rollups`; one test compares both with the same model. Pure.
 """
 
 from collections import defaultdict
@@ -16,11 +16,14 @@ from cameras.status import STALE_AFTER_INTERVALS
 from telemetry.history.spans import MICROSECOND, Span, floor_to
 
 Seen = tuple[datetime, int]
-"""Of one sample: when, and how many."""
+"""Timestamp and occupancy of a sample."""
 
 
 class Summary(NamedTuple):
-    """What is known of a stretch that begins at `start`; `min` to `last_at` are None where it has no sample."""
+    """What is known of a bucket that begins at `start`; `sum` to `last_at` are None if it has no sample.
+
+    `known` is for how many microseconds the occupancy is known, `integral` the occupancy times these.
+    """
 
     camera_id: UUID
     zone: str
@@ -36,16 +39,16 @@ class Summary(NamedTuple):
     known: int
 
 
-class Stretch(NamedTuple):
-    """A part of a camera's history that is computed from samples, each of which counts for at most `hold`."""
+class RawPart(NamedTuple):
+    """A part of a camera's history that is computed from samples, each valid for `validity` at most."""
 
     camera_id: UUID
     span: Span
-    hold: timedelta
+    validity: timedelta
 
 
-class Seed(NamedTuple):
-    """The last sample before raw history begins: it still counts in what follows."""
+class CarriedSample(NamedTuple):
+    """The last sample before a part of history, where it is still valid in it."""
 
     camera_id: UUID
     zone: str
@@ -58,13 +61,13 @@ class Sources(NamedTuple):
 
     hours: Sequence[tuple[UUID, Span]] = ()
     minutes: Sequence[tuple[UUID, Span]] = ()
-    stretches: Sequence[Stretch] = ()
-    seeds: Sequence[Seed] = ()
+    raw_parts: Sequence[RawPart] = ()
+    carried: Sequence[CarriedSample] = ()
     raw_from: datetime | None = None
 
 
 class SiteSum(NamedTuple):
-    """A bucket of several cameras: the sum of their averages, of how many, and microseconds known of all."""
+    """A bucket of several cameras: the sum of their averages, how many they are, and all known microseconds."""
 
     start: datetime
     occupancy: float
@@ -72,30 +75,30 @@ class SiteSum(NamedTuple):
     known: int
 
 
-def hold_of(expected_interval_seconds: int) -> timedelta:
-    """For how long a sample counts: until its camera is stale."""
+def validity_of(expected_interval_seconds: int) -> timedelta:
+    """How long a sample is valid at most: until its camera is stale."""
     return timedelta(seconds=STALE_AFTER_INTERVALS * expected_interval_seconds)
 
 
-def summarise(stretch: Stretch, zone: str, samples: Sequence[Seen], width: timedelta) -> list[Summary]:
-    """Each bucket of a width in which something is known, oldest first.
+def summarise(part: RawPart, zone: str, samples: Sequence[Seen], width: timedelta) -> list[Summary]:
+    """The buckets of `width` in which anything is known, oldest first.
 
-    `samples` are those of one zone, oldest first, from `hold` before the stretch until its end.
+    `samples` are those of one zone, oldest first, from `part.validity` before the part until its end.
     """
-    (start, end), hold = stretch.span, stretch.hold
+    (start, end), validity = part.span, part.validity
     found: dict[datetime, Summary] = {}
     for (timestamp, occupancy), (following, _) in pairwise([*samples, (end, 0)]):
-        held = Span(max(timestamp, start), min(following, timestamp + hold, end))
+        valid = Span(max(timestamp, start), min(following, timestamp + validity, end))
         if timestamp >= start:
             bucket = max(floor_to(timestamp, width), start)
-            sample = _of_sample(stretch, zone, timestamp, occupancy)
+            sample = _of_sample(part, zone, timestamp, occupancy)
             found[bucket] = fold([found[bucket], sample]) if bucket in found else sample
-        at = held.start
-        while at < held.end:
+        at = valid.start
+        while at < valid.end:
             bucket = max(floor_to(at, width), start)
-            until = min(floor_to(at, width) + width, held.end)
+            until = min(floor_to(at, width) + width, valid.end)
             known = (until - at) // MICROSECOND
-            before = found.get(bucket) or _nothing(stretch, zone)
+            before = found.get(bucket) or _nothing(part, zone)
             found[bucket] = before._replace(
                 integral=before.integral + occupancy * known, known=before.known + known
             )
@@ -104,7 +107,7 @@ def summarise(stretch: Stretch, zone: str, samples: Sequence[Seen], width: timed
 
 
 def fold(summaries: Sequence[Summary]) -> Summary:
-    """Several of one camera and zone, oldest first, as one that begins with the first of them."""
+    """Several summaries of one camera and zone, oldest first, as one with the start of the first."""
     if len(summaries) == 1:
         return summaries[0]
     counted = [summary for summary in summaries if summary.count]
@@ -125,18 +128,18 @@ def fold(summaries: Sequence[Summary]) -> Summary:
 
 
 def by_zone(samples: Iterable[tuple[str, datetime, int]]) -> Mapping[str, Sequence[Seen]]:
-    """Samples of one camera, as they come, apart by zone."""
+    """Samples of one camera by zone, each in the order in which they come."""
     zones: defaultdict[str, list[Seen]] = defaultdict(list)
     for zone, timestamp, occupancy in samples:
         zones[zone].append((timestamp, occupancy))
     return zones
 
 
-def _nothing(stretch: Stretch, zone: str) -> Summary:
-    return Summary(stretch.camera_id, zone, stretch.span.start, 0, None, None, None, None, None, None, 0, 0)
+def _nothing(part: RawPart, zone: str) -> Summary:
+    return Summary(part.camera_id, zone, part.span.start, 0, None, None, None, None, None, None, 0, 0)
 
 
-def _of_sample(stretch: Stretch, zone: str, timestamp: datetime, occupancy: int) -> Summary:
+def _of_sample(part: RawPart, zone: str, timestamp: datetime, occupancy: int) -> Summary:
     seen = dict.fromkeys(("sum", "min", "max", "first", "last"), occupancy)
     values: dict[str, Any] = {"start": timestamp, "count": 1, "last_at": timestamp, **seen}
-    return _nothing(stretch, zone)._replace(**values)
+    return _nothing(part, zone)._replace(**values)

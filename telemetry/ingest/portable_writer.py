@@ -137,10 +137,10 @@ def _write_observations(
 def _write_dirty_hours(tallies: Sequence[CameraTally], now: datetime) -> None:
     """Note the hours, long past, in which samples arrived."""
     hours = [
-        DirtyHour(camera_id=tally.camera_id, start_at=hour, marked_at=now)
+        DirtyHour(camera_id=tally.camera_id, start_at=hour, dirtied_at=now)
         for tally in tallies
         for hour in sorted(tally.dirty_hours or ())
     ]
     DirtyHour.objects.bulk_create(
-        hours, update_conflicts=True, unique_fields=["camera_id", "start_at"], update_fields=["marked_at"]
+        hours, update_conflicts=True, unique_fields=["camera_id", "start_at"], update_fields=["dirtied_at"]
     )

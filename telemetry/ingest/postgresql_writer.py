@@ -61,12 +61,12 @@ CONTACT = """
 """
 # An upsert, which locks the row even if it exists already: see `DirtyHour`.
 LATE = """
-    INSERT INTO telemetry_dirtyhour AS hour (camera_id, start_at, marked_at)
+    INSERT INTO telemetry_dirtyhour AS hour (camera_id, start_at, dirtied_at)
     SELECT late.camera_id, late.start_at, %(now)b::timestamptz
     FROM unnest(%(late_cameras)b::uuid[], %(late_hours)b::timestamptz[]) AS late (camera_id, start_at)
     JOIN reported USING (camera_id)
     ORDER BY late.camera_id, late.start_at
-    ON CONFLICT (camera_id, start_at) DO UPDATE SET marked_at = excluded.marked_at
+    ON CONFLICT (camera_id, start_at) DO UPDATE SET dirtied_at = excluded.dirtied_at
 """
 # The keys of `fresh` come back only if some events were stored before: then the caller has to tell them apart.
 STORE = f"""

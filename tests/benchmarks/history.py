@@ -66,7 +66,7 @@ def _read(what: str) -> None:
 
     from cameras.models import Camera, CameraVitals, Site  # noqa: PLC0415
     from telemetry.history import series  # noqa: PLC0415
-    from telemetry.history.summaries import hold_of  # noqa: PLC0415
+    from telemetry.history.summaries import validity_of  # noqa: PLC0415
     from telemetry.models import RollupWork, Sample  # noqa: PLC0415
 
     busy = Camera.objects.get(expected_interval_seconds=1)
@@ -75,20 +75,20 @@ def _read(what: str) -> None:
     now = Sample.objects.of_camera(busy.pk).latest("timestamp").timestamp
     CameraVitals.objects.update(dirty_from_at=now - timedelta(minutes=2), dirty_until_at=now)
     series.STATEMENT_TIMEOUT = "300s"
-    hold = hold_of(1)
-    holds = dict.fromkeys(Camera.objects.filter(site=site).values_list("pk", flat=True), hold_of(10))
+    validity = validity_of(1)
+    validities = dict.fromkeys(Camera.objects.filter(site=site).values_list("pk", flat=True), validity_of(10))
 
-    def question(bucket: str, days: int) -> Any:
-        return series.Question(bucket, now - timedelta(days=days), None, "", UTC, now)
+    def query(bucket: str, days: int) -> Any:
+        return series.SeriesQuery(bucket, now - timedelta(days=days), None, "", UTC, now)
 
     reads: dict[str, Callable[[], Any]] = {
-        "hours": lambda: series.points_of(busy.pk, hold, question("1h", DAYS)),
-        "samples": lambda: series.points_of(busy.pk, hold, question("1h", DAYS)),
-        "minutes": lambda: series.points_of(busy.pk, hold, question("1m", 1)),
-        "site-hours": lambda: series.site_points_of(holds, question("1h", 1)),
-        "site-minutes": lambda: series.site_points_of(holds, question("1m", 1)),
+        "hours": lambda: series.points_of(busy.pk, validity, query("1h", DAYS)),
+        "samples": lambda: series.points_of(busy.pk, validity, query("1h", DAYS)),
+        "minutes": lambda: series.points_of(busy.pk, validity, query("1m", 1)),
+        "site-hours": lambda: series.site_points_of(validities, query("1h", 1)),
+        "site-minutes": lambda: series.site_points_of(validities, query("1m", 1)),
     }
-    if what == "samples":  # a mark over all of it: the same question, answered from samples
+    if what == "samples":  # a dirty range over all of it, so that the same is computed from samples
         RollupWork.objects.create(camera_id=busy.pk, start_at=now - timedelta(days=DAYS), end_at=now)
     took: list[float] = []
 

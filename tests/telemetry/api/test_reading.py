@@ -17,7 +17,7 @@ from telemetry.history import gaps as telemetry_gaps
 from telemetry.history import series as telemetry_series
 from telemetry.history.gaps import gaps_of
 from telemetry.history.rollups import compute_rollups
-from telemetry.history.series import Question, points_of, snapshot
+from telemetry.history.series import SeriesQuery, points_of, snapshot
 from telemetry.models import KeptFrom, Sample
 from tests.factories import ApiClient, make_camera, make_site, make_token
 from tests.telemetry.history.samples import report
@@ -77,7 +77,7 @@ def test_a_range_is_half_open_and_a_zone_alone(viewer: ApiClient) -> None:
 
 
 def test_buckets_hold_what_is_known_of_samples_and_of_the_time_between(viewer: ApiClient) -> None:
-    camera = make_camera()  # reports every 10 s, so a value holds for 30 s
+    camera = make_camera()  # reports every 10 s, so a sample is valid for 30 s
     store(camera, (0, 2), (0.25, 5), (4.75, 4), (5, 7), (61, 1))
     store(camera, (0, 99), zone="door")
 
@@ -108,14 +108,14 @@ def test_buckets_hold_what_is_known_of_samples_and_of_the_time_between(viewer: A
     assert [point["max"] for point in series(viewer, camera, "?bucket=1h&zone=door")["points"]] == [99]
 
 
-def test_a_value_that_only_holds_on_makes_a_point_without_samples(viewer: ApiClient) -> None:
+def test_a_sample_that_is_still_valid_makes_a_point_in_a_bucket_without_samples(viewer: ApiClient) -> None:
     camera = make_camera()
     store(camera, (0.9, 3))
 
     points = series(viewer, camera, "?bucket=1m")["points"]
 
-    held = {"start": "2026-03-29T00:01:00Z", "count": 0, "weighted_avg": 3.0, "known_seconds": 24.0}
-    assert points[1] == held | dict.fromkeys(("min", "max", "avg", "first", "last"))
+    expected = {"start": "2026-03-29T00:01:00Z", "count": 0, "weighted_avg": 3.0, "known_seconds": 24.0}
+    assert points[1] == expected | dict.fromkeys(("min", "max", "avg", "first", "last"))
     assert len(points) == 2
 
 
@@ -128,13 +128,13 @@ def test_a_range_is_widened_to_whole_buckets(viewer: ApiClient) -> None:
     assert [(point["start"][11:16], point["count"]) for point in points] == [("00:15", 15), ("00:30", 15)]
 
 
-def test_the_open_bucket_ends_now_and_what_is_ahead_is_not_told(viewer: ApiClient) -> None:
+def test_the_open_bucket_ends_now_and_leaves_out_samples_from_the_future(viewer: ApiClient) -> None:
     camera = make_camera()
     now = START + timedelta(minutes=3, seconds=10)
     moments = [now - timedelta(seconds=15), now, now + timedelta(seconds=40)]
     report(camera.pk, [("", moment, count) for count, moment in enumerate(moments, start=4)], now)
 
-    points = points_of(camera.pk, timedelta(seconds=30), Question("1m", START, None, "", UTC, now))
+    points = points_of(camera.pk, timedelta(seconds=30), SeriesQuery("1m", START, None, "", UTC, now))
 
     assert [(point.count, point.weighted_avg, point.known_seconds) for point in points] == [(1, 4, 5), (0, 4, 10)]
 
@@ -271,8 +271,8 @@ def test_the_latest_of_the_fleet_costs_the_same_for_any_number_of_cameras(
     silent = make_camera("Silent")
     for number in range(1, cameras):
         make_camera(f"Gate {number}")
-    heard = make_camera("Heard")
-    CameraVitals.objects.filter(pk=heard.pk).update(
+    reporting = make_camera("Reporting")
+    CameraVitals.objects.filter(pk=reporting.pk).update(
         last_contact=START, latest_timestamp=START, latest_occupancy=3, latest_confidence=0.5
     )
     viewer.get("/telemetry/latest")  # the token is known from here on
@@ -283,8 +283,8 @@ def test_the_latest_of_the_fleet_costs_the_same_for_any_number_of_cameras(
     by_id = {item["camera_id"]: item for item in latest}
     assert len(by_id) == cameras + 1
     assert by_id[str(silent.pk)] == {"camera_id": str(silent.pk)} | dict.fromkeys(reading.LATEST[1:])
-    assert by_id[str(heard.pk)] == {
-        "camera_id": str(heard.pk),
+    assert by_id[str(reporting.pk)] == {
+        "camera_id": str(reporting.pk),
         "timestamp": "2026-03-29T00:00:00Z",
         "occupancy": 3,
         "confidence": 0.5,
@@ -343,7 +343,7 @@ def test_a_site_costs_the_same_queries_for_any_number_of_cameras(
     path = f"/sites/{site.pk}/occupancy?from=2026-03-28T20:00:00Z&to=2026-03-29T05:00:00Z&bucket=1h"
     viewer.get(path)  # the token is known from here on
 
-    # Site, cameras; where history begins and three kinds of marks; then one statement, or one each for hours and
+    # Site, cameras; where history begins and three kinds of dirty ranges; then one statement, or one each for hours and
     # the minute that is open; around them a transaction and its settings.
     with django_assert_num_queries(11 if connection.vendor == "postgresql" else 9):
         points = viewer.get(path).json()["points"]
@@ -374,13 +374,13 @@ def test_a_bound_principal_sees_only_its_own() -> None:
     assert of_camera.get(f"/sites/{site.pk}/occupancy{query}").json()["points"][0]["cameras"] == 1
 
 
-def test_workers_read_nothing_of_it(worker: ApiClient) -> None:
+def test_workers_may_not_read_telemetry(worker: ApiClient) -> None:
     camera = make_camera(site=make_site())
     for path in ("/telemetry/latest", f"/telemetry/{camera.pk}/gaps", f"/sites/{camera.site_id}/occupancy"):
         assert worker.get(path).status_code == 403
 
 
-def test_what_takes_too_long_is_503_and_told_how_to_ask_for_less(
+def test_a_query_that_takes_too_long_is_503_and_says_how_to_ask_for_less(
     viewer: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if connection.vendor != "postgresql":
@@ -447,7 +447,7 @@ def test_a_reader_has_one_view_and_holds_up_no_writer() -> None:
 
 
 @pytest.mark.parametrize("computed", [False, True])
-def test_silences_are_what_no_zone_s_samples_hold(computed: bool) -> None:
+def test_silences_are_where_no_sample_of_any_zone_is_valid(computed: bool) -> None:
     camera = make_camera()
     store(camera, (0, 1), (0.5, 1), (2, 1), *[(60 + second / 6, 1) for second in range(400)])
     store(camera, (1.25, 7), zone="door")
@@ -493,7 +493,7 @@ def test_silences_over_the_api(viewer: ApiClient) -> None:
     assert viewer.get(f"/telemetry/{make_camera('New').pk}/gaps").json()["gaps"] == []
 
 
-def test_who_asks_for_too_many_silences_is_not_told_of_buckets(
+def test_the_answer_to_too_many_silences_does_not_mention_buckets(
     viewer: ApiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(telemetry_gaps, "MAX_POINTS", 1)

@@ -39,14 +39,14 @@ def number_of(moment: datetime) -> int:
 class Model:
     """Buckets computed minute by minute from all samples, without any cleverness."""
 
-    def __init__(self, samples: Samples, zone: str, hold: timedelta, now: datetime) -> None:
+    def __init__(self, samples: Samples, zone: str, validity: timedelta, now: datetime) -> None:
         self.seen = sorted((at, count) for (name, at), count in samples.items() if name == zone and at < now)
-        self.held: list[tuple[int, int, int]] = []  # in which minute, which value, for how many microseconds
+        self.valid: list[tuple[int, int, int]] = []  # in which minute, which value, for how many microseconds
         for (at, count), (after, _) in pairwise([*self.seen, (now, 0)]):
-            until, moment = min(after, at + hold, now), at
+            until, moment = min(after, at + validity, now), at
             while moment < until:
                 edge = min(EPOCH + (number_of(moment) + 1) * MINUTE, until)
-                self.held.append((number_of(moment), count, (edge - moment) // MICROSECOND))
+                self.valid.append((number_of(moment), count, (edge - moment) // MICROSECOND))
                 moment = edge
 
     def points(self, bucket: str, start: datetime, end: datetime, zone: tzinfo) -> list[dict[str, Any]]:
@@ -62,15 +62,15 @@ class Model:
         for minute in range(number_of(start) - 60 * 26, number_of(end - MICROSECOND) + 1):
             if first <= (name := label(minute)) <= last:
                 begins.setdefault(name, minute)
-        held: dict[Any, list[tuple[int, int]]] = {}
-        for minute, count, length in self.held:
-            held.setdefault(label(minute), []).append((count, length))
+        valid: dict[Any, list[tuple[int, int]]] = {}
+        for minute, count, length in self.valid:
+            valid.setdefault(label(minute), []).append((count, length))
         seen: dict[Any, list[int]] = {}
         for at, count in self.seen:
             seen.setdefault(label(number_of(at)), []).append(count)
         points = []
         for name, minute in begins.items():
-            counts, pieces = seen.get(name, []), held.get(name, [])
+            counts, pieces = seen.get(name, []), valid.get(name, [])
             if not counts and not pieces:
                 continue
             known = sum(length for _, length in pieces)

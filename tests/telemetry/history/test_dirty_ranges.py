@@ -1,4 +1,4 @@
-"""Marks are taken over whole, and ingest does not wait for it."""
+"""Dirty ranges are claimed without losing any, and ingest does not wait for it."""
 
 import threading
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from django.db import connection, transaction
 
 from cameras.models import CameraVitals
 from telemetry.history import dirty_ranges, rollups
-from telemetry.history.dirty_ranges import SETTLED_AFTER, SLACK, add_work, claim_marks
+from telemetry.history.dirty_ranges import SETTLED_AFTER, SLACK, add_work, claim_dirty_ranges
 from telemetry.history.spans import Span
 from telemetry.models import RollupWork
 from tests.factories import NOW, make_camera
@@ -21,7 +21,7 @@ LATER = NOW + SETTLED_AFTER + SECOND
 
 
 def as_work_is_written(act: Callable[[], None]) -> Any:
-    """Have `act` done in the moment between the reading of marks and their taking away."""
+    """Call `act` between the reading of dirty ranges and their removal."""
 
     def wrapper(execute: Any, sql: str, *rest: Any) -> Any:
         answer = execute(sql, *rest)
@@ -41,12 +41,12 @@ def as_work_is_written(act: Callable[[], None]) -> Any:
         ({"dirty_from_at": NOW - SECOND}, True),
     ],
 )
-def test_a_mark_that_grows_beyond_its_work_meanwhile_stays(grown: dict[str, Any], stays: bool) -> None:
+def test_a_dirty_range_that_grows_beyond_its_work_meanwhile_stays(grown: dict[str, Any], stays: bool) -> None:
     camera = make_camera()
     report(camera.pk, [("", NOW, 1)], NOW)
 
     with as_work_is_written(lambda: CameraVitals.objects.filter(pk=camera.pk).update(**grown) and None):
-        claimed = claim_marks(LATER)
+        claimed = claim_dirty_ranges(LATER)
 
     assert claimed == (0 if stays else 1)
     assert CameraVitals.objects.filter(dirty_from_at__isnull=False).exists() is stays
@@ -54,7 +54,9 @@ def test_a_mark_that_grows_beyond_its_work_meanwhile_stays(grown: dict[str, Any]
 
 
 @pytest.mark.django_db
-def test_a_busy_camera_does_not_end_the_taking_over_of_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_busy_camera_does_not_keep_the_ranges_of_others_from_being_claimed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     for module in (dirty_ranges, rollups):
         monkeypatch.setattr(module, "CLAIMED_AT_ONCE", 2)
     cameras = sorted(make_camera().pk for _ in range(5))
@@ -73,7 +75,7 @@ def test_a_busy_camera_does_not_end_the_taking_over_of_all_others(monkeypatch: p
 
 
 @pytest.mark.django_db(transaction=True)
-def test_ingest_waits_for_no_mark_to_be_written_down() -> None:
+def test_ingest_does_not_wait_while_dirty_ranges_are_claimed() -> None:
     if connection.vendor != "postgresql":
         return  # SQLite has one lock for everything
     camera = make_camera()
@@ -95,13 +97,13 @@ def test_ingest_waits_for_no_mark_to_be_written_down() -> None:
 
     stored: list[Any] = []
     with as_work_is_written(in_another_session):
-        assert claim_marks(LATER) == 1
+        assert claim_dirty_ranges(LATER) == 1
 
     assert stored == [camera.pk]
 
 
 @pytest.mark.django_db
-def test_of_two_pieces_of_work_that_begin_alike_the_longer_stays() -> None:
+def test_of_two_spans_of_work_with_the_same_start_the_longer_stays() -> None:
     cameras = [make_camera().pk, make_camera().pk]
     for seconds in ((2, 9), (5, 4)):
         add_work(

@@ -16,11 +16,11 @@ from hypothesis import strategies as st
 
 from cameras.models import Camera, CameraVitals
 from telemetry.history import rollups
-from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, claim_marks, count_pending
+from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, claim_dirty_ranges, count_pending
 from telemetry.history.rollups import compute_rollups, kept_from
-from telemetry.history.series import Question, points_of
+from telemetry.history.series import SeriesQuery, points_of
 from telemetry.history.spans import BUCKETS, HOUR
-from telemetry.history.summaries import hold_of
+from telemetry.history.summaries import validity_of
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.storage import partitions
 from telemetry.storage.retention import remove_old
@@ -64,16 +64,16 @@ def histories(draw: Any) -> Any:
 def check(
     camera: Camera, stored: Any, zone: str, start: datetime, end: datetime, now: datetime, ranges: int = 2
 ) -> None:
-    hold = hold_of(camera.expected_interval_seconds)
+    validity = validity_of(camera.expected_interval_seconds)
     for name in ("", "door"):
-        model = Model(stored, name, hold, now)
+        model = Model(stored, name, validity, now)
         for bucket in BUCKETS:
             for since, until in (
                 (start - timedelta(hours=1), end),
                 (start + timedelta(minutes=47, seconds=3), start + timedelta(hours=5, minutes=2)),
             )[:ranges]:
-                question = Question(bucket, since, until, name, ZoneInfo(zone), now)
-                points = msgspec.to_builtins(points_of(camera.pk, hold, question), builtin_types=(datetime,))
+                query = SeriesQuery(bucket, since, until, name, ZoneInfo(zone), now)
+                points = msgspec.to_builtins(points_of(camera.pk, validity, query), builtin_types=(datetime,))
                 expected = model.points(bucket, since, min(until, now), ZoneInfo(zone)) if since < now else []
                 assert points == expected, (bucket, name)
 
@@ -129,41 +129,41 @@ def test_a_sample_that_comes_while_its_minute_is_computed_is_not_forgotten(
     later = NOW + timedelta(minutes=5)
 
     compute_rollups(later)
-    question = Question("1m", NOW, None, "", UTC, later)
-    (point,) = points_of(camera.pk, timedelta(seconds=30), question)
+    query = SeriesQuery("1m", NOW, None, "", UTC, later)
+    (point,) = points_of(camera.pk, timedelta(seconds=30), query)
 
     assert (point.count, point.last, point.known_seconds) == (2, 5, 32)
     compute_rollups(later)
-    assert points_of(camera.pk, timedelta(seconds=30), question) == [point]
+    assert points_of(camera.pk, timedelta(seconds=30), query) == [point]
     assert not CameraVitals.objects.filter(dirty_from_at__isnull=False).exists()
 
 
-def test_a_crash_between_taking_over_and_computing_costs_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crash_between_claiming_and_computing_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     camera = make_camera()
     report(camera.pk, [("", NOW, 4), ("", NOW - timedelta(days=3), 2)], NOW)
     later = NOW + timedelta(minutes=5)
-    question = Question("1h", NOW - timedelta(days=4), None, "", UTC, later)
-    before = points_of(camera.pk, timedelta(seconds=30), question)
+    query = SeriesQuery("1h", NOW - timedelta(days=4), None, "", UTC, later)
+    before = points_of(camera.pk, timedelta(seconds=30), query)
 
     with monkeypatch.context() as broken:
         broken.setattr(rollups.database_rollups(), "write", lambda sources: 1 // 0)
         with pytest.raises(ZeroDivisionError):
             compute_rollups(later)
     assert RollupWork.objects.count() == 2
-    assert points_of(camera.pk, timedelta(seconds=30), question) == before
+    assert points_of(camera.pk, timedelta(seconds=30), query) == before
     report(camera.pk, [("", NOW - timedelta(days=3, seconds=-5), 3)], NOW)
     compute_rollups(later)
 
-    assert [point.count for point in points_of(camera.pk, timedelta(seconds=30), question)] == [2, 1]
+    assert [point.count for point in points_of(camera.pk, timedelta(seconds=30), query)] == [2, 1]
     assert not RollupWork.objects.exists()
 
 
-def test_many_marks_are_taken_over_in_bounded_portions() -> None:
+def test_many_dirty_ranges_are_claimed_in_bounded_portions() -> None:
     camera = make_camera()
     hours = [NOW - timedelta(hours=number) for number in range(10, 10 + CLAIMED_AT_ONCE + 5)]
-    DirtyHour.objects.bulk_create(DirtyHour(camera_id=camera.pk, start_at=hour, marked_at=NOW) for hour in hours)
+    DirtyHour.objects.bulk_create(DirtyHour(camera_id=camera.pk, start_at=hour, dirtied_at=NOW) for hour in hours)
 
-    assert claim_marks(NOW) == CLAIMED_AT_ONCE
+    assert claim_dirty_ranges(NOW) == CLAIMED_AT_ONCE
     assert (DirtyHour.objects.count(), RollupWork.objects.count()) == (5, CLAIMED_AT_ONCE)
     compute_rollups(NOW)
     assert count_pending() == 0
@@ -184,7 +184,7 @@ def test_what_is_computed_stays_when_the_expected_interval_changes() -> None:
     compute_rollups(later)
     Camera.objects.update(expected_interval_seconds=1)
 
-    (point,) = points_of(camera.pk, timedelta(seconds=3), Question("1h", NOW, None, "", UTC, later))
+    (point,) = points_of(camera.pk, timedelta(seconds=3), SeriesQuery("1h", NOW, None, "", UTC, later))
 
     assert point.known_seconds == 30
 
@@ -203,7 +203,7 @@ def test_rollups_stop_between_two_chunks(monkeypatch: pytest.MonkeyPatch) -> Non
     assert not RollupWork.objects.exists()
 
 
-def test_where_samples_are_gone_nothing_changes_and_the_last_of_them_still_counts_in_what_follows() -> None:
+def test_where_samples_are_gone_nothing_changes_and_the_last_of_them_is_still_valid_in_what_follows() -> None:
     camera = make_camera()
     midnight = datetime(2026, 3, 4, tzinfo=UTC)
     seen = [("", -20, 4), ("", -10, 6), ("door", 0, 1)]
@@ -211,25 +211,25 @@ def test_where_samples_are_gone_nothing_changes_and_the_last_of_them_still_count
     report(camera.pk, samples, midnight - timedelta(seconds=5))
     later = NOW + timedelta(days=30)
     compute_rollups(later)
-    question = Question("1m", midnight - HOUR, None, "", UTC, later)
-    before = points_of(camera.pk, timedelta(seconds=30), question)
+    query = SeriesQuery("1m", midnight - HOUR, None, "", UTC, later)
+    before = points_of(camera.pk, timedelta(seconds=30), query)
     with override_settings(TELEMETRY_RETENTION_DAYS=30):
         remove_old(later)
     assert kept_from().raw == midnight
 
-    # Both make the minute be computed anew; the first belongs to a time whose samples are gone.
+    # Both cause the minute to be computed anew; the samples from the time of the first are gone.
     report(camera.pk, [("", midnight - timedelta(seconds=5), 9), ("door", midnight + 2 * MICROSECOND, 2)], later)
-    pending = points_of(camera.pk, timedelta(seconds=30), question)
+    pending = points_of(camera.pk, timedelta(seconds=30), query)
     compute_rollups(later)
 
     assert [(point.count, point.weighted_avg, point.known_seconds) for point in before] == [
         (2, 5, 20),
         (0, 6, 20),
     ]
-    assert before == pending == points_of(camera.pk, timedelta(seconds=30), question)
+    assert before == pending == points_of(camera.pk, timedelta(seconds=30), query)
 
 
-def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
+def test_days_that_begin_at_half_past_come_from_hours_where_minutes_are_gone() -> None:
     camera = make_camera(site=make_site(timezone="Asia/Kolkata"))  # days begin at 18:30 UTC
     start = datetime(2026, 5, 4, 18, 0, tzinfo=UTC)
     later = start + timedelta(days=400)
@@ -237,15 +237,15 @@ def test_half_hour_days_are_told_by_hours_where_minutes_are_gone() -> None:
         camera.pk, [("", start + timedelta(minutes=minute), 1) for minute in range(0, 180, 10)], start + 3 * HOUR
     )
     compute_rollups(later)
-    question = Question("1d", start, None, "", ZoneInfo("Asia/Kolkata"), later)
-    hold = timedelta(seconds=30)
+    query = SeriesQuery("1d", start, None, "", ZoneInfo("Asia/Kolkata"), later)
+    validity = timedelta(seconds=30)
 
-    assert [point.count for point in points_of(camera.pk, hold, question)] == [3, 15]
+    assert [point.count for point in points_of(camera.pk, validity, query)] == [3, 15]
     with override_settings(TELEMETRY_RETENTION_DAYS=1, TELEMETRY_MINUTE_RETENTION_DAYS=1):
         remove_old(later)
     assert not MinuteRollup.objects.exists()
-    assert [point.count for point in points_of(camera.pk, hold, question)] == [6, 12]
-    assert points_of(camera.pk, hold, question._replace(bucket="15m")) == []
+    assert [point.count for point in points_of(camera.pk, validity, query)] == [6, 12]
+    assert points_of(camera.pk, validity, query._replace(bucket="15m")) == []
 
 
 @pytest.mark.django_db(transaction=True)
@@ -254,7 +254,7 @@ def test_reads_are_exact_while_ingest_and_maintenance_are_at_work() -> None:
     now = NOW + timedelta(hours=5)
     moments = [
         NOW + timedelta(seconds=101 * number) for number in range(160)
-    ]  # of the last hours: both kinds of marks
+    ]  # of the last hours: both kinds of dirty ranges
     random.Random(4).shuffle(moments)
     batches = [moments[start : start + 4] for start in range(0, 160, 4)]
     begun, stored = [0], [0]
@@ -286,11 +286,11 @@ def test_reads_are_exact_while_ingest_and_maintenance_are_at_work() -> None:
     for thread in threads:
         thread.start()
     reads = []
-    question = Question("1d", NOW - timedelta(days=1), None, "", UTC, now)
+    query = SeriesQuery("1d", NOW - timedelta(days=1), None, "", UTC, now)
     try:
         while any(worker.is_alive() for worker in workers):
             least = stored[0]
-            count = sum(point.count for point in points_of(camera.pk, timedelta(seconds=30), question))
+            count = sum(point.count for point in points_of(camera.pk, timedelta(seconds=30), query))
             reads.append((least, count, begun[0]))
     finally:
         for thread in threads:
