@@ -1,1 +1,1 @@
-"""How long rows are kept and in which partitions, and when the room for them will be full."""
+"""Partitions, retention, and the forecast of when the bytes for telemetry are used up."""

@@ -1,4 +1,4 @@
-"""How much room telemetry takes, and when it will be full. Must not import doors or ingest."""
+"""How much room telemetry takes, and when it will be full."""
 
 from datetime import UTC, datetime, timedelta
 from math import inf
@@ -14,16 +14,17 @@ from telemetry.models import Sample
 from telemetry.storage.levels import LEVELS, Level
 from telemetry.storage.partitions import DAYS_BACK, Partition, partitions_of, size_of
 
-# Of how many of the last days the mean is taken, and of today.
-DAYS_LOOKED_AT = 7
-CAMERAS_LOOKED_AT = 100
+# The mean is of these last days and of today.
+DAYS_MEASURED = 7
+# The first row is looked for among so many cameras, those that have reported for longest.
+CAMERAS_ASKED = 100
 
 
 class Forecast(NamedTuple):
-    """At the present rate, counting with what retention removes.
+    """At the present rate, taking into account what retention removes.
 
-    `bytes_max` is None where no bound is set, `bytes_per_day` where too little is known yet. `full_in_days` is
-    infinite where it never will be full, and None where that is not known.
+    `bytes_max` is None if no bound is set, `bytes_per_day` if it is too early. `full_in_days` is infinite if it is
+    never full, and None if it is too early.
     """
 
     bytes_used: int
@@ -45,15 +46,15 @@ class Forecast(NamedTuple):
 
 
 class _Growth(NamedTuple):
-    """So many bytes come a day, for so many days until as much goes as comes; what stands leaves before that."""
+    """How a table grows: `per_day` bytes for `days`, until retention removes as much as comes."""
 
     per_day: float
     days: float
-    leaving: tuple[tuple[float, float], ...] = ()  # in how many days how many bytes go
+    leaving: tuple[tuple[float, float], ...] = ()  # what retention removes before that: (in how many days, bytes)
 
 
 def used_bytes() -> int:
-    """What telemetry takes, indexes included; on SQLite the pages in use of the whole file."""
+    """The bytes that telemetry takes, indexes included; on SQLite those in use of the whole file."""
     if connection.vendor == "postgresql":
         return sum(size_of(level.table) for level in LEVELS)
     with connection.cursor() as cursor:
@@ -65,7 +66,7 @@ def used_bytes() -> int:
 
 
 def forecast(now: datetime) -> Forecast:
-    """How much is used, and when it will be too much."""
+    """How much is used, and when TELEMETRY_MAX_BYTES is reached."""
     used, most = used_bytes(), settings.TELEMETRY_MAX_BYTES or None
     growths = _growths(now, used)
     per_day = sum(growth.per_day for growth in growths) if growths else None
@@ -75,7 +76,7 @@ def forecast(now: datetime) -> Forecast:
 
 
 def _full_in_days(room: float, growths: list[_Growth]) -> float:
-    """When the room is taken; infinite where it never is."""
+    """In how many days `room` bytes are used up; infinite if they never are."""
     leaving = [left for growth in growths for left in growth.leaving]
     begin = 0.0
     for end in sorted({growth.days for growth in growths} | {at for at, _ in leaving}):
@@ -88,13 +89,13 @@ def _full_in_days(room: float, growths: list[_Growth]) -> float:
 
 
 def _growths(now: datetime, used: int) -> list[_Growth]:
-    """Of what is known for long enough; empty where nothing is."""
+    """The growth of each table that has been written to for long enough; on SQLite of the whole file."""
     if connection.vendor == "postgresql":
         return [growth for level in LEVELS if (growth := _growth(level, now))]
     first = _first_row(Sample)
     if first is None:
-        return []  # an empty file has its size too
-    # Nothing came before there was a camera, however old what a worker sent.
+        return []  # an empty file has a size too, which is no growth
+    # A sample may be older than the installation; nothing arrived before there was a camera.
     begun = max(first, Camera.objects.aggregate(at=Min("created_at"))["at"])
     age = (now - begun) / DAY
     if age < 1:
@@ -104,10 +105,10 @@ def _growths(now: datetime, used: int) -> list[_Growth]:
 
 
 def _growth(level: Level, now: datetime) -> _Growth | None:
-    """By what the partitions of the last days and the present one hold; None for less than an hour of rows."""
+    """The growth by the sizes of the last days' partitions and the present one; None in the first hour of rows."""
     table = level.table
     begun = [partition for partition in partitions_of(table) if partition.start <= now]
-    start = _looked_at_from(level, begun, now)
+    start = _measured_from(level, begun, now)
     if now - start < HOUR:
         return None
     per_day = sum(partition.size for partition in begun if partition.end > start) / ((now - start) / DAY)
@@ -120,29 +121,29 @@ def _growth(level: Level, now: datetime) -> _Growth | None:
         )
         for partition in begun
     )
-    # The next partition is the first that takes along as much as comes while the one after it fills.
+    # From the end of the next partition on, each one that is dropped is as large as one that is filled meanwhile.
     return _Growth(per_day, (midnight(table.after(present_end)) + kept - now) / DAY, leaving)
 
 
-def _looked_at_from(level: Level, begun: list[Partition], now: datetime) -> datetime:
-    """The start of the partition of so many days ago, or the first row where that is later."""
-    start = midnight(level.table.period_of((floor_to(now, DAY) - DAYS_LOOKED_AT * DAY).date()))
-    # To ask for the first row is not for free. It is spared where partitions before surely have rows: the oldest
-    # may have none, it was made before any came.
+def _measured_from(level: Level, begun: list[Partition], now: datetime) -> datetime:
+    """The start of the partition of DAYS_MEASURED ago, or the first row if that is later."""
+    start = midnight(level.table.period_of((floor_to(now, DAY) - DAYS_MEASURED * DAY).date()))
+    # Looking for the first row takes time, so it is not done if earlier partitions must have rows: all but the
+    # oldest ones, which were made before any row came.
     if sum(partition.start < start for partition in begun) > DAYS_BACK:
         return start
-    looked_at = (partition for partition in begun if partition.start >= start)
-    rows = (_first_row(level.model, partition.start, partition.end) for partition in looked_at)
+    measured = (partition for partition in begun if partition.start >= start)
+    rows = (_first_row(level.model, partition.start, partition.end) for partition in measured)
     return next(filter(None, rows), now)
 
 
 def _first_row(model: Any, start: datetime | None = None, end: datetime | None = None) -> datetime | None:
-    """The moment of the first row in [start, end), of those that have reported for longest.
+    """The moment of the first row in [start, end) of the CAMERAS_ASKED that have reported for longest.
 
-    One look into the index for each: of all cameras that would take a page of the console too long.
+    It is one look-up in the index for each camera; for all of them that would slow down the dashboard.
     """
     oldest = Camera.objects.filter(vitals__accepted_count__gt=0).order_by("created_at", "pk")
-    cameras = list(oldest.values_list("pk", flat=True)[:CAMERAS_LOOKED_AT])
+    cameras = list(oldest.values_list("pk", flat=True)[:CAMERAS_ASKED])
     rows = model.objects.of_camera(OuterRef("pk")).between(start, end).oldest_first()
     first = Subquery(rows.values(rows.moment)[:1])
     known = Camera.objects.filter(pk__in=cameras).annotate(first_row=first)

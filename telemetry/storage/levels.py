@@ -1,7 +1,4 @@
-"""How fine history is: samples, minutes, hours, each with its rows, its partitions and its days.
-
-Must not import doors or ingest.
-"""
+"""The levels of history, from fine to coarse: samples, minutes, hours; each with its table and its retention."""
 
 from typing import Any, NamedTuple
 
@@ -10,14 +7,14 @@ from telemetry.storage.partitions import HOURS, MINUTES, SAMPLES, Table
 
 
 class Level(NamedTuple):
-    """`setting` says how many days of it are kept."""
+    """`setting` is the name of the setting that says how many days are kept."""
 
     model: Any
     table: Table
     setting: str
 
 
-# In the order in which they are lost.
+# In the order in which they are removed.
 LEVELS = (
     Level(Sample, SAMPLES, "TELEMETRY_RETENTION_DAYS"),
     Level(MinuteRollup, MINUTES, "TELEMETRY_MINUTE_RETENTION_DAYS"),

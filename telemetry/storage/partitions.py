@@ -1,8 +1,7 @@
 """Partitions on PostgreSQL: made ahead, so that no row waits for one, and dropped whole when their time is over.
 
-Samples have a partition a day, minutes one a week, hours one a month. DEFAULT takes whatever has none, so no row
-is ever lost. On other databases there are no partitions, and there is nothing to make or to drop. Must not import
-doors or ingest.
+Samples have a partition a day, minutes one a week, hours one a month. DEFAULT takes rows that have none, so that
+no row is ever lost. Other databases have no partitions: there is nothing to make or to drop.
 """
 
 import time
@@ -17,18 +16,19 @@ from django.db import OperationalError, connection, transaction
 from telemetry.history.spans import DAY, MICROSECOND, ceil_to, floor_to, midnight
 
 DAYS_AHEAD = 7
-# How many days back a new table begins: workers that were cut off send what they kept.
+# A new table begins so many days back, because workers that were cut off send what they kept.
 DAYS_BACK = 1
 ADVISORY_LOCK = 4_201_001
-# Ingest waits behind a lock that is waited for: briefly at first, longer where a slow disk needs it.
+# While one of these locks is waited for, ingest waits behind it. So the wait is brief, and grows with the attempts
+# only because a slow disk may need it.
 LOCK_TIMEOUT_MS = 50
 ATTEMPTS = 25
-# Of the constraint that DEFAULT has while a partition is made.
+# The end of the name of the constraint that DEFAULT has while a partition is made.
 CHECK_SUFFIX = "_not_in_default"
 
 
 class Table(NamedTuple):
-    """A partitioned table, by which column, how long one partition is, and which field of KeptFrom tells of it."""
+    """A partitioned table: by which column, how long a partition is, and which field of KeptFrom belongs to it."""
 
     name: str
     column: str
@@ -58,7 +58,7 @@ TABLES = (SAMPLES, MINUTES, HOURS)
 
 
 class Partition(NamedTuple):
-    """One that stands: its rows are of [start, end); `size` in bytes, with its indexes."""
+    """A partition that exists, with rows of [start, end); `size` is in bytes, with its indexes."""
 
     name: str
     start: datetime
@@ -67,10 +67,10 @@ class Partition(NamedTuple):
 
 
 def make_partitions(now: datetime) -> list[str]:
-    """Make what is missing from yesterday's partitions to those of a week ahead; returns the names of those made.
+    """Make the missing partitions from yesterday to a week ahead; returns the names of those that were made.
 
-    What retention has removed is not made again. Does nothing on a database that is not PostgreSQL. Several
-    processes may call it at once. Raises OperationalError where a table stays locked.
+    Those that retention has removed are not made again. Does nothing on other databases than PostgreSQL. Several
+    processes may call it at once. Raises OperationalError if a table stays locked.
     """
     if connection.vendor != "postgresql":
         return []
@@ -104,7 +104,7 @@ def partition_names(table: Table = SAMPLES) -> set[str]:
 
 
 def partitions_of(table: Table) -> list[Partition]:
-    """Those with a time of their own, oldest first; DEFAULT is not among them."""
+    """All partitions but DEFAULT, oldest first."""
     found = []
     for name, size in _sizes(table):
         stem, _, stamp = name.rpartition("_")
@@ -115,7 +115,7 @@ def partitions_of(table: Table) -> list[Partition]:
 
 
 def default_of(table: Table) -> Partition | None:
-    """DEFAULT as a partition of the whole days between its first row and its last; None where it is empty."""
+    """DEFAULT as a partition of whole days from its first row to its last; None if it is empty."""
     with connection.cursor() as cursor:
         cursor.execute(
             f"SELECT min({table.column}), max({table.column}), pg_total_relation_size(%s)"  # noqa: S608  # our names
@@ -134,28 +134,28 @@ def size_of(table: Table) -> int:
 
 
 def drop_partition(partition: Partition, first: Callable[[], bool]) -> bool:
-    """Drop a partition with whatever it holds, in one transaction with `first`, which says whether to.
+    """Drop a partition and all its rows, unless `first`, which runs before that in the same transaction, is False.
 
-    Those who use the table wait for a moment only, and the files go after the commit. Raises OperationalError
-    where the table stays locked.
+    Others that use the table wait for a moment only. Returns whether it was dropped. Raises OperationalError
+    if the table stays locked.
     """
     return _remove(partition.name, "DROP TABLE", first)
 
 
 def empty_default(table: Table, end: datetime, first: Callable[[], bool]) -> bool:
-    """Remove all that DEFAULT holds, as `drop_partition` does; nothing where it holds rows of `end` or later."""
+    """Remove all rows of DEFAULT, as `drop_partition` does, or none if any of them are from `end` or later."""
 
-    def ends_in_time() -> bool:
-        held = default_of(table)
-        return held is not None and held.end <= end
+    def all_before_end() -> bool:
+        default = default_of(table)
+        return default is not None and default.end <= end
 
-    return _remove(table.default, "TRUNCATE", lambda: ends_in_time() and first())
+    return _remove(table.default, "TRUNCATE", lambda: all_before_end() and first())
 
 
 def _remove(name: str, statement: str, first: Callable[[], bool]) -> bool:
     def remove(lock_timeout_ms: int) -> bool:
         with connection.cursor() as cursor, _brief_locks(cursor, lock_timeout_ms):
-            # Its own lock first: while a vacuum is at it, only this waits, and not all of ingest.
+            # Without this the parent would be locked first: while a vacuum keeps the partition, ingest would wait.
             cursor.execute(f"LOCK TABLE {name} IN ACCESS EXCLUSIVE MODE")
             if not first():
                 return False
@@ -189,11 +189,14 @@ def _sizes(table: Table) -> list[tuple[str, int]]:
 
 
 def _patiently(act: Callable[[int], bool]) -> bool:
-    """Try until it gets its locks; it is told for how long to wait for one, in milliseconds."""
+    """Call `act` until it gets its locks; its argument is how long to wait for each, in milliseconds.
+
+    Raises OperationalError after ATTEMPTS.
+    """
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return act(LOCK_TIMEOUT_MS * attempt)
-        except OperationalError:  # the lock's timeout: let the traffic through, then try again
+        except OperationalError:  # lock_timeout: let those through that wait behind it, then try again
             if attempt == ATTEMPTS or connection.in_atomic_block:
                 raise
             time.sleep(0.1 * attempt)
@@ -201,19 +204,23 @@ def _patiently(act: Callable[[int], bool]) -> bool:
 
 
 def _make(table: Table, first: date, lock_timeout_ms: int) -> bool:
-    """Make one partition without a stall: PARTITION OF would scan DEFAULT under a lock that stops ingest."""
+    """Make one partition without holding up ingest; returns whether it was made.
+
+    CREATE TABLE ... PARTITION OF would scan DEFAULT under a lock for which ingest waits. With a validated CHECK,
+    which proves that DEFAULT has no such rows, ATTACH does not scan.
+    """
     name, start, end = _name(table, first), f"{first} 00:00:00+00", f"{table.after(first)} 00:00:00+00"
     bounds = f"{table.column} >= '{start}' AND {table.column} < '{end}'"
     outside = f"{name}{CHECK_SUFFIX}"
     add_check = f"ALTER TABLE {table.default} ADD CONSTRAINT {outside} CHECK (NOT ({bounds})) NOT VALID"
     with connection.cursor() as cursor, _one_at_a_time(cursor):
-        # Rows of its own that are in DEFAULT stay there, until retention removes them.
+        # If DEFAULT has rows of this partition already, they stay there until retention removes them.
         if name in partition_names(table) or _default_holds(cursor, table, bounds):
             return False
         try:
             with _brief_locks(cursor, lock_timeout_ms):
                 cursor.execute(add_check)
-            if _default_holds(cursor, table, bounds):  # one came meanwhile
+            if _default_holds(cursor, table, bounds):  # one arrived before the CHECK
                 return False
             cursor.execute(f"ALTER TABLE {table.default} VALIDATE CONSTRAINT {outside}")
             with _brief_locks(cursor, lock_timeout_ms):
@@ -227,7 +234,7 @@ def _make(table: Table, first: date, lock_timeout_ms: int) -> bool:
 
 
 def _drop_left_checks(table: Table, lock_timeout_ms: int) -> bool:
-    """Remove what a process left on DEFAULT that was killed while it made a partition: it refuses samples."""
+    """Remove the CHECK of a process that was killed while it made a partition: DEFAULT would refuse samples."""
     query = "SELECT conname FROM pg_constraint WHERE conrelid = %s::regclass AND right(conname, %s) = %s"
     given: tuple[str, int, str] = (table.default, len(CHECK_SUFFIX), CHECK_SUFFIX)
     with connection.cursor() as cursor:
@@ -235,7 +242,7 @@ def _drop_left_checks(table: Table, lock_timeout_ms: int) -> bool:
         if not cursor.fetchall():
             return False
         with _one_at_a_time(cursor):
-            cursor.execute(query, given)  # those of a process that was at work are gone by now
+            cursor.execute(query, given)  # again: a process that was still making a partition has finished by now
             for (name,) in cursor.fetchall():
                 _drop_check(cursor, table, name, lock_timeout_ms)
     return True
@@ -253,7 +260,7 @@ def _drop_check(cursor: Any, table: Table, name: str, lock_timeout_ms: int) -> N
 
 @contextmanager
 def _one_at_a_time(cursor: Any) -> Iterator[None]:
-    """The lock of the session, since making a partition takes several transactions."""
+    """An advisory lock of the session, because making a partition takes several transactions."""
     cursor.execute("SELECT pg_advisory_lock(%s)", [ADVISORY_LOCK])
     try:
         yield
@@ -263,7 +270,7 @@ def _one_at_a_time(cursor: Any) -> Iterator[None]:
 
 @contextmanager
 def _brief_locks(cursor: Any, lock_timeout_ms: int) -> Iterator[None]:
-    """A transaction that soon gives up rather than make everybody behind it wait."""
+    """A transaction that soon gives up waiting for a lock, because others wait behind it meanwhile."""
     with transaction.atomic():
         cursor.execute(f"SET LOCAL lock_timeout = '{lock_timeout_ms}ms'")
         yield

@@ -1,8 +1,8 @@
-"""What history is kept: so many days of samples, minutes and hours, so many bytes, nothing of deleted cameras.
+"""Which history is kept: so many days of samples, minutes and hours, so many bytes, nothing of deleted cameras.
 
-On PostgreSQL whole partitions are dropped. What is too old in DEFAULT goes row by row; where it is too much,
-DEFAULT goes as a whole. Elsewhere all rows go in chunks. Samples go first, then minutes, then hours, each only
-where the finer ones are gone. Must not import doors or ingest.
+On PostgreSQL whole partitions are dropped. Rows of DEFAULT that are too old are deleted in chunks; if there are
+too many bytes DEFAULT is emptied at once. On other databases all rows are deleted in chunks. Samples are removed
+first, then minutes, then hours, each only where the finer ones are gone.
 """
 
 from collections.abc import Callable, Iterator
@@ -35,7 +35,7 @@ CHUNK = 5_000
 
 
 class Pace(NamedTuple):
-    """`stopping` is asked before each chunk, `progress` is told how many rows or partitions each removed."""
+    """`stopping` is asked before each chunk, `progress` gets how many rows or partitions each removed."""
 
     stopping: Callable[[], bool]
     progress: Callable[[int], object]
@@ -45,7 +45,7 @@ class Pace(NamedTuple):
 
 
 class Purged(NamedTuple):
-    """How many cameras are done with, and how many samples were removed."""
+    """How many cameras are finished, and how many samples were removed."""
 
     cameras: int
     samples: int
@@ -56,10 +56,10 @@ def purge_deleted_cameras(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Purged:
-    """Remove the history of every deleted camera, then its Purge row; the next call goes on with what is left.
+    """Remove the history of every deleted camera, then its Purge row; the next call does what is left.
 
-    A camera has perhaps millions of rows, so they go in chunks by primary key, each in a transaction of its own:
-    none holds locks or a snapshot for long. No row comes in between: ingest knows the camera no more.
+    A camera may have millions of rows, so they are removed in chunks, each in a transaction of its own: none keeps
+    locks or a snapshot for long.
     """
     cameras = samples = 0
     for camera_id in Purge.objects.order_by("requested_at", "pk").values_list("pk", flat=True):
@@ -68,6 +68,7 @@ def purge_deleted_cameras(
                 samples += deleted if level.table is SAMPLES else 0
         if stopping():
             break
+        # No row can have come meanwhile: ingest accepts nothing of a deleted camera.
         with transaction.atomic():
             DirtyHour.objects.filter(camera_id=camera_id).delete()
             RollupWork.objects.filter(camera_id=camera_id).delete()
@@ -91,10 +92,10 @@ def remove_old(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], object] = lambda count: None,
 ) -> list[str]:
-    """Remove what is older than its days, then what is too much; says in a few words what was removed.
+    """Remove what is older than its retention, then what is too much; returns in a few words what was removed.
 
-    Samples stay as long as their rollups are not computed. Rows of DEFAULT, and of databases without partitions,
-    are kept for their days after they came in, so that what arrives late does not vanish at once.
+    Samples stay until their rollups are computed. Samples in DEFAULT, and on databases without partitions, are
+    kept for their days after they were received, so that what arrives late is not removed at once.
     """
     pace, removed = Pace(stopping, progress), []
     for level in LEVELS:
@@ -110,7 +111,7 @@ def remove_old(
 
 
 def due(now: datetime) -> list[str]:
-    """What `remove_old` would remove now, in a few words; samples that are not summed up yet wait all the same."""
+    """What `remove_old` would remove now, in a few words; it also lists samples that wait for their rollups."""
     found = []
     for level in LEVELS:
         if cutoff := _cutoff(level, now):
@@ -124,14 +125,14 @@ def due(now: datetime) -> list[str]:
 
 
 def _cutoff(level: Level, now: datetime) -> datetime | None:
-    """Before when a level is too old, and may go; None where nothing may."""
+    """The moment before which rows of a level are too old and may be removed; None if none may."""
     cutoff = floor_to(now, DAY) - timedelta(days=getattr(settings, level.setting))
     bound = _bound(level, now)
     return min(cutoff, bound) if bound else None
 
 
 def _bound(level: Level, now: datetime) -> datetime | None:
-    """Samples before today may go; of the other levels, what the finer one has already lost."""
+    """The moment before which rows may be removed: today for samples, else what the finer level has kept from."""
     kept = kept_from()
     return {"raw": floor_to(now, DAY), "minutes": kept.raw, "hours": kept.minutes}[level.table.level]
 
@@ -141,9 +142,9 @@ def _too_much() -> bool:
 
 
 def _remove_oldest(now: datetime, pace: Pace) -> list[str]:
-    """Remove the oldest partition, or elsewhere the oldest day, of the first level that may lose any.
+    """Remove the oldest partition, or without partitions the oldest day, of the first level that may lose one.
 
-    Where samples wait for their rollups, everything waits: what is kept longer must not go in their place.
+    If samples wait for their rollups, nothing is removed: coarser levels must not go in their place.
     """
     for level in LEVELS:
         bound = _bound(level, now)
@@ -160,7 +161,7 @@ def _remove_oldest(now: datetime, pace: Pace) -> list[str]:
 
 
 def _oldest_partition(level: Level) -> Partition | None:
-    """The one that ends first, DEFAULT among them: workers with a wrong clock may fill it as well."""
+    """The partition that ends first. DEFAULT counts as one, because workers with a wrong clock may fill it."""
     present = [*partitions_of(level.table)[:1], default_of(level.table)]
     return min(filter(None, present), key=lambda partition: partition.end, default=None)
 
@@ -188,7 +189,7 @@ def _drop(level: Level, partition: Partition, pace: Pace) -> bool:
 
 
 def _advance(level: Level, end: datetime) -> bool:
-    """Make known that history begins no earlier; False where samples before have yet to be summed up."""
+    """Note in KeptFrom that history of this level begins at `end`; False if samples before wait for rollups."""
     with transaction.atomic():
         if level.table is SAMPLES and is_pending(end):
             return False
@@ -213,7 +214,7 @@ def _in_default(level: Level) -> str:
 
 
 def _newest_row(level: Level, cutoff: datetime) -> datetime | None:
-    """The moment of the newest row that is too old and in no partition."""
+    """The moment of the newest row that is too old and not in a partition of its own."""
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             given = {"cutoff": cutoff, "received_before": cutoff}
@@ -232,7 +233,7 @@ def _oldest_row(level: Level) -> datetime | None:
 
 
 def _delete_rows(level: Level, cutoff: datetime, received_before: datetime, pace: Pace) -> int:
-    """Remove, in chunks, the rows that are too old and in no partition."""
+    """Remove, in chunks, the rows that are too old and not in a partition of their own; returns how many."""
     if connection.vendor == "postgresql":
         return sum(_delete_from_default(level, cutoff, received_before, pace))
     cameras = list(Camera.objects.values_list("pk", flat=True))
@@ -253,10 +254,11 @@ def _delete_from_default(level: Level, cutoff: datetime, received_before: dateti
 
 
 def _delete_in_chunks(rows: Any, pace: Pace) -> Iterator[int]:
-    """Remove rows of one camera, oldest first; each chunk begins where the one before ended."""
+    """Remove rows of one camera, oldest first; yields how many after each chunk."""
     done_up_to: datetime | None = None
     while not pace.stopping():
-        left = rows.between(done_up_to, None)  # spares the index entries of what was just removed
+        # From the end of the chunk before, because the index still has entries of what was just removed.
+        left = rows.between(done_up_to, None)
         ends = list(left.oldest_first().values_list(rows.moment, "zone")[CHUNK - 1 : CHUNK])
         deleted, _ = (left.up_to(*ends[0]) if ends else left).delete()
         if deleted:

@@ -86,7 +86,7 @@ def test_a_forecast_on_the_first_day_is_by_that_day(without_partitions: None) ->
     assert room.bytes_per_day > 500_000
 
 
-def test_a_forecast_takes_only_what_stands_for_what_leaves(without_partitions: None) -> None:
+def test_a_forecast_counts_only_existing_partitions_as_removed(without_partitions: None) -> None:
     if connection.vendor != "postgresql":
         return  # by the whole file
     for number in range(12, -1, -1):
@@ -135,7 +135,7 @@ def test_a_forecast_divides_by_the_time_in_which_samples_came(without_partitions
     assert room.bytes_per_day == pytest.approx(samples / (hours / 24), rel=0.05)
 
 
-def test_a_forecast_knows_nothing_at_first() -> None:
+def test_at_first_it_is_too_early_for_a_forecast() -> None:
     with kept_for(most=100_000_000):
         assert "too early" in str(forecast.forecast(NOW))
         assert isnan(full_in_days_metric(NOW))

@@ -1,4 +1,4 @@
-"""Partitions: made ahead, and no sample without a home."""
+"""Partitions: made ahead, and every sample can be stored."""
 
 import threading
 import time
@@ -60,7 +60,7 @@ def test_partitions_are_days_weeks_from_monday_and_months(
 
 
 @pytest.mark.parametrize("table", TABLES)
-def test_a_table_without_its_coming_partitions_is_told_of(table: Table) -> None:
+def test_a_table_without_its_coming_partitions_is_a_warning(table: Table) -> None:
     now = datetime.now(UTC)
     make_partitions(now)
     if connection.vendor != "postgresql":
@@ -137,7 +137,7 @@ def test_a_process_killed_while_it_makes_a_day_leaves_nothing_that_refuses_sampl
             f" CHECK (NOT (timestamp < '{now:%Y-%m-%d}')) NOT VALID"
         )
 
-    with pytest.raises(OperationalError):  # which doors tell as 503
+    with pytest.raises(OperationalError):  # endpoints answer this with 503
         accept([Submission(WORKER_PRINCIPAL, [event])], now)
     make_partitions(now)
     ((receipt,),) = accept([Submission(WORKER_PRINCIPAL, [event])], now)
@@ -178,7 +178,7 @@ def test_what_retention_has_removed_is_not_made_again() -> None:
 
 
 def test_ingest_does_not_wait_while_a_day_that_is_to_go_is_in_use() -> None:
-    """A vacuum is at it, say; what ingest uses is not locked until the day's own lock is had."""
+    """During a vacuum, say: what ingest uses is not locked before the day itself is."""
     if connection.vendor != "postgresql":
         return
     camera, now = make_camera(), datetime.now(UTC)

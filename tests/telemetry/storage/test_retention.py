@@ -90,7 +90,7 @@ def test_a_purge_stops_between_two_chunks_and_goes_on_when_run_again() -> None:
     assert not Purge.objects.exists()
 
 
-def test_a_purge_without_deleted_cameras_asks_one_question() -> None:
+def test_a_purge_without_deleted_cameras_takes_one_query() -> None:
     fill(uuid4(), 3)
 
     with CaptureQueriesContext(
@@ -101,7 +101,7 @@ def test_a_purge_without_deleted_cameras_asks_one_question() -> None:
     assert len(queries) == 1
 
 
-def test_what_a_purge_would_remove_is_told_beforehand() -> None:
+def test_what_a_purge_would_remove_is_counted_beforehand() -> None:
     deleted_camera(12)
     deleted_camera(3)
 
@@ -109,7 +109,7 @@ def test_what_a_purge_would_remove_is_told_beforehand() -> None:
     assert Sample.objects.count() == 15
 
 
-def test_a_purge_takes_rollups_and_marks_along() -> None:
+def test_a_purge_removes_rollups_and_dirty_ranges_too() -> None:
     kept = make_camera("Kept").pk
     gone = make_camera("Gone").pk
     for camera_id in (kept, gone):
@@ -262,7 +262,7 @@ def test_on_postgresql_whole_partitions_go(monkeypatch: pytest.MonkeyPatch) -> N
     assert counts() == (1, 3, 4)  # minutes since Monday the 2nd, hours since the 1st of March
 
 
-def test_what_would_be_removed_is_told_beforehand(
+def test_what_would_be_removed_is_listed_beforehand(
     without_partitions: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     history(60)
@@ -284,7 +284,7 @@ def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypat
     camera_id = history(1)
     report(camera_id, [("", NOW - timedelta(days=700, minutes=number), 1) for number in range(500)], NOW)
     compute_rollups(NOW + timedelta(hours=1))
-    held, size = partitions.default_of(partitions.SAMPLES), forecast.used_bytes()
+    default, size = partitions.default_of(partitions.SAMPLES), forecast.used_bytes()
     used = iter([300, 200])
     monkeypatch.setattr(retention, "used_bytes", lambda: next(used))
 
@@ -292,8 +292,8 @@ def test_what_a_worker_with_a_wrong_clock_sent_goes_before_any_minutes(monkeypat
         assert remove_old(NOW) == ["telemetry_sample_default"]
 
     assert counts() == (1, 501, 11)
-    assert held
-    assert kept_from().raw == held.end == NOW.replace(hour=0) - timedelta(days=699)
+    assert default
+    assert kept_from().raw == default.end == NOW.replace(hour=0) - timedelta(days=699)
     assert partitions.default_of(partitions.SAMPLES) is None
     assert forecast.used_bytes() < size
 
