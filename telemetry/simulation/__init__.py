@@ -1,1 +1,1 @@
-"""Simulated vision workers, which know the service by HTTP alone."""
+"""Simulated vision workers, which use the service by HTTP alone."""

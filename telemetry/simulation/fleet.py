@@ -1,8 +1,8 @@
-"""A fleet of simulated vision workers, which know the service by HTTP alone.
+"""A fleet of simulated vision workers, which use the service by HTTP alone.
 
 Each worker reports its camera's occupancy as a real one would: along the curve of a day, at about the expected
-interval, now and then silent or restarted. Nothing that was observed is lost: what the server cannot take is sent
-again until it can. Must not import models or anything else of the service.
+interval, now and then silent or restarted. What the server cannot take is sent again until it can. Must not import
+models or anything else of the service.
 """
 
 import asyncio
@@ -17,9 +17,9 @@ from telemetry.simulation.tally import Tally
 from telemetry.simulation.worker import Observation, Worker
 
 LIST_EVERY_SECONDS = 10.0
-# How long a server that does not answer yet is waited for.
+# How long to wait at the start for a server that does not answer.
 STARTUP_SECONDS = 60.0
-# What has been observed when the fleet is told to stop may still be sent for so long.
+# For so long after the stop what was observed before it may still be sent.
 GRACE_SECONDS = 3.0
 BATCH_EVERY_SECONDS = 1.0
 MAX_BATCH_ITEMS = 5_000
@@ -134,7 +134,7 @@ class _Simulation:
         """Start the worker of a camera, or the one that runs anew, with the configuration of now."""
         camera = await self.client.get(f"/cameras/{camera_id}")
         if camera is None or self.stop.is_set():
-            return  # gone meanwhile, or the next list tries again
+            return  # the camera was deleted, or the next list tries again
         worker = self.workers.get(camera_id) or Worker(camera_id, item["generation"], speed=self.fleet.speed)
         worker.generation = camera["generation"]
         worker.interval_seconds = camera["expected_interval_seconds"]

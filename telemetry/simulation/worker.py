@@ -1,4 +1,4 @@
-"""One simulated vision worker: what it observes along the curve of a day, and when it does so again.
+"""One simulated vision worker: what it observes along the curve of a day, and when.
 
 Must not import models or anything else of the service.
 """
@@ -14,7 +14,7 @@ DEFAULT_INTERVAL_SECONDS = 10
 
 
 def busyness(hour: float) -> float:
-    """How busy a place is at an hour of its day, 0 to 1: quiet at night, with peaks in the morning and evening."""
+    """How busy a place is at an hour of its day, from 0 to 1: quiet at night, with peaks morning and evening."""
 
     def peak(at: float, width: float) -> float:
         distance = min(abs(hour - at), 24 - abs(hour - at))
@@ -24,7 +24,7 @@ def busyness(hour: float) -> float:
 
 
 class Observation(NamedTuple):
-    """What a worker saw at one moment, in the whole frame or in one zone, as the wire has it."""
+    """What a worker saw at one moment, in the whole frame or in one zone, as it is sent."""
 
     camera_id: UUID
     sample: dict[str, Any]
@@ -34,6 +34,8 @@ class Observation(NamedTuple):
 class Worker:
     """A vision worker of one camera: what it observes, and when it does so again."""
 
+    # So many of its observations repeat the last one, as after a restart; so many of its pauses last for minutes;
+    # so many of its observations are of the zones too.
     RESTARTS = 1 / 250
     SILENCES = 1 / 300
     ZONES_REPORTED = 1 / 3
@@ -56,7 +58,7 @@ class Worker:
         self._random = random.Random()  # noqa: S311  # made-up people
 
     def observe(self, now: datetime) -> list[Observation]:
-        """What it sees now. A worker that has just restarted begins with what it had sent last."""
+        """What it sees now, or after a restart what it had sent last."""
         if self._last and self._random.random() < self.RESTARTS:
             return self._last
         chance = self._random
@@ -82,7 +84,7 @@ class Worker:
         return self._last
 
     def pause_seconds(self) -> float:
-        """How long until it observes again: about the interval, seldom some minutes of silence."""
+        """How long until it observes again: about the interval, seldom some minutes."""
         if self._random.random() < self.SILENCES:
             return self._random.uniform(120, 360) / self.speed
         return self.interval_seconds * self._random.uniform(0.9, 1.1) / self.speed
@@ -92,6 +94,6 @@ class Worker:
         return self._random.uniform(0, self.interval_seconds) / self.speed
 
     def _hour(self, now: datetime) -> float:
-        """The hour of the camera's day, which goes by as much faster as the fleet does."""
+        """The hour of the camera's day, which passes `speed` times as fast."""
         at = (self.began_at + (now - self.began_at) * self.speed).astimezone(self.timezone)
         return (at - at.replace(hour=0, minute=0, second=0, microsecond=0)) / timedelta(hours=1)

@@ -21,14 +21,14 @@ PROGRESS_EVERY_SECONDS = 0.5
 
 HELP = """\
 Post telemetry over HTTP as a fleet of vision workers would: one worker for each camera that should run, which
-reports at the expected interval along the curve of a day, is silent or restarts now and then, stops when it is
-told to, and sends again what the server could not take.
+reports at the expected interval along the curve of a day, is silent or restarts now and then, stops when an answer
+says so, and sends again what the server could not take.
 
 The worker's token is read from --token-file or from CONTROLPLANE_TOKEN. With a token that may list cameras (role
 orchestrator or viewer) in CONTROLPLANE_READ_TOKEN the fleet follows the list of running cameras, their intervals
 and zones. Without one, name the cameras with --cameras.
 
-It runs until --duration is over or it is told to stop (Ctrl-C, SIGTERM), and prints what came of it.
+It runs until --duration is over, or until Ctrl-C or SIGTERM, and prints what became of the samples.
 """
 EXAMPLE = """\
 examples:
@@ -40,7 +40,7 @@ examples:
 class Command(CommandWithEpilog):
     help = HELP
     epilog = EXAMPLE
-    # It knows the service by HTTP alone, perhaps on a machine without its database.
+    # It uses the service by HTTP alone, perhaps on a machine without its database.
     requires_system_checks = []
 
     def add_arguments(self, parser: ArgumentParser) -> None:
@@ -66,7 +66,7 @@ class Command(CommandWithEpilog):
         )
 
     def handle(self, *, duration: float | None, **options: Any) -> None:
-        # One line for each request is of no use to anybody here.
+        # Without one line for each request.
         logging.getLogger("httpx").setLevel(logging.WARNING)
         logging.getLogger("httpcore").setLevel(logging.WARNING)
         tally = Tally()

@@ -73,7 +73,7 @@ def test_a_worker_pauses_for_about_its_interval_and_seldom_for_minutes() -> None
         ("http://127.0.0.1@example.com/", False),
     ],
 )
-def test_loopback_is_told_from_other_machines(url: str, expected: bool) -> None:
+def test_loopback_is_distinguished_from_other_machines(url: str, expected: bool) -> None:
     assert is_loopback(url) is expected
 
 
@@ -114,10 +114,10 @@ def test_workers_report_for_the_cameras_that_should_run(
 
     simulate(live_server.url, "--duration", "2.5", *how)
 
-    told = tally(capsys.readouterr().out)
-    assert told["accepted"] == Sample.objects.count() > 2
-    assert told["sent"] == told["accepted"] + told["duplicates"]
-    assert told["errors"] == 0
+    counts = tally(capsys.readouterr().out)
+    assert counts["accepted"] == Sample.objects.count() > 2
+    assert counts["sent"] == counts["accepted"] + counts["duplicates"]
+    assert counts["errors"] == 0
     assert set(Sample.objects.values_list("camera_id", flat=True)) == {camera.pk for camera in cameras}
     vitals = CameraVitals.objects.get(camera=cameras[0])
     assert (vitals.last_contact is not None, vitals.observed_generation) == (True, 1)
@@ -247,7 +247,7 @@ def test_a_server_that_is_not_up_is_no_traceback_and_a_signal_ends_the_wait(db: 
 
 
 @pytest.mark.parametrize(
-    ("arguments", "environment", "told"),
+    ("arguments", "environment", "message"),
     [
         (["--url", "http://203.0.113.9"], {"CONTROLPLANE_TOKEN": "cpt_x"}, "--allow-remote"),
         (["--url", "ftp://127.0.0.1"], {"CONTROLPLANE_TOKEN": "cpt_x"}, "http or https"),
@@ -258,13 +258,13 @@ def test_a_server_that_is_not_up_is_no_traceback_and_a_signal_ends_the_wait(db: 
         (["--speed", "0"], {"CONTROLPLANE_TOKEN": "cpt_x"}, "above 0"),
     ],
 )
-def test_what_it_needs_is_told(
-    arguments: list[str], environment: dict[str, str], told: str, monkeypatch: pytest.MonkeyPatch
+def test_what_is_missing_or_wrong_is_named(
+    arguments: list[str], environment: dict[str, str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("CONTROLPLANE_TOKEN", "CONTROLPLANE_READ_TOKEN"):
         monkeypatch.delenv(name, raising=False)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
 
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         call_command("simulate_workers", *arguments)
