@@ -35,7 +35,8 @@ def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUI
     return _days(first, rows)
 
 
-# Samples know no camera but by its id, so Django's ORM would look up the site row by row: ten times as slow.
+# Rollups have no foreign key to the camera, so Django's ORM would look up the site in a subquery for each row: ten
+# times as slow.
 LAST_DAY_OF_SITES = """
 SELECT camera.site_id, rollup.start_at, sum(CAST(rollup.integral AS double precision) / rollup.known)
 FROM telemetry_hourrollup AS rollup JOIN cameras_camera AS camera ON camera.id = rollup.camera_id
@@ -46,7 +47,7 @@ GROUP BY camera.site_id, rollup.start_at
 
 
 def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
-    """The sum over the cameras of each site of which the hour is known."""
+    """As `last_day_of_cameras`, summed up over those cameras of each site that are known in an hour."""
     first = floor_to(now, HOUR) - (HOURS - 1) * HOUR
     if not site_ids:
         return {}

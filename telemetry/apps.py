@@ -16,5 +16,5 @@ class TelemetryConfig(AppConfig):
 
 
 def make_partitions_ahead(**_: Any) -> None:
-    """Every `migrate` makes the coming days, also where there is no new migration."""
+    """After every `migrate`, also if there is nothing to migrate."""
     make_partitions(timezone.now())

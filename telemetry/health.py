@@ -1,4 +1,4 @@
-"""What /readyz and /metrics tell of telemetry. Registers itself with `controlplane.observability`."""
+"""What /readyz and /metrics show of telemetry. Registers itself with `controlplane.observability`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -43,8 +43,8 @@ def check_partitions(now: datetime) -> Finding:
 
 def fleet_metrics(now: datetime) -> Iterable[Metric]:
     yield _gauge("controlplane_partition_days_ahead", "Whole days ahead that have partitions.", days_ahead(now))
-    marks = count_pending()
-    yield _gauge("controlplane_rollup_marks_open", "Marks of samples that no rollup holds yet.", marks)
+    pending = count_pending()
+    yield _gauge("controlplane_rollup_marks_open", "Dirty ranges: spans whose rollups are not computed.", pending)
     room = forecast(now)
     yield _gauge("controlplane_telemetry_bytes", "Bytes that telemetry takes.", room.bytes_used)
     if room.bytes_max is not None:

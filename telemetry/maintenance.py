@@ -1,7 +1,7 @@
 """The work that keeps the service healthy while nobody looks: one list of steps, run by one process at a time.
 
 A step is idempotent, works in bounded transactions, and may be stopped between two of them. How each went is kept
-in StepRun. What is added later is added to STEPS. Must not import doors.
+in StepRun. A new step is added to STEPS.
 """
 
 import fcntl
@@ -31,9 +31,9 @@ log = structlog.get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What a step is given: the time, whether it should end early, and where to tell of its progress.
+    """What a step is given: the time, whether to end early, and a callback for rows dealt with.
 
-    After `step_seconds` a step that goes on later is told to end, so that it does not hold up alerts.
+    After `step_seconds` a resumable step is asked to stop, so that it does not delay alerts.
     """
 
     now: datetime
@@ -43,15 +43,15 @@ class Turn:
 
 
 class Step(NamedTuple):
-    """One kind of upkeep. Both functions say in a few words what was done, or what would be done.
+    """One kind of upkeep. `run` returns in a few words what was done, `plan` what would be done.
 
-    One that `goes_on` where the last round ended may be told to end it early.
+    A `resumable` one goes on in the next round where it was stopped.
     """
 
     name: str
     run: Callable[[Turn], str]
     plan: Callable[[Turn], str]
-    goes_on: bool = False
+    resumable: bool = False
 
 
 class StepResult(NamedTuple):
@@ -93,7 +93,7 @@ def _compute_rollups(turn: Turn) -> str:
 
 
 def _plan_rollups(turn: Turn) -> str:
-    return f"{dirty_ranges.count_pending():,} marks are open; would compute what has settled"
+    return f"{dirty_ranges.count_pending():,} dirty ranges; would compute those that have settled"
 
 
 def _remove_old(turn: Turn) -> str:
@@ -111,10 +111,10 @@ STEPS: tuple[Step, ...] = (
     Step("status", alerts.record_status, alerts.plan_status),
     Step("alerts", alerts.send_alerts, alerts.plan_alerts),
     Step("partitions", _make_partitions, _plan_partitions),
-    Step("purge", _purge, _plan_purge, goes_on=True),
-    # Before what is removed, so that nothing goes that was not summed up.
-    Step("rollups", _compute_rollups, _plan_rollups, goes_on=True),
-    Step("retention", _remove_old, _plan_removal, goes_on=True),
+    Step("purge", _purge, _plan_purge, resumable=True),
+    # Before retention, which removes no samples that are not summed up yet.
+    Step("rollups", _compute_rollups, _plan_rollups, resumable=True),
+    Step("retention", _remove_old, _plan_removal, resumable=True),
 )
 
 
@@ -122,9 +122,9 @@ STEPS: tuple[Step, ...] = (
 
 
 def run_steps(turn: Turn) -> list[StepResult] | None:
-    """Run every step, also after one that failed; None where another process is at it.
+    """Run every step, also after one that failed. None if another process is running them.
 
-    Raises `problems.DATABASE_AWAY` where the database is away.
+    Raises `problems.DATABASE_AWAY` if the database is away.
     """
     with _alone() as alone:
         if not alone:
@@ -152,7 +152,7 @@ def _run(step: Step, turn: Turn) -> StepResult:
     began = time.monotonic()
 
     def stopping() -> bool:
-        late = step.goes_on and time.monotonic() - began > turn.step_seconds
+        late = step.resumable and time.monotonic() - began > turn.step_seconds
         return late or turn.stopping()
 
     result = _result_of(step, replace(turn, stopping=stopping, progress=progress))
@@ -173,16 +173,16 @@ def _result_of(step: Step, turn: Turn) -> StepResult:
         detail = step.run(turn)
     except Exception as error:
         if isinstance(error, DATABASE_AWAY) and not connection.is_usable():
-            raise  # the lock went with the connection: nothing more is done under it
+            raise  # the lock was lost with the connection, so another process may be running the steps by now
         log.exception("maintenance step failed", step=step.name, exception_type=type(error).__name__)
-        return StepResult(step.name, False, f"failed: {type(error).__name__}; the log tells more")
+        return StepResult(step.name, False, f"failed: {type(error).__name__}; see the log")
     log.debug("maintenance step done", step=step.name, detail=detail)
     return StepResult(step.name, True, detail)
 
 
 @contextmanager
 def _alone() -> Iterator[bool]:
-    """Whether this is the only process that does maintenance on this database, for as long as it lasts."""
+    """Whether this is the only process that does maintenance on this database; it stays that until the end."""
     if connection.vendor == "postgresql":
         with _advisory_lock() as taken:
             yield taken
@@ -209,11 +209,11 @@ def _advisory_lock() -> Iterator[bool]:
 
 @contextmanager
 def _file_lock(path: Path) -> Iterator[bool]:
-    # The file stays: removed, it could be locked by one process while another makes it anew.
+    # The file is never removed: a process could lock the removed one while another makes and locks a new one.
     with path.open("a") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             yield False
         else:
-            yield True  # closing the file lets go
+            yield True  # closing the file releases the lock

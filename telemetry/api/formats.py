@@ -1,4 +1,4 @@
-"""JSON or CSV, as Accept asks for."""
+"""JSON or CSV, as the Accept header says."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -21,7 +21,7 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def wants_csv(request: Request) -> bool:
-    """Whether CSV is preferred; JSON where nothing is. Raises Problem 406 where neither is accepted."""
+    """Whether CSV is preferred to JSON. Raises Problem 406 if neither is accepted."""
     preferred = request._request.get_preferred_type([JSON, CSV])
     if preferred is None:
         raise Problem(406, f"There is {JSON} and {CSV} here.")
@@ -29,7 +29,7 @@ def wants_csv(request: Request) -> bool:
 
 
 def answer(request: Request, value: Any, columns: Sequence[str], rows: Iterable[Any]) -> HttpResponseBase:
-    """The value in JSON, or its rows, which have the columns as attributes, in CSV."""
+    """The value as JSON, or `rows`, which have the columns as attributes, as CSV."""
     if wants_csv(request):
         cells = ([getattr(row, column) for column in columns] for row in rows)
         return csv_answer(request, columns, cells)
@@ -37,7 +37,7 @@ def answer(request: Request, value: Any, columns: Sequence[str], rows: Iterable[
 
 
 def csv_answer(request: Request, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> HttpResponseBase:
-    """Rows as they come, streamed (RFC 4180, in UTF-8, with a header)."""
+    """Rows as CSV, streamed as they come (RFC 4180, UTF-8, with a header)."""
     return streamed_answer(request, _chunks(columns, iter(rows)), f"{CSV}; charset=utf-8")
 
 

@@ -1,4 +1,4 @@
-"""Telemetry over REST, through Django: the door of workers where there is no event loop."""
+"""Telemetry over REST, through Django: the endpoint of workers where there is no event loop."""
 
 from django.http import HttpResponse
 from django.utils import timezone
@@ -66,7 +66,7 @@ def _accepted(submission: Submission) -> list[list[Receipt]]:
     try:
         return accept([submission], now)
     except problems.DATABASE_AWAY:
-        # A statement that was cancelled too: a sample may be sent again, and should be.
+        # Also for a statement that was cancelled: sending a sample again is safe.
         raise problems.database_away() from None
 
 
@@ -77,14 +77,15 @@ def _media_type(request: Request) -> str:
 
 
 def _body(request: Request, limit: int) -> bytes:
-    """The body as it came; one byte over the limit is enough for the rule to refuse it.
+    """The body, cut one byte over the limit, which is enough for `wire` to refuse it.
 
-    Raises Problem 411, and 400 where the connection ended before the body did: its lines may be whole.
+    Raises Problem 411, and 400 if the connection ended before the body did.
     """
     if "Transfer-Encoding" in request.headers:
         # Django takes a body without a length for an empty one; under ASGI `admission` gives it its length.
         raise Problem(411, "Send the body with a Content-Length: this server takes none in chunks.")
     body = request._request.read(limit + 1)
+    # Lines of NDJSON before the cut may be whole, so it would not be noticed later.
     if len(body) < min(int(request.META.get("CONTENT_LENGTH") or 0), limit + 1):
         raise Problem(400, "The body is shorter than its Content-Length; nothing was stored. Send it again.")
     return body

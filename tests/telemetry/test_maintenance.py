@@ -1,4 +1,4 @@
-"""The maintenance loop: its steps, one round, and the command until it is told to stop."""
+"""The maintenance loop: its steps, one round, and the command until a signal."""
 
 import os
 import signal
@@ -69,18 +69,18 @@ def test_one_round_makes_partitions_and_purges_deleted_cameras(capsys: Any) -> N
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_dry_run_tells_and_does_nothing(capsys: Any) -> None:
+def test_a_dry_run_prints_what_would_be_done_and_does_nothing(capsys: Any) -> None:
     Purge.objects.create(camera_id=uuid4(), requested_at=NOW)
     make_camera()  # nobody has looked at it yet, and it has not changed
 
     call_command("maintain", "--once", "--dry-run")
 
-    told = capsys.readouterr().out
-    assert "status: 1 cameras may have another status than before; would store what changed" in told
-    assert "purge: would remove 0 samples of 1 deleted cameras" in told
-    assert "rollups: 0 marks are open" in told
-    assert "retention: nothing is too old or too much; " in told
-    assert "of 50.0 GB" in told
+    printed = capsys.readouterr().out
+    assert "status: 1 cameras may have another status than before; would store what changed" in printed
+    assert "purge: would remove 0 samples of 1 deleted cameras" in printed
+    assert "rollups: 0 dirty ranges; would compute those that have settled" in printed
+    assert "retention: nothing is too old or too much; " in printed
+    assert "of 50.0 GB" in printed
     assert Purge.objects.count() == 1
     assert not StepRun.objects.exists()
 
@@ -89,14 +89,14 @@ def test_a_dry_run_tells_and_does_nothing(capsys: Any) -> None:
 def test_a_second_process_gives_way(capsys: Any) -> None:
     taken, done = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def keep_the_lock() -> None:
         with maintenance._alone() as alone:
             assert alone
             taken.set()
             done.wait(10)
         connection.close()
 
-    holder = threading.Thread(target=hold)
+    holder = threading.Thread(target=keep_the_lock)
     holder.start()
     try:
         assert taken.wait(10)
@@ -110,7 +110,7 @@ def test_a_second_process_gives_way(capsys: Any) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_no_further_step_begins_once_it_is_told_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_further_step_begins_once_the_round_should_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     stopping: list[bool] = []
     steps = (step("first", lambda turn: stopping.append(True) or "done"), step("second", fail))  # type: ignore[func-returns-value]
     monkeypatch.setattr(maintenance, "STEPS", steps)
@@ -121,22 +121,22 @@ def test_no_further_step_begins_once_it_is_told_to_stop(monkeypatch: pytest.Monk
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_step_that_takes_long_is_told_to_end_where_it_goes_on_later(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumable_step_that_takes_long_is_asked_to_stop(monkeypatch: pytest.MonkeyPatch) -> None:
     def go_on(turn: Turn) -> str:
-        return "was told" if turn.stopping() else "went on"
+        return "stopped" if turn.stopping() else "went on"
 
-    steps = (step("first", go_on), step("second", go_on)._replace(goes_on=True))
+    steps = (step("first", go_on), step("second", go_on)._replace(resumable=True))
     monkeypatch.setattr(maintenance, "STEPS", steps)
 
     assert run_steps(Turn(NOW)) == [StepResult("first", True, "went on"), StepResult("second", True, "went on")]
     assert run_steps(Turn(NOW, step_seconds=0)) == [
         StepResult("first", True, "went on"),
-        StepResult("second", True, "was told"),
+        StepResult("second", True, "stopped"),
     ]
 
 
 @pytest.mark.django_db(transaction=True)
-def test_the_loop_outlasts_an_outage_of_the_database_and_tells_of_it_once(
+def test_the_loop_outlasts_an_outage_of_the_database_and_logs_it_once(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     rounds: list[int] = []
@@ -157,7 +157,7 @@ def test_the_loop_outlasts_an_outage_of_the_database_and_tells_of_it_once(
 
 
 @pytest.mark.django_db(transaction=True)
-def test_one_round_without_a_database_is_told_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_round_without_a_database_fails_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     def run(turn: Turn) -> list[StepResult]:
         raise OperationalError("the database is away")
 
@@ -169,7 +169,7 @@ def test_one_round_without_a_database_is_told_in_a_line(monkeypatch: pytest.Monk
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_the_loop_ends_soon_and_cleanly_when_it_is_told_to(number: int) -> None:
+def test_the_loop_ends_soon_and_cleanly_on_a_signal(number: int) -> None:
     process = begin_command("maintain", "--interval", "600")
     try:
         wait_for_line(process, "maintenance started")

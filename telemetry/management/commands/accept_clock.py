@@ -1,4 +1,4 @@
-"""`manage.py accept_clock`: believe the clock of this machine."""
+"""`manage.py accept_clock`: trust the clock of this machine."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from telemetry.ingest.ticks import accept_clock
 
 class Command(BaseCommand):
     help = (
-        "Believe the clock of this machine. Ingest answers 503 while its clock is more than a minute behind what "
+        "Trust the clock of this machine. Ingest answers 503 while its clock is more than a minute behind what "
         "is stored; where the clock is right now and was ahead before, this lets it go on."
     )
 

@@ -18,7 +18,7 @@ from controlplane.stopping import stop_signals
 from telemetry.maintenance import StepResult, Turn, plan_steps, run_steps
 
 SLEEP_STEP_SECONDS = 0.2
-# Alerts wait for no long purge.
+# So that a long purge does not delay alerts.
 STEP_SECONDS = 10
 
 HELP = """\
@@ -26,14 +26,14 @@ Keep the service healthy: notice silent cameras and send alerts, make coming par
 cameras left, sum up samples by minute and hour, and remove what is too old or too much (TELEMETRY_RETENTION_DAYS
 and the settings beside it).
 
-It runs until it is told to stop (Ctrl-C, SIGTERM), finishes what it is at, and exits with 0. Run one beside the
-service; more do no harm, as only one works at a time and the others wait to take over. It outlasts an outage of
-the database. A step that fails is logged, and tried again in the next round.
+It runs until Ctrl-C or SIGTERM, finishes what it is doing, and exits with 0. Run one beside the service; more do
+no harm, as only one works at a time and the others wait to take over. It outlasts an outage of the database. A
+step that fails is logged, and tried again in the next round.
 
 --dry-run also forecasts when TELEMETRY_MAX_BYTES is reached.
 
-With --once it does one round, for cron, and exits with 1 if a step failed. Where another process is at it, that
-is said, and the exit code is 0.
+With --once it does one round, for cron, and exits with 1 if a step failed. If another process is doing the
+maintenance, it says so and exits with 0.
 """
 EXAMPLE = """\
 examples:
@@ -50,7 +50,7 @@ class Command(CommandWithEpilog):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--once", action="store_true", help="do one round, then end")
-        parser.add_argument("--dry-run", action="store_true", help="tell what would be done, and change nothing")
+        parser.add_argument("--dry-run", action="store_true", help="print what would be done, and change nothing")
         parser.add_argument(
             "--interval",
             type=_seconds,
@@ -63,7 +63,7 @@ class Command(CommandWithEpilog):
         if dry_run:
             with needs_database():
                 results = plan_steps(Turn(timezone.now()))
-            self._tell(results)
+            self._print(results)
             return
         with stop_signals() as stopping:
             if once:
@@ -77,11 +77,11 @@ class Command(CommandWithEpilog):
         if results is None:
             self.stdout.write("Another process is doing the maintenance; nothing was done here.")
             return
-        self._tell(results)
+        self._print(results)
         if failed := [result.step for result in results if not result.ok]:
             raise CommandError(f"Failed: {', '.join(failed)}.")
 
-    def _tell(self, results: list[StepResult]) -> None:
+    def _print(self, results: list[StepResult]) -> None:
         for result in results:
             self.stdout.write(f"{result.step}: {result.detail}")
 
@@ -99,7 +99,7 @@ def _run_until(stopping: Callable[[], bool], interval: float) -> None:
             state = "another process does the maintenance; this one waits" if results is None else here
         if state != state_before:
             log.log(logging.INFO if state == here else logging.WARNING, state)
-        # A connection that was lost must not be used again; one that is idle is of no use to anybody.
+        # A connection that was lost must not be used again, and an idle one only takes up a place.
         close_old_connections()
         _sleep(interval, stopping)
     log.info("maintenance stopped")
@@ -117,6 +117,6 @@ def _seconds(text: str) -> float:
 
 def _sleep(seconds: float, stopping: Callable[[], bool]) -> None:
     end = time.monotonic() + seconds
-    # Python goes on sleeping after a signal's handler, and an Event that is set in a handler can deadlock.
+    # In short steps: Python goes on sleeping after a signal's handler, and an Event set in a handler can deadlock.
     while not stopping() and (rest := end - time.monotonic()) > 0:
         time.sleep(min(rest, SLEEP_STEP_SECONDS))
