@@ -68,7 +68,7 @@ class _Waiter(NamedTuple):
 
 
 class GroupCommit:
-    """The queue of one event loop. What is handed in is answered after its commit, or not at all."""
+    """A queue of one event loop. What is handed in is answered after its commit, or not at all."""
 
     def __init__(
         self,
