@@ -85,7 +85,9 @@ def test_the_receiver_of_the_documentation_takes_what_is_genuine_and_nothing_els
     send_due(datetime.now(UTC))
     ((headers, body),) = receiver.received
     sample: dict[str, Any] = {}
-    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "alerts.md").read_text(), re.DOTALL)
+    (code,) = re.findall(
+        r"```python\n(.*?)```", (ROOT / "docs" / "reference" / "alerts.md").read_text(), re.DOTALL
+    )
     exec(code, sample)  # noqa: S102
     verified = sample["verified"]
 
