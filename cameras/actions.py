@@ -1,6 +1,7 @@
 """What can be done to cameras and sites. Every door calls these; each is one transaction with its log entry.
 
-Keyword-only; `by` is written into the log, `now` is read once at the door. Must not import doors.
+Keyword-only; `by` is who acts: written into the log, and held to what they may do there (each action may raise
+`guards.OutOfScope`); `now` is read once at the door. Must not import doors.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -10,7 +11,7 @@ from uuid import UUID, uuid4
 
 from django.db import IntegrityError, transaction
 
-from cameras import credentials, rtsp
+from cameras import credentials, guards, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent
@@ -60,12 +61,13 @@ def clone_camera(
 ) -> Camera:
     """A new camera that is reached as another one is, unless `values` bring a connection string of their own.
 
-    It has an id of its own, to which the connection string is sealed anew. Raises Camera.DoesNotExist,
-    InvalidIntent, and credentials.UnreadableCredential.
+    It has an id of its own, to which the connection string is sealed anew; who could read it there must be able to
+    read it at the original. Raises Camera.DoesNotExist, InvalidIntent, and credentials.UnreadableCredential.
     """
     with record_changes(by=by, now=now):
         source = Camera.objects.get(pk=source_id)
         if "connection_string" not in values:
+            guards.require_copy(by.principal, source, values.get("site"))
             url = rtsp.parse(credentials.unseal(source.pk, source.sealed_connection))
             values = {**values, "connection_string": url}
         note = f"Clone of {source.name} ({source.pk})."
@@ -86,8 +88,8 @@ def update_camera(
     Raises Camera.DoesNotExist, StaleRevision, and InvalidIntent for a site that does not exist.
     """
     with record_changes(by=by, now=now) as log:
-        camera = _locked(camera_id, if_revision_in)
-        _change(log, camera, values, now, note)
+        camera: Camera = _lock([camera_id]).get()
+        _change(log, camera, values, now, note, if_revision_in)
     return camera
 
 
@@ -108,9 +110,7 @@ def save_cameras(
         columns = {"generation", "updated_at"}
         for camera in cameras:
             revision, values = changed[camera.pk]
-            if camera.revision != revision:
-                raise StaleRevision(camera.revision)
-            columns |= _columns(_alter(log, camera, values, now))
+            columns |= _columns(_alter(log, camera, values, now, if_revision_in=[revision]))
         if len(cameras) < len(changed):
             raise StaleRevision(0)
         made = [_made(log, camera_id, values, now) for camera_id, values in new]
@@ -178,7 +178,9 @@ def retire_camera(
     Raises Camera.DoesNotExist and StaleRevision.
     """
     with record_changes(by=by, now=now) as log:
-        camera = _locked(camera_id, if_revision_in)
+        camera: Camera = _lock([camera_id]).get()
+        guards.require(by.principal, "cameras.delete_camera", camera)
+        _require_revision(camera, if_revision_in)
         log.deleted(camera)
         Purge.objects.create(camera_id=camera_id, requested_at=now)
         tokens.revoke_tokens_of_camera(camera_id=camera_id, by=by, now=now)
@@ -188,6 +190,7 @@ def retire_camera(
 
 def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> str:
     """The connection string in clear, with an audit entry. Raises credentials.UnreadableCredential."""
+    guards.require(by.principal, guards.REVEAL, camera)
     text = credentials.unseal(camera.pk, camera.sealed_connection)
     audit.record(
         by=by,
@@ -208,15 +211,20 @@ def _lock(camera_ids: Iterable[UUID]) -> CameraQuerySet:
     return Camera.objects.select_for_update(no_key=True).filter(pk__in=list(camera_ids)).order_by("pk")
 
 
-def _locked(camera_id: UUID, if_revision_in: Collection[int] | None) -> Camera:
-    camera: Camera = _lock([camera_id]).get()
+def _require_revision(camera: Camera, if_revision_in: Collection[int] | None) -> None:
     if if_revision_in is not None and camera.revision not in if_revision_in:
         raise StaleRevision(camera.revision)
-    return camera
 
 
-def _change(log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime, note: str = "") -> bool:
-    diff = _alter(log, camera, values, now, note)
+def _change(
+    log: Recorder,
+    camera: Camera,
+    values: Mapping[str, Any],
+    now: datetime,
+    note: str = "",
+    if_revision_in: Collection[int] | None = None,
+) -> bool:
+    diff = _alter(log, camera, values, now, note, if_revision_in)
     if diff:
         _save(camera, update_fields=[*_columns(diff), "generation", "updated_at"])
     return bool(diff)
@@ -226,15 +234,23 @@ def _made(
     log: Recorder, camera_id: UUID | None, values: Mapping[str, Any], now: datetime, note: str = ""
 ) -> Camera:
     """A new camera, logged and still to be saved."""
+    guards.require_place(log.by.principal, guards.ADD, values.get("site"))
     camera = Camera(id=camera_id or uuid4(), created_at=now, updated_at=now, desired_state_at=now)
     log.created(camera, _assign(camera, values, now), note)
     return camera
 
 
 def _alter(
-    log: Recorder, camera: Camera, values: Mapping[str, Any], now: datetime, note: str = ""
+    log: Recorder,
+    camera: Camera,
+    values: Mapping[str, Any],
+    now: datetime,
+    note: str = "",
+    if_revision_in: Collection[int] | None = None,
 ) -> dict[str, Any]:
     """Put the values on a locked row, logged and still to be saved; returns the diff."""
+    guards.require_change(log.by.principal, camera, values)
+    _require_revision(camera, if_revision_in)
     site_before = camera.site_id
     diff = _assign(camera, values, now)
     if diff:
@@ -291,6 +307,7 @@ def _save(camera: Camera, **how: Any) -> None:
 
 def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
     """A new site from values of `intent.clean_site`. Raises InvalidIntent for a name that is taken."""
+    guards.require_fleet(by.principal, "cameras.add_site")
     return _save_site(Site(), values, "site.created", by, now)
 
 
@@ -299,6 +316,7 @@ def update_site(*, site: Site, values: Mapping[str, Any], by: Author, now: datet
 
     Raises InvalidIntent for a name that is taken, and Site.DoesNotExist where it was removed meanwhile.
     """
+    guards.require_site(by.principal, "cameras.change_site", site.pk)
     changed = {name: value for name, value in values.items() if getattr(site, name) != value}
     return _save_site(site, changed, "site.updated", by, now) if changed else site
 
@@ -320,6 +338,7 @@ def _save_site(site: Site, values: Mapping[str, Any], action: str, by: Author, n
 
 def retire_site(*, site: Site, by: Author, now: datetime) -> None:
     """Remove a site and revoke its tokens. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
+    guards.require_site(by.principal, "cameras.delete_site", site.pk)
     with transaction.atomic():
         if not _lock_site(site.pk):
             raise Site.DoesNotExist

@@ -15,6 +15,7 @@ from django.db.models import Min
 from cameras.changes import make_counter
 from cameras.models import Change, ChangeKind, RevisionCounter
 from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 
 _CURSOR = re.compile(r"([0-9a-f]{12})-(0|[1-9][0-9]{0,18})")
 
@@ -85,7 +86,7 @@ class Scan(NamedTuple):
 
 
 class SeenChange(NamedTuple):
-    """One change as a watcher sees it: to one that is bound to a site, a camera that left is deleted."""
+    """One change as a watcher sees it: to one that sees some sites, a camera that left them is deleted."""
 
     change: Change
     kind: str
@@ -116,19 +117,16 @@ def scan_changes(since: Cursor | None, limit: int) -> Scan:
 
 def seen_by(principal: Principal, changes: Sequence[Change]) -> list[SeenChange]:
     """Those of the changes that a principal may know of."""
-    return [SeenChange(change, kind) for change in changes if (kind := _kind_seen(principal, change))]
+    scope = principal.scope_for("cameras.view_change")
+    return [SeenChange(change, kind) for change in changes if (kind := _kind_seen(scope, change))]
 
 
-def _kind_seen(principal: Principal, change: Change) -> str | None:
-    """What a change is to this principal, or None where it may not know of it."""
-    if principal.camera_id:
-        return change.kind if change.camera_id == principal.camera_id else None
-    if principal.site_id:
-        before, after = change.site_before == principal.site_id, change.site_after == principal.site_id
-        if not before and not after:
-            return None
-        if before and not after:
-            return ChangeKind.DELETED.value
-        if after and not before:
-            return ChangeKind.CREATED.value
-    return change.kind
+def _kind_seen(scope: Scope, change: Change) -> str | None:
+    """What a change is to who sees a scope, or None where it happened outside."""
+    before = scope.covers(change.camera_id, change.site_before)
+    after = scope.covers(change.camera_id, change.site_after)
+    if before and after:
+        return change.kind
+    if before:
+        return ChangeKind.DELETED.value
+    return ChangeKind.CREATED.value if after else None

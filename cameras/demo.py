@@ -18,8 +18,8 @@ from cameras.changes import record_changes
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
 from controlplane.access import audit, tokens
-from controlplane.access.models import ApiToken, AuditEntry, Role
-from controlplane.access.principals import Author
+from controlplane.access.models import ApiToken, AuditEntry
+from controlplane.access.principals import Author, Role
 
 MADE, REMOVED = "demo.made", "demo.removed"
 GROUP_OF = {"viewer": "Viewers", "operator": "Operators", "administrator": "Administrators"}

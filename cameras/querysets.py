@@ -20,7 +20,7 @@ from cameras.status import (
     Pulse,
     Status,
 )
-from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -59,13 +59,9 @@ def _moment(value: datetime) -> Value:
 
 
 class CameraQuerySet(models.QuerySet[Any]):
-    def visible_to(self, principal: Principal) -> Self:
-        """The cameras that a principal may know of. What it may do with them, `has_perm` tells."""
-        if principal.camera_id:
-            return self.filter(pk=principal.camera_id)
-        if principal.site_id:
-            return self.filter(site_id=principal.site_id)
-        return self
+    def within(self, scope: Scope) -> Self:
+        """Those in a scope, such as that in which a principal holds the permission for what it does."""
+        return self.filter(scope.as_q())
 
     def named_like(self, text: str) -> Self:
         """Those where each word of the text stands in the name, address, location or site's name, in any case."""
@@ -191,14 +187,13 @@ def _excused(pulse: Pulse) -> Q:
 
 
 class SiteQuerySet(models.QuerySet[Any]):
-    def visible_to(self, principal: Principal) -> Self:
-        """The sites that a principal may know of; one that is bound to a camera knows that camera's site."""
-        if principal.camera_id:
-            camera = self.model._meta.get_field("cameras").related_model
-            return self.filter(Exists(camera._default_manager.filter(pk=principal.camera_id, site=OuterRef("pk"))))
-        if principal.site_id:
-            return self.filter(pk=principal.site_id)
-        return self
+    def within(self, scope: Scope) -> Self:
+        """Those in a scope; one that names a camera holds that camera's site too, to be read."""
+        if scope.is_whole:
+            return self
+        camera = self.model._meta.get_field("cameras").related_model
+        named = camera._default_manager.filter(pk__in=scope.cameras, site=OuterRef("pk"))
+        return self.filter(Q(pk__in=scope.sites) | Exists(named))
 
 
 class ChangeQuerySet(models.QuerySet[Any]):

@@ -10,11 +10,12 @@ from django.test import Client
 from cameras import actions
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
-from controlplane.access.principals import Author
+from controlplane.access.principals import Principal, Role, grants_of, unlimited
+from controlplane.access.scope import WHOLE_FLEET, Scope
 from controlplane.access.tokens import create_token
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
-AUTHOR = Author("user:factory", "test")
+AUTHOR = unlimited("user:factory").author("test")
 SECRET = "S3cret-of-the-lens"
 URL = f"rtsp://user:{SECRET}@10.0.0.5:554/stream"
 # The body of the brief's example, with a zone in the place of its dots.
@@ -34,6 +35,12 @@ def make_camera(name: str = "Gate", now: datetime = NOW, site: Site | None = Non
     if site:
         given["site"] = str(site.pk)
     return actions.register_camera(values=clean_camera(given), by=AUTHOR, now=now)
+
+
+def make_principal(role: str, scope: Scope = WHOLE_FLEET, name: str = "") -> Principal:
+    """Who asks with a token of the role that is bound to the scope, without a row for it."""
+    name = f"token:{name or role}"
+    return Principal(name, name, grants_of(Role(role), scope))
 
 
 def make_token(role: str, **binding: Any) -> str:

@@ -27,7 +27,8 @@ from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
-from controlplane.access.models import ApiToken, Role
+from controlplane.access.models import ApiToken
+from controlplane.access.principals import Role
 
 CONDITIONS = {
     FleetCondition.MASS_SILENCE: _(

@@ -22,6 +22,7 @@ from cameras.actions import StaleRevision
 from cameras.admin import inputs
 from cameras.admin.differences import compared_lines
 from cameras.fields import Field, by_name
+from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from controlplane.access.admin.pages import PlainAdmin
 from controlplane.problems import FieldError
@@ -145,7 +146,7 @@ class IntentForm(forms.ModelForm):
         self.data["as_rendered"] = json.dumps(_digests(self.present))
 
     def write(self) -> Any:
-        """Call the action; returns the stored row. Raises InvalidIntent. `IntentAdmin` says which action it is."""
+        """Call the action; returns the stored row. Raises what it raises. `IntentAdmin` says which action it is."""
         raise NotImplementedError
 
     def _post_clean(self) -> None:
@@ -158,7 +159,7 @@ class IntentForm(forms.ModelForm):
             return
         try:
             self.stored = self.write()
-        except InvalidIntent as error:
+        except (InvalidIntent, OutOfScope) as error:
             self._refuse(error.errors)
 
 
@@ -166,8 +167,8 @@ class IntentAdmin(PlainAdmin):
     """Saves by `act`, which calls one action while the form is checked: what it refuses stands at the fields."""
 
     def act(self, request: HttpRequest, obj: Any, form: IntentForm, change: bool) -> Any:
-        """Call the action; returns the stored row. Raises InvalidIntent, and where `obj` is not as it was read
-        StaleRevision or ObjectDoesNotExist.
+        """Call the action; returns the stored row. Raises InvalidIntent, OutOfScope, and where `obj` is not as it was
+        read StaleRevision or ObjectDoesNotExist.
         """
         raise NotImplementedError
 

@@ -11,8 +11,10 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidg
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
 from cameras.models import Camera, CameraVitals, Site
-from controlplane.access.models import ApiToken, Role
-from controlplane.access.principals import ROLES, WORKER
+from controlplane.access.authentication import principal_of_user
+from controlplane.access.models import ApiToken
+from controlplane.access.principals import Role, grants_of
+from controlplane.access.scope import WHOLE_FLEET, Scope
 
 
 class TokenForm(forms.ModelForm):
@@ -64,12 +66,6 @@ class TokenForm(forms.ModelForm):
             raise forms.ValidationError(_("Holds a character that cannot be shown; remove it."))
         return name
 
-    def clean_role(self) -> str:
-        role = self.cleaned_data["role"]
-        if not all(map(self.request.user.has_perm, ROLES[role] - WORKER)):
-            raise forms.ValidationError(_("You may not give a role that may do more than you."))
-        return role
-
     def clean_expires_at(self) -> Any:
         expires_at = self.cleaned_data["expires_at"]
         if expires_at and expires_at <= now_of(self.request):
@@ -79,7 +75,20 @@ class TokenForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         if self.cleaned_data.get("camera") and self.cleaned_data.get("site"):
             self.add_error("site", _("A token is bound to one camera or to one site, not to both."))
+        if "role" in self.cleaned_data and not self._may_be_given():
+            self.add_error("role", _("You may not give a role that may do more than you."))
         return self.cleaned_data
+
+    def _may_be_given(self) -> bool:
+        camera, site = self.cleaned_data.get("camera"), self.cleaned_data.get("site")
+        scope = WHOLE_FLEET
+        if camera or site:
+            scope = Scope(
+                cameras=frozenset({camera.pk} if camera else ()), sites=frozenset({site.pk} if site else ())
+            )
+        grants = grants_of(Role(self.cleaned_data["role"]), scope)
+        site_of = {camera.pk: camera.site_id} if camera else {}
+        return principal_of_user(self.request.user).may_give(grants, site_of)
 
     def _post_clean(self) -> None:
         """Nothing is put on the row here: `tokens.create_token` makes it."""

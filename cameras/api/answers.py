@@ -4,8 +4,10 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any, TypeVar
+from uuid import UUID
 
 import msgspec
 from asgiref.sync import sync_to_async
@@ -16,10 +18,15 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 
 from cameras.api import parameters
+from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
+from cameras.models import Camera, Site
 from cameras.pulse import read_pulse
+from cameras.querysets import CameraQuerySet
 from cameras.status import Pulse
+from controlplane.access.permissions import needed_for
 from controlplane.access.principals import Principal
+from controlplane.access.scope import NOWHERE, Scope
 from controlplane.problems import Problem
 
 T = TypeVar("T")
@@ -51,6 +58,34 @@ class StrictViewSet(viewsets.GenericViewSet):
     @property
     def principal(self) -> Principal:
         return self.request.user  # type: ignore[return-value]
+
+    @cached_property
+    def scope(self) -> Scope:
+        """Where the principal holds a permission that this action takes."""
+        return reduce(or_, map(self.principal.scope_for, needed_for(self)), NOWHERE)
+
+    def find_camera(self, camera_id: UUID, cameras: CameraQuerySet | None = None) -> Camera:
+        """A camera with which the principal may do this. Raises Problem 404 where it may not even know of it."""
+        cameras = Camera.objects.all() if cameras is None else cameras
+        return self._find(cameras.filter(pk=camera_id), "cameras.view_camera", "camera")
+
+    def find_site(self, site_id: UUID) -> Site:
+        """A site at which the principal may do this. Raises Problem 404 where it may not even know of it."""
+        return self._find(Site.objects.filter(pk=site_id), "cameras.view_site", "site")
+
+    def _find(self, rows: Any, to_know: str, noun: str) -> Any:
+        found = rows.within(self.scope).first()
+        if found is not None:
+            return found
+        known = self.principal.scope_for(to_know)
+        if known != self.scope and rows.within(known).exists():
+            raise Problem(403, f"Your role may not do this with this {noun}.")
+        raise no_such(noun)
+
+
+def no_such(noun: str) -> Problem:
+    """The 404 for a camera or a site that there is not, or that whoever asks may not know of."""
+    return Problem(404, f"There is no {noun} with this id that you may see.")
 
 
 def json_answer(value: Any, status: int = 200) -> HttpResponse:
@@ -108,9 +143,11 @@ def next_with_rest(chunks: Iterator[bytes]) -> tuple[bytes | None, float]:
 
 
 def clean_or_problem(act: Callable[[], T]) -> T:
-    """What `act` returns; its InvalidIntent becomes the problem that names each field."""
+    """What `act` returns; its InvalidIntent and OutOfScope become problems that name the fields."""
     try:
         return act()
+    except OutOfScope as error:
+        raise Problem(403, str(error), filter(lambda fault: fault.field, error.errors)) from None
     except InvalidIntent as error:
         detail = "; ".join(f"{field}: {text}" if field else text for field, text in error.errors[:3])
         raise Problem(400, detail, error.errors) from None

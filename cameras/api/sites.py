@@ -7,7 +7,7 @@ from rest_framework.response import Response
 
 from cameras import actions
 from cameras.api import parameters
-from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer
+from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, no_such
 from cameras.api.representation import site_detail
 from cameras.api.serializers import SiteShape
 from cameras.intent import clean_site
@@ -34,7 +34,7 @@ class SiteViewSet(StrictViewSet):
     problem_statuses = {"destroy": [409]}
 
     def get_queryset(self) -> SiteQuerySet:
-        return Site.objects.visible_to(self.principal)
+        return Site.objects.within(self.scope)
 
     @extend_schema(responses={200: SiteShape(many=True)})
     def list(self, request: Request) -> HttpResponse:
@@ -44,8 +44,6 @@ class SiteViewSet(StrictViewSet):
     def create(self, request: Request) -> HttpResponse:
         """Register a site."""
         values = clean_or_problem(lambda: clean_site(request.data, new=True))
-        if self.principal.is_bound:
-            raise Problem(403, "This token is bound to one site or camera.")
         site = clean_or_problem(lambda: actions.register_site(values=values, by=author_of(request), now=self.now))
         response = json_answer(site_detail(site), 201)
         response["Location"] = f"/sites/{site.pk}"
@@ -53,38 +51,28 @@ class SiteViewSet(StrictViewSet):
 
     def retrieve(self, request: Request, id: str) -> HttpResponse:
         """One site."""
-        return json_answer(site_detail(self._get(id)))
+        return json_answer(site_detail(self.find_site(parameters.id_in_path(id))))
 
     def partial_update(self, request: Request, id: str) -> HttpResponse:
         """Change just the fields that are sent."""
-        site = self._get(id)
+        site = self.find_site(parameters.id_in_path(id))
         values = clean_or_problem(lambda: clean_site(request.data, new=False))
         try:
             clean_or_problem(
                 lambda: actions.update_site(site=site, values=values, by=author_of(request), now=self.now)
             )
         except Site.DoesNotExist:
-            raise _no_such_site() from None
+            raise no_such("site") from None
         return json_answer(site_detail(site))
 
     @extend_schema(responses={204: None})
     def destroy(self, request: Request, id: str) -> Response:
         """Remove a site that has no cameras any more."""
-        site = self._get(id)
+        site = self.find_site(parameters.id_in_path(id))
         try:
             actions.retire_site(site=site, by=author_of(request), now=self.now)
         except actions.SiteInUse:
             raise Problem(409, "The site still has cameras: move or remove them first.") from None
         except Site.DoesNotExist:
-            raise _no_such_site() from None
+            raise no_such("site") from None
         return Response(status=204)
-
-    def _get(self, id: str) -> Site:
-        site = self.get_queryset().filter(pk=parameters.id_in_path(id)).first()
-        if site is None:
-            raise _no_such_site()
-        return site
-
-
-def _no_such_site() -> Problem:
-    return Problem(404, "There is no site with this id that you may see.")

@@ -2,7 +2,7 @@
 
 import time
 from threading import BoundedSemaphore
-from typing import Any, cast
+from typing import cast
 from uuid import UUID
 
 import msgspec
@@ -19,6 +19,7 @@ from cameras.api.answers import (
     array_chunks,
     clean_or_problem,
     json_answer,
+    no_such,
     streamed_answer,
 )
 from cameras.api.filters import CameraFilter
@@ -32,7 +33,7 @@ from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 from controlplane.bare_asgi import busy
-from controlplane.problems import FieldError, Problem
+from controlplane.problems import Problem
 
 MAX_LIMIT = 1_000
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read.")
@@ -92,7 +93,7 @@ class CameraViewSet(StrictViewSet):
     problem_statuses = {"partial_update": [412], "destroy": [412], "credentials": [409], "changes": [410]}
 
     def get_queryset(self) -> CameraQuerySet:
-        return Camera.objects.visible_to(self.principal)
+        return Camera.objects.within(self.scope)
 
     @extend_schema(parameters=LIST_PARAMETERS, responses={200: CameraListItem(many=True)})
     def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
@@ -130,7 +131,6 @@ class CameraViewSet(StrictViewSet):
     def create(self, request: Request) -> HttpResponse:
         """Register a camera; it is stopped unless asked otherwise."""
         values = clean_or_problem(lambda: clean_camera(request.data))
-        self._within_binding(values, new=True)
         camera = clean_or_problem(
             lambda: actions.register_camera(values=values, by=author_of(request), now=self.now)
         )
@@ -147,11 +147,8 @@ class CameraViewSet(StrictViewSet):
     def partial_update(self, request: Request, id: str) -> HttpResponse:
         """Change just the fields that are sent. An operator may send `desired_state` only."""
         camera_id = parameters.id_in_path(id)
-        stored = self._get(camera_id)
+        stored = self.find_camera(camera_id)
         values = clean_or_problem(lambda: clean_camera(request.data, stored_redacted=stored.redacted_connection))
-        if values.keys() - {"desired_state"} and not self.principal.has_perm("cameras.change_camera"):
-            raise Problem(403, "Your role may change `desired_state` only.")
-        self._within_binding(values, new=False)
         epoch = current_cursor().epoch
         try:
             clean_or_problem(
@@ -166,13 +163,13 @@ class CameraViewSet(StrictViewSet):
         except actions.StaleRevision as error:
             raise _stale(epoch, error) from None
         except Camera.DoesNotExist:
-            raise _no_such_camera() from None
+            raise no_such("camera") from None
         return self._detail(camera_id)
 
     @extend_schema(responses={204: None}, parameters=[IF_MATCH])
     def destroy(self, request: Request, id: str) -> Response:
         """Remove a camera at once; its samples are purged in the background, its changes stay."""
-        camera = self._get(parameters.id_in_path(id))
+        camera = self.find_camera(parameters.id_in_path(id))
         epoch = current_cursor().epoch
         try:
             actions.retire_camera(
@@ -184,13 +181,13 @@ class CameraViewSet(StrictViewSet):
         except actions.StaleRevision as error:
             raise _stale(epoch, error) from None
         except Camera.DoesNotExist:
-            raise _no_such_camera() from None
+            raise no_such("camera") from None
         return Response(status=204)
 
     @extend_schema(responses={200: Credentials})
     def credentials(self, request: Request, id: str) -> HttpResponse:
         """The connection string in clear, for whoever starts the worker; the reading is audited."""
-        camera = self._get(parameters.id_in_path(id))
+        camera = self.find_camera(parameters.id_in_path(id))
         try:
             text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=self.now)
         except UnreadableCredential as error:
@@ -215,26 +212,11 @@ class CameraViewSet(StrictViewSet):
             raise feed.gone(error) from None
         return HttpResponse(feed.render(scan.next, seen, scan.more), content_type="application/json")
 
-    def _get(self, camera_id: UUID) -> Camera:
-        camera = self.get_queryset().with_vitals().filter(pk=camera_id).first()
-        if camera is None:
-            raise _no_such_camera()
-        return camera
-
     def _detail(self, camera_id: UUID, status: int = 200) -> HttpResponse:
-        camera = self._get(camera_id)
+        camera = self.find_camera(camera_id, Camera.objects.with_vitals())
         response = json_answer(camera_detail(camera, self.now, self.pulse), status)
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
         return response
-
-    def _within_binding(self, values: dict[str, Any], *, new: bool) -> None:
-        """A bound principal neither makes cameras outside its binding nor moves them out of it."""
-        if new and self.principal.camera_id:
-            raise Problem(403, "This token is bound to one camera.")
-        named = new or "site" in values
-        if self.principal.site_id and named and values.get("site") != self.principal.site_id:
-            detail = "This token is bound to a site: name that site."
-            raise Problem(403, detail, [FieldError("site", detail)])
 
 
 def _fields(text: str | None) -> list[str]:
@@ -263,10 +245,6 @@ def _with_cursor(request: Request, cursor: str) -> str:
     query = request.query_params.copy()
     query["cursor"] = cursor
     return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
-
-
-def _no_such_camera() -> Problem:
-    return Problem(404, "There is no camera with this id that you may see.")
 
 
 def _stale(epoch: str, error: actions.StaleRevision) -> Problem:

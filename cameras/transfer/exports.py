@@ -33,15 +33,18 @@ def export_cameras(
     now: datetime,
     site: Site | None = None,
 ) -> str:
-    """The file, its cameras by name. Each connection string that it shows in clear gets an audit entry.
+    """The file, its cameras by name: with credentials, those of which the principal may read them.
 
-    Raises ExportRefused.
+    Each connection string that it shows in clear gets an audit entry. Raises ExportRefused.
     """
     if target in formats.WITH_CREDENTIALS_ONLY and not with_credentials:
         raise ExportRefused(f"The format {target} is of no use without the connection strings: ask for them.")
     if with_credentials and not principal.has_perm("cameras.reveal_camera"):
         raise ExportRefused("Your role may not read connection strings.")
-    cameras: CameraQuerySet = Camera.objects.visible_to(principal).select_related("site").order_by("name", "pk")
+    cameras: CameraQuerySet = Camera.objects.within(principal.scope_for("cameras.view_camera"))
+    if with_credentials:
+        cameras = cameras.within(principal.scope_for("cameras.reveal_camera"))
+    cameras = cameras.select_related("site").order_by("name", "pk")
     rows = list(_rows(cameras.filter(site=site) if site else cameras, with_credentials))
     if with_credentials:
         audit.record_all(

@@ -16,6 +16,7 @@ from cameras.models import Camera, Purge, Site
 from cameras.rules import parse_uuid
 from cameras.transfer.files.rows import Fault, Row
 from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 
 # Values in one query: SQLite takes about 32,000 parameters, and a plan of few is planned soon.
 CHUNK = 2_000
@@ -54,14 +55,15 @@ class Registry:
         self, rows: Sequence[Row], principal: Principal, site: Site | None = None, *, whole: bool = True
     ) -> None:
         self.principal = principal
-        self.default_site_id = principal.site_id or (site.pk if site else None)
-        self.may_make_sites = principal.has_perm("cameras.add_site") and not principal.is_bound
-        self.site_ids = dict(Site.objects.visible_to(principal).values_list("name", "pk"))
+        self.default_site_id = site.pk if site else _only_site(principal.scope_for("cameras.add_camera"))
+        self.may_make_sites = principal.scope_for("cameras.add_site").is_whole
+        visible_sites = Site.objects.within(principal.scope_for("cameras.view_site"))
+        self.site_ids = dict(visible_sites.values_list("name", "pk"))
         self.site_names = {site_id: name for name, site_id in self.site_ids.items()}
         self._new_sites: dict[str, str] = {}  # why a name is none for a site; "" where it is one
         ids = {camera_id for row in rows if (camera_id := parse_uuid(row.values.get("id")))}
         names = {name for row in rows if (name := same_name(row.values.get("name")))}
-        visible = Camera.objects.visible_to(principal)
+        visible = Camera.objects.within(principal.scope_for("cameras.view_camera"))
         if not whole:
             visible = visible.only("pk", "name", "site_id", "revision")
         self.by_id: dict[UUID, Camera] = {}
@@ -131,6 +133,11 @@ class Registry:
             except InvalidIntent as error:
                 self._new_sites[name] = error.errors[0].detail
         return self._new_sites[name]
+
+
+def _only_site(scope: Scope) -> UUID | None:
+    """The site that needs no naming, as there is no other place for a new camera."""
+    return next(iter(scope.sites)) if len(scope.sites) == 1 and not scope.is_whole else None
 
 
 def same_name(value: Any) -> str | None:

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from cameras import actions, credentials
+from cameras import actions, credentials, guards
 from cameras.changes import diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent, clean_camera, clean_site
@@ -160,7 +160,7 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> No
                 by=by,
                 now=now,
             )
-        except actions.StaleRevision:
+        except (actions.StaleRevision, guards.OutOfScope):
             raise PlanOutdated from None
 
 
@@ -199,11 +199,26 @@ def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> Pla
         planned.refuse(faults)
     elif camera is None:
         planned.diff = _shown(planned, {}, registry)
+        _refuse_out_of_scope(planned, registry.principal)
     else:
         _keep_what_differs(planned, camera, same_zones)
         planned.diff = _shown(planned, _before(planned, camera), registry)
         planned.effect = Effect.CHANGE if planned.values else Effect.UNCHANGED
+        _refuse_out_of_scope(planned, registry.principal)
     return planned
+
+
+def _refuse_out_of_scope(planned: PlannedRow, principal: Principal) -> None:
+    """What an action would refuse. A site that is still to be made is in no scope but the whole fleet."""
+    camera, site = planned.match.camera, planned.match.site
+    try:
+        if planned.effect is Effect.CREATE:
+            guards.require_place(principal, guards.ADD, planned.match.site_id)
+        elif camera and planned.effect is Effect.CHANGE:
+            moved = {"site": site} if "site" in planned.values else {}
+            guards.require_change(principal, camera, {**planned.values, **moved})
+    except guards.OutOfScope as error:
+        planned.refuse([Fault(*fault) for fault in error.errors])
 
 
 def _is_told(name: str, refused: set[str]) -> bool:

@@ -8,7 +8,8 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from controlplane.access import tokens
-from controlplane.access.principals import ADMINISTRATOR, GROUPS, Author, Principal
+from controlplane.access.principals import ADMINISTRATOR, GROUPS, Author, Grant, Principal
+from controlplane.access.scope import WHOLE_FLEET
 
 EVERY_PERMISSION_OF_PEOPLE = frozenset().union(*GROUPS.values())
 REALM = 'Bearer realm="control plane"'
@@ -16,10 +17,10 @@ REALM = 'Bearer realm="control plane"'
 
 def principal_of_user(user: Any) -> Principal:
     """A person as a Principal. A superuser is an administrator, and no worker: people post no telemetry."""
-    if user.is_superuser:
-        return Principal(f"user:{user.get_username()}", ADMINISTRATOR, f"user:{user.pk}")
-    permissions = frozenset(user.get_all_permissions()) & EVERY_PERMISSION_OF_PEOPLE
-    return Principal(f"user:{user.get_username()}", permissions, f"user:{user.pk}")
+    permissions = ADMINISTRATOR
+    if not user.is_superuser:
+        permissions = frozenset(user.get_all_permissions()) & EVERY_PERMISSION_OF_PEOPLE
+    return Principal(f"user:{user.pk}", f"user:{user.get_username()}", (Grant(permissions, WHOLE_FLEET),))
 
 
 def bearer_of(header: str) -> str | None:

@@ -5,13 +5,7 @@ import uuid
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-
-class Role(models.TextChoices):
-    VIEWER = "viewer", _("Viewer")
-    OPERATOR = "operator", _("Operator")
-    ADMINISTRATOR = "administrator", _("Administrator")
-    WORKER = "worker", _("Worker")
-    ORCHESTRATOR = "orchestrator", _("Orchestrator")
+from controlplane.access.principals import Role
 
 
 class ApiToken(models.Model):

@@ -8,8 +8,14 @@ from rest_framework.request import Request
 MAY_READ_DOCS = "cameras.list_camera"
 
 
+def needed_for(view: Any) -> tuple[str, ...]:
+    """The permissions of which the view's action takes one; none where the view does not name the action."""
+    needed = view.required_permissions.get(view.action, ())
+    return (needed,) if isinstance(needed, str) else tuple(needed)
+
+
 class MayPerformAction(BasePermission):
-    """One of the permissions that the view names for its action; an action that it does not name is denied.
+    """One of the permissions that the view names for its action, somewhere; an action not named is denied.
 
     `required_permissions = {"list": "cameras.list_camera", "partial_update": (one, or_other)}`
     """
@@ -22,9 +28,7 @@ class MayPerformAction(BasePermission):
         action = getattr(view, "action", None)
         if action in (None, "metadata"):  # no such method on this view, or OPTIONS: let the 405 be told
             return True
-        needed = view.required_permissions.get(action, ())
-        needed = (needed,) if isinstance(needed, str) else needed
-        return any(request.user.has_perm(permission) for permission in needed)
+        return any(request.user.has_perm(permission) for permission in needed_for(view))
 
 
 class MayReadDocs(BasePermission):

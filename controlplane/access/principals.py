@@ -1,11 +1,19 @@
-"""Who asks, and what each role may do.
+"""Who asks, what each role may do, and where.
 
-Owns the roles and the one shape that a person and a machine share. Must not import models or Django's auth.
+Owns the roles and the one shape that a person and a machine share. Must not import rows or Django's auth.
 """
 
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 from uuid import UUID
+
+from django.db.models import TextChoices
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
+
+# --- Permissions ------------------------------------------------------------------------------------------
 
 VIEWER = frozenset(
     {
@@ -43,49 +51,109 @@ ADMINISTRATOR = OPERATOR | {
 }
 ORCHESTRATOR = VIEWER | {"cameras.reveal_camera"}
 WORKER = frozenset({"telemetry.report_sample"})
-# What a worker that is bound to one camera may do besides: read that camera and how to reach it.
-WORKER_OF_ONE_CAMERA = WORKER | {"cameras.view_camera", "cameras.reveal_camera"}
+# What a worker may do besides with a camera that its token names: read it, and how to reach it.
+WORKER_WITH_ITS_CAMERA = frozenset({"cameras.view_camera", "cameras.reveal_camera"})
 
-ROLES = {
-    "viewer": VIEWER,
-    "operator": OPERATOR,
-    "administrator": ADMINISTRATOR,
-    "worker": WORKER,
-    "orchestrator": ORCHESTRATOR,
-}
 GROUPS = {"Viewers": VIEWER, "Operators": OPERATOR, "Administrators": ADMINISTRATOR}
 
 
-class Author(NamedTuple):
-    """Who is written into the change log and the audit trail."""
+class Role(TextChoices):
+    """What a token is for: its name in the database, its permissions, and its name for people."""
 
-    label: str
-    door: str
-    request_id: str = ""
+    permissions: frozenset[str]
+
+    def __new__(cls, name: str, permissions: frozenset[str] = frozenset()) -> Self:
+        role = str.__new__(cls, name)
+        role._value_ = name
+        role.permissions = permissions
+        return role
+
+    VIEWER = "viewer", VIEWER, _("Viewer")
+    OPERATOR = "operator", OPERATOR, _("Operator")
+    ADMINISTRATOR = "administrator", ADMINISTRATOR, _("Administrator")
+    WORKER = "worker", WORKER, _("Worker")
+    ORCHESTRATOR = "orchestrator", ORCHESTRATOR, _("Orchestrator")
+
+
+# --- Grants -----------------------------------------------------------------------------------------------
+
+
+class Grant(NamedTuple):
+    """Permissions, and where they hold."""
+
+    permissions: frozenset[str]
+    scope: Scope
+
+
+def grants_of(role: Role, scope: Scope) -> tuple[Grant, ...]:
+    """What a token of a role may do that is bound to a scope, or to none (`WHOLE_FLEET`)."""
+    grant = Grant(role.permissions, scope)
+    if role is Role.WORKER:
+        return grant, Grant(WORKER_WITH_ITS_CAMERA, Scope(cameras=scope.cameras))
+    return (grant,)
+
+
+# --- Who asks ---------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
     """A person or a machine that asks for something.
 
-    `id` tells two of one name apart: `user:7`, `token:<uuid>`. `camera_id` and `site_id` bind it: a bound
-    principal sees and touches only that camera or that site.
+    `id` tells two of one name apart: `user:7`, `token:<uuid>`.
     """
 
-    label: str
-    permissions: frozenset[str]
     id: str
-    camera_id: UUID | None = None
-    site_id: UUID | None = None
+    label: str
+    grants: tuple[Grant, ...]
+    _scopes: Mapping[str, Scope] = field(init=False, repr=False, compare=False)
 
     is_authenticated = True  # what DRF asks of `request.user`
 
-    @property
-    def is_bound(self) -> bool:
-        return self.camera_id is not None or self.site_id is not None
+    def __post_init__(self) -> None:
+        # Once for each principal: ingest asks for each request, and principals are remembered.
+        scopes: dict[str, Scope] = {}
+        for permissions, scope in self.grants:
+            if scope != NOWHERE:
+                for permission in permissions:
+                    scopes[permission] = scopes.get(permission, NOWHERE) | scope
+        object.__setattr__(self, "_scopes", scopes)
 
     def has_perm(self, permission: str) -> bool:
-        return permission in self.permissions
+        """Whether it holds the permission somewhere."""
+        return permission in self._scopes
 
-    def author(self, door: str, request_id: str = "") -> Author:
-        return Author(self.label, door, request_id)
+    def scope_for(self, permission: str) -> Scope:
+        """Where it holds the permission: what all of its grants that contain it come to."""
+        return self._scopes.get(permission, NOWHERE)
+
+    def may_give(self, grants: Iterable[Grant], site_of: Mapping[UUID, UUID | None]) -> bool:
+        """Whether it holds all that the grants hold; `site_of` are the sites of the cameras that they name.
+
+        Posting telemetry, which no person does, is given by those who make tokens.
+        """
+        return all(
+            self.scope_for("access.add_apitoken" if permission in WORKER else permission).includes(scope, site_of)
+            for permissions, scope in grants
+            for permission in permissions
+        )
+
+    def author(self, door: str, request_id: str = "") -> "Author":
+        return Author(self, door, request_id)
+
+
+class Author(NamedTuple):
+    """Who acts: written into the change log and the audit trail, and held to what the principal may."""
+
+    principal: Principal
+    door: str
+    request_id: str = ""
+
+    @property
+    def label(self) -> str:
+        return self.principal.label
+
+
+def unlimited(label: str) -> Principal:
+    """Who may do everything everywhere: a command, which is run by those who have the database as well."""
+    return Principal(label, label, (Grant(ADMINISTRATOR, WHOLE_FLEET),))

@@ -16,8 +16,9 @@ from django.db import transaction
 from django.db.models import Q
 
 from controlplane.access import audit
-from controlplane.access.models import ApiToken, Role
-from controlplane.access.principals import ROLES, WORKER_OF_ONE_CAMERA, Author, Principal
+from controlplane.access.models import ApiToken
+from controlplane.access.principals import Author, Principal, Role, grants_of
+from controlplane.access.scope import WHOLE_FLEET, Scope
 
 PREFIX = "cpt_"
 REMEMBER_SECONDS = 30.0
@@ -102,10 +103,12 @@ def _revoke(which: Q, by: Author, now: datetime) -> int:
 
 
 def principal_of(token: ApiToken) -> Principal:
-    permissions = ROLES[token.role]
-    if token.role == Role.WORKER and token.camera_id:
-        permissions = WORKER_OF_ONE_CAMERA
-    return Principal(f"token:{token.name}", permissions, f"token:{token.pk}", token.camera_id, token.site_id)
+    scope = WHOLE_FLEET
+    if token.camera_id:
+        scope = Scope(cameras=frozenset({token.camera_id}))
+    elif token.site_id:
+        scope = Scope(sites=frozenset({token.site_id}))
+    return Principal(f"token:{token.pk}", f"token:{token.name}", grants_of(Role(token.role), scope))
 
 
 class _Remembered(NamedTuple):

@@ -17,7 +17,7 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
 from cameras.models import Camera, Site
-from controlplane.problems import Problem, try_later
+from controlplane.problems import try_later
 from controlplane.time_ranges import read_range
 from telemetry.api.formats import CSV, JSON, answer, csv_answer, wants_csv
 from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
@@ -131,7 +131,7 @@ class ReadingViewSet(StrictViewSet):
     @extend_schema(responses=_given_as(Latest(many=True)))
     def latest(self, request: Request) -> HttpResponseBase:
         """The newest whole-frame sample of every camera that the principal may see, and when it was last heard."""
-        rows = Camera.objects.visible_to(self.principal).order_by("pk").values_list(*LATEST_COLUMNS)
+        rows = Camera.objects.within(self.scope).order_by("pk").values_list(*LATEST_COLUMNS)
         if wants_csv(request):
             return csv_answer(request, LATEST, (row for page in _pages_by_id(rows) for row in page))
         pages = (([dict(zip(LATEST, row, strict=True)) for row in page], None) for page in _pages_by_id(rows))
@@ -152,13 +152,11 @@ class ReadingViewSet(StrictViewSet):
     def occupancy(self, request: Request, id: str) -> HttpResponseBase:
         """The cameras of a site added up: in each bucket the sum of their averages, weighted by time."""
         query, now = request.query_params, timezone.now()
-        site = Site.objects.visible_to(self.principal).filter(pk=parameters.id_in_path(id)).first()
-        if site is None:
-            raise Problem(404, "There is no site with this id that you may see.")
+        site = self.find_site(parameters.id_in_path(id))
         for name in ("from", "bucket"):
             if name not in query:
                 parameters.refuse(name, "Is required.")
-        cameras = Camera.objects.visible_to(self.principal).filter(site=site)
+        cameras = Camera.objects.within(self.scope).filter(site=site)
         intervals = cameras.values_list("pk", "expected_interval_seconds")
         validities = {camera_id: validity_of(seconds) for camera_id, seconds in intervals}
         bucket = parameters.one_of(query, "bucket", None, BUCKETS) or ""
@@ -172,10 +170,7 @@ class ReadingViewSet(StrictViewSet):
 
     def _camera(self, camera_id: str) -> Camera:
         found = parameters.id_in_path(camera_id, "camera_id")
-        camera = Camera.objects.visible_to(self.principal).select_related("site").filter(pk=found).first()
-        if camera is None:
-            raise Problem(404, "There is no camera with this id that you may see.")
-        return camera
+        return self.find_camera(found, Camera.objects.select_related("site"))
 
 
 # --- What is asked ----------------------------------------------------------------------------------------

@@ -16,12 +16,14 @@ from prometheus_client import Counter as CounterMetric
 from cameras.models import Camera
 from cameras.status import AHEAD_TOLERANCE
 from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 from telemetry.ingest import portable_writer, postgresql_copy, postgresql_writer
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.stored import Stored
 from telemetry.ingest.tally import RECENT, CameraTally, SampleKey
 from telemetry.ingest.wire import Event
 
+MAY_REPORT = "telemetry.report_sample"
 ATTEMPTS = 4
 # While a partition is made, a CHECK on DEFAULT refuses samples of its day for a moment.
 BEING_MADE = "23514"
@@ -59,9 +61,10 @@ class _Group:
         sites = _sites_of(submissions)
         place = 0
         for principal, events in submissions:
-            bound = principal.camera_id or principal.site_id
+            scope = principal.scope_for(MAY_REPORT)
+            is_bound = not scope.is_whole
             for event in events:
-                if bound and _bound_elsewhere(principal, event.camera_id, sites):
+                if is_bound and _is_outside(scope, event.camera_id, sites):
                     self.faults[place] = Outcome.FORBIDDEN
                 else:
                     tally = self.tallies.get(event.camera_id.int)
@@ -146,15 +149,21 @@ def _stored_as(event: Event, fresh: set[SampleKey], values: dict[SampleKey, tupl
 
 
 def _sites_of(submissions: Sequence[Submission]) -> dict[UUID, UUID | None]:
-    """The sites of the cameras that principals who are bound to a site speak of."""
-    asked = {event.camera_id for principal, events in submissions if principal.site_id for event in events}
+    """The sites of the cameras that principals who are bound to sites speak of."""
+    asked = {
+        event.camera_id
+        for principal, events in submissions
+        if principal.scope_for(MAY_REPORT).sites
+        for event in events
+    }
     return dict(Camera.objects.filter(pk__in=asked).values_list("pk", "site_id")) if asked else {}
 
 
-def _bound_elsewhere(principal: Principal, camera_id: UUID, sites: dict[UUID, UUID | None]) -> bool:
-    if principal.camera_id:
-        return camera_id != principal.camera_id
-    return camera_id in sites and sites[camera_id] != principal.site_id
+def _is_outside(scope: Scope, camera_id: UUID, sites: dict[UUID, UUID | None]) -> bool:
+    if scope.covers(camera_id, sites.get(camera_id)):
+        return False
+    # To who is bound to sites, a camera that there is not is unknown, as it is to everybody.
+    return camera_id in sites or not scope.sites
 
 
 def _is_large(group: _Group) -> bool:

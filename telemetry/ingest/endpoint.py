@@ -24,7 +24,7 @@ from controlplane.bare_asgi import (
 )
 from controlplane.problems import Problem
 from telemetry.ingest import wire
-from telemetry.ingest.accept import Submission
+from telemetry.ingest.accept import MAY_REPORT, Submission
 from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest.group_commit import QueueFull
 from telemetry.ingest.queues import queues
@@ -67,7 +67,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     camera = scope["path"][len(PREFIX) :].removeprefix("/").removesuffix("/")
     headers = headers_of(scope)
-    principal = await require(headers, "telemetry.report_sample", "Only a worker's token may post telemetry.")
+    principal = await require(headers, MAY_REPORT, "Only a worker's token may post telemetry.")
     if scope["query_string"]:
         raise wire.unknown_parameter(scope["query_string"])
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))

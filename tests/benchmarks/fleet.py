@@ -19,10 +19,10 @@ def main(count: int) -> None:
     from cameras.actions import register_camera  # noqa: PLC0415
     from cameras.changes import record_changes  # noqa: PLC0415
     from cameras.intent import clean_camera  # noqa: PLC0415
-    from controlplane.access.principals import Author  # noqa: PLC0415
+    from controlplane.access.principals import unlimited  # noqa: PLC0415
     from controlplane.access.tokens import create_token  # noqa: PLC0415
 
-    now, by = timezone.now(), Author("command:benchmark", "command")
+    now, by = timezone.now(), unlimited("command:benchmark").author("command")
     with record_changes(by=by, now=now):
         cameras = [
             register_camera(

@@ -15,16 +15,17 @@ from django.contrib.auth import get_user_model
 from cameras import actions, demo
 from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change, FleetVitals
-from controlplane.access.principals import WORKER, Author, Principal
+from controlplane.access.principals import Author, unlimited
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.batch import MAX_BATCH_ITEMS, read_batch
 from telemetry.simulation.worker import Worker
+from tests.factories import make_principal
 
 HISTORY = timedelta(hours=26)
 HISTORY_EVERY = timedelta(minutes=2)
-COMMAND = Author("command:demo", "command")
-ANNA, OSKAR = Author("user:anna", "admin"), Author("user:oskar", "admin")
-PLANNER = Author("token:planner", "api")
+COMMAND = unlimited("command:demo").author("command")
+ANNA, OSKAR = unlimited("user:anna").author("admin"), unlimited("user:oskar").author("admin")
+PLANNER = unlimited("token:planner").author("api")
 
 
 def make_scene(file: str) -> None:
@@ -86,7 +87,7 @@ def _write_history(now: datetime) -> None:
             if camera.name != "Hall" or not gap[0] <= at < gap[1]:
                 lines += [{"camera_id": str(seen.camera_id), **seen.sample} for seen in worker.observe(at)]
             at += HISTORY_EVERY
-    principal = Principal("token:demo-worker", WORKER, "token:demo-worker")
+    principal = make_principal("worker", name="demo-worker")
     for first in range(0, len(lines), MAX_BATCH_ITEMS):
         body = json.dumps(lines[first : first + MAX_BATCH_ITEMS]).encode()
         accept([Submission(principal, read_batch(body, ndjson=False).events)], now)

@@ -14,12 +14,12 @@ from cameras.intent import clean_camera
 from cameras.key_rotation import Canary, canary_state, make_canary, rotate_keys, survey_keys
 from cameras.models import Camera, Change, KeyCanary
 from controlplane.access.models import AuditEntry
-from controlplane.access.principals import Author
+from controlplane.access.principals import unlimited
 from tests.factories import NOW, SECRET, URL, make_camera
 
 pytestmark = pytest.mark.django_db
 
-BY = Author("command:rotate_field_keys", "command")
+BY = unlimited("command:rotate_field_keys").author("command")
 OLD, NEW = Fernet.generate_key().decode(), Fernet.generate_key().decode()
 OTHER_URL = "rtsp://user:another@10.0.0.6:554/stream"
 

@@ -22,6 +22,7 @@ from cameras import actions
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
+from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Site
 from cameras.rules import parse_uuid
@@ -115,18 +116,27 @@ class BulkActions(CameraPages):
         if request.method != "POST" or not ids or len(ids) > (DELETE_AT_MOST if verb == "delete" else AT_MOST):
             self.message_user(request, gettext("Nothing was done: choose the cameras again."), messages.WARNING)
             return the_list
+        site = None
         if verb == "move":
             form = SiteForm(request.POST)
             if not form.is_valid():
                 return self._ask(request, verb, self.get_queryset(request).filter(pk__in=ids), form) or the_list
-            self._move(request, ids, form.cleaned_data["site"])
+            site = form.cleaned_data["site"]
+        try:
+            self._do(request, verb, ids, site)
+        except OutOfScope as error:
+            self.message_user(request, f"{error} {gettext('Nothing was done.')}", messages.ERROR)
+        return the_list
+
+    def _do(self, request: HttpRequest, verb: str, ids: Sequence[UUID], site: Site | None) -> None:
+        if verb == "move":
+            self._move(request, ids, site)
         elif verb == "delete":
             retired = actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
             told = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
             self.message_user(request, told % {"count": retired}, messages.SUCCESS)
         else:
             self.set_desired_state(request, ids, _WANTED[verb])
-        return the_list
 
     def _move(self, request: HttpRequest, ids: Sequence[UUID], site: Site | None) -> None:
         try:

@@ -14,6 +14,7 @@ from cameras.actions import StaleRevision
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.differences import label_of, site_names, table_of, value_of
 from cameras.admin.moments import ago, exact, now_of, zone_of
+from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, Change, ChangeKind
 from cameras.reverts import Fate, RevertedField, can_revert, plan_revert, revert
@@ -120,7 +121,7 @@ class CameraHistory(CameraPages):
             return None
         except Camera.DoesNotExist:
             raise Http404 from None
-        except InvalidIntent as error:
+        except (InvalidIntent, OutOfScope) as error:
             faults = "; ".join(f"{label_of(fault.field)}: {fault.detail}" for fault in error.errors)
             text = gettext("What was there before is refused today: %(faults)s") % {"faults": faults}
             self.message_user(request, text, messages.ERROR)

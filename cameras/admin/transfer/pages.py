@@ -58,7 +58,7 @@ class TransferPages:
         principal = principal_of_user(request.user)
         if "sealed" in request.POST:
             return self._confirm(request, principal)
-        sites = Site.objects.visible_to(principal).order_by("name")
+        sites = Site.objects.within(principal.scope_for("cameras.view_site")).order_by("name")
         if request.method != "POST":
             return self._form(request, ImportForm(sites=sites))
         form = ImportForm(request.POST, request.FILES, sites=sites)
@@ -126,7 +126,7 @@ class TransferPages:
         principal = principal_of_user(request.user)
         form = ExportForm(
             request.POST or None,
-            sites=Site.objects.visible_to(principal).order_by("name"),
+            sites=Site.objects.within(principal.scope_for("cameras.view_site")).order_by("name"),
             may_reveal=principal.has_perm("cameras.reveal_camera"),
         )
         if form.is_valid():

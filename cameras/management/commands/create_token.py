@@ -12,11 +12,10 @@ from cameras.management.terminal import site_named
 from cameras.models import Camera
 from cameras.rules import parse_uuid
 from controlplane.access import tokens
-from controlplane.access.models import Role
-from controlplane.access.principals import Author
+from controlplane.access.principals import Role, unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
 
-AUTHOR = Author("command:create_token", "command")
+AUTHOR = unlimited("command:create_token").author("command")
 MAX_NAME = 100
 MAX_DAYS = 36_500
 

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from cameras.demo import DemoConflict, Remains, Secrets, find_demo, has_other_data, make_demo, remove_demo
 from cameras.intent import InvalidIntent
-from controlplane.access.principals import Author
+from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
 
-AUTHOR = Author("command:demo", "command")
+AUTHOR = unlimited("command:demo").author("command")
 
 HELP = """\
 Make a demo: three sites, 24 cameras with zones, a login for each role of people, and a token for each role.

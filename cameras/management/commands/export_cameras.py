@@ -12,11 +12,11 @@ from cameras.management.terminal import site_named
 from cameras.transfer.exports import ExportRefused, export_cameras
 from cameras.transfer.files import formats
 from cameras.transfer.files.formats import Format
-from controlplane.access.principals import ADMINISTRATOR, Author, Principal
+from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
 
-AUTHOR = Author("command:export_cameras", "command")
-PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR, "command")
+PRINCIPAL = unlimited("command:export_cameras")
+AUTHOR = PRINCIPAL.author("command")
 
 HELP = """\
 Write the cameras as a file: CSV or JSON, which import_cameras takes again, or a configuration of Frigate, paths of

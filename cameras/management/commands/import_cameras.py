@@ -15,12 +15,12 @@ from cameras.transfer.files import formats
 from cameras.transfer.files.rows import MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlannedRow, PlanOutdated, apply_plan
-from controlplane.access.principals import ADMINISTRATOR, Author, Principal
+from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
 
-AUTHOR = Author("command:import_cameras", "command")
-PRINCIPAL = Principal(AUTHOR.label, ADMINISTRATOR, "command")
+PRINCIPAL = unlimited("command:import_cameras")
+AUTHOR = PRINCIPAL.author("command")
 
 HELP = """\
 Import cameras from a CSV or JSON file as export_cameras writes them, or from a configuration of Frigate.

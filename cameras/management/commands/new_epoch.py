@@ -7,10 +7,10 @@ from django.utils import timezone
 
 from cameras.change_feed import renew_epoch
 from controlplane.access import audit
-from controlplane.access.principals import Author
+from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
 
-AUTHOR = Author("command:new_epoch", "command")
+AUTHOR = unlimited("command:new_epoch").author("command")
 
 HELP = """\
 Begin a new epoch of the change feed, and print the new cursor.

@@ -9,12 +9,12 @@ from tqdm import tqdm
 
 from cameras.key_rotation import Canary, Survey, rotate_keys, survey_keys
 from cameras.models import Camera
-from controlplane.access.principals import Author
+from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog
 from controlplane.problems import DATABASE_AWAY
 from controlplane.stopping import stop_signals
 
-AUTHOR = Author("command:rotate_field_keys", "command")
+AUTHOR = unlimited("command:rotate_field_keys").author("command")
 MAX_LISTED = 50
 
 HELP = """\

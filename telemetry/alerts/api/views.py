@@ -15,7 +15,6 @@ from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, json_answer
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES
-from controlplane.problems import Problem
 from controlplane.time_ranges import read_range
 from telemetry.alerts.models import Transition
 
@@ -66,8 +65,7 @@ class TransitionViewSet(StrictViewSet):
         """Changes of a camera's status, oldest first, in pages; each at the deadline that was crossed."""
         query = request.query_params
         found = parameters.id_in_path(camera_id, "camera_id")
-        if not Camera.objects.visible_to(self.principal).filter(pk=found).exists():
-            raise Problem(404, "There is no camera with this id that you may see.")
+        self.find_camera(found, Camera.objects.only("pk"))
         start, end = read_range(query)
         limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
         return json_answer(_page(found, start, end, limit, query.get("cursor")))

@@ -11,6 +11,7 @@ from django.test import Client
 
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
+from controlplane.access.scope import Scope
 from tests.admin_client import TOKENS, administrator, sign_in, told, viewer
 from tests.factories import AUTHOR, make_camera, make_site
 
@@ -33,7 +34,8 @@ def test_a_token_is_shown_once_and_kept_nowhere(administrator: Client) -> None:
     assert "no-store" in page["Cache-Control"]
     assert secret in page.content.decode()
     assert (token.digest, token.camera_id) == (tokens.digest_of(secret), camera.pk)
-    assert tokens.verify(secret, datetime.now(UTC)).camera_id == camera.pk
+    reported = tokens.verify(secret, datetime.now(UTC)).scope_for("telemetry.report_sample")
+    assert reported == Scope(cameras=frozenset({camera.pk}))
     assert not any(secret in cookie.value for cookie in page.cookies.values())
     assert secret not in json.dumps(dict(administrator.session.items()))
     assert secret not in LogEntry.objects.get().change_message

@@ -16,7 +16,9 @@ from django.utils import timezone
 from cameras import change_feed, demo
 from cameras.intent import clean_camera
 from cameras.models import Camera, Change, Site
-from controlplane.access.models import ApiToken, AuditEntry, Role
+from controlplane.access.models import ApiToken, AuditEntry
+from controlplane.access.principals import Role
+from controlplane.access.scope import Scope
 from controlplane.access.tokens import verify
 from tests.factories import ApiClient, make_camera, make_site
 
@@ -81,7 +83,7 @@ def test_a_token_can_be_bound_to_a_camera_and_expire(capsys: Any) -> None:
 
     principal = verify(capsys.readouterr().out.strip(), timezone.now())
     assert principal is not None
-    assert principal.camera_id == camera.pk
+    assert principal.scope_for("telemetry.report_sample") == Scope(cameras=frozenset({camera.pk}))
     expires_at = ApiToken.objects.get().expires_at
     assert expires_at is not None
     assert timedelta(days=29) < expires_at - timezone.now() <= timedelta(days=30)

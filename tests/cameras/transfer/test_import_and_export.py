@@ -26,13 +26,14 @@ from cameras.transfer.files.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
 from controlplane.access.models import AuditEntry
-from controlplane.access.principals import ADMINISTRATOR, VIEWER, Principal
-from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_site
+from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
+from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_principal, make_site
 
 pytestmark = pytest.mark.django_db
 
-ANNA = Principal("user:anna", ADMINISTRATOR, "user:anna")
-VERA = Principal("user:vera", VIEWER, "user:vera")
+ANNA = make_principal("administrator", name="anna")
+VERA = make_principal("viewer", name="vera")
 OTHER_URL = "rtsp://user:an0ther-secret@10.0.0.6/b"
 HOSTILE = [
     "=HYPERLINK(\"http://x\",\"y\")", "=cmd|'/c calc'!A1", "+1+1", "-2+3", "@SUM(A1)", "'=quoted", "'", "''", "'plain'",
@@ -304,7 +305,7 @@ def test_a_new_camera_is_stopped_and_at_the_site_that_was_given_for_all() -> Non
 def test_who_is_bound_to_a_site_imports_only_there() -> None:
     north = make_site("North")
     theirs = make_camera("Gate", site=make_site("South"))
-    bound = Principal("token:north", ADMINISTRATOR, "token:north", site_id=north.pk)
+    bound = make_principal("administrator", Scope(sites=frozenset({north.pk})))
     rows = [
         {"name": "Gate", "connection_string": URL},
         {"name": "A", "connection_string": URL, "site": "South"},

@@ -9,18 +9,17 @@ from uuid import UUID
 from django.test import override_settings
 
 from cameras.models import CameraVitals
-from controlplane.access.principals import WORKER, Principal
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.wire import Event
 from telemetry.models import Sample
-from tests.factories import NOW
+from tests.factories import NOW, make_principal
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
 EVERY = timedelta(seconds=10)
 WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
-WORKER_PRINCIPAL = Principal("token:worker", WORKER, "token:worker")
+WORKER_PRINCIPAL = make_principal("worker")
 
 Samples = Mapping[tuple[str, datetime], int]
 

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 
 from cameras.models import Camera, CameraVitals
-from controlplane.access.principals import WORKER, Principal
+from controlplane.access.scope import Scope
 from telemetry.ingest import accept as ingest
 from telemetry.ingest import portable_writer
 from telemetry.ingest.accept import Submission, accept
@@ -19,9 +19,9 @@ from telemetry.ingest.tally import RECENT
 from telemetry.ingest.wire import Event
 from telemetry.models import DirtyHour, Sample
 from tests.at_once import at_once
-from tests.factories import make_camera
+from tests.factories import make_camera, make_principal
 
-WORKER_PRINCIPAL = Principal("token:worker", WORKER, "token:worker")
+WORKER_PRINCIPAL = make_principal("worker")
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 
@@ -64,7 +64,7 @@ def test_within_one_group_the_first_of_a_key_is_stored(writer: Any) -> None:
 @pytest.mark.django_db
 def test_the_receipts_of_several_requests_in_one_group_are_each_their_own(writer: Any) -> None:
     one, two = make_camera("one"), make_camera("two")
-    bound = Principal("token:bound", WORKER, "token:bound", camera_id=two.pk)
+    bound = make_principal("worker", Scope(cameras=frozenset({two.pk})))
 
     groups = accept(
         [

@@ -14,17 +14,17 @@ from django.db import InternalError, OperationalError, ProgrammingError
 from prometheus_client import REGISTRY
 from psycopg.errors import UndefinedTable
 
-from controlplane.access.principals import WORKER, Principal
 from telemetry.ingest import group_commit
 from telemetry.ingest.accept import Submission
 from telemetry.ingest.group_commit import GroupCommit, QueueFull
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.wire import Event
+from tests.factories import make_principal
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-WORKER_PRINCIPAL = Principal("token:worker", WORKER, "token:worker")
+WORKER_PRINCIPAL = make_principal("worker")
 
 
 def submission(count: int = 1, occupancy: int = 5) -> Submission:

@@ -14,13 +14,12 @@ from django.db import connection
 from django.utils import timezone
 
 from cameras.models import CameraVitals, FleetVitals
-from controlplane.access.principals import WORKER, Principal
 from telemetry.ingest import ticks
 from telemetry.ingest.accept import Submission
 from telemetry.ingest.queues import Queues
 from telemetry.ingest.ticks import ClockWrong, tick
 from telemetry.models import Sample
-from tests.factories import make_camera
+from tests.factories import make_camera, make_principal
 
 SECOND = timedelta(seconds=1)
 EVENT = {"timestamp": "2026-01-01T00:00:00Z", "occupancy": 5, "confidence": 0.5}
@@ -134,7 +133,7 @@ def test_an_idle_process_ticks_by_itself_and_a_wrong_clock_stops_it(monkeypatch:
 def test_a_refusal_for_a_wrong_clock_keeps_nothing_of_the_refusals_before_it() -> None:
     async def refused(queues: Queues, body: bytes) -> ClockWrong:
         try:
-            await queues.submit(Submission(Principal("token:worker", WORKER, "token:worker"), ()))
+            await queues.submit(Submission(make_principal("worker"), ()))
         except ClockWrong as error:
             return error
         raise AssertionError(f"{len(body)} bytes were taken")
