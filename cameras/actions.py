@@ -173,7 +173,7 @@ def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime) -> 
 def retire_camera(
     *, camera_id: UUID, by: Author, now: datetime, if_revision_in: Collection[int] | None = None
 ) -> None:
-    """Remove a camera and its vitals and revoke its tokens; its changes stay, its samples are purged later.
+    """Remove a camera, its vitals and its tokens' bindings; its changes stay, its samples are purged later.
 
     Raises Camera.DoesNotExist and StaleRevision.
     """
@@ -183,7 +183,7 @@ def retire_camera(
         _require_revision(camera, if_revision_in)
         log.deleted(camera)
         Purge.objects.create(camera_id=camera_id, requested_at=now)
-        tokens.revoke_tokens_of_camera(camera_id=camera_id, by=by, now=now)
+        tokens.unbind_from_camera(camera_id=camera_id, by=by, now=now)
         # Not camera.delete(), which would take the vitals' lock before the counter.
         Camera.objects.filter(pk=camera_id)._raw_delete("default")
 
@@ -337,7 +337,7 @@ def _save_site(site: Site, values: Mapping[str, Any], action: str, by: Author, n
 
 
 def retire_site(*, site: Site, by: Author, now: datetime) -> None:
-    """Remove a site and revoke its tokens. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
+    """Remove a site and its tokens' bindings. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
     guards.require_site(by.principal, "cameras.delete_site", site.pk)
     with transaction.atomic():
         if not _lock_site(site.pk):
@@ -345,7 +345,7 @@ def retire_site(*, site: Site, by: Author, now: datetime) -> None:
         if site.cameras.exists():
             raise SiteInUse
         _audit_site(site, "site.deleted", by, now, [])
-        tokens.revoke_tokens_of_site(site_id=site.pk, by=by, now=now)
+        tokens.unbind_from_site(site_id=site.pk, by=by, now=now)
         site.delete()
 
 

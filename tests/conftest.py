@@ -68,7 +68,7 @@ def operator(db: None) -> ApiClient:
 @pytest.fixture
 def operator_elsewhere(db: None) -> ApiClient:
     """An operator who is bound to a site of its own."""
-    return ApiClient(make_token("operator", site_id=make_site("Elsewhere").pk))
+    return ApiClient(make_token("operator", make_site("Elsewhere")))
 
 
 @pytest.fixture

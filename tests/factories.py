@@ -37,15 +37,32 @@ def make_camera(name: str = "Gate", now: datetime = NOW, site: Site | None = Non
     return actions.register_camera(values=clean_camera(given), by=AUTHOR, now=now)
 
 
-def make_principal(role: str, scope: Scope = WHOLE_FLEET, name: str = "") -> Principal:
-    """Who asks with a token of the role that is bound to the scope, without a row for it."""
-    name = f"token:{name or role}"
-    return Principal(name, name, grants_of(Role(role), scope))
+def scope_of(*places: Site | Camera) -> Scope:
+    """These sites and cameras; where there are none, the whole fleet."""
+    if not places:
+        return WHOLE_FLEET
+    return Scope(
+        sites=frozenset(place.pk for place in places if isinstance(place, Site)),
+        cameras=frozenset(place.pk for place in places if isinstance(place, Camera)),
+    )
 
 
-def make_token(role: str, **binding: Any) -> str:
+def make_token(role: str, *bound_to: Site | Camera, **values: Any) -> str:
     """The secret of a new token."""
-    return create_token(name=role, role=role, by=AUTHOR, now=datetime.now(UTC), **binding)[1]
+    given = {"name": role, "role": role, "scope": scope_of(*bound_to), "now": datetime.now(UTC), **values}
+    return create_token(by=AUTHOR, **given)[1]
+
+
+def make_principal(role: str, *bound_to: Site | Camera, name: str = "") -> Principal:
+    """Who asks with a token of the role, without a row for it."""
+    name = f"token:{name or role}"
+    return Principal(name, name, grants_of(Role(role), scope_of(*bound_to)))
+
+
+def make_holder(*held: tuple[Any, ...]) -> Principal:
+    """Who holds several roles, each in a scope of its own: `("operator", north), ("viewer", south, camera)`."""
+    grants = [grant for role, *places in held for grant in grants_of(Role(role), scope_of(*places))]
+    return Principal("user:7", "user:olga", tuple(grants))
 
 
 class Answer:

@@ -146,7 +146,7 @@ class IntentForm(forms.ModelForm):
         self.data["as_rendered"] = json.dumps(_digests(self.present))
 
     def write(self) -> Any:
-        """Call the action; returns the stored row. Raises what it raises. `IntentAdmin` says which action it is."""
+        """Call the action that `IntentAdmin` names; returns the stored row, and raises what the action raises."""
         raise NotImplementedError
 
     def _post_clean(self) -> None:
@@ -167,8 +167,8 @@ class IntentAdmin(PlainAdmin):
     """Saves by `act`, which calls one action while the form is checked: what it refuses stands at the fields."""
 
     def act(self, request: HttpRequest, obj: Any, form: IntentForm, change: bool) -> Any:
-        """Call the action; returns the stored row. Raises InvalidIntent, OutOfScope, and where `obj` is not as it was
-        read StaleRevision or ObjectDoesNotExist.
+        """Call the action; returns the stored row. Raises InvalidIntent and OutOfScope, and where `obj` is not as it
+        was read StaleRevision or ObjectDoesNotExist.
         """
         raise NotImplementedError
 

@@ -1,13 +1,27 @@
-"""A select of cameras or sites that searches on the server, however many there are."""
+"""Selects of cameras or sites that search on the server, however many there are."""
 
 from typing import Any
 
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.contrib.admin.widgets import AutocompleteMixin, AutocompleteSelect, AutocompleteSelectMultiple
 
 from cameras.rules import parse_uuid
 
 
-class RowSelect(AutocompleteSelect):
+class _OfRows(AutocompleteMixin):
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
         """A value that is no id is left out: the form has refused it, and Django would look it up."""
         return super().optgroups(name, [sent for sent in value if parse_uuid(str(sent))], attr)
+
+
+class RowSelect(_OfRows, AutocompleteSelect):
+    """For one of them."""
+
+
+class RowsSelect(_OfRows, AutocompleteSelectMultiple):
+    """For several; each is taken away by itself.
+
+    What takes all away at once would stand in the list of the chosen without being an item of it.
+    """
+
+    def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> dict[str, Any]:
+        return {**super().build_attrs(base_attrs, extra_attrs), "data-allow-clear": "false"}

@@ -9,12 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
 
 from cameras.admin.moments import now_of
-from cameras.admin.row_select import RowSelect
+from cameras.admin.row_select import RowsSelect
 from cameras.models import Camera, CameraVitals, Site
 from controlplane.access.authentication import principal_of_user
 from controlplane.access.models import ApiToken
 from controlplane.access.principals import Role, grants_of
 from controlplane.access.scope import WHOLE_FLEET, Scope
+
+GONE = {
+    name: _("One of them is not there any more: choose again.") for name in ("invalid_choice", "invalid_pk_value")
+}
 
 
 class TokenForm(forms.ModelForm):
@@ -32,20 +36,22 @@ class TokenForm(forms.ModelForm):
             "A worker posts telemetry and nothing else; an orchestrator reads cameras and how to reach them."
         ),
     )
-    camera = forms.ModelChoiceField(
-        label=_("Only this camera"),
-        queryset=Camera.objects.select_related("site"),
-        required=False,
-        help_text=_("It then sees and touches only this camera."),
-        # The admin's search takes its cue from any foreign key to cameras.
-        widget=RowSelect(CameraVitals._meta.get_field("camera"), admin.site),
-    )
-    site = forms.ModelChoiceField(
-        label=_("Only this site"),
+    sites = forms.ModelMultipleChoiceField(
+        label=_("Only these sites"),
         queryset=Site.objects.all(),
         required=False,
-        help_text=_("It then sees and touches only the cameras of this site."),
-        widget=RowSelect(Camera._meta.get_field("site"), admin.site),
+        help_text=_("It then sees and touches only the cameras of these sites, and those named beside."),
+        error_messages=GONE,
+        widget=RowsSelect(Camera._meta.get_field("site"), admin.site),
+    )
+    cameras = forms.ModelMultipleChoiceField(
+        label=_("Only these cameras"),
+        queryset=Camera.objects.all(),
+        required=False,
+        help_text=_("It then sees and touches only these cameras, and those of the sites."),
+        error_messages=GONE,
+        # The admin's search takes its cue from any foreign key to cameras.
+        widget=RowsSelect(CameraVitals._meta.get_field("camera"), admin.site),
     )
     expires_at = forms.SplitDateTimeField(
         label=_("Expires"),
@@ -73,22 +79,19 @@ class TokenForm(forms.ModelForm):
         return expires_at
 
     def clean(self) -> dict[str, Any]:
-        if self.cleaned_data.get("camera") and self.cleaned_data.get("site"):
-            self.add_error("site", _("A token is bound to one camera or to one site, not to both."))
-        if "role" in self.cleaned_data and not self._may_be_given():
-            self.add_error("role", _("You may not give a role that may do more than you."))
-        return self.cleaned_data
-
-    def _may_be_given(self) -> bool:
-        camera, site = self.cleaned_data.get("camera"), self.cleaned_data.get("site")
-        scope = WHOLE_FLEET
-        if camera or site:
-            scope = Scope(
-                cameras=frozenset({camera.pk} if camera else ()), sites=frozenset({site.pk} if site else ())
-            )
-        grants = grants_of(Role(self.cleaned_data["role"]), scope)
-        site_of = {camera.pk: camera.site_id} if camera else {}
-        return principal_of_user(self.request.user).may_give(grants, site_of)
+        """Adds the `scope`: what the token is bound to, or the whole fleet."""
+        given = self.cleaned_data
+        if self.errors:
+            return given
+        sites, cameras = given["sites"], given["cameras"]
+        given["scope"] = WHOLE_FLEET
+        if sites or cameras:
+            given["scope"] = Scope(frozenset(site.pk for site in sites), frozenset(row.pk for row in cameras))
+        giver, site_of = principal_of_user(self.request.user), {row.pk: row.site_id for row in cameras}
+        if not giver.may_give(grants_of(Role(given["role"]), given["scope"]), site_of):
+            fault = _("You may not give what you do not hold: choose another role, or other sites and cameras.")
+            self.add_error("role", fault)
+        return given
 
     def _post_clean(self) -> None:
         """Nothing is put on the row here: `tokens.create_token` makes it."""

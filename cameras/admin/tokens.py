@@ -3,14 +3,17 @@
 They stand with the cameras because their binding names one, or a site; access itself knows neither.
 """
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
+from django.db.models import OuterRef, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter, DropdownFilter
@@ -23,9 +26,10 @@ from cameras.models import Camera, Site
 from controlplane.access import tokens
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
-from controlplane.access.models import ApiToken
+from controlplane.access.models import ApiToken, TokenBinding
 
 STATES = {"active": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
+NAMED_AT_MOST = 3
 STATE_COLOURS = {"active": "success", "expired": "warning", "revoked": "danger"}
 
 
@@ -57,13 +61,26 @@ class NamedChangeList(ChangeList):
 
 
 def name_bindings(rows: list[Any], request: HttpRequest) -> None:
-    """Put the name of what each token is bound to on the row: two queries for any number of rows."""
-    cameras = Camera.objects.filter(pk__in={row.camera_id for row in rows if row.camera_id})
-    sites = Site.objects.filter(pk__in={row.site_id for row in rows if row.site_id})
-    names = dict([*cameras.values_list("pk", "name"), *sites.values_list("pk", "name")])
+    """Put what each token is bound to on the row, by name, sites first: one query for any number of rows."""
+    bindings = TokenBinding.objects.filter(token__in=rows).annotate(
+        site_name=Subquery(Site.objects.filter(pk=OuterRef("site_id")).values("name")),
+        camera_name=Subquery(Camera.objects.filter(pk=OuterRef("camera_id")).values("name")),
+    )
+    names: dict[UUID, list[tuple[Any, str]]] = defaultdict(list)
+    for binding in bindings.order_by("camera_name", "site_name", "pk"):
+        kind = _("site") if binding.site_id else _("camera")
+        names[binding.token_id].append((kind, binding.site_name or binding.camera_name or gettext("(deleted)")))
     for row in rows:
         row.asked_at = now_of(request)
-        row.bound_to = names.get(row.camera_id or row.site_id, gettext("(deleted)"))
+        row.bound_to = names[row.pk]
+
+
+def _in_words(token: Any, bound_to: list[tuple[Any, str]]) -> str:
+    if not token.is_bound:
+        return gettext("nothing: sees all")
+    if not bound_to:
+        return gettext("what is deleted: sees nothing")
+    return format_html_join(", ", "{} <bdi>{}</bdi>", bound_to)
 
 
 @admin.register(ApiToken)
@@ -79,11 +96,11 @@ class TokenAdmin(PlainAdmin):
     change_form_outer_before_template = "admin/access/token_revocation.html"
     add_fieldsets = (
         (None, {"fields": ("name", "role")}),
-        (_("Binding"), {"fields": (("camera", "site"),)}),
+        (_("Binding"), {"fields": ("sites", "cameras")}),
         (_("Validity"), {"fields": ("expires_at",)}),
     )
     fieldsets = (
-        (None, {"fields": ("name", "state_in_words", "role", "binding", "hint")}),
+        (None, {"fields": ("name", "state_in_words", "role", "bindings", "hint")}),
         (_("History"), {"fields": ("created", "created_by", "last_used", "expires", "revoked")}),
     )
 
@@ -127,8 +144,7 @@ class TokenAdmin(PlainAdmin):
         token, obj.secret = tokens.create_token(
             name=given["name"],
             role=given["role"],
-            camera_id=given["camera"].pk if given["camera"] else None,
-            site_id=given["site"].pk if given["site"] else None,
+            scope=given["scope"],
             expires_at=given["expires_at"],
             by=author_of(request, "admin"),
             now=now_of(request),
@@ -192,11 +208,14 @@ class TokenAdmin(PlainAdmin):
 
     @display(description=_("bound to"))
     def binding(self, token: Any) -> str:
-        if token.camera_id:
-            return gettext("camera %(name)s") % {"name": token.bound_to}
-        if token.site_id:
-            return gettext("site %(name)s") % {"name": token.bound_to}
-        return gettext("nothing: sees all")
+        """In the list: the first of many."""
+        words = _in_words(token, token.bound_to[:NAMED_AT_MOST])
+        more = len(token.bound_to) - NAMED_AT_MOST
+        return format_html(gettext("{} and {} more"), words, more) if more > 0 else words
+
+    @display(description=_("bound to"))
+    def bindings(self, token: Any) -> str:
+        return _in_words(token, token.bound_to)
 
     @display(description=_("created"))
     def created(self, token: Any) -> Any:

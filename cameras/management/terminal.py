@@ -44,5 +44,5 @@ def site_named(text: str | None) -> Site | None:
     if found is None:
         known = list(Site.objects.order_by("name").values_list("name", flat=True)[:10])
         names = f" Known are: {', '.join(known)}." if known else " There is none yet."
-        raise CommandError(f"There is no site with this name or id.{names}")
+        raise CommandError(f"There is no site with this name or id: “{plain(text)}”.{names}")
     return found

@@ -9,22 +9,15 @@ from controlplane.access.principals import Role
 
 
 class ApiToken(models.Model):
-    """A machine's credential. Only the SHA-256 digest of the secret is stored; the secret is shown once.
-
-    The binding is a plain id, not a foreign key: access knows nothing of cameras.
-    """
+    """A machine's credential. Only the SHA-256 digest of the secret is stored; the secret is shown once."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=100, help_text=_("Whose token this is, for the change log."))
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(_("begins with"), max_length=12, editable=False)
     role = models.CharField(_("role"), max_length=16, choices=Role)
-    camera_id = models.UUIDField(
-        _("camera"), null=True, blank=True, help_text=_("Sees and touches only this camera.")
-    )
-    site_id = models.UUIDField(
-        _("site"), null=True, blank=True, help_text=_("Sees and touches only the cameras of this site.")
-    )
+    # Stored, and not told from its bindings: a token that has lost them all is bound to nothing, and not unbound.
+    is_bound = models.BooleanField(_("bound"), default=False, editable=False)
     created_at = models.DateTimeField(_("created"))
     created_by = models.CharField(_("created by"), max_length=200)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
@@ -35,14 +28,32 @@ class ApiToken(models.Model):
 
     class Meta:
         verbose_name = _("token")
-        constraints = [
-            models.CheckConstraint(
-                condition=models.Q(camera_id=None) | models.Q(site_id=None), name="apitoken_one_binding"
-            )
-        ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class TokenBinding(models.Model):
+    """A camera, or a site with its cameras, that a bound token sees and touches; it has one or several.
+
+    They are plain ids, not foreign keys: access knows nothing of cameras.
+    """
+
+    token = models.ForeignKey(ApiToken, on_delete=models.CASCADE, related_name="bindings")
+    camera_id = models.UUIDField(null=True)
+    site_id = models.UUIDField(null=True)
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(camera_id=None) ^ models.Q(site_id=None), name="tokenbinding_camera_or_site"
+            ),
+            models.UniqueConstraint(fields=["camera_id", "token"], name="tokenbinding_camera"),
+            models.UniqueConstraint(fields=["site_id", "token"], name="tokenbinding_site"),
+        ]
+
+    def __str__(self) -> str:
+        return f"camera {self.camera_id}" if self.camera_id else f"site {self.site_id}"
 
 
 class AuditEntry(models.Model):

@@ -7,18 +7,18 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from controlplane.access import audit
-from controlplane.access.models import ApiToken
+from controlplane.access.models import ApiToken, TokenBinding
 from controlplane.access.principals import Author, Principal, Role, grants_of
-from controlplane.access.scope import WHOLE_FLEET, Scope
+from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
 
 PREFIX = "cpt_"
 REMEMBER_SECONDS = 30.0
@@ -39,18 +39,17 @@ def create_token(
     role: str,
     by: Author,
     now: datetime,
-    camera_id: UUID | None = None,
-    site_id: UUID | None = None,
+    scope: Scope = WHOLE_FLEET,
     expires_at: datetime | None = None,
 ) -> tuple[ApiToken, str]:
     """The new token and its secret, which is stored nowhere and cannot be shown again.
 
-    Raises ValueError for an unknown role or for two bindings.
+    It is bound to the scope, unless that is the whole fleet. Raises ValueError for a role or scope that is none.
     """
     if role not in Role.values:
         raise ValueError(f"A token's role is one of {', '.join(Role.values)}.")
-    if camera_id and site_id:
-        raise ValueError("A token is bound to one camera or to one site, not to both.")
+    if scope == NOWHERE:
+        raise ValueError("A token is bound to a camera or site at least, or else to the whole fleet.")
     secret = PREFIX + secrets.token_urlsafe(32)
     with transaction.atomic():
         token = ApiToken.objects.create(
@@ -58,56 +57,86 @@ def create_token(
             digest=digest_of(secret),
             hint=secret[: len(PREFIX) + 4],
             role=role,
-            camera_id=camera_id,
-            site_id=site_id,
+            is_bound=not scope.is_whole,
             created_at=now,
             created_by=by.label,
             expires_at=expires_at,
         )
-        audit.record(
-            by=by, now=now, action="token.created", object_type="token", object_id=token.pk, object_name=name
+        TokenBinding.objects.bulk_create(
+            [
+                *(TokenBinding(token=token, site_id=site_id) for site_id in sorted(scope.sites)),
+                *(TokenBinding(token=token, camera_id=camera_id) for camera_id in sorted(scope.cameras)),
+            ],
+            batch_size=500,
         )
+        _record("token.created", token, by, now)
     return token, secret
 
 
 def revoke_tokens(*, ids: Iterable[UUID], by: Author, now: datetime) -> int:
     """Revoke the tokens that are not yet revoked; returns how many were."""
-    return _revoke(Q(pk__in=list(ids)), by, now)
-
-
-def revoke_tokens_of_camera(*, camera_id: UUID, by: Author, now: datetime) -> int:
-    """Revoke every token that is bound to a camera, because the camera goes."""
-    return _revoke(Q(camera_id=camera_id), by, now)
-
-
-def revoke_tokens_of_site(*, site_id: UUID, by: Author, now: datetime) -> int:
-    """Revoke every token that is bound to a site, because the site goes."""
-    return _revoke(Q(site_id=site_id), by, now)
-
-
-def _revoke(which: Q, by: Author, now: datetime) -> int:
     with transaction.atomic():
-        tokens = list(ApiToken.objects.select_for_update().filter(which, revoked_at=None).order_by("pk"))
-        ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=now)
-        for token in tokens:
-            audit.record(
-                by=by,
-                now=now,
-                action="token.revoked",
-                object_type="token",
-                object_id=token.pk,
-                object_name=token.name,
-            )
+        tokens = list(_locked(Q(pk__in=list(ids), revoked_at=None)))
+        _revoke(tokens, by, now)
     memory.forget(token.digest for token in tokens)
     return len(tokens)
 
 
+def unbind_from_camera(*, camera_id: UUID, by: Author, now: datetime) -> None:
+    """A camera goes, and what binds tokens to it; a token that is bound to nothing else is revoked."""
+    _unbind(Q(camera_id=camera_id), f"camera {camera_id}", by, now)
+
+
+def unbind_from_site(*, site_id: UUID, by: Author, now: datetime) -> None:
+    """A site goes, and what binds tokens to it; a token that is bound to nothing else is revoked."""
+    _unbind(Q(site_id=site_id), f"site {site_id}", by, now)
+
+
+def _unbind(which: Q, lost: str, by: Author, now: datetime) -> None:
+    with transaction.atomic():
+        # The tokens are locked first: of two bindings that go at once, the second is seen to be the last.
+        tokens = list(_locked(Q(pk__in=TokenBinding.objects.filter(which).values("token"))))
+        if not tokens:
+            return
+        TokenBinding.objects.filter(which, token__in=tokens).delete()
+        still_bound = set(TokenBinding.objects.filter(token__in=tokens).values_list("token", flat=True))
+        valid = [token for token in tokens if token.revoked_at is None]
+        for token in valid:
+            _record("token.binding_lost", token, by, now, [lost])
+        _revoke([token for token in valid if token.pk not in still_bound], by, now)
+    memory.forget(token.digest for token in tokens)
+
+
+def _revoke(tokens: Sequence[ApiToken], by: Author, now: datetime) -> None:
+    ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=now)
+    for token in tokens:
+        _record("token.revoked", token, by, now)
+
+
+def _locked(which: Q) -> QuerySet[ApiToken]:
+    return ApiToken.objects.select_for_update().filter(which).order_by("pk")
+
+
+def _record(action: str, token: ApiToken, by: Author, now: datetime, fields: Sequence[str] = ()) -> None:
+    audit.record(
+        by=by,
+        now=now,
+        action=action,
+        object_type="token",
+        object_id=token.pk,
+        object_name=token.name,
+        fields=fields,
+    )
+
+
 def principal_of(token: ApiToken) -> Principal:
     scope = WHOLE_FLEET
-    if token.camera_id:
-        scope = Scope(cameras=frozenset({token.camera_id}))
-    elif token.site_id:
-        scope = Scope(sites=frozenset({token.site_id}))
+    if token.is_bound:
+        bindings = token.bindings.all()
+        scope = Scope(
+            sites=frozenset(binding.site_id for binding in bindings if binding.site_id),
+            cameras=frozenset(binding.camera_id for binding in bindings if binding.camera_id),
+        )
     return Principal(f"token:{token.pk}", f"token:{token.name}", grants_of(Role(token.role), scope))
 
 
@@ -137,13 +166,14 @@ class TokenMemory:
         return True, entry.principal
 
     def look_up(self, digests: Iterable[str], now: datetime) -> None:
-        """Ask the database for all of them in one query, and remember the answers.
+        """Ask the database for all of them in one query, one more for bindings, and remember the answers.
 
         Raises django.db.Error where the database is away: that is no verdict on a token.
         """
         wanted = set(digests)
         valid = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
         found = {token.digest: token for token in valid.filter(digest__in=wanted)}
+        prefetch_related_objects([token for token in found.values() if token.is_bound], "bindings")
         moment = time.monotonic()
         if len(self._remembered) > REMEMBER_AT_MOST:
             self._remembered.clear()

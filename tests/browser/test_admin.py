@@ -7,6 +7,7 @@ from cameras import actions
 from cameras.models import Camera, Change, Site
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken
+from tests.browser.conftest import axe_violations
 from tests.factories import AUTHOR, NOW, make_camera, make_site
 from tests.hostile import HOSTILE_NAMES
 
@@ -18,7 +19,7 @@ HOSTILE = "\"><img src=x onerror=alert(1)><script>alert(2)</script>{{constructor
 def choose(page: Page, field: str, name: str) -> None:
     """Search and choose in one of the selects that ask the server."""
     page.locator(f"#id_{field} + .select2-container .select2-selection").click()
-    page.locator(".select2-search__field").fill(name)
+    page.locator(".select2-container--open .select2-search__field").fill(name)
     page.locator(".select2-results__option").filter(has_text=name).first.click()
 
 
@@ -77,19 +78,23 @@ def test_a_person_finds_the_silent_cameras_of_a_site(administrator: Page) -> Non
 
 
 def test_a_token_is_seen_once(administrator: Page) -> None:
-    camera = make_camera("Gate")
+    gate, yard = make_camera("Gate"), make_camera("Yard")
     page = administrator
     page.goto("/admin/access/apitoken/add/")
     page.get_by_label("Name").fill("worker of the gate")
     page.get_by_label("Role").select_option("worker")
-    choose(page, "camera", "Gat")
+    choose(page, "cameras", "Gat")
+    choose(page, "cameras", "Yar")
+    expect(page.locator(".select2-selection__choice")).to_have_count(2)
+    assert axe_violations(page) == []
     page.get_by_role("button", name="Save", exact=True).click()
 
     secret = page.get_by_label("Secret").input_value()
     token = ApiToken.objects.get()
-    assert (token.digest, token.camera_id) == (tokens.digest_of(secret), camera.pk)
+    assert token.digest == tokens.digest_of(secret)
+    assert set(token.bindings.values_list("camera_id", flat=True)) == {gate.pk, yard.pk}
     page.get_by_role("link", name="The token's page").click()
-    expect(page.get_by_text("camera Gate")).to_be_visible()
+    expect(page.get_by_text("camera Gate, camera Yard")).to_be_visible()
     assert secret not in page.content()
     page.get_by_role("button", name="Revoke").click()
     expect(page.get_by_text("1 token revoked.")).to_be_visible()

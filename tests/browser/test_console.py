@@ -284,6 +284,7 @@ def test_every_page_is_fit_for_everybody_in_light_and_in_dark_and_on_a_phone(adm
         "alerts/subscription/add/": "#subscription_form",
         "alerts/delivery/": "#content",
         "access/apitoken/": "#content",
+        "access/apitoken/add/": "#apitoken_form",
         "access/auditentry/": "#content",
     }.items():
         page.goto("about:blank")

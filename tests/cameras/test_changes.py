@@ -76,7 +76,7 @@ def test_to_a_watcher_of_a_site_a_camera_comes_and_goes(administrator: ApiClient
     north, south = make_site("North"), make_site("South")
     make_camera("hidden", site=south)
     camera = make_camera("mover", site=south)
-    watcher = ApiClient(make_token("viewer", site_id=north.pk))
+    watcher = ApiClient(make_token("viewer", north))
     for site in (north, south):
         administrator.patch(f"/cameras/{camera.pk}", {"site": str(site.pk)})
         administrator.patch(f"/cameras/{camera.pk}", {"notes": f"at {site.name}"})

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from cameras.models import Camera, Site
 from telemetry import asgi as ingest_tier
 from telemetry.ingest import endpoint as fast_endpoint
 from telemetry.ingest.queues import close_queues
@@ -38,8 +39,8 @@ class Endpoints:
     def as_token(self, secret: str | None) -> Any:
         return FastEndpoint(self.asgi, secret) if self.asgi else ApiClient(secret)
 
-    def as_role(self, role: str, **binding: Any) -> Any:
-        return self.as_token(make_token(role, **binding))
+    def as_role(self, role: str, *bound_to: Site | Camera, **values: Any) -> Any:
+        return self.as_token(make_token(role, *bound_to, **values))
 
 
 @pytest.fixture(

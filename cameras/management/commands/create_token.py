@@ -8,11 +8,12 @@ from uuid import UUID
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from cameras.management.terminal import site_named
+from cameras.management.terminal import plain, site_named
 from cameras.models import Camera
 from cameras.rules import parse_uuid
 from controlplane.access import tokens
 from controlplane.access.principals import Role, unlimited
+from controlplane.access.scope import WHOLE_FLEET, Scope
 from controlplane.commands import CommandWithEpilog, needs_database
 
 AUTHOR = unlimited("command:create_token").author("command")
@@ -25,11 +26,12 @@ roles:
   operator       is a viewer that may start and stop cameras
   administrator  is an operator that may do everything but post telemetry
   orchestrator   is a viewer that may read connection strings
-  worker         posts telemetry and nothing else; bound to a camera, it may also read
-                 that camera and its connection string
+  worker         posts telemetry and nothing else; bound to cameras, it may also read
+                 those cameras and their connection strings
 
-example:
+examples:
   manage.py create_token gate-worker --role worker --camera 6f2c1b1e-... --expires 90 > token
+  manage.py create_token two-sites --role operator --site "North lot" --site "South lot" > token
 
 The token is shown this once: only its digest is stored. It is revoked in the admin, under Tokens.
 """
@@ -42,8 +44,20 @@ class Command(CommandWithEpilog):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("name", help="whose token this is; the change log names it")
         parser.add_argument("--role", required=True, help=f"one of {', '.join(Role.values)}")
-        parser.add_argument("--camera", metavar="ID", help="bind it to one camera")
-        parser.add_argument("--site", metavar="NAME", help="bind it to one site, by its name or its id")
+        parser.add_argument(
+            "--site",
+            action="append",
+            default=[],
+            metavar="NAME",
+            help="bind it to the cameras of a site, by its name or its id; may be given several times",
+        )
+        parser.add_argument(
+            "--camera",
+            action="append",
+            default=[],
+            metavar="ID",
+            help="bind it to a camera; may be given several times, and beside --site",
+        )
         parser.add_argument("--expires", type=int, metavar="DAYS", help="let it expire; never, by default")
 
     @needs_database()
@@ -55,23 +69,21 @@ class Command(CommandWithEpilog):
             raise CommandError(f"Give the token a printable name of 1 to {MAX_NAME} characters.")
         if role not in Role.values:
             raise CommandError(f"There is no such role. Use one of {', '.join(Role.values)}.")
-        if options["camera"] and options["site"]:
-            raise CommandError("A token is bound to one camera or to one site: give --camera or --site.")
         if days is not None and not 1 <= days <= MAX_DAYS:
             raise CommandError(f"--expires is a number of days from 1 to {MAX_DAYS:,}; leave it out for never.")
-        camera = _camera(options["camera"]) if options["camera"] is not None else None
-        site = site_named(options["site"])
+        sites = {site.pk: site for site in map(site_named, options["site"]) if site}
+        cameras = {camera.pk: camera for camera in map(_camera, options["camera"])}
         expires_at = now + timedelta(days=days) if days else None
         _, secret = tokens.create_token(
             name=name,
             role=role,
             by=AUTHOR,
             now=now,
-            camera_id=camera.pk if camera else None,
-            site_id=site.pk if site else None,
+            scope=Scope(frozenset(sites), frozenset(cameras)) if sites or cameras else WHOLE_FLEET,
             expires_at=expires_at,
         )
-        bound = f", bound to the {camera or site}" if camera or site else ""
+        names = [f"site {site}" for site in sites.values()] + [f"camera {camera}" for camera in cameras.values()]
+        bound = f", bound to {', '.join(map(plain, names))}" if names else ""
         expiry = f", expires on {expires_at:%Y-%m-%d at %H:%M} UTC" if expires_at else ", does not expire"
         self.stderr.write(f"Token of {name} ({role}{bound}{expiry}). It cannot be shown again.", style_func=str)
         self.stdout.write(secret)
@@ -81,5 +93,7 @@ def _camera(text: str) -> Camera:
     camera_id: UUID | None = parse_uuid(text)
     camera = Camera.objects.filter(pk=camera_id).first() if camera_id else None
     if camera is None:
-        raise CommandError("There is no camera with this id. GET /cameras and the admin list the ids.")
+        raise CommandError(
+            f"There is no camera with this id: “{plain(text)}”. GET /cameras and the admin list the ids."
+        )
     return camera

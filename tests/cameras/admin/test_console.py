@@ -27,7 +27,7 @@ from tests.admin_client import (
     told,
     viewer,
 )
-from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
+from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site, scope_of
 from tests.hostile import HOSTILE_NAMES
 
 __all__ = ["administrator", "operator", "viewer"]
@@ -421,7 +421,7 @@ def test_hostile_texts_run_nowhere_and_turn_no_line_around(administrator: Client
         )
         for number, name in enumerate(HOSTILE_NAMES)
     )  # fmt: skip
-    token, _ = tokens.create_token(name="w", role="worker", by=AUTHOR, now=now, camera_id=camera.pk)
+    token, _ = tokens.create_token(name="w", role="worker", by=AUTHOR, now=now, scope=scope_of(camera))
     ApiToken.objects.update(name=HOSTILE_NAMES[1])
     cameras = list(Camera.objects.all())
     pages = {

@@ -3,17 +3,19 @@
 import json
 from datetime import UTC, datetime
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
+from cameras import actions
+from cameras.admin import token_form
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
-from controlplane.access.scope import Scope
 from tests.admin_client import TOKENS, administrator, sign_in, told, viewer
-from tests.factories import AUTHOR, make_camera, make_site
+from tests.factories import AUTHOR, make_camera, make_holder, make_site, scope_of
 
 __all__ = ["administrator", "viewer"]
 pytestmark = pytest.mark.django_db
@@ -26,16 +28,16 @@ def make_by_form(client: Client, **typed: Any) -> Any:
 def test_a_token_is_shown_once_and_kept_nowhere(administrator: Client) -> None:
     camera = make_camera()
 
-    page = make_by_form(administrator, camera=str(camera.pk))
+    page = make_by_form(administrator, cameras=str(camera.pk))
 
     secret = page.context["secret"]
     token = ApiToken.objects.get()
     assert page.status_code == 200
     assert "no-store" in page["Cache-Control"]
     assert secret in page.content.decode()
-    assert (token.digest, token.camera_id) == (tokens.digest_of(secret), camera.pk)
+    assert token.digest == tokens.digest_of(secret)
     reported = tokens.verify(secret, datetime.now(UTC)).scope_for("telemetry.report_sample")
-    assert reported == Scope(cameras=frozenset({camera.pk}))
+    assert reported == scope_of(camera)
     assert not any(secret in cookie.value for cookie in page.cookies.values())
     assert secret not in json.dumps(dict(administrator.session.items()))
     assert secret not in LogEntry.objects.get().change_message
@@ -44,16 +46,15 @@ def test_a_token_is_shown_once_and_kept_nowhere(administrator: Client) -> None:
 
 
 def test_a_token_with_a_fault_is_not_made(administrator: Client) -> None:
-    site = make_site()
-    camera = make_camera(site=site)
+    camera = make_camera()
 
-    both = make_by_form(administrator, camera=str(camera.pk), site=str(site.pk))
+    strange = make_by_form(administrator, cameras=[str(camera.pk), str(uuid4())], sites="x")
     past = make_by_form(administrator, expires_at_0="2020-01-01", expires_at_1="00:00:00")
     unknown = make_by_form(administrator, role="king")
     nameless = make_by_form(administrator, name=" ")
 
-    faults = [page.context["adminform"].form.errors.keys() for page in (both, past, unknown, nameless)]
-    assert faults == [{"site"}, {"expires_at"}, {"role"}, {"name"}]
+    faults = [page.context["adminform"].form.errors.keys() for page in (strange, past, unknown, nameless)]
+    assert faults == [{"sites", "cameras"}, {"expires_at"}, {"role"}, {"name"}]
     assert not ApiToken.objects.exists()
 
 
@@ -63,8 +64,48 @@ def test_nobody_makes_a_token_that_may_do_more_than_they(groups: None) -> None:
     olga.user_permissions.set(Group.objects.get(name="Administrators").permissions.filter(codename="add_apitoken"))
 
     assert make_by_form(client, role="administrator").status_code == 200
+    # The worker of a camera may read how to reach it, and olga may not.
+    assert make_by_form(client, role="worker", cameras=str(make_camera().pk)).status_code == 200
     assert not ApiToken.objects.exists()
     assert make_by_form(client, role="operator").context["secret"]
+
+
+def test_nobody_binds_a_token_to_what_they_do_not_hold(
+    administrator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine, other = make_site("Mine"), make_site("Other")
+    inside, outside = make_camera("inside", site=mine), make_camera("outside", site=other)
+    monkeypatch.setattr(token_form, "principal_of_user", lambda user: make_holder(("administrator", mine)))
+
+    for bound_to in ({}, {"sites": str(other.pk)}, {"cameras": [str(inside.pk), str(outside.pk)]}):
+        page = make_by_form(administrator, **bound_to)
+        assert page.context["adminform"].form.errors.keys() == {"role"}
+    assert make_by_form(administrator, sites=str(mine.pk), cameras=str(inside.pk)).context["secret"]
+
+
+def test_a_token_is_bound_to_several_and_the_pages_say_to_which(administrator: Client) -> None:
+    sites = [make_site(name) for name in ("North", "<South>")]
+    cameras = [make_camera(f"Gate {number}") for number in range(4)]
+    chosen = {"sites": [str(site.pk) for site in sites], "cameras": [str(camera.pk) for camera in cameras]}
+
+    secret = make_by_form(administrator, **chosen).context["secret"]
+
+    reported = tokens.verify(secret, datetime.now(UTC)).scope_for("telemetry.report_sample")
+    assert reported == scope_of(*sites, *cameras)
+    page = f"{TOKENS}{ApiToken.objects.get().pk}/change/"
+    in_words = "site <bdi>&lt;South&gt;</bdi>, site <bdi>North</bdi>, camera <bdi>Gate 0</bdi>"
+    assert f"{in_words} and 3 more" in administrator.get(TOKENS).content.decode()
+    assert (
+        f"{in_words}, camera <bdi>Gate 1</bdi>, camera <bdi>Gate 2</bdi>"
+        in administrator.get(page).content.decode()
+    )
+    actions.retire_cameras(camera_ids=[camera.pk for camera in cameras], by=AUTHOR, now=datetime.now(UTC))
+    assert "Gate" not in administrator.get(page).content.decode()
+    for site in sites:
+        actions.retire_site(site=site, by=AUTHOR, now=datetime.now(UTC))
+    gone = administrator.get(page).content.decode()
+    assert "what is deleted: sees nothing" in gone
+    assert "sees all" not in gone
 
 
 def test_a_token_is_revoked_by_a_post_and_never_changed_or_deleted(administrator: Client, viewer: Client) -> None:

@@ -220,7 +220,7 @@ def test_telemetry_does_not_change_the_etag_nor_the_log(administrator: ApiClient
 
 def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_a_purge(administrator: ApiClient) -> None:
     camera = make_camera()
-    make_token("worker", camera_id=camera.pk)
+    make_token("worker", camera)
 
     answer = administrator.delete(f"/cameras/{camera.pk}")
 
@@ -230,7 +230,7 @@ def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_a_purge(adm
     assert list(Change.objects.order_by("revision").values_list("kind", flat=True)) == ["created", "deleted"]
     assert not CameraVitals.objects.exists()
     assert Purge.objects.get().camera_id == camera.pk
-    assert ApiToken.objects.get(camera_id=camera.pk).revoked_at is not None
+    assert ApiToken.objects.get(role="worker").revoked_at is not None
 
 
 @pytest.mark.django_db(transaction=True)

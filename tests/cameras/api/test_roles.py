@@ -51,7 +51,7 @@ def test_each_role_may_do_what_the_table_says(
     ):
         camera, site = make_camera(), make_site(f"Site {number}")
         if role == "bound":
-            client = ApiClient(make_token("worker", camera_id=camera.pk))
+            client = ApiClient(make_token("worker", camera))
         else:
             client = ApiClient(make_token(role) if role else None)
         answer = client.request(method, path.format(id=camera.pk, site=site.pk), body)
@@ -65,7 +65,7 @@ def test_each_role_may_do_what_the_table_says(
 def test_a_bound_principal_sees_and_touches_only_its_site() -> None:
     mine, other = make_site("Mine"), make_site("Other")
     inside, outside = make_camera("inside", site=mine), make_camera("outside", site=other)
-    client = ApiClient(make_token("administrator", site_id=mine.pk))
+    client = ApiClient(make_token("administrator", mine))
 
     assert [item["name"] for item in listed(client)] == ["inside"]
     assert [site["name"] for site in client.get("/sites").json()] == ["Mine"]

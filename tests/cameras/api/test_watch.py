@@ -78,7 +78,7 @@ def _make_camera_and_close(name: str, **values: Any) -> None:
 
 def test_a_wait_ends_empty_at_its_time_and_hidden_changes_do_not_end_it(asgi: AsgiClient) -> None:
     mine, other = make_site("Mine"), make_site("Other")
-    secret = make_token("viewer", site_id=mine.pk)
+    secret = make_token("viewer", mine)
     headers = {"Authorization": f"Bearer {secret}"}
     cursor = current_cursor()
 

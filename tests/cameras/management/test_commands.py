@@ -1,6 +1,7 @@
 """The commands of the registry: tokens, epochs and the demo, as they are run from a shell."""
 
 import json
+import re
 import stat
 from collections import Counter
 from datetime import timedelta
@@ -15,12 +16,12 @@ from django.utils import timezone
 
 from cameras import change_feed, demo
 from cameras.intent import clean_camera
+from cameras.management.commands import create_token
 from cameras.models import Camera, Change, Site
 from controlplane.access.models import ApiToken, AuditEntry
 from controlplane.access.principals import Role
-from controlplane.access.scope import Scope
 from controlplane.access.tokens import verify
-from tests.factories import ApiClient, make_camera, make_site
+from tests.factories import ApiClient, make_camera, make_site, scope_of
 
 pytestmark = pytest.mark.django_db
 
@@ -83,7 +84,7 @@ def test_a_token_can_be_bound_to_a_camera_and_expire(capsys: Any) -> None:
 
     principal = verify(capsys.readouterr().out.strip(), timezone.now())
     assert principal is not None
-    assert principal.scope_for("telemetry.report_sample") == Scope(cameras=frozenset({camera.pk}))
+    assert principal.scope_for("telemetry.report_sample") == scope_of(camera)
     expires_at = ApiToken.objects.get().expires_at
     assert expires_at is not None
     assert timedelta(days=29) < expires_at - timezone.now() <= timedelta(days=30)
@@ -95,7 +96,28 @@ def test_a_token_can_be_bound_to_a_site_by_name_or_id(attribute: str, capsys: An
 
     call_command("create_token", "w", "--role", "worker", "--site", str(getattr(site, attribute)))
 
-    assert ApiToken.objects.get().site_id == site.pk
+    principal = verify(capsys.readouterr().out.strip(), timezone.now())
+    assert principal is not None
+    assert principal.scope_for("telemetry.report_sample") == scope_of(site)
+
+
+def test_a_token_can_be_bound_to_several_sites_and_cameras(capsys: Any) -> None:
+    north, south, camera, other = make_site("North"), make_site("South"), make_camera("Gate"), make_camera("Yard")
+    bound_to = ["--site", "North", "--site", str(south.pk), "--camera", str(camera.pk), "--camera", str(other.pk)]
+
+    call_command("create_token", "w", "--role", "worker", *bound_to, "--site", "North")
+
+    out, err = capsys.readouterr()
+    principal = verify(out.strip(), timezone.now())
+    assert principal is not None
+    assert principal.scope_for("telemetry.report_sample") == scope_of(north, south, camera, other)
+    assert "bound to site North, site South, camera Gate, camera Yard" in err
+
+
+def test_the_help_of_create_token_says_what_each_role_is() -> None:
+    told = re.findall(r"^  ([a-z]+)  +\S", create_token.ROLES, re.MULTILINE)
+
+    assert sorted(told) == sorted(Role.values)
 
 
 @pytest.mark.parametrize(
@@ -106,7 +128,8 @@ def test_a_token_can_be_bound_to_a_site_by_name_or_id(attribute: str, capsys: An
         (["--role", "worker", "--camera", "gate"], "no camera with this id"),
         (["--role", "worker", "--site", "Nowhere"], "Known are: North"),
         (["--role", "worker", "--site", ""], "no site with this name"),
-        (["--role", "worker", "--site", "North", "--camera", "x"], "give --camera or --site"),
+        (["--role", "worker", "--site", "North", "--site", "Nort"], "this name or id: “Nort”. Known are: North"),
+        (["--role", "worker", "--site", "North", "--camera", "x"], "no camera with this id: “x”"),
         (["--role", "worker", "--expires", "0"], "from 1 to"),
         (["--role", "worker", "--expires", "-3"], "from 1 to"),
         (["--role", "worker", "--expires", "999999999999"], "from 1 to"),

@@ -27,7 +27,6 @@ from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
 from controlplane.access.models import AuditEntry
 from controlplane.access.principals import Principal
-from controlplane.access.scope import Scope
 from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_principal, make_site
 
 pytestmark = pytest.mark.django_db
@@ -305,7 +304,7 @@ def test_a_new_camera_is_stopped_and_at_the_site_that_was_given_for_all() -> Non
 def test_who_is_bound_to_a_site_imports_only_there() -> None:
     north = make_site("North")
     theirs = make_camera("Gate", site=make_site("South"))
-    bound = make_principal("administrator", Scope(sites=frozenset({north.pk})))
+    bound = make_principal("administrator", north)
     rows = [
         {"name": "Gate", "connection_string": URL},
         {"name": "A", "connection_string": URL, "site": "South"},

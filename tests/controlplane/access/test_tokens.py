@@ -2,14 +2,20 @@
 
 import hashlib
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
+from uuid import uuid4
 
 import pytest
-from django.db import connection
+from django.core.management import call_command
+from django.db import IntegrityError, connection, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from controlplane.access import tokens
-from controlplane.access.models import ApiToken, AuditEntry
+from controlplane.access.models import ApiToken, AuditEntry, TokenBinding
 from controlplane.access.principals import ADMINISTRATOR, WORKER, Role
+from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
+from tests.at_once import at_once
 from tests.factories import AUTHOR, make_token
 
 pytestmark = pytest.mark.django_db
@@ -98,7 +104,133 @@ def test_last_used_is_written_once_a_minute() -> None:
     assert ApiToken.objects.get().last_used_at is not None
 
 
-@pytest.mark.parametrize("wrong", [{"role": "king"}, {"role": "viewer", "camera_id": "x", "site_id": "y"}])
-def test_an_unknown_role_or_two_bindings_are_refused(wrong: dict[str, Any]) -> None:
+@pytest.mark.parametrize("wrong", [{"role": "king"}, {"role": "viewer", "scope": NOWHERE}])
+def test_an_unknown_role_and_a_binding_to_nothing_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="token"):
         tokens.create_token(name="x", by=AUTHOR, now=now(), **wrong)
+
+
+# --- Bindings ---------------------------------------------------------------------------------------------
+
+
+def reports_in(secret: str) -> Scope | None:
+    principal = tokens.verify(secret, now())
+    return principal.scope_for("telemetry.report_sample") if principal else None
+
+
+def test_a_token_is_held_to_all_that_it_is_bound_to(django_assert_num_queries: Any) -> None:
+    scope = Scope(frozenset({uuid4(), uuid4()}), frozenset({uuid4(), uuid4()}))
+    bound, unbound = make_token("worker", scope=scope), make_token("worker")
+
+    with django_assert_num_queries(2):  # the token and its bindings
+        assert reports_in(bound) == scope
+        assert reports_in(bound) == scope
+    assert reports_in(unbound) == WHOLE_FLEET
+
+
+def test_tokens_are_looked_up_in_two_queries_however_many_and_made_up_ones_in_one(
+    django_assert_num_queries: Any,
+) -> None:
+    made_up = [tokens.digest_of(f"cpt_{number}") for number in range(500)]
+    known = [tokens.digest_of(make_token("viewer", scope=Scope(frozenset({uuid4()})))) for _ in range(20)]
+
+    with django_assert_num_queries(1):
+        tokens.memory.look_up(made_up, now())
+    with django_assert_num_queries(2):
+        tokens.memory.look_up(made_up + known, now())
+
+
+def test_a_token_loses_what_goes_and_is_revoked_with_the_last_of_it() -> None:
+    site, camera = uuid4(), uuid4()
+    secret = make_token("worker", scope=Scope(frozenset({site}), frozenset({camera})))
+    other, unbound = make_token("worker", scope=Scope(frozenset({uuid4()}))), make_token("worker")
+
+    assert reports_in(secret)
+    tokens.unbind_from_camera(camera_id=camera, by=AUTHOR, now=now())
+    assert reports_in(secret) == Scope(frozenset({site}))
+    tokens.unbind_from_camera(camera_id=camera, by=AUTHOR, now=now())
+    tokens.unbind_from_site(site_id=site, by=AUTHOR, now=now())
+
+    assert tokens.verify(secret, now()) is None
+    assert reports_in(other)
+    assert reports_in(unbound) == WHOLE_FLEET
+    trail = AuditEntry.objects.exclude(action="token.created").order_by("pk").values_list("action", "fields")
+    assert list(trail) == [
+        ("token.binding_lost", [f"camera {camera}"]),
+        ("token.binding_lost", [f"site {site}"]),
+        ("token.revoked", []),
+    ]
+
+
+def test_what_was_revoked_before_is_not_told_again() -> None:
+    camera = uuid4()
+    make_token("worker", scope=Scope(cameras=frozenset({camera})))
+    token = ApiToken.objects.get()
+    tokens.revoke_tokens(ids=[token.pk], by=AUTHOR, now=now())
+
+    tokens.unbind_from_camera(camera_id=camera, by=AUTHOR, now=now())
+
+    assert not token.bindings.exists()
+    assert list(AuditEntry.objects.values_list("action", flat=True)) == ["token.created", "token.revoked"]
+
+
+def test_a_token_whose_bindings_went_by_another_way_sees_nothing() -> None:
+    secret = make_token("administrator", scope=Scope(frozenset({uuid4()})))
+    TokenBinding.objects.all().delete()
+
+    principal = tokens.verify(secret, now())
+
+    assert principal is not None
+    assert [name for name in ADMINISTRATOR | WORKER if principal.has_perm(name)] == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_two_bindings_that_go_at_once_one_is_seen_to_be_the_last() -> None:
+    for _ in range(10):
+        cameras = [uuid4(), uuid4()]
+        secret = make_token("worker", scope=Scope(cameras=frozenset(cameras)))
+
+        at_once(*(partial(tokens.unbind_from_camera, camera_id=pk, by=AUTHOR, now=now()) for pk in cameras))
+
+        assert tokens.verify(secret, now()) is None
+
+
+def test_a_binding_names_either_a_camera_or_a_site() -> None:
+    make_token("viewer")
+    token = ApiToken.objects.get()
+    for wrong in ({}, {"camera_id": uuid4(), "site_id": uuid4()}):
+        with pytest.raises(IntegrityError), transaction.atomic():
+            TokenBinding.objects.create(token=token, **wrong)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_tokens_were_bound_to_is_kept_by_the_migration_and_none_gains_by_going_back() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate([("access", "0002_groups")])
+    try:
+        old = executor.loader.project_state([("access", "0002_groups")]).apps.get_model("access", "ApiToken")
+        camera, site = uuid4(), uuid4()
+        for name, bound_to in {"camera": {"camera_id": camera}, "site": {"site_id": site}, "fleet": {}}.items():
+            old.objects.create(name=name, digest=name, hint=name, role="worker", created_at=now(), **bound_to)
+    finally:
+        call_command("migrate", "access", verbosity=0)
+    scopes = {
+        token.name: tokens.principal_of(token).scope_for("telemetry.report_sample")
+        for token in ApiToken.objects.prefetch_related("bindings")
+    }
+    assert scopes == {
+        "camera": Scope(cameras=frozenset({camera})), "site": Scope(frozenset({site})), "fleet": WHOLE_FLEET,
+    }  # fmt: skip
+
+    TokenBinding.objects.create(token=ApiToken.objects.get(name="site"), camera_id=camera)
+    executor = MigrationExecutor(connection)
+    executor.migrate([("access", "0002_groups")])
+    try:
+        rows = old.objects.order_by("name").values_list("name", "camera_id", "site_id", "revoked_at")
+        assert [(*row[:3], row[3] is not None) for row in rows if row[0] != "site"] == [
+            ("camera", camera, None, False),
+            ("fleet", None, None, False),
+        ]
+        assert old.objects.get(name="site").revoked_at, "a token of two places is none of one"
+    finally:
+        call_command("migrate", "access", verbosity=0)

@@ -358,8 +358,8 @@ def test_a_bound_principal_sees_only_its_own() -> None:
     for camera in (mine, neighbour):
         store(camera, (0, 1))
     of_site, of_camera = (
-        ApiClient(make_token("viewer", site_id=site.pk)),
-        ApiClient(make_token("viewer", camera_id=mine.pk)),
+        ApiClient(make_token("viewer", site)),
+        ApiClient(make_token("viewer", mine)),
     )
     query = "?from=2026-03-29T00:00:00Z&bucket=1h"
 

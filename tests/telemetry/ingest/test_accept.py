@@ -10,7 +10,6 @@ import pytest
 from django.db import connection
 
 from cameras.models import Camera, CameraVitals
-from controlplane.access.scope import Scope
 from telemetry.ingest import accept as ingest
 from telemetry.ingest import portable_writer
 from telemetry.ingest.accept import Submission, accept
@@ -64,7 +63,7 @@ def test_within_one_group_the_first_of_a_key_is_stored(writer: Any) -> None:
 @pytest.mark.django_db
 def test_the_receipts_of_several_requests_in_one_group_are_each_their_own(writer: Any) -> None:
     one, two = make_camera("one"), make_camera("two")
-    bound = make_principal("worker", Scope(cameras=frozenset({two.pk})))
+    bound = make_principal("worker", two)
 
     groups = accept(
         [
