@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from controlplane.access.principals import Role
+
 ROOT = Path(__file__).resolve().parent.parent
 SKIPPED_FOLDERS = {".git", ".venv", ".hypothesis", ".schemathesis", "var", "staticfiles", "__pycache__"}
 MAX_LINES = 400
@@ -182,6 +184,14 @@ def test_the_servers_are_started_in_the_same_way_everywhere() -> None:
     assert re.sub(r'[",]', "", re.search(r"^CMD \[(.*)\]$", image, re.MULTILINE)[1]).startswith(command)
     ingest = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]["ingest"]["command"]
     assert " ".join(ingest).startswith(command)
+
+
+def test_the_page_of_the_api_says_what_every_role_may_do() -> None:
+    roles = (
+        (ROOT / "docs" / "reference" / "api.md").read_text().partition("| role | may |\n")[2].partition("\n\n")[0]
+    )
+
+    assert sorted(re.findall(r"^\| ([a-z]+) \| \S", roles, re.MULTILINE)) == sorted(Role.values)
 
 
 def test_compose_names_what_the_readme_explains() -> None:

@@ -107,7 +107,7 @@ class CameraAdmin(
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
         names, *rest = super().get_deleted_objects(objs, request)
         goes = gettext(
-            "Its samples go too, and tokens that are bound to nothing else are revoked; its changes stay in the log."
+            "Its samples go too, and tokens bound to nothing else are revoked; its changes stay in the log."
         )
         return [part for name in names for part in (name, [goes])], *rest
 

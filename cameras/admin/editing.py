@@ -167,8 +167,8 @@ class IntentAdmin(PlainAdmin):
     """Saves by `act`, which calls one action while the form is checked: what it refuses stands at the fields."""
 
     def act(self, request: HttpRequest, obj: Any, form: IntentForm, change: bool) -> Any:
-        """Call the action; returns the stored row. Raises InvalidIntent and OutOfScope, and where `obj` is not as it
-        was read StaleRevision or ObjectDoesNotExist.
+        """Call the action; returns the stored row. Raises InvalidIntent, OutOfScope, and StaleRevision or
+        ObjectDoesNotExist where `obj` is not as it was read.
         """
         raise NotImplementedError
 

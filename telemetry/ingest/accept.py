@@ -58,10 +58,10 @@ class _Group:
         self.tallies: dict[int, CameraTally] = {}  # by the integer of the camera's id, which is quick to hash
         self.faults: dict[int, Outcome] = {}  # by the event's place in the group
         horizon, recent_from = now + AHEAD_TOLERANCE, now - RECENT
-        sites = _sites_of(submissions)
+        scoped = [(principal.scope_for(MAY_REPORT), events) for principal, events in submissions]
+        sites = _sites_of(scoped)
         place = 0
-        for principal, events in submissions:
-            scope = principal.scope_for(MAY_REPORT)
+        for scope, events in scoped:
             is_bound = not scope.is_whole
             for event in events:
                 if is_bound and _is_outside(scope, event.camera_id, sites):
@@ -148,14 +148,9 @@ def _stored_as(event: Event, fresh: set[SampleKey], values: dict[SampleKey, tupl
     return Outcome.DUPLICATE if same else Outcome.CONFLICT
 
 
-def _sites_of(submissions: Sequence[Submission]) -> dict[UUID, UUID | None]:
+def _sites_of(scoped: Sequence[tuple[Scope, Sequence[Event]]]) -> dict[UUID, UUID | None]:
     """The sites of the cameras that principals who are bound to sites speak of."""
-    asked = {
-        event.camera_id
-        for principal, events in submissions
-        if principal.scope_for(MAY_REPORT).sites
-        for event in events
-    }
+    asked = {event.camera_id for scope, events in scoped if scope.sites for event in events}
     return dict(Camera.objects.filter(pk__in=asked).values_list("pk", "site_id")) if asked else {}
 
 

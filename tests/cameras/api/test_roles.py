@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from controlplane.access.models import ApiToken
+from controlplane.access.principals import Role
 from tests.factories import BRIEF, ApiClient, make_camera, make_site, make_token
 
 pytestmark = pytest.mark.django_db
@@ -15,6 +16,7 @@ def listed(client: ApiClient, query: str = "") -> Any:
     return client.get(f"/cameras{query}").json()
 
 
+WHO = ("viewer", "operator", "administrator", "orchestrator", "worker", "bound", None)
 #: viewer, operator, administrator, orchestrator, worker, worker bound to the camera, nobody
 MATRIX: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("GET", "/cameras", None, (200, 200, 200, 200, 403, 403, 401)),
@@ -39,6 +41,10 @@ MATRIX: list[tuple[str, str, Any, tuple[int, ...]]] = [
 ]
 
 
+def test_the_table_has_a_column_for_every_role() -> None:
+    assert {*Role.values} == {*WHO} - {"bound", None}
+
+
 @pytest.mark.parametrize(
     ("method", "path", "body", "expected"), MATRIX, ids=[f"{row[0]} {row[1]}" for row in MATRIX]
 )
@@ -46,9 +52,7 @@ def test_each_role_may_do_what_the_table_says(
     method: str, path: str, body: Any, expected: tuple[int, ...]
 ) -> None:
     answers = []
-    for number, role in enumerate(
-        ("viewer", "operator", "administrator", "orchestrator", "worker", "bound", None)
-    ):
+    for number, role in enumerate(WHO):
         camera, site = make_camera(), make_site(f"Site {number}")
         if role == "bound":
             client = ApiClient(make_token("worker", camera))

@@ -225,7 +225,7 @@ def test_a_demo_without_a_file_shows_its_secrets_once(groups: None, capsys: Any)
     call_command("demo")
     second = capsys.readouterr().out
 
-    assert first.count("cpt_") == 5
+    assert first.count("cpt_") == len(Role)
     assert "cpt_" not in second
     assert "there already" in second
     assert "create_token" in second
@@ -263,7 +263,7 @@ def test_a_reset_removes_what_demos_made_and_nothing_else(groups: None, tmp_path
     assert Camera.objects.filter(pk=own.pk).exists()
     assert not Camera.objects.filter(pk__in=demo_cameras).exists()
     assert Camera.objects.count() == 25
-    assert ApiToken.objects.filter(revoked_at=None).count() == 5
+    assert ApiToken.objects.filter(revoked_at=None).count() == len(Role)
     assert verify(old["tokens"]["viewer"], timezone.now()) is None
     assert verify(new["tokens"]["viewer"], timezone.now()) is not None
     assert get_user_model().objects.count() == 3

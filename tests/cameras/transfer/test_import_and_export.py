@@ -27,7 +27,7 @@ from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
 from controlplane.access.models import AuditEntry
 from controlplane.access.principals import Principal
-from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_principal, make_site
+from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_holder, make_principal, make_site
 
 pytestmark = pytest.mark.django_db
 
@@ -319,6 +319,59 @@ def test_who_is_bound_to_a_site_imports_only_there() -> None:
     assert "South" not in exports.export_cameras(
         target=Format.CSV, with_credentials=False, principal=bound, by=AUTHOR, now=NOW
     )
+
+
+def test_an_import_changes_moves_and_makes_cameras_only_where_one_may() -> None:
+    north, south = make_site("North"), make_site("South")
+    make_camera("A", site=north)
+    make_camera("B", site=south)
+    one = make_holder(("administrator", north), ("viewer", south))
+    rows = [
+        {"name": "A", "site": "North", "notes": "x"},
+        {"name": "B", "site": "South"},
+        {"name": "B", "site": "South", "notes": "x"},
+        {"id": str(Camera.objects.get(name="A").pk), "site": "South"},
+        {"id": str(Camera.objects.get(name="A").pk), "site": "New"},
+        {"name": "C", "connection_string": URL, "site": "South"},
+        {"name": "D", "connection_string": URL},
+    ]
+
+    def planned(row: dict[str, Any], principal: Principal) -> tuple[str, list[str]]:
+        (step,) = plan_of(json.dumps([row]), Format.JSON, principal).steps
+        return step.outcome.value, [fault.field for fault in step.faults]
+
+    assert [planned(row, one) for row in rows] == [
+        ("change", []),
+        ("unchanged", []),
+        ("refused", [""]),
+        ("refused", ["site"]),
+        ("refused", ["site"]),
+        ("refused", ["site"]),
+        ("create", []),
+    ]
+    both = make_principal("administrator", north, south)
+    assert [planned(row, both) for row in rows] == [
+        ("change", []),
+        ("unchanged", []),
+        ("change", []),
+        ("change", []),
+        ("refused", ["site"]),
+        ("create", []),
+        ("refused", ["site"]),
+    ]
+
+
+def test_an_export_holds_in_clear_only_what_one_may_read_in_clear() -> None:
+    north, south = make_site("North"), make_site("South")
+    make_camera("A", site=north)
+    make_camera("B", site=south)
+    make_camera("C")
+    principal = make_holder(("orchestrator", north), ("viewer", south))
+
+    clear, redacted = export(Format.CSV, True, principal), export(Format.CSV, False, principal)
+
+    assert [row["name"] for row in csv.DictReader(io.StringIO(clear))] == ["A"]
+    assert [row["name"] for row in csv.DictReader(io.StringIO(redacted))] == ["A", "B"]
 
 
 # --- Doing it ---------------------------------------------------------------------------------------------
