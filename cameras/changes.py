@@ -98,7 +98,7 @@ def _write(recorder: Recorder) -> None:
                 generation=camera.generation,
                 desired_state=camera.desired_state,
                 by=recorder.by.label,
-                door=recorder.by.door,
+                via=recorder.by.via,
                 request_id=recorder.by.request_id,
                 diff=entry.diff,
                 note=entry.note[:300],

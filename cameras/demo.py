@@ -144,7 +144,7 @@ def _note(action: str, kind: str, object_id: object, name: str, by: Author, now:
 
 # How brands write their addresses; `{}` is where the camera stands in the network.
 HIKVISION = "rtsp://admin:Kestrel%2142-moor@{}:554/Streaming/Channels/101"
-DAHUA = "rtsp://admin:Birch.lane.77@{}:554/cam/realmonitor?channel=1&subtype=0"
+DAHUA = "rtsp://admin:Birch.queue.77@{}:554/cam/realmonitor?channel=1&subtype=0"
 AXIS = "rtsp://root:quiet-Harbour9@{}/axis-media/media.amp?videocodec=h264&resolution=1280x720"
 REOLINK = "rtsp://admin:Saltmarsh_58@{}:554/h264Preview_01_main"
 HANWHA = "rtsp://viewer:Lantern%2Broad3@{}:554/profile2/media.smp"
@@ -209,7 +209,7 @@ _AISLE = _area("Aisle", (0.30, 0.18), (0.62, 0.18), (0.90, 0.98), (0.10, 0.98), 
 _ROW_A = _area("Row A", (0.05, 0.34), (0.95, 0.30), (0.97, 0.48), (0.03, 0.54), capacity=18, color="#1565c0")
 _ROW_B = _area("Row B", (0.03, 0.60), (0.97, 0.54), (0.99, 0.76), (0.01, 0.86), capacity=16, color="#6a1b9a")
 _BARRIER = _area("Barrier", (0.22, 0.50), (0.55, 0.47), (0.60, 0.88), (0.18, 0.92), capacity=2)
-_LANE = _line("Lane", (0.15, 0.66), (0.62, 0.60), color="#d32f2f")
+_QUEUE = _line("Queue", (0.15, 0.66), (0.62, 0.60), color="#d32f2f")
 _STREET = _area("Street", (0.0, 0.0), (1.0, 0.0), (1.0, 0.17), (0.0, 0.22), kind="exclusion")
 _EDGE = _area("Platform edge", (0.46, 0.20), (0.54, 0.20), (0.78, 1.0), (0.58, 1.0), color="#d32f2f")
 _WAITING = _area("Waiting area", (0.10, 0.30), (0.44, 0.22), (0.54, 1.0), (0.02, 1.0), capacity=80)
@@ -227,9 +227,9 @@ _PARKING_LOT = _Site(
     },
     "10.20.1",
     (
-        _Camera("North entrance", "Pole at the barrier", HIKVISION, VEHICLES, (_BARRIER, _LANE)),
-        _Camera("South entrance", "Pole at the barrier", HIKVISION, VEHICLES, (_BARRIER, _LANE)),
-        _Camera("Exit", "Above the ticket machine", HIKVISION, VEHICLES, (_BARRIER, _LANE, _STREET)),
+        _Camera("North entrance", "Pole at the barrier", HIKVISION, VEHICLES, (_BARRIER, _QUEUE)),
+        _Camera("South entrance", "Pole at the barrier", HIKVISION, VEHICLES, (_BARRIER, _QUEUE)),
+        _Camera("Exit", "Above the ticket machine", HIKVISION, VEHICLES, (_BARRIER, _QUEUE, _STREET)),
         _Camera("Rows A and B, west", "Lamp post 3", DAHUA, VEHICLES, (_ROW_A, _ROW_B)),
         _Camera("Rows A and B, east", "Lamp post 7", DAHUA, VEHICLES, (_ROW_A, _ROW_B, _STREET)),
         _Camera("Upper deck", "Stairwell roof", DAHUA, VEHICLES, (_ROW_A, _ROW_B)),

@@ -9,9 +9,9 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras import credentials
 from cameras.change_feed import current_cursor
+from cameras.interruptions import read_interruptions
 from cameras.key_rotation import key_ring_fits
 from cameras.models import Camera, Purge
-from cameras.pulse import read_pulse
 from cameras.status import FleetCondition, Status, fleet_condition
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
 
@@ -38,8 +38,8 @@ def check_key_ring(now: datetime) -> Finding:
 
 def check_fleet(now: datetime) -> Finding:
     """The fleet is heard; where it is not, no camera is blamed for it, and somebody should look."""
-    condition, since = fleet_condition(read_pulse(now))
-    if condition is FleetCondition.DEAF:
+    condition, since = fleet_condition(read_interruptions(now))
+    if condition is FleetCondition.INGEST_OUTAGE:
         return Finding(True, f"Warning: no ingest process has run since {since:%Y-%m-%d %H:%M:%S} UTC.")
     if condition is FleetCondition.MASS_SILENCE:
         return Finding(True, f"Warning: most of the fleet is silent since {since:%Y-%m-%d %H:%M:%S} UTC.")
@@ -47,15 +47,15 @@ def check_fleet(now: datetime) -> Finding:
 
 
 def fleet_metrics(now: datetime) -> Iterable[Metric]:
-    pulse = read_pulse(now)
+    interruptions = read_interruptions(now)
     condition = GaugeMetricFamily(
         "controlplane_fleet_condition", "1 for what holds for the fleet as a whole.", labels=["condition"]
     )
     for name in FleetCondition:
-        condition.add_metric([name.value], name == fleet_condition(pulse)[0])
+        condition.add_metric([name.value], name == fleet_condition(interruptions)[0])
     yield condition
     by_status = GaugeMetricFamily("controlplane_cameras", "Cameras by derived status.", labels=["status"])
-    rows = Camera.objects.with_status(now, pulse).values("derived_status").annotate(count=Count("pk"))
+    rows = Camera.objects.with_status(now, interruptions).values("derived_status").annotate(count=Count("pk"))
     counts = dict(rows.order_by().values_list("derived_status", "count"))
     for status in Status:
         by_status.add_metric([status.value], counts.get(status.value, 0))

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
 from cameras.geometry import canonical_zones
 from cameras.querysets import CameraQuerySet, ChangeQuerySet, SiteQuerySet
-from cameras.status import STATUS_CHOICES, Pulse, Status, Verdict, derive_status
+from cameras.status import STATUS_CHOICES, Interruptions, Status, Verdict, derive_status
 
 DEFAULT_INTERVAL_SECONDS = 10
 
@@ -122,7 +122,7 @@ class Camera(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    def verdict(self, now: datetime, pulse: Pulse) -> Verdict:
+    def verdict(self, now: datetime, interruptions: Interruptions) -> Verdict:
         """The camera's health; `with_vitals` must have been asked for, or this queries.
 
         Of a healthy camera `since` is what was stored when it became so, None where nothing was yet.
@@ -134,7 +134,7 @@ class Camera(models.Model):
             last_contact=vitals.last_contact if vitals else None,
             expected_interval_seconds=self.expected_interval_seconds,
             now=now,
-            pulse=pulse,
+            interruptions=interruptions,
         )
         known = cast("KnownStatus | None", getattr(self, "known_status", None))
         if verdict.since is None and known and known.status == verdict.status:
@@ -194,16 +194,21 @@ class KnownStatus(models.Model):
 class FleetVitals(models.Model):
     """What was observed of ingest as a whole: the one row that every ingest process ticks, also when idle.
 
-    From `paused_at` until `resumed_at` nothing was stored anywhere: that silence says nothing of cameras.
-    From `hushed_at` until `hush_over_at` more than half of the fleet was silent at once (telemetry.alerts tells).
+    From `outage_began_at` until `outage_ended_at` nothing was stored anywhere: it says nothing of cameras.
+    From `mass_silence_began_at` until `mass_silence_ended_at` more than half of the fleet was silent at once,
+    which telemetry.alerts notices.
     """
 
     id = models.PositiveSmallIntegerField(primary_key=True, default=1)
     ticked_at = models.DateTimeField(null=True, help_text=_("When ingest last committed."))
-    paused_at = models.DateTimeField(null=True, help_text=_("When the last outage of ingest began."))
-    resumed_at = models.DateTimeField(null=True, help_text=_("When ingest came back from it."))
-    hushed_at = models.DateTimeField(null=True, help_text=_("When most of the fleet last fell silent at once."))
-    hush_over_at = models.DateTimeField(null=True, help_text=_("When it was heard again; empty while it lasts."))
+    outage_began_at = models.DateTimeField(null=True, help_text=_("When the last outage of ingest began."))
+    outage_ended_at = models.DateTimeField(null=True, help_text=_("When ingest came back from it."))
+    mass_silence_began_at = models.DateTimeField(
+        null=True, help_text=_("When most of the fleet last fell silent at once.")
+    )
+    mass_silence_ended_at = models.DateTimeField(
+        null=True, help_text=_("When it was heard again; empty while it lasts.")
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = _("vitals of the fleet")
@@ -230,7 +235,7 @@ class Change(models.Model):
     generation = models.BigIntegerField()
     desired_state = models.CharField(_("desired state"), max_length=16)
     by = models.CharField(_("by"), max_length=200)
-    door = models.CharField(_("door"), max_length=20)
+    via = models.CharField(_("via"), max_length=20)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     diff = models.JSONField(
         _("difference"), default=dict, help_text=_("Field by field before and after; secrets only as changed.")

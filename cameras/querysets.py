@@ -17,7 +17,7 @@ from cameras.status import (
     OFFLINE_AFTER_INTERVALS,
     STALE_AFTER_INTERVALS,
     STOP_GRACE,
-    Pulse,
+    Interruptions,
     Status,
 )
 from controlplane.access.scope import Scope
@@ -97,23 +97,29 @@ class CameraQuerySet(models.QuerySet[Any]):
         """Joins the vitals and the status that was last stored, so that neither costs a query."""
         return self.select_related("vitals", "known_status")
 
-    def with_status(self, now: datetime, pulse: Pulse) -> Self:
+    def with_status(self, now: datetime, interruptions: Interruptions) -> Self:
         """Annotates `derived_status`: the twin in SQL of `status.derive_status`, see there."""
         heard = Q(vitals__last_contact__lte=now + AHEAD_TOLERANCE)
         heard_since = heard & Q(vitals__last_contact__gte=F("desired_state_at"))
         contact = Coalesce(F("vitals__last_contact"), F("desired_state_at"))
-        heard_until = _moment(min(now, pulse.deaf_since or now))
-        hush_over = _moment(pulse.hush_over_at or now)
+        heard_until = _moment(min(now, interruptions.ingest_outage_since or now))
+        mass_silence_ended = _moment(interruptions.mass_silence_ended_at or now)
         offline_after = _microseconds(OFFLINE_AFTER_INTERVALS)
         grace = STOP_GRACE // timedelta(microseconds=1)
         return self.alias(
             _stale_after=_microseconds(STALE_AFTER_INTERVALS),
             _offline_after=offline_after,
-            _silent_from=_counted_from(contact, offline_after, pulse),
+            _silent_from=_counted_from(contact, offline_after, interruptions),
             _silence=MicrosecondsBetween(heard_until, F("_silent_from")),
-            _silence_since_hush=MicrosecondsBetween(heard_until, Greatest(F("_silent_from"), hush_over)),
-            _silence_at_hush=MicrosecondsBetween(_moment(pulse.hushed_at or now), F("_silent_from")),
-            _waiting=MicrosecondsBetween(heard_until, _counted_from(F("desired_state_at"), offline_after, pulse)),
+            _silence_since_mass_silence=MicrosecondsBetween(
+                heard_until, Greatest(F("_silent_from"), mass_silence_ended)
+            ),
+            _silence_at_mass_silence=MicrosecondsBetween(
+                _moment(interruptions.mass_silence_began_at or now), F("_silent_from")
+            ),
+            _waiting=MicrosecondsBetween(
+                heard_until, _counted_from(F("desired_state_at"), offline_after, interruptions)
+            ),
             _since_contact=MicrosecondsBetween(_moment(now), contact),
             _stopped_for=MicrosecondsBetween(_moment(now), F("desired_state_at")),
         ).annotate(
@@ -122,7 +128,7 @@ class CameraQuerySet(models.QuerySet[Any]):
                     Q(desired_state="running") & heard_since,
                     then=Case(
                         When(_silence__lt=F("_stale_after"), then=Value(Status.HEALTHY)),
-                        When(_excused(pulse), then=Value(Status.STALE)),
+                        When(_excused(interruptions), then=Value(Status.STALE)),
                         When(_silence__lt=F("_offline_after"), then=Value(Status.STALE)),
                         default=Value(Status.OFFLINE),
                     ),
@@ -167,23 +173,31 @@ def _microseconds(intervals: int) -> Any:
     return Cast("expected_interval_seconds", models.BigIntegerField()) * Value(intervals * 1_000_000)
 
 
-def _counted_from(moment: Any, offline_after: Any, pulse: Pulse) -> Any:
+def _counted_from(moment: Any, offline_after: Any, interruptions: Interruptions) -> Any:
     """The twin of `status.counted_from`."""
-    if pulse.resumed_at is None:
+    if interruptions.outage_ended_at is None:
         return moment
-    later = Greatest(moment, _moment(pulse.resumed_at))
-    if pulse.paused_at is None:
+    later = Greatest(moment, _moment(interruptions.outage_ended_at))
+    if interruptions.outage_began_at is None:
         return later
-    was_offline = GreaterThanOrEqual(MicrosecondsBetween(_moment(pulse.paused_at), moment), offline_after)
+    was_offline = GreaterThanOrEqual(
+        MicrosecondsBetween(_moment(interruptions.outage_began_at), moment), offline_after
+    )
     return Case(When(was_offline, then=moment), default=later, output_field=models.DateTimeField())
 
 
-def _excused(pulse: Pulse) -> Q:
+def _excused(interruptions: Interruptions) -> Q:
     """Fell silent with most of the fleet, and that is not over, or not for long."""
-    if pulse.hushed_at is None:
+    if interruptions.mass_silence_began_at is None:
         return Q(pk__in=())
-    then = Q(vitals__last_contact__lte=pulse.hushed_at) & Q(_silence_at_hush__lt=F("_offline_after"))
-    return then if pulse.hush_over_at is None else then & Q(_silence_since_hush__lt=F("_offline_after"))
+    then = Q(vitals__last_contact__lte=interruptions.mass_silence_began_at) & Q(
+        _silence_at_mass_silence__lt=F("_offline_after")
+    )
+    return (
+        then
+        if interruptions.mass_silence_ended_at is None
+        else then & Q(_silence_since_mass_silence__lt=F("_offline_after"))
+    )
 
 
 class SiteQuerySet(models.QuerySet[Any]):

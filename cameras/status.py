@@ -46,35 +46,36 @@ class Reason(StrEnum):
     STOPPED_ON_PURPOSE = "stopped_on_purpose: Somebody stopped this camera."
 
 
-class Pulse(NamedTuple):
-    """How the service itself was: where it could not hear, silence says nothing of cameras.
+class Interruptions(NamedTuple):
+    """When silence said nothing of cameras: our own ingest was away, or most of the fleet fell silent at once.
 
-    From `paused_at` until `resumed_at` nothing was stored anywhere; `deaf_since` is set while nothing is stored
-    now. From `hushed_at` on, more than half of the fleet was silent at once, until `hush_over_at` or until now.
+    From `outage_began_at` until `outage_ended_at` nothing was stored anywhere; `ingest_outage_since` is set while
+    nothing is stored now. From `mass_silence_began_at` on, more than half of the fleet was silent, until
+    `mass_silence_ended_at` or until now.
     """
 
-    paused_at: datetime | None = None
-    resumed_at: datetime | None = None
-    deaf_since: datetime | None = None
-    hushed_at: datetime | None = None
-    hush_over_at: datetime | None = None
+    outage_began_at: datetime | None = None
+    outage_ended_at: datetime | None = None
+    ingest_outage_since: datetime | None = None
+    mass_silence_began_at: datetime | None = None
+    mass_silence_ended_at: datetime | None = None
 
 
 class FleetCondition(StrEnum):
     """How the fleet is as a whole."""
 
-    HEARD = "heard"
+    NORMAL = "heard"
     MASS_SILENCE = "mass_silence"
-    DEAF = "deaf"
+    INGEST_OUTAGE = "deaf"  # the label of the metric
 
 
-def fleet_condition(pulse: Pulse) -> tuple[FleetCondition, datetime | None]:
+def fleet_condition(interruptions: Interruptions) -> tuple[FleetCondition, datetime | None]:
     """What holds for the whole fleet, and since when; our own deafness comes before the cameras' silence."""
-    if pulse.deaf_since:
-        return FleetCondition.DEAF, pulse.deaf_since
-    if pulse.hushed_at and pulse.hush_over_at is None:
-        return FleetCondition.MASS_SILENCE, pulse.hushed_at
-    return FleetCondition.HEARD, None
+    if interruptions.ingest_outage_since:
+        return FleetCondition.INGEST_OUTAGE, interruptions.ingest_outage_since
+    if interruptions.mass_silence_began_at and interruptions.mass_silence_ended_at is None:
+        return FleetCondition.MASS_SILENCE, interruptions.mass_silence_began_at
+    return FleetCondition.NORMAL, None
 
 
 class Verdict(NamedTuple):
@@ -94,16 +95,16 @@ def outage_threshold(smallest_interval_seconds: int | None) -> timedelta:
     return max(smallest_stale_after, MIN_OUTAGE)
 
 
-def outage_began_at(
-    ticked_at: datetime, paused_at: datetime | None, resumed_at: datetime | None, threshold: timedelta
+def beginning_of_outage(
+    ticked_at: datetime, outage_began_at: datetime | None, outage_ended_at: datetime | None, threshold: timedelta
 ) -> datetime:
     """When the outage began that ends with this tick; `ticked_at` is the tick before it.
 
     One that follows so soon that no camera can have gone offline in between goes on with the one before: in a
     loop of crashes the cameras have had no chance to be heard.
     """
-    if paused_at and resumed_at and ticked_at - resumed_at < 2 * threshold:
-        return paused_at
+    if outage_began_at and outage_ended_at and ticked_at - outage_ended_at < 2 * threshold:
+        return outage_began_at
     return ticked_at
 
 
@@ -114,32 +115,32 @@ def derive_status(
     last_contact: datetime | None,
     expected_interval_seconds: int,
     now: datetime,
-    pulse: Pulse,
+    interruptions: Interruptions,
 ) -> Verdict:
     """What a camera's health is at `now`.
 
     `desired_state_at` is when the desired state was last changed, `last_contact` is by the server's clock,
-    `pulse` is the service's own state: silence in an outage of ours says nothing of cameras.
+    `interruptions` is the service's own state: silence in an outage of ours says nothing of cameras.
     """
     if last_contact and last_contact > now + AHEAD_TOLERANCE:
         last_contact = None
     offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * expected_interval_seconds)
     stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * expected_interval_seconds)
     if desired_state == "running":
-        return _running(desired_state_at, last_contact, stale_after, offline_after, now, pulse)
+        return _running(desired_state_at, last_contact, stale_after, offline_after, now, interruptions)
     return _stopped(desired_state_at, last_contact, offline_after, now)
 
 
-def counted_from(moment: datetime, offline_after: timedelta, pulse: Pulse) -> datetime:
+def counted_from(moment: datetime, offline_after: timedelta, interruptions: Interruptions) -> datetime:
     """From when on silence after `moment` counts: from the end of our own outage, where that is later.
 
     What was offline before the outage began stays so: a restart must not make dead cameras look alive.
     """
-    if pulse.resumed_at is None:
+    if interruptions.outage_ended_at is None:
         return moment
-    if pulse.paused_at and moment + offline_after <= pulse.paused_at:
+    if interruptions.outage_began_at and moment + offline_after <= interruptions.outage_began_at:
         return moment
-    return max(moment, pulse.resumed_at)
+    return max(moment, interruptions.outage_ended_at)
 
 
 def _running(
@@ -148,22 +149,22 @@ def _running(
     stale_after: timedelta,
     offline_after: timedelta,
     now: datetime,
-    pulse: Pulse,
+    interruptions: Interruptions,
 ) -> Verdict:
-    heard_until = min(now, pulse.deaf_since or now)
+    heard_until = min(now, interruptions.ingest_outage_since or now)
     if last_contact is None or last_contact < started_at:
-        offline_at = counted_from(started_at, offline_after, pulse) + offline_after
+        offline_at = counted_from(started_at, offline_after, interruptions) + offline_after
         if heard_until < offline_at:
             return Verdict(Status.PENDING, Reason.STARTING, started_at)
         return Verdict(Status.OFFLINE, Reason.NEVER_REPORTED, offline_at)
-    silent_from = counted_from(last_contact, offline_after, pulse)
+    silent_from = counted_from(last_contact, offline_after, interruptions)
     stale_at, offline_at = silent_from + stale_after, silent_from + offline_after
     if heard_until < stale_at:
         return Verdict(Status.HEALTHY, Reason.REPORTING, None)
-    if pulse.hushed_at and last_contact <= pulse.hushed_at < offline_at:
-        if pulse.hush_over_at is None:
+    if interruptions.mass_silence_began_at and last_contact <= interruptions.mass_silence_began_at < offline_at:
+        if interruptions.mass_silence_ended_at is None:
             return Verdict(Status.STALE, Reason.MASS_SILENCE, stale_at)
-        offline_at = max(silent_from, pulse.hush_over_at) + offline_after
+        offline_at = max(silent_from, interruptions.mass_silence_ended_at) + offline_after
     if heard_until < offline_at:
         return Verdict(Status.STALE, Reason.LATE, stale_at)
     return Verdict(Status.OFFLINE, Reason.SILENT, offline_at)

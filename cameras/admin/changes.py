@@ -16,7 +16,7 @@ from cameras.admin.differences import in_short, site_names, table_of
 from cameras.admin.moments import exact
 from cameras.models import Camera, Change, ChangeKind
 from cameras.rules import parse_uuid
-from controlplane.access.admin.pages import DoorFilter, ReadOnlyAdmin
+from controlplane.access.admin.pages import ReadOnlyAdmin, ViaFilter
 
 KIND_COLOURS = {
     ChangeKind.CREATED.value: "success",
@@ -27,15 +27,15 @@ KIND_COLOURS = {
 
 @admin.register(Change)
 class ChangeAdmin(ReadOnlyAdmin):
-    list_display = ("revision", "moment", "kind_badge", "name", "what", "by", "door")
+    list_display = ("revision", "moment", "kind_badge", "name", "what", "by", "via")
     list_display_links = ("revision", "name")
-    list_filter = (("kind", ChoicesDropdownFilter), DoorFilter)
+    list_filter = (("kind", ChoicesDropdownFilter), ViaFilter)
     list_filter_submit = True
     search_fields = ("name", "by", "request_id")  # and the camera's id, see `get_search_results`
     search_help_text = _("Camera, who, the camera's id or the request's id")
     ordering = ("-revision",)
     fieldsets = (
-        (None, {"fields": ("moment", "kind", "camera", "by", "door", "request_id", "note")}),
+        (None, {"fields": ("moment", "kind", "camera", "by", "via", "request_id", "note")}),
         (_("Difference"), {"fields": ("difference",)}),
         (_("Afterwards"), {"fields": ("generation", "desired_state")}),
     )

@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.camera.columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
 from cameras.admin.camera.pages import CameraPages
-from cameras.admin.moments import age, exact, now_of, pulse_of
+from cameras.admin.moments import age, exact, interruptions_of, now_of
 from cameras.admin.sparkline import sparkline
 from cameras.models import Camera, Site
 from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
@@ -35,7 +35,7 @@ CONDITIONS = {
         "Most of the fleet fell silent at once. Look for a cause that they share: network, power, the "
         "workers. No camera is called offline for it until it is over."
     ),
-    FleetCondition.DEAF: _(
+    FleetCondition.INGEST_OUTAGE: _(
         "No ingest process runs, so nothing is heard from any worker. Start it; the cameras are judged as they "
         "were heard last."
     ),
@@ -112,7 +112,7 @@ class _Group(NamedTuple):
 
 def _fleet(request: HttpRequest) -> dict[str, Any]:
     """A few queries, however many cameras and sites there are."""
-    judged: CameraQuerySet = Camera.objects.with_vitals().with_status(now_of(request), pulse_of(request))
+    judged: CameraQuerySet = Camera.objects.with_vitals().with_status(now_of(request), interruptions_of(request))
     groups = _groups_of(judged)
     counts: dict[str, int] = defaultdict(int)
     for group in groups:
@@ -167,7 +167,7 @@ def _messages(request: HttpRequest) -> dict[str, list[Notice]]:
 
 
 def _condition(request: HttpRequest) -> Iterable[Notice]:
-    condition, began_at = fleet_condition(pulse_of(request))
+    condition, began_at = fleet_condition(interruptions_of(request))
     if began_at:
         words = gettext("For %(age)s.") % {"age": age(began_at, now_of(request))}
         yield Notice("danger", f"{CONDITIONS[condition]} {words}")

@@ -1,4 +1,4 @@
-"""The `now` and the pulse of a request, and how the admin words moments."""
+"""The `now` and the interruptions of a request, and how the admin words moments."""
 
 from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
@@ -10,9 +10,9 @@ from django.utils.safestring import SafeString
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
+from cameras.interruptions import read_interruptions
 from cameras.models import Camera
-from cameras.pulse import read_pulse
-from cameras.status import Pulse
+from cameras.status import Interruptions
 
 
 def now_of(request: HttpRequest) -> datetime:
@@ -22,11 +22,11 @@ def now_of(request: HttpRequest) -> datetime:
     return request.asked_at  # type: ignore[attr-defined]
 
 
-def pulse_of(request: HttpRequest) -> Pulse:
+def interruptions_of(request: HttpRequest) -> Interruptions:
     """How the service itself was when this request was asked, read once."""
-    if not hasattr(request, "pulse"):
-        request.pulse = read_pulse(now_of(request))  # type: ignore[attr-defined]
-    return request.pulse  # type: ignore[attr-defined]
+    if not hasattr(request, "interruptions"):
+        request.interruptions = read_interruptions(now_of(request))  # type: ignore[attr-defined]
+    return request.interruptions  # type: ignore[attr-defined]
 
 
 def zone_of(camera: Camera) -> ZoneInfo:

@@ -20,10 +20,10 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
+from cameras.interruptions import read_interruptions
 from cameras.models import Camera, Site
-from cameras.pulse import read_pulse
 from cameras.querysets import CameraQuerySet
-from cameras.status import Pulse
+from cameras.status import Interruptions
 from controlplane.access.permissions import needed_for
 from controlplane.access.principals import Principal
 from controlplane.access.scope import NOWHERE, Scope
@@ -51,9 +51,9 @@ class StrictViewSet(viewsets.GenericViewSet):
         return timezone.now()
 
     @cached_property
-    def pulse(self) -> Pulse:
+    def interruptions(self) -> Interruptions:
         """How the service itself was then, read once."""
-        return read_pulse(self.now)
+        return read_interruptions(self.now)
 
     @property
     def principal(self) -> Principal:

@@ -12,7 +12,7 @@ from cameras.api.serializers import CameraDetail, CameraListItem
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet, QuickMoment
-from cameras.status import Pulse, derive_status
+from cameras.status import Interruptions, derive_status
 
 LIST_FIELDS = tuple(CameraListItem().fields)
 DETAIL_FIELDS = tuple(CameraDetail().fields)
@@ -35,10 +35,10 @@ _COLUMNS: dict[str, Any] = {
 _KNOWN = (*_COLUMNS, "status", "status_reason")
 
 
-def camera_detail(camera: Camera, now: datetime, pulse: Pulse) -> dict[str, Any]:
+def camera_detail(camera: Camera, now: datetime, interruptions: Interruptions) -> dict[str, Any]:
     """All fields of a camera that was asked for `with_vitals`; its connection string in the redacted form."""
     vitals = getattr(camera, "vitals", None)
-    verdict = camera.verdict(now, pulse)
+    verdict = camera.verdict(now, interruptions)
     latest = None
     if vitals and vitals.latest_timestamp:
         latest = {
@@ -80,7 +80,7 @@ def camera_pages(
     ordering: str,
     fields: Collection[str],
     now: datetime,
-    pulse: Pulse,
+    interruptions: Interruptions,
     after: ListPosition | None = None,
     size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
@@ -95,12 +95,12 @@ def camera_pages(
         if more:
             last = dict(zip(_COLUMNS, rows[-1], strict=True))
             after = ListPosition(ordering, last[ordering.lstrip("-")], str(last["id"]))
-        yield [dict(zip(fields, pick(_with_status(row, now, pulse)), strict=False)) for row in rows], after
+        yield [dict(zip(fields, pick(_with_status(row, now, interruptions)), strict=False)) for row in rows], after
         if after is None:
             return
 
 
-def _with_status(row: tuple[Any, ...], now: datetime, pulse: Pulse) -> tuple[Any, ...]:
+def _with_status(row: tuple[Any, ...], now: datetime, interruptions: Interruptions) -> tuple[Any, ...]:
     """The values of `_KNOWN`."""
     desired_state, desired_state_at, last_contact, interval = row[:4]
     verdict = derive_status(
@@ -109,6 +109,6 @@ def _with_status(row: tuple[Any, ...], now: datetime, pulse: Pulse) -> tuple[Any
         last_contact=last_contact,
         expected_interval_seconds=interval,
         now=now,
-        pulse=pulse,
+        interruptions=interruptions,
     )
     return (*row, verdict.status.value, verdict.reason.value)

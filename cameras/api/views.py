@@ -110,7 +110,7 @@ class CameraViewSet(StrictViewSet):
             ordering=after.ordering if after else ordering or "name",
             fields=fields,
             now=self.now,
-            pulse=self.pulse,
+            interruptions=self.interruptions,
             after=after,
             size=limit,
         )
@@ -214,7 +214,7 @@ class CameraViewSet(StrictViewSet):
 
     def _detail(self, camera_id: UUID, status: int = 200) -> HttpResponse:
         camera = self.find_camera(camera_id, Camera.objects.with_vitals())
-        response = json_answer(camera_detail(camera, self.now, self.pulse), status)
+        response = json_answer(camera_detail(camera, self.now, self.interruptions), status)
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
         return response
 

@@ -41,7 +41,7 @@ def _entry(
     return AuditEntry(
         at=now,
         by=by.label,
-        door=by.door,
+        via=by.via,
         request_id=by.request_id,
         action=action,
         object_type=object_type,

@@ -29,11 +29,11 @@ def bearer_of(header: str) -> str | None:
     return secret.strip() if scheme.lower() == "bearer" else None
 
 
-def author_of(request: Request | HttpRequest, door: str = "api") -> Author:
+def author_of(request: Request | HttpRequest, via: str = "api") -> Author:
     """Whom the change log names for what this request does."""
     user: Any = request.user
     principal = user if isinstance(user, Principal) else principal_of_user(user)
-    return principal.author(door, getattr(request, "request_id", ""))
+    return principal.author(via, getattr(request, "request_id", ""))
 
 
 class TokenAuthentication(authentication.BaseAuthentication):

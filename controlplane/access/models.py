@@ -61,7 +61,7 @@ class AuditEntry(models.Model):
 
     at = models.DateTimeField(_("at"), db_index=True)
     by = models.CharField(_("by"), max_length=200)
-    door = models.CharField(_("door"), max_length=20)
+    via = models.CharField(_("via"), max_length=20)
     request_id = models.CharField(_("request"), max_length=64, blank=True)
     action = models.CharField(_("action"), max_length=64)
     object_type = models.CharField(_("kind of object"), max_length=32)

@@ -138,15 +138,15 @@ class Principal:
             for permission in permissions
         )
 
-    def author(self, door: str, request_id: str = "") -> "Author":
-        return Author(self, door, request_id)
+    def author(self, via: str, request_id: str = "") -> "Author":
+        return Author(self, via, request_id)
 
 
 class Author(NamedTuple):
     """Who acts: written into the change log and the audit trail, and held to what the principal may."""
 
     principal: Principal
-    door: str
+    via: str
     request_id: str = ""
 
     @property

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
+from cameras.interruptions import read_interruptions
 from cameras.models import Camera, DesiredState, FleetVitals
-from cameras.pulse import read_pulse
-from cameras.status import AHEAD_TOLERANCE, OFFLINE_AFTER_INTERVALS, Pulse, Status, counted_from
+from cameras.status import AHEAD_TOLERANCE, OFFLINE_AFTER_INTERVALS, Interruptions, Status, counted_from
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Kind
 
@@ -32,7 +32,7 @@ class Voice(NamedTuple):
     offline_at: datetime
 
 
-class Hush(NamedTuple):
+class FleetSilence(NamedTuple):
     """So many of the cameras that were reporting at a moment have been silent since."""
 
     at: datetime
@@ -44,14 +44,14 @@ class Hush(NamedTuple):
         return self.reporting >= SMALLEST_FLEET and 2 * self.silent > self.reporting
 
 
-def hush_at(voices: Iterable[Voice], at: datetime) -> Hush:
+def fleet_silence_at(voices: Iterable[Voice], at: datetime) -> FleetSilence:
     """How many were not offline yet at that moment, and how many of these are silent since."""
     reporting = [voice for voice in voices if voice.offline_at > at]
     silent = sum(voice.is_silent and voice.last_contact <= at for voice in reporting)
-    return Hush(at, silent, len(reporting))
+    return FleetSilence(at, silent, len(reporting))
 
 
-def fell_silent_at_once(voices: list[Voice], after: datetime | None) -> Hush | None:
+def fell_silent_at_once(voices: list[Voice], after: datetime | None) -> FleetSilence | None:
     """The moment at which more than half of the fleet fell silent, or None; moments up to `after` are over."""
     edges: list[tuple[datetime, int]] = []
     for voice in voices:
@@ -66,33 +66,33 @@ def fell_silent_at_once(voices: list[Voice], after: datetime | None) -> Hush | N
             most, moment = within, at
     if moment is None:
         return None
-    hush = hush_at(voices, moment)._replace(silent=most)
-    return hush if hush.is_mass_silence else None
+    silence = fleet_silence_at(voices, moment)._replace(silent=most)
+    return silence if silence.is_mass_silence else None
 
 
-def watch_fleet(now: datetime) -> Hush | None:
+def watch_fleet(now: datetime) -> FleetSilence | None:
     """Store that the fleet fell silent, or that this is over, and tell of it; returns what has changed, if any."""
-    pulse = read_pulse(now, up_to_last_tick=True)
-    lasting = pulse.hushed_at is not None and pulse.hush_over_at is None
+    interruptions = read_interruptions(now, up_to_last_tick=True)
+    lasting = interruptions.mass_silence_began_at is not None and interruptions.mass_silence_ended_at is None
     if lasting:
-        hush = hush_at(_voices(now, pulse), pulse.hushed_at or now)
-        if hush.is_mass_silence:
+        silence = fleet_silence_at(_voices(now, interruptions), interruptions.mass_silence_began_at or now)
+        if silence.is_mass_silence:
             return None
-        return hush if _store(Kind.HUSH_OVER, hush._replace(at=now), pulse, now) else None
-    if not _may_be(now, pulse):
+        return silence if _store(Kind.MASS_SILENCE_ENDED, silence._replace(at=now), interruptions, now) else None
+    if not _may_be(now, interruptions):
         return None
-    begun = fell_silent_at_once(_voices(now, pulse), pulse.hush_over_at)
-    return begun if begun and _store(Kind.HUSHED, begun, pulse, now) else None
+    begun = fell_silent_at_once(_voices(now, interruptions), interruptions.mass_silence_ended_at)
+    return begun if begun and _store(Kind.MASS_SILENCE_BEGAN, begun, interruptions, now) else None
 
 
-def _may_be(now: datetime, pulse: Pulse) -> bool:
+def _may_be(now: datetime, interruptions: Interruptions) -> bool:
     """Whether so many are silent that it is worth reading the whole fleet."""
-    running = Camera.objects.filter(desired_state=DesiredState.RUNNING).with_status(now, pulse)
+    running = Camera.objects.filter(desired_state=DesiredState.RUNNING).with_status(now, interruptions)
     silent = running.filter(derived_status__in=(Status.STALE, Status.OFFLINE))
     return silent.exclude(known_status__status=Status.OFFLINE).count() * 2 > SMALLEST_FLEET
 
 
-def _voices(now: datetime, pulse: Pulse) -> list[Voice]:
+def _voices(now: datetime, interruptions: Interruptions) -> list[Voice]:
     """Running cameras that were heard since they were started, and up to now.
 
     What was called offline already counts as silent no more: it has been told of.
@@ -102,27 +102,31 @@ def _voices(now: datetime, pulse: Pulse) -> list[Voice]:
         vitals__last_contact__gte=F("desired_state_at"),
         vitals__last_contact__lte=now + AHEAD_TOLERANCE,
     )
-    rows = heard.with_status(now, pulse).values_list(
+    rows = heard.with_status(now, interruptions).values_list(
         "vitals__last_contact", "expected_interval_seconds", "derived_status", "known_status__status"
     )
     voices = []
     for last_contact, interval, status, known in rows:
         offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval)
-        offline_at = counted_from(last_contact, offline_after, pulse) + offline_after
+        offline_at = counted_from(last_contact, offline_after, interruptions) + offline_after
         is_silent = status in (Status.STALE, Status.OFFLINE) and known != Status.OFFLINE
         voices.append(Voice(last_contact, interval, is_silent, offline_at))
     return voices
 
 
-def _store(kind: Kind, hush: Hush, pulse: Pulse, now: datetime) -> bool:
+def _store(kind: Kind, silence: FleetSilence, interruptions: Interruptions, now: datetime) -> bool:
     """Compare and set; False where somebody else was faster."""
     with transaction.atomic():
-        unchanged = FleetVitals.objects.filter(pk=1, hushed_at=pulse.hushed_at, hush_over_at=pulse.hush_over_at)
-        if kind is Kind.HUSHED:
+        unchanged = FleetVitals.objects.filter(
+            pk=1,
+            mass_silence_began_at=interruptions.mass_silence_began_at,
+            mass_silence_ended_at=interruptions.mass_silence_ended_at,
+        )
+        if kind is Kind.MASS_SILENCE_BEGAN:
             FleetVitals.objects.get_or_create(pk=1)
-            stored = unchanged.update(hushed_at=hush.at, hush_over_at=None)
+            stored = unchanged.update(mass_silence_began_at=silence.at, mass_silence_ended_at=None)
         else:
-            stored = unchanged.update(hush_over_at=hush.at)
+            stored = unchanged.update(mass_silence_ended_at=silence.at)
         if stored:
-            outbox.tell([wording.of_fleet(kind, hush.at, hush.silent, hush.reporting, now)], now)
+            outbox.tell([wording.of_fleet(kind, silence.at, silence.silent, silence.reporting, now)], now)
     return bool(stored)

@@ -110,8 +110,8 @@ class Kind(models.TextChoices):
     STEADY = "camera.steady", _("Camera steady again")
     ORPHANED = "camera.orphaned", _("Worker of a stopped camera")
     ORPHAN_GONE = "camera.orphan_gone", _("Worker of a stopped camera is gone")
-    HUSHED = "fleet.silent", _("Fleet silent")
-    HUSH_OVER = "fleet.heard", _("Fleet heard again")
+    MASS_SILENCE_BEGAN = "fleet.silent", _("Fleet silent")
+    MASS_SILENCE_ENDED = "fleet.heard", _("Fleet heard again")
     CROWDED = "zone.over_capacity", _("Zone over capacity")
     CROWD_GONE = "zone.within_capacity", _("Zone within capacity")
     TEST = "test", _("Test")
@@ -124,8 +124,8 @@ TOPIC_OF = {
     Kind.STEADY: Topic.SILENCE,
     Kind.ORPHANED: Topic.ORPHANED,
     Kind.ORPHAN_GONE: Topic.ORPHANED,
-    Kind.HUSHED: Topic.FLEET,
-    Kind.HUSH_OVER: Topic.FLEET,
+    Kind.MASS_SILENCE_BEGAN: Topic.FLEET,
+    Kind.MASS_SILENCE_ENDED: Topic.FLEET,
     Kind.CROWDED: Topic.CAPACITY,
     Kind.CROWD_GONE: Topic.CAPACITY,
 }

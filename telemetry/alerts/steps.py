@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Protocol
 
-from cameras.pulse import read_pulse
+from cameras.interruptions import read_interruptions
 from telemetry.alerts import breaches, mass_silence, outbox, sending, transitions
 from telemetry.alerts.models import Delivery
 
@@ -29,7 +29,7 @@ def record_status(turn: Turn) -> str:
 
 
 def plan_status(turn: Turn) -> str:
-    changed = transitions.changed_cameras(turn.now, read_pulse(turn.now, up_to_last_tick=True))
+    changed = transitions.changed_cameras(turn.now, read_interruptions(turn.now, up_to_last_tick=True))
     return f"{len(changed):,} cameras may have another status than before; would store what changed"
 
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from cameras.status import (
     AHEAD_TOLERANCE,
     OFFLINE_AFTER_INTERVALS,
-    Pulse,
+    Interruptions,
     Reason,
     Status,
     Verdict,
@@ -51,7 +51,9 @@ def first_known(observed: Observed) -> Known:
     return Known(status, observed.desired_state_at)
 
 
-def changes_between(known: Known, observed: Observed, now: datetime, pulse: Pulse) -> list[StatusChange]:
+def changes_between(
+    known: Known, observed: Observed, now: datetime, interruptions: Interruptions
+) -> list[StatusChange]:
     """Every change from the known status to the one at `now`, oldest first, each at its own deadline.
 
     A contact that was followed by others is not known any more, so a recovery is dated by the last contact as
@@ -61,22 +63,26 @@ def changes_between(known: Known, observed: Observed, now: datetime, pulse: Puls
         return []  # somebody with a later clock has been here
     changes: list[StatusChange] = []
     status, reached_at = known
-    for verdict in _verdicts_since(known, observed, now, pulse):
+    for verdict in _verdicts_since(known, observed, now, interruptions):
         if verdict.status != status:
-            reached_at = max(reached_at, _began_at(verdict, known, observed, now, pulse))
+            reached_at = max(reached_at, _began_at(verdict, known, observed, now, interruptions))
             changes.append(StatusChange(reached_at, status, verdict.status, verdict.reason))
             status = verdict.status
     return changes
 
 
-def _verdicts_since(known: Known, observed: Observed, now: datetime, pulse: Pulse) -> list[Verdict]:
+def _verdicts_since(
+    known: Known, observed: Observed, now: datetime, interruptions: Interruptions
+) -> list[Verdict]:
     """The statuses that followed one another since, read backwards from now out of the rule itself."""
 
     def at(moment: datetime) -> Verdict:
         contact = observed.last_contact
         if contact and moment < contact <= now + AHEAD_TOLERANCE:
             contact = moment  # it was not ahead of the clock, but heard later
-        return derive_status(**observed._replace(last_contact=contact)._asdict(), now=moment, pulse=pulse)
+        return derive_status(
+            **observed._replace(last_contact=contact)._asdict(), now=moment, interruptions=interruptions
+        )
 
     verdicts = _backwards(at, now, max(known.since_at, observed.desired_state_at))
     later_heard = len(verdicts) > 1 and verdicts[-2].status == Status.ORPHANED
@@ -98,11 +104,13 @@ def _backwards(at: Callable[[datetime], Verdict], now: datetime, back_to: dateti
     return verdicts
 
 
-def _began_at(verdict: Verdict, known: Known, observed: Observed, now: datetime, pulse: Pulse) -> datetime:
+def _began_at(
+    verdict: Verdict, known: Known, observed: Observed, now: datetime, interruptions: Interruptions
+) -> datetime:
     """The boundary, else the contact that made the difference; what somebody has edited shows now."""
     contact = observed.last_contact or observed.desired_state_at
     offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * observed.expected_interval_seconds)
-    boundary = verdict.since or counted_from(contact, offline_after, pulse)
+    boundary = verdict.since or counted_from(contact, offline_after, interruptions)
     if known.status == Status.STOPPED and verdict.status in HEARD_THOUGH_STOPPED:
         boundary = max(boundary, contact)
     return next((moment for moment in (boundary, contact) if moment > known.since_at), now)

@@ -15,9 +15,9 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from cameras.interruptions import read_interruptions
 from cameras.models import Camera, KnownStatus
-from cameras.pulse import read_pulse
-from cameras.status import Pulse, Status
+from cameras.status import Interruptions, Status
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Alert, Flapping, Kind, Transition
 from telemetry.alerts.timeline import Known, Observed, StatusChange, changes_between, first_known
@@ -39,29 +39,29 @@ class _Look(NamedTuple):
 
 def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Store every change of status up to `now`, but none after ingest's last tick; returns how many."""
-    pulse = read_pulse(now, up_to_last_tick=True)
+    interruptions = read_interruptions(now, up_to_last_tick=True)
     recorded = 0
-    for camera_ids in _chunks(changed_cameras(now, pulse)):
+    for camera_ids in _chunks(changed_cameras(now, interruptions)):
         if stopping():
             break
         with transaction.atomic():
-            recorded += _record(camera_ids, now, pulse)
+            recorded += _record(camera_ids, now, interruptions)
     _let_go_of_steady(now)
     _forget(now)
     return recorded
 
 
-def changed_cameras(now: datetime, pulse: Pulse) -> list[UUID]:
+def changed_cameras(now: datetime, interruptions: Interruptions) -> list[UUID]:
     """The cameras whose status is not the stored one, or that were heard since they fell silent."""
     known = F("known_status__status")
     heard_again = Q(known_status__status__in=SILENT, vitals__last_contact__gt=F("known_status__since_at"))
-    cameras = Camera.objects.with_status(now, pulse)
+    cameras = Camera.objects.with_status(now, interruptions)
     changed = cameras.filter(Q(known_status=None) | ~Q(derived_status=known) | heard_again)
     return list(changed.order_by("pk").values_list("pk", flat=True))
 
 
-def _record(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> int:
-    looks = list(_look(camera_ids, now, pulse))
+def _record(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruptions) -> int:
+    looks = list(_look(camera_ids, now, interruptions))
     transitions = [
         Transition(
             camera_id=camera.pk,
@@ -89,7 +89,7 @@ def _record(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> int:
     return len(transitions)
 
 
-def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_Look]:
+def _look(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruptions) -> Iterator[_Look]:
     """Lock the stored statuses, then read the cameras: what is compared cannot change any more."""
     new = Camera.objects.filter(pk__in=camera_ids, known_status=None)
     KnownStatus.objects.bulk_create(
@@ -111,7 +111,7 @@ def _look(camera_ids: Sequence[UUID], now: datetime, pulse: Pulse) -> Iterator[_
             vitals.last_contact if vitals else None,
             camera.expected_interval_seconds,
         )
-        yield _Look(camera, stored[camera.pk], changes_between(stored[camera.pk], observed, now, pulse))
+        yield _Look(camera, stored[camera.pk], changes_between(stored[camera.pk], observed, now, interruptions))
 
 
 # --- Who is told of what ----------------------------------------------------------------------------------

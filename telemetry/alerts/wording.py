@@ -18,11 +18,13 @@ SENTENCES = {
         "steady for a while."
     ),
     Kind.STEADY: "{camera} is steady again: it is {status} since {at}.",
-    Kind.HUSHED: (
+    Kind.MASS_SILENCE_BEGAN: (
         "{silent} of {reporting} running cameras fell silent at once, at {at}. The cause is likely common: "
         "network, power or the workers' host. No camera is called offline for it until it is over."
     ),
-    Kind.HUSH_OVER: "Most of the fleet is heard again since {at}; {silent} of {reporting} cameras are still not.",
+    Kind.MASS_SILENCE_ENDED: (
+        "Most of the fleet is heard again since {at}; {silent} of {reporting} cameras are still not."
+    ),
     Kind.CROWDED: "{camera}, {zone_name}: {occupancy} people, {capacity} is the capacity, since {at}.",
     Kind.CROWD_GONE: "{camera}, {zone_name}: no longer over its capacity, since {at}.",
 }

@@ -9,9 +9,9 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from cameras.interruptions import smallest_interval_seconds
 from cameras.models import FleetVitals
-from cameras.pulse import smallest_interval_seconds
-from cameras.status import AHEAD_TOLERANCE, MIN_OUTAGE, outage_began_at, outage_threshold
+from cameras.status import AHEAD_TOLERANCE, MIN_OUTAGE, beginning_of_outage, outage_threshold
 from controlplane.problems import Problem, try_later
 
 TICK_SECONDS = 2.0
@@ -36,7 +36,7 @@ def tick(now: datetime) -> None:
     vitals, _ = FleetVitals.objects.get_or_create(pk=1)
     written = {"ticked_at": now}
     if vitals.ticked_at is None:
-        written["resumed_at"] = now  # before its first tick nothing could arrive
+        written["outage_ended_at"] = now  # before its first tick nothing could arrive
     else:
         if reason := behind(vitals.ticked_at, now):
             raise ClockWrong(reason)
@@ -44,8 +44,10 @@ def tick(now: datetime) -> None:
         if quiet_for < FRESH:
             return
         if quiet_for > MIN_OUTAGE and quiet_for > (threshold := outage_threshold(smallest_interval_seconds())):
-            began_at = outage_began_at(vitals.ticked_at, vitals.paused_at, vitals.resumed_at, threshold)
-            written |= {"paused_at": began_at, "resumed_at": now}
+            began_at = beginning_of_outage(
+                vitals.ticked_at, vitals.outage_began_at, vitals.outage_ended_at, threshold
+            )
+            written |= {"outage_began_at": began_at, "outage_ended_at": now}
     # Of several processes that come back at once, only the first writes.
     FleetVitals.objects.filter(pk=1, ticked_at=vitals.ticked_at).update(**written)
 

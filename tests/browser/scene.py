@@ -73,7 +73,7 @@ def make_scene(file: str) -> None:
 
 def forget_the_start() -> None:
     """As if the service had been there all the time: silence before it started counts too."""
-    FleetVitals.objects.update(paused_at=None, resumed_at=None)
+    FleetVitals.objects.update(outage_began_at=None, outage_ended_at=None)
 
 
 def _write_history(now: datetime) -> None:

@@ -23,8 +23,10 @@ def make(condition: str) -> None:
     now = datetime.now(UTC)
     make_camera(desired_state="running", now=now, expected_interval_seconds=1)
     ticked_at = now - timedelta(minutes=5) if condition == "deaf" else now
-    hushed_at = None if condition == "heard" else now - timedelta(minutes=3)
-    FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": ticked_at, "hushed_at": hushed_at})
+    mass_silence_began_at = None if condition == "heard" else now - timedelta(minutes=3)
+    FleetVitals.objects.update_or_create(
+        pk=1, defaults={"ticked_at": ticked_at, "mass_silence_began_at": mass_silence_began_at}
+    )
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
@@ -53,7 +55,7 @@ def test_a_camera_that_is_silent_in_a_mass_silence_says_so_in_the_api(viewer: An
     camera.vitals.save()
     assert viewer.get(f"/cameras/{camera.pk}").json()["status"] == "offline"
 
-    FleetVitals.objects.update_or_create(pk=1, defaults={"hushed_at": long_ago + timedelta(minutes=1)})
+    FleetVitals.objects.update_or_create(pk=1, defaults={"mass_silence_began_at": long_ago + timedelta(minutes=1)})
 
     told = viewer.get(f"/cameras/{camera.pk}").json()
     assert (told["status"], told["status_reason"].partition(":")[0]) == ("stale", "mass_silence")

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cameras.interruptions import read_interruptions
 from cameras.models import Camera, CameraVitals, FleetVitals
-from cameras.pulse import read_pulse
-from cameras.status import Pulse, Status, derive_status, outage_began_at, outage_threshold
+from cameras.status import Interruptions, Status, beginning_of_outage, derive_status, outage_threshold
 from tests.factories import NOW, make_camera
 
 # Expected interval 10 s: stale after 30 s, offline after 60 s; the grace of a stop is 30 s.
@@ -20,25 +20,25 @@ def seconds(value: float) -> timedelta:
     return timedelta(microseconds=round(value * 1_000_000))
 
 
-def ago(**moments: float | None) -> Pulse:
-    """A pulse by how long ago each of its moments was."""
-    return Pulse(**{name: None if age is None else NOW - seconds(age) for name, age in moments.items()})
+def ago(**moments: float | None) -> Interruptions:
+    """A interruptions by how long ago each of its moments was."""
+    return Interruptions(**{name: None if age is None else NOW - seconds(age) for name, age in moments.items()})
 
 
-def back(resumed: float, paused: float | None = None) -> Pulse:
-    return ago(resumed_at=resumed, paused_at=paused)
+def back(resumed: float, paused: float | None = None) -> Interruptions:
+    return ago(outage_ended_at=resumed, outage_began_at=paused)
 
 
-def deaf(since: float) -> Pulse:
-    return ago(deaf_since=since)
+def deaf(since: float) -> Interruptions:
+    return ago(ingest_outage_since=since)
 
 
-def hushed(at: float, over: float | None = None) -> Pulse:
-    return ago(hushed_at=at, hush_over_at=over)
+def hushed(at: float, over: float | None = None) -> Interruptions:
+    return ago(mass_silence_began_at=at, mass_silence_ended_at=over)
 
 
-#: desired state, its age, the contact's age (None for none, negative for ahead), the pulse, status, code, since
-TABLE: list[tuple[str, float, float | None, Pulse | None, str, str, float | None]] = [
+#: desired state, its age, the contact's age (None for none, negative for ahead), the interruptions, status, code, since
+TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, float | None]] = [
     # Running, not heard since it was started
     ("running", 0, None, None, "pending", "starting", 0),
     ("running", 60 - US, None, None, "pending", "starting", 60 - US),
@@ -81,8 +81,24 @@ TABLE: list[tuple[str, float, float | None, Pulse | None, str, str, float | None
     ("running", 3000, None, deaf(3600), "pending", "starting", 3000),
     ("running", 9000, 3000, deaf(3600), "healthy", "reporting", None),
     ("running", 9000, 500, deaf(-5), "offline", "silent", 440),
-    ("running", 9000, 7120, ago(paused_at=7100, resumed_at=3610, deaf_since=3600), "healthy", "reporting", None),
-    ("running", 9000, 7120, ago(paused_at=7100, resumed_at=3660, deaf_since=3600), "offline", "silent", 3600),
+    (
+        "running",
+        9000,
+        7120,
+        ago(outage_began_at=7100, outage_ended_at=3610, ingest_outage_since=3600),
+        "healthy",
+        "reporting",
+        None,
+    ),
+    (
+        "running",
+        9000,
+        7120,
+        ago(outage_began_at=7100, outage_ended_at=3660, ingest_outage_since=3600),
+        "offline",
+        "silent",
+        3600,
+    ),
     # Most of the fleet fell silent at once: nobody goes offline for it, until it is over and six intervals more
     ("running", 1000, 29, hushed(29), "healthy", "reporting", None),
     ("running", 1000, 30, hushed(30), "stale", "mass_silence", 0),
@@ -95,7 +111,7 @@ TABLE: list[tuple[str, float, float | None, Pulse | None, str, str, float | None
     ("running", 1000, 500, hushed(500, over=480), "offline", "silent", 420),
     ("running", 1000, 10, hushed(500, over=60), "healthy", "reporting", None),
     ("running", 1000, None, hushed(500), "offline", "never_reported", 940),
-    ("running", 9000, 500, ago(hushed_at=490, deaf_since=400), "stale", "mass_silence", 470),
+    ("running", 9000, 500, ago(mass_silence_began_at=490, ingest_outage_since=400), "stale", "mass_silence", 470),
     # Stopped
     ("stopped", 0, None, None, "stopped", "stopped_on_purpose", 0),
     ("stopped", 10, 10 + US, None, "stopped", "stopped_on_purpose", 10),
@@ -116,7 +132,7 @@ TABLE: list[tuple[str, float, float | None, Pulse | None, str, str, float | None
 
 @pytest.mark.parametrize("row", TABLE, ids=[f"{n} {row[0]} {row[4]}" for n, row in enumerate(TABLE)])
 def test_status_reason_and_since_at_each_boundary(row: Any) -> None:
-    desired_state, state_age, contact_age, pulse, status, code, since_ago = row
+    desired_state, state_age, contact_age, interruptions, status, code, since_ago = row
 
     verdict = derive_status(
         desired_state=desired_state,
@@ -124,15 +140,17 @@ def test_status_reason_and_since_at_each_boundary(row: Any) -> None:
         last_contact=None if contact_age is None else NOW - seconds(contact_age),
         expected_interval_seconds=10,
         now=NOW,
-        pulse=pulse or Pulse(),
+        interruptions=interruptions or Interruptions(),
     )
 
     assert (verdict.status, verdict.reason.partition(":")[0]) == (status, code)
     assert verdict.since == (None if since_ago is None else NOW - seconds(since_ago))
 
 
-def derived_in_sql(pulse: Pulse | None = None) -> dict[Any, str]:
-    return dict(Camera.objects.with_status(NOW, pulse or Pulse()).values_list("pk", "derived_status"))
+def derived_in_sql(interruptions: Interruptions | None = None) -> dict[Any, str]:
+    return dict(
+        Camera.objects.with_status(NOW, interruptions or Interruptions()).values_list("pk", "derived_status")
+    )
 
 
 def place(
@@ -150,10 +168,10 @@ def place(
 @pytest.mark.django_db
 def test_the_twin_in_sql_agrees_at_each_boundary() -> None:
     for row in TABLE:
-        desired_state, state_age, contact_age, pulse, status, *_ = row
+        desired_state, state_age, contact_age, interruptions, status, *_ = row
         camera = make_camera()
         place(camera, desired_state, state_age, contact_age)
-        assert derived_in_sql(pulse)[camera.pk] == status, row
+        assert derived_in_sql(interruptions)[camera.pk] == status, row
 
 
 @pytest.mark.django_db
@@ -163,7 +181,7 @@ def test_the_twin_in_sql_agrees_for_every_interval(interval: int) -> None:
     for intervals, less, status in [(3, US, "healthy"), (3, 0, "stale"), (6, US, "stale"), (6, 0, "offline")]:
         place(camera, "running", 1_000_000, intervals * interval - less, interval)
         assert derived_in_sql() == {camera.pk: status}
-    assert list(Camera.objects.with_status(NOW, Pulse()).in_trouble()) == [camera]
+    assert list(Camera.objects.with_status(NOW, Interruptions()).in_trouble()) == [camera]
 
 
 @pytest.mark.django_db
@@ -187,23 +205,23 @@ def test_a_camera_without_vitals_has_a_status_too() -> None:
         min_size=1,
         max_size=10,
     ),
-    pulse=st.builds(
+    interruptions=st.builds(
         ago,
-        resumed_at=st.none() | st.floats(0, 300),
-        paused_at=st.none() | st.floats(0, 600),
-        deaf_since=st.none() | st.floats(-10, 300),
-        hushed_at=st.none() | st.floats(0, 300),
-        hush_over_at=st.none() | st.floats(0, 300),
+        outage_ended_at=st.none() | st.floats(0, 300),
+        outage_began_at=st.none() | st.floats(0, 600),
+        ingest_outage_since=st.none() | st.floats(-10, 300),
+        mass_silence_began_at=st.none() | st.floats(0, 300),
+        mass_silence_ended_at=st.none() | st.floats(0, 300),
     ),
 )
-def test_the_twin_in_sql_agrees_anywhere(rows: Any, pulse: Pulse) -> None:
+def test_the_twin_in_sql_agrees_anywhere(rows: Any, interruptions: Interruptions) -> None:
     CameraVitals.objects.all().delete()
     Camera.objects.all().delete()
     cameras = [make_camera(str(number)) for number in range(len(rows))]
     for camera, row in zip(cameras, rows, strict=True):
         place(camera, *row)
 
-    in_sql = derived_in_sql(pulse)
+    in_sql = derived_in_sql(interruptions)
 
     for camera in Camera.objects.select_related("vitals"):
         verdict = derive_status(
@@ -212,12 +230,12 @@ def test_the_twin_in_sql_agrees_anywhere(rows: Any, pulse: Pulse) -> None:
             last_contact=camera.vitals.last_contact,
             expected_interval_seconds=camera.expected_interval_seconds,
             now=NOW,
-            pulse=pulse,
+            interruptions=interruptions,
         )
         assert in_sql[camera.pk] == verdict.status
 
 
-# --- The service's own pulse ------------------------------------------------------------------------------
+# --- The service's own interruptions ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("interval", "expected"), [(None, 6), (1, 6), (2, 6), (3, 9), (10, 30)])
@@ -239,25 +257,27 @@ def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
 def test_outages_that_follow_one_another_at_once_are_one(
     resumed: float | None, ticked: float, began: float
 ) -> None:
-    paused_at = None if resumed is None else NOW - seconds(500 if resumed < 500 else 2000)
-    resumed_at = None if resumed is None else NOW - seconds(resumed)
+    outage_began_at = None if resumed is None else NOW - seconds(500 if resumed < 500 else 2000)
+    outage_ended_at = None if resumed is None else NOW - seconds(resumed)
 
-    assert outage_began_at(NOW - seconds(ticked), paused_at, resumed_at, seconds(30)) == NOW - seconds(began)
+    assert beginning_of_outage(
+        NOW - seconds(ticked), outage_began_at, outage_ended_at, seconds(30)
+    ) == NOW - seconds(began)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("ticked", "deaf_for", "queries"),
+    ("ticked", "outage_for", "queries"),
     [(None, None, 1), (2, None, 1), (6, None, 1), (30, None, 2), (30 + US, 30 + US, 2)],
 )
 def test_an_outage_that_lasts_is_read_from_the_stored_row(
-    ticked: float | None, deaf_for: float | None, queries: int, django_assert_num_queries: Any
+    ticked: float | None, outage_for: float | None, queries: int, django_assert_num_queries: Any
 ) -> None:
     make_camera(desired_state="running", expected_interval_seconds=10)
     make_camera("quick, but stopped", expected_interval_seconds=1)
     FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": ticked and NOW - seconds(ticked)})
 
     with django_assert_num_queries(queries):
-        pulse = read_pulse(NOW)
+        interruptions = read_interruptions(NOW)
 
-    assert pulse.deaf_since == (deaf_for and NOW - seconds(deaf_for))
+    assert interruptions.ingest_outage_since == (outage_for and NOW - seconds(outage_for))

@@ -11,7 +11,7 @@ from unfold.decorators import display
 from unfold.views import ChangeList
 
 from cameras.admin import json_text
-from cameras.admin.moments import age, aged, now_of, pulse_of
+from cameras.admin.moments import age, aged, interruptions_of, now_of
 from cameras.admin.zones.picture import zone_picture
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.models import Camera
@@ -35,7 +35,7 @@ ONLY_ON_THE_PAGE = (*(field.column for field in CAMERA_FIELDS if field.kind in _
 def judge(camera: Camera, request: HttpRequest) -> None:
     """Put the camera's verdict on the row, for its columns; all rows of a page are judged at one moment."""
     camera.asked_at = now_of(request)  # type: ignore[attr-defined]
-    camera.health = camera.verdict(camera.asked_at, pulse_of(request))  # type: ignore[attr-defined]
+    camera.health = camera.verdict(camera.asked_at, interruptions_of(request))  # type: ignore[attr-defined]
 
 
 def reason_in_words(verdict: Verdict) -> str:

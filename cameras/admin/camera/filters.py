@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
-from cameras.admin.moments import now_of, pulse_of
+from cameras.admin.moments import interruptions_of, now_of
 from cameras.querysets import CameraQuerySet
 from cameras.status import STATUS_CHOICES
 
@@ -33,7 +33,7 @@ class StatusFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
         if self.value() not in STATUSES:
             return queryset
-        return queryset.with_status(now_of(request), pulse_of(request)).filter(derived_status=self.value())
+        return queryset.with_status(now_of(request), interruptions_of(request)).filter(derived_status=self.value())
 
 
 class SiteFilter(AutocompleteSelectFilter):

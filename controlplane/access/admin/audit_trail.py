@@ -4,14 +4,14 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from controlplane.access.admin.pages import DoorFilter, ReadOnlyAdmin
+from controlplane.access.admin.pages import ReadOnlyAdmin, ViaFilter
 from controlplane.access.models import AuditEntry
 
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
-    list_display = ("moment", "by", "action", "object", "field_names", "door")
-    list_filter = (DoorFilter,)
+    list_display = ("moment", "by", "action", "object", "field_names", "via")
+    list_filter = (ViaFilter,)
     list_filter_submit = True
     search_fields = ("by", "action", "object_name", "object_id", "request_id")
     search_help_text = _("Who, action, object, its id or the request's id")
@@ -19,7 +19,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
     fields = (
         "moment",
         "by",
-        "door",
+        "via",
         "request_id",
         "action",
         "object_type",

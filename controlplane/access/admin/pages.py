@@ -103,17 +103,17 @@ class ReadOnlyAdmin(PlainAdmin):
         return False
 
 
-class DoorFilter(DropdownFilter):
+class ViaFilter(DropdownFilter):
     """By known doors: asking the log which ones occur would read all of it."""
 
-    title = _("door")
-    parameter_name = "door"
+    title = _("via")
+    parameter_name = "via"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
         return [("admin", _("Admin")), ("api", _("API")), ("command", _("Command"))]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(door=self.value()) if self.value() else queryset
+        return queryset.filter(via=self.value()) if self.value() else queryset
 
 
 def audit_trail_of(request: HttpRequest, object_id: str) -> str | None:

@@ -213,7 +213,7 @@ def test_a_connection_string_is_revealed_by_a_post_to_who_may_and_the_audit_trai
     assert shown.json() == {"connection_string": URL}
     assert "no-store" in shown["Cache-Control"]
     entry = AuditEntry.objects.get(action="credentials.revealed")
-    assert (entry.by, entry.door, entry.object_id) == ("user:anna", "admin", str(camera.pk))
+    assert (entry.by, entry.via, entry.object_id) == ("user:anna", "admin", str(camera.pk))
     assert administrator.get(url).status_code == 405
     assert operator.post(url).status_code == 403
     assert "/reveal/" not in operator.get(page_of(camera)).content.decode()
@@ -416,7 +416,7 @@ def test_hostile_texts_run_nowhere_and_turn_no_line_around(administrator: Client
     Change.objects.bulk_create(
         Change(
             revision=1_000 + number, at=now, kind="updated", camera_id=camera.pk, name=name, generation=1,
-            desired_state="stopped", by=name, door=name[:20], request_id=name[:64], note=name,
+            desired_state="stopped", by=name, via=name[:20], request_id=name[:64], note=name,
             diff={"notes": {"before": name, "after": "x"}, "model_config": {"before": {}, "after": {name: name}}},
         )
         for number, name in enumerate(HOSTILE_NAMES)

@@ -49,7 +49,7 @@ def test_a_camera_is_registered_from_the_form(administrator: Client) -> None:
     assert credentials.unseal(camera.pk, camera.sealed_connection) == NEW_URL
     assert (camera.model_config, camera.notes) == ({"model": "v4"}, "a\nb")
     assert len(camera.zone_config["features"]) == 1
-    assert Change.objects.values_list("kind", "by", "door").get() == ("created", "user:anna", "admin")
+    assert Change.objects.values_list("kind", "by", "via").get() == ("created", "user:anna", "admin")
 
 
 def test_saving_without_a_change_writes_nothing(administrator: Client) -> None:

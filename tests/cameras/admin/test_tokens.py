@@ -123,4 +123,4 @@ def test_a_token_is_revoked_by_a_post_and_never_changed_or_deleted(administrator
     assert "1 token revoked." in told(response)
     assert tokens.verify(secret, datetime.now(UTC)) is None
     assert "Revoked" in administrator.get(page).content.decode()
-    assert AuditEntry.objects.filter(action="token.revoked", by="user:anna", door="admin").count() == 1
+    assert AuditEntry.objects.filter(action="token.revoked", by="user:anna", via="admin").count() == 1

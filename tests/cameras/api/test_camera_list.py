@@ -68,7 +68,7 @@ def test_the_list_takes_three_queries_however_long_it_is(
         make_camera(f"camera {number:03}", site=site)
     viewer.get("/cameras")
 
-    # The cursor (on PostgreSQL with the identity of its history), the pulse, then the rows.
+    # The cursor (on PostgreSQL with the identity of its history), the interruptions, then the rows.
     with django_assert_num_queries(4 if connection.vendor == "postgresql" else 3):
         items = viewer.get("/cameras").json()
 

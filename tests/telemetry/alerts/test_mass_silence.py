@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from cameras.interruptions import read_interruptions
 from cameras.models import FleetVitals
-from cameras.pulse import read_pulse
 from telemetry.alerts.mass_silence import Voice, fell_silent_at_once, watch_fleet
 from telemetry.alerts.models import Alert, Delivery, Transition
 from telemetry.alerts.steps import record_status
@@ -43,9 +43,9 @@ def voices(contacts: list[float], reporting: int, interval: int = 10) -> list[Vo
 def test_at_once_is_a_moment_soon_after_the_last_contact_of_each(
     contacts: list[float], reporting: int, at: float | None
 ) -> None:
-    hush = fell_silent_at_once(voices(contacts, reporting), None)
+    silence = fell_silent_at_once(voices(contacts, reporting), None)
 
-    assert (hush and hush.at) == (None if at is None else later(at))
+    assert (silence and silence.at) == (None if at is None else later(at))
 
 
 def test_a_silence_that_is_over_is_not_found_again() -> None:
@@ -68,7 +68,7 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
     alert = Alert.objects.get()
     assert (alert.kind, alert.at, alert.data) == ("fleet.silent", NOW, {"silent": 6, "reporting": 10})
     assert Delivery.objects.count() == 1
-    assert read_pulse(later(300)).hushed_at == NOW
+    assert read_interruptions(later(300)).mass_silence_began_at == NOW
 
     hear([*cut[:4], *rest], later(310))  # four of six come back
     record_status(Turn(later(311)))
@@ -80,7 +80,7 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
     assert {row.camera_id for row in offline} == {camera.pk for camera in cut[4:]}
     assert {row.at for row in offline} == {later(311 + 60)}
     record_status(Turn(later(372)))
-    assert FleetVitals.objects.get().hush_over_at == later(311)
+    assert FleetVitals.objects.get().mass_silence_ended_at == later(311)
 
 
 @pytest.mark.django_db
@@ -113,11 +113,13 @@ def test_cameras_that_fall_silent_one_after_another_are_no_mass_silence() -> Non
 @pytest.mark.django_db
 def test_of_two_processes_that_notice_it_one_tells() -> None:
     fleet(6, contact=60)
-    pulse = read_pulse(NOW)
+    interruptions = read_interruptions(NOW)
 
     assert watch_fleet(NOW) is not None
-    FleetVitals.objects.update(hushed_at=pulse.hushed_at)  # as the other has read it
-    FleetVitals.objects.update(hushed_at=later(-60))
+    FleetVitals.objects.update(
+        mass_silence_began_at=interruptions.mass_silence_began_at
+    )  # as the other has read it
+    FleetVitals.objects.update(mass_silence_began_at=later(-60))
 
     assert watch_fleet(NOW) is None
     assert Alert.objects.count() == 1

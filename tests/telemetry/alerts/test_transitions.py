@@ -74,7 +74,7 @@ def test_an_outage_of_ours_changes_nothing_and_after_it_ages_count_anew() -> Non
 
     for seconds in (5, 40, 100, 3600):  # nothing is heard anywhere for an hour
         assert record_transitions(later(seconds)) == 0
-    FleetVitals.objects.update(ticked_at=later(3600), paused_at=later(1), resumed_at=later(3600))
+    FleetVitals.objects.update(ticked_at=later(3600), outage_began_at=later(1), outage_ended_at=later(3600))
     assert record_transitions(later(3601)) == 0
     FleetVitals.objects.update(ticked_at=later(3620))
     hear(cameras[:2], later(3615))
@@ -94,7 +94,7 @@ def test_a_restart_makes_no_dead_camera_look_alive() -> None:
     before = path_of(camera)
 
     FleetVitals.objects.update_or_create(
-        pk=1, defaults={"ticked_at": later(20), "paused_at": NOW, "resumed_at": later(20)}
+        pk=1, defaults={"ticked_at": later(20), "outage_began_at": NOW, "outage_ended_at": later(20)}
     )
     assert record_transitions(later(20)) == record_transitions(later(100)) == 0
 

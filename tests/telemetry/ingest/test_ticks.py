@@ -59,7 +59,7 @@ def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
     vitals = FleetVitals.objects.get()
     assert vitals.ticked_at == began + quiet_seconds * SECOND
     expected = (began, vitals.ticked_at) if is_outage else (None, began)
-    assert (vitals.paused_at, vitals.resumed_at) == expected
+    assert (vitals.outage_began_at, vitals.outage_ended_at) == expected
 
 
 @pytest.mark.django_db
@@ -72,7 +72,7 @@ def test_of_processes_that_come_back_together_only_one_stores_the_outage() -> No
     tick(began + 3600.5 * SECOND)  # another one, half a second later
 
     vitals = FleetVitals.objects.get()
-    assert (vitals.paused_at, vitals.resumed_at) == (began, began + 3600 * SECOND)
+    assert (vitals.outage_began_at, vitals.outage_ended_at) == (began, began + 3600 * SECOND)
     assert vitals.ticked_at == began + 3600 * SECOND
 
 

@@ -74,7 +74,7 @@ def test_a_plan_is_shown_then_stored_and_holds_no_secret_of_the_file(anna: Clien
     assert sorted(Camera.objects.values_list("name", "address")) == [
         ("Gate", "10.0.0.6:554"), ("New", "10.0.0.5:554"), ("New 2", "10.0.0.5:554"),
     ]  # fmt: skip
-    assert set(Change.objects.filter(by="user:anna").values_list("door", flat=True)) == {"admin"}
+    assert set(Change.objects.filter(by="user:anna").values_list("via", flat=True)) == {"admin"}
 
 
 def test_a_plan_with_refused_rows_names_row_field_and_reason_and_cannot_be_confirmed(anna: Client) -> None:

@@ -191,7 +191,7 @@ def test_a_list_takes_the_same_few_queries(
 ) -> None:
     for n in range(count):
         subscribe(name=f"Desk {n}", site=make_site(f"Site {n}"))
-    outbox.tell([Alert(kind=Kind.HUSHED, at=NOW, created_at=NOW, text="Silence")], NOW)
+    outbox.tell([Alert(kind=Kind.MASS_SILENCE_BEGAN, at=NOW, created_at=NOW, text="Silence")], NOW)
     assert Delivery.objects.count() == count
     administrator.get(path)  # Django remembers content types
 

@@ -1,14 +1,14 @@
-"""Reading the service's own pulse, once a request: what it could hear, before silence is held against a camera."""
+"""Reading the interruptions of the service, once a request, before silence is held against a camera."""
 
 from datetime import datetime
 
 from django.db.models import Min
 
 from cameras.models import Camera, DesiredState, FleetVitals
-from cameras.status import MIN_OUTAGE, Pulse, outage_threshold
+from cameras.status import MIN_OUTAGE, Interruptions, outage_threshold
 
 
-def read_pulse(now: datetime, *, up_to_last_tick: bool = False) -> Pulse:
+def read_interruptions(now: datetime, *, up_to_last_tick: bool = False) -> Interruptions:
     """How ingest and the fleet as a whole are at `now`: one query, and one more while ingest may be away.
 
     `up_to_last_tick` takes no silence after the last tick for granted: what is stored for good must not be
@@ -16,14 +16,20 @@ def read_pulse(now: datetime, *, up_to_last_tick: bool = False) -> Pulse:
     """
     vitals = FleetVitals.objects.first()
     if vitals is None:
-        return Pulse()
-    pulse = Pulse(vitals.paused_at, vitals.resumed_at, None, vitals.hushed_at, vitals.hush_over_at)
+        return Interruptions()
+    interruptions = Interruptions(
+        vitals.outage_began_at,
+        vitals.outage_ended_at,
+        None,
+        vitals.mass_silence_began_at,
+        vitals.mass_silence_ended_at,
+    )
     quiet_for = now - (vitals.ticked_at or now)
     if not up_to_last_tick and (
         quiet_for <= MIN_OUTAGE or quiet_for <= outage_threshold(smallest_interval_seconds())
     ):
-        return pulse
-    return pulse._replace(deaf_since=vitals.ticked_at)
+        return interruptions
+    return interruptions._replace(ingest_outage_since=vitals.ticked_at)
 
 
 def smallest_interval_seconds() -> int | None:
