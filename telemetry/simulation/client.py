@@ -1,4 +1,4 @@
-"""The service as simulated workers know it: by HTTP alone. What it cannot take now is sent again until it can.
+"""How simulated workers use the service: by HTTP alone. What it cannot take now is sent again until it can.
 
 Must not import models or anything else of the service.
 """
@@ -44,7 +44,7 @@ def is_loopback(url: str) -> bool:
 
 
 async def stops_within(stop: asyncio.Event, seconds: float) -> bool:
-    """Wait so long, or less where `stop` is set meanwhile; returns whether it is."""
+    """Wait for so long, or until `stop` is set; returns whether it is."""
     try:
         await asyncio.wait_for(stop.wait(), seconds)
     except TimeoutError:
@@ -71,7 +71,7 @@ class Client:
         self.logged: set[int] = set()
 
     async def get(self, path: str) -> Any:
-        """The JSON at a path, or None where it is not to be had now. Raises SimulationFailed."""
+        """The JSON at a path, or None if the server has no answer now. Raises SimulationFailed."""
         headers = {"Authorization": f"Bearer {self.read_token}"}
         try:
             response = await self.http.get(path, headers=headers)
@@ -92,7 +92,7 @@ class Client:
             raise SimulationFailed(f"What answers at {self.url} is not the control plane.") from None
 
     async def post(self, path: str, content: Any) -> httpx.Response | None:
-        """Post until there is an answer that is final; None where the end came before. Raises SimulationFailed."""
+        """Post until an answer is final; None if the end comes before that. Raises SimulationFailed."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
         body = json.dumps(content).encode()
         backoff = 0.5
@@ -128,7 +128,7 @@ class Client:
             log.info("the server answers again")
 
     def log_refusal(self, response: httpx.Response) -> None:
-        """Log the first refusal of each kind; the tally counts them all."""
+        """Log the first refusal of each status; the tally counts them all."""
         if response.status_code not in self.logged:
             self.logged.add(response.status_code)
             detail = str(members_of(response).get("detail", ""))[:200]
@@ -143,7 +143,7 @@ async def open_client(
         base_url=url,
         timeout=TIMEOUT_SECONDS,
         limits=httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=MAX_CONNECTIONS),
-        trust_env=not is_loopback(url),  # a proxy has no way to this machine's loopback
+        trust_env=not is_loopback(url),  # a proxy cannot reach this machine's loopback
     ) as http:
         yield Client(http, url, token=token, read_token=read_token, stop=stop, tally=tally)
 
