@@ -100,7 +100,7 @@ def test_a_reload_fails_no_request(
 
 
 def test_a_reload_announces_itself_on_every_connection_that_is_kept(
-    service: Service, record_property: Record
+    service: Service, long: bool, record_property: Record
 ) -> None:
     """So many short requests that some are between an answer and the next request at any moment."""
     statuses: Counter[int] = Counter()
@@ -112,7 +112,7 @@ def test_a_reload_announces_itself_on_every_connection_that_is_kept(
                 statuses[(await connection.request("GET", "/livez")).status] += 1
 
     async def reload() -> None:
-        for _ in range(3):
+        for _ in range(10 if long else 2):
             await asyncio.to_thread(service.hang_up)
 
     async def all_at_once() -> None:
