@@ -1,4 +1,4 @@
-"""What can be done to cameras and sites. Every door calls these; each is one transaction with its log entry.
+"""What can be done to cameras. Every door calls these; each is one transaction with its log entry.
 
 Keyword-only; `by` is who acts: written into the log, and held to what they may do there (each action may raise
 `guards.OutOfScope`); `now` is read once at the door. Must not import doors.
@@ -9,14 +9,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from django.db import IntegrityError, transaction
-
 from cameras import credentials, guards, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Purge, Site
 from cameras.querysets import CameraQuerySet
+from cameras.site_actions import lock_site
 from controlplane.access import audit, tokens
 from controlplane.access.principals import Author
 from controlplane.problems import FieldError
@@ -31,13 +30,6 @@ class StaleRevision(Exception):
     def __init__(self, current: int) -> None:
         super().__init__("The camera has changed meanwhile.")
         self.current = current
-
-
-class SiteInUse(Exception):
-    """A site that still has cameras is not removed: they would lose their time zone without a word."""
-
-
-# --- Cameras ----------------------------------------------------------------------------------------------
 
 
 def register_camera(
@@ -297,70 +289,6 @@ def _is_sealed_in(camera: Camera, text: str) -> bool:
 
 
 def _save(camera: Camera, **how: Any) -> None:
-    if camera.site_id and not _lock_site(camera.site_id):
+    if camera.site_id and not lock_site(camera.site_id):
         raise InvalidIntent([FieldError("site", "There is no site with this id.")])
     camera.save(**how)
-
-
-# --- Sites ------------------------------------------------------------------------------------------------
-
-
-def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
-    """A new site from values of `intent.clean_site`. Raises InvalidIntent for a name that is taken."""
-    guards.require_fleet(by.principal, "cameras.add_site")
-    return _save_site(Site(), values, "site.created", by, now)
-
-
-def update_site(*, site: Site, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
-    """The site with just these values changed.
-
-    Raises InvalidIntent for a name that is taken, and Site.DoesNotExist where it was removed meanwhile.
-    """
-    guards.require_site(by.principal, "cameras.change_site", site.pk)
-    changed = {name: value for name, value in values.items() if getattr(site, name) != value}
-    return _save_site(site, changed, "site.updated", by, now) if changed else site
-
-
-def _save_site(site: Site, values: Mapping[str, Any], action: str, by: Author, now: datetime) -> Site:
-    new = site._state.adding
-    for name, value in values.items():
-        setattr(site, name, value)
-    try:
-        with transaction.atomic():
-            if not new and not _lock_site(site.pk):
-                raise Site.DoesNotExist
-            site.save(force_insert=new, update_fields=None if new else list(values))
-            _audit_site(site, action, by, now, list(values))
-    except IntegrityError:
-        raise InvalidIntent([FieldError("name", "Another site has this name.")]) from None
-    return site
-
-
-def retire_site(*, site: Site, by: Author, now: datetime) -> None:
-    """Remove a site and its tokens' bindings. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
-    guards.require_site(by.principal, "cameras.delete_site", site.pk)
-    with transaction.atomic():
-        if not _lock_site(site.pk):
-            raise Site.DoesNotExist
-        if site.cameras.exists():
-            raise SiteInUse
-        _audit_site(site, "site.deleted", by, now, [])
-        tokens.unbind_from_site(site_id=site.pk, by=by, now=now)
-        site.delete()
-
-
-def _lock_site(site_id: UUID) -> bool:
-    """Whether there is such a site; it stays until the transaction ends."""
-    return bool(Site.objects.select_for_update(no_key=True).filter(pk=site_id).values_list("pk").first())
-
-
-def _audit_site(site: Site, action: str, by: Author, now: datetime, fields: list[str]) -> None:
-    audit.record(
-        by=by,
-        now=now,
-        action=action,
-        object_type="site",
-        object_id=site.pk,
-        object_name=site.name,
-        fields=fields,
-    )

@@ -13,7 +13,7 @@ from uuid import UUID
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 
-from cameras import actions
+from cameras import actions, site_actions
 from cameras.changes import record_changes
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
@@ -78,7 +78,7 @@ def make_demo(*, by: Author, now: datetime) -> Secrets:
     made = Secrets()
     with record_changes(by=by, now=now):
         for planned in SITES:
-            site = actions.register_site(values=clean_site(planned.values, new=True), by=by, now=now)
+            site = site_actions.register_site(values=clean_site(planned.values, new=True), by=by, now=now)
             _note(MADE, "site", site.pk, site.name, by, now)
             for number, camera in enumerate(planned.cameras, start=11):
                 values = {
@@ -108,8 +108,8 @@ def remove_demo(*, by: Author, now: datetime) -> Remains:
             actions.retire_camera(camera_id=camera_id, by=by, now=now)
         for site in Site.objects.filter(pk__in=demo.sites).order_by("pk"):
             try:
-                actions.retire_site(site=site, by=by, now=now)
-            except actions.SiteInUse:
+                site_actions.retire_site(site=site, by=by, now=now)
+            except site_actions.SiteInUse:
                 _set_aside(site, by, now)
         tokens.revoke_tokens(ids=demo.tokens, by=by, now=now)
         for user in get_user_model().objects.filter(pk__in=demo.users):
@@ -121,7 +121,7 @@ def remove_demo(*, by: Author, now: datetime) -> Remains:
 def _set_aside(site: Site, by: Author, now: datetime) -> None:
     """Leave a site to those who use it, under a name that the next demo does not want."""
     name = f"{site.name[:180]} ({str(site.pk)[:8]})"
-    actions.update_site(site=site, values={"name": name}, by=by, now=now)
+    site_actions.update_site(site=site, values={"name": name}, by=by, now=now)
 
 
 def _make_user(role: str, by: Author, now: datetime) -> Login:

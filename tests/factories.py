@@ -7,7 +7,7 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from cameras import actions
+from cameras import actions, site_actions
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
 from controlplane.access.principals import Principal, Role, grants_of, unlimited
@@ -27,7 +27,7 @@ BRIEF = {
 
 
 def make_site(name: str = "North", now: datetime = NOW, **values: Any) -> Site:
-    return actions.register_site(values=clean_site({"name": name, **values}, new=True), by=AUTHOR, now=now)
+    return site_actions.register_site(values=clean_site({"name": name, **values}, new=True), by=AUTHOR, now=now)
 
 
 def make_camera(name: str = "Gate", now: datetime = NOW, site: Site | None = None, **values: Any) -> Camera:

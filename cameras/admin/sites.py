@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from cameras import actions
+from cameras import site_actions
 from cameras.admin.editing import IntentAdmin, IntentForm
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
@@ -70,8 +70,8 @@ class SiteAdmin(IntentAdmin):
     def act(self, request: HttpRequest, obj: Site, form: Any, change: bool) -> Site:
         by, now = author_of(request, "admin"), now_of(request)
         if not change:
-            return actions.register_site(values=form.values, by=by, now=now)
-        return actions.update_site(site=obj, values=form.values, by=by, now=now)
+            return site_actions.register_site(values=form.values, by=by, now=now)
+        return site_actions.update_site(site=obj, values=form.values, by=by, now=now)
 
     # --- Removal ------------------------------------------------------------------------------------------
 
@@ -81,9 +81,9 @@ class SiteAdmin(IntentAdmin):
         site = self.get_object(request, unquote(object_id))
         try:
             if site and site.camera_count and self.has_delete_permission(request, site):
-                raise actions.SiteInUse
+                raise site_actions.SiteInUse
             return super().delete_view(request, object_id, extra_context)
-        except actions.SiteInUse:
+        except site_actions.SiteInUse:
             self._tell_in_use(request, [site])
             return HttpResponseRedirect(reverse("admin:cameras_site_change", args=[object_id]))
 
@@ -92,15 +92,15 @@ class SiteAdmin(IntentAdmin):
         in_use = [site for site in queryset if site.camera_count]
         try:
             if in_use:
-                raise actions.SiteInUse
+                raise site_actions.SiteInUse
             with transaction.atomic():
                 return super().delete_selected(request, queryset)
-        except actions.SiteInUse:
+        except site_actions.SiteInUse:
             self._tell_in_use(request, in_use)
             return None
 
     def delete_model(self, request: HttpRequest, obj: Site) -> None:
-        actions.retire_site(site=obj, by=author_of(request, "admin"), now=now_of(request))
+        site_actions.retire_site(site=obj, by=author_of(request, "admin"), now=now_of(request))
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for site in queryset:

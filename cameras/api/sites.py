@@ -5,7 +5,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cameras import actions
+from cameras import site_actions
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, no_such
 from cameras.api.representation import site_detail
@@ -44,7 +44,9 @@ class SiteViewSet(StrictViewSet):
     def create(self, request: Request) -> HttpResponse:
         """Register a site."""
         values = clean_or_problem(lambda: clean_site(request.data, new=True))
-        site = clean_or_problem(lambda: actions.register_site(values=values, by=author_of(request), now=self.now))
+        site = clean_or_problem(
+            lambda: site_actions.register_site(values=values, by=author_of(request), now=self.now)
+        )
         response = json_answer(site_detail(site), 201)
         response["Location"] = f"/sites/{site.pk}"
         return response
@@ -59,7 +61,7 @@ class SiteViewSet(StrictViewSet):
         values = clean_or_problem(lambda: clean_site(request.data, new=False))
         try:
             clean_or_problem(
-                lambda: actions.update_site(site=site, values=values, by=author_of(request), now=self.now)
+                lambda: site_actions.update_site(site=site, values=values, by=author_of(request), now=self.now)
             )
         except Site.DoesNotExist:
             raise no_such("site") from None
@@ -70,8 +72,8 @@ class SiteViewSet(StrictViewSet):
         """Remove a site that has no cameras any more."""
         site = self.find_site(parameters.id_in_path(id))
         try:
-            actions.retire_site(site=site, by=author_of(request), now=self.now)
-        except actions.SiteInUse:
+            site_actions.retire_site(site=site, by=author_of(request), now=self.now)
+        except site_actions.SiteInUse:
             raise Problem(409, "The site still has cameras: move or remove them first.") from None
         except Site.DoesNotExist:
             raise no_such("site") from None

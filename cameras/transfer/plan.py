@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from cameras import actions, credentials, guards
+from cameras import actions, credentials, guards, site_actions
 from cameras.changes import diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent, clean_camera, clean_site
@@ -144,7 +144,7 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> No
         if any(registry.match(planned.row).identity != planned.match.identity for planned in plan.rows):
             raise PlanOutdated
         sites = {
-            name: actions.register_site(values=clean_site({"name": name}, new=True), by=by, now=now).pk
+            name: site_actions.register_site(values=clean_site({"name": name}, new=True), by=by, now=now).pk
             for name in plan.new_sites
         }
         try:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from cameras import actions
+from cameras import actions, site_actions
 from cameras.guards import OutOfScope
 from cameras.intent import clean_camera
 from cameras.models import Camera, Change, DesiredState, Site
@@ -146,7 +146,7 @@ ACTS: list[tuple[str, Any, set[str]]] = [
     ),
     (
         "change the site",
-        lambda camera, by: actions.update_site(site=camera.site, values={"location": "x"}, by=by, now=NOW),
+        lambda camera, by: site_actions.update_site(site=camera.site, values={"location": "x"}, by=by, now=NOW),
         {"administrator"},
     ),
     ("delete", lambda camera, by: actions.retire_camera(camera_id=camera.pk, by=by, now=NOW), {"administrator"}),
@@ -179,10 +179,10 @@ def test_sites_are_made_by_who_may_in_the_whole_fleet(held: tuple[str, ...], may
     by = make_holder((role, *(make_site(name) for name in bound))).author("api")
 
     if may:
-        actions.register_site(values={"name": "New"}, by=by, now=NOW)
+        site_actions.register_site(values={"name": "New"}, by=by, now=NOW)
     else:
         with pytest.raises(OutOfScope, match="whole fleet"):
-            actions.register_site(values={"name": "New"}, by=by, now=NOW)
+            site_actions.register_site(values={"name": "New"}, by=by, now=NOW)
 
 
 def test_a_password_is_not_copied_to_where_one_may_read_it_from_where_one_may_not() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from cameras import actions, credentials
+from cameras import actions, credentials, site_actions
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera, Change, Site
 from cameras.reverts import Fate, can_revert, plan_revert, revert
@@ -94,7 +94,7 @@ def test_a_camera_that_changed_since_it_was_looked_at_is_left_alone() -> None:
 def test_a_site_that_is_gone_is_not_gone_back_to() -> None:
     camera = make_camera(site=make_site())
     undone = change(camera, site=None)
-    actions.retire_site(site=Site.objects.get(), by=AUTHOR, now=NOW)
+    site_actions.retire_site(site=Site.objects.get(), by=AUTHOR, now=NOW)
 
     with pytest.raises(InvalidIntent):
         revert(change=undone, fields=["site"], seen_revision=undone.revision, by=AUTHOR, now=NOW)

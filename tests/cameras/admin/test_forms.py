@@ -8,7 +8,7 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.test import Client
 
-from cameras import actions, credentials
+from cameras import actions, credentials, site_actions
 from cameras.geometry import canonical_zones
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, CameraVitals, Change, Site
@@ -278,7 +278,7 @@ def test_a_form_of_a_site_overwrites_nothing_that_the_person_left_alone(administ
     page = f"{SITES}{site.pk}/change/"
     form = form_of(administrator.get(page), "site_form")
     meanwhile = clean_site({"latitude": 7.25, "location": "moved"}, new=False)
-    actions.update_site(site=site, values=meanwhile, by=AUTHOR, now=datetime.now(UTC))
+    site_actions.update_site(site=site, values=meanwhile, by=AUTHOR, now=datetime.now(UTC))
 
     administrator.post(page, form | {"name": "South"})
 

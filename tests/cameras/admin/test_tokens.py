@@ -10,7 +10,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.test import Client
 
-from cameras import actions
+from cameras import actions, site_actions
 from cameras.admin import token_form
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
@@ -102,7 +102,7 @@ def test_a_token_is_bound_to_several_and_the_pages_say_to_which(administrator: C
     actions.retire_cameras(camera_ids=[camera.pk for camera in cameras], by=AUTHOR, now=datetime.now(UTC))
     assert "Gate" not in administrator.get(page).content.decode()
     for site in sites:
-        actions.retire_site(site=site, by=AUTHOR, now=datetime.now(UTC))
+        site_actions.retire_site(site=site, by=AUTHOR, now=datetime.now(UTC))
     gone = administrator.get(page).content.decode()
     assert "what is deleted: sees nothing" in gone
     assert "sees all" not in gone

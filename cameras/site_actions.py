@@ -1,0 +1,84 @@
+"""What can be done to sites, by whatever entry point: each is one transaction with its line in the audit trail.
+
+Keyword-only; `by` is who acts: written into the trail, and held to what they may do there (each action may raise
+`guards.OutOfScope`); `now` is read once at the entry point. Must not import entry points.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import IntegrityError, transaction
+
+from cameras import guards
+from cameras.intent import InvalidIntent
+from cameras.models import Site
+from controlplane.access import audit, tokens
+from controlplane.access.principals import Author
+from controlplane.problems import FieldError
+
+
+class SiteInUse(Exception):
+    """A site that still has cameras is not removed: they would lose their time zone without a word."""
+
+
+def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
+    """A new site from values of `intent.clean_site`. Raises InvalidIntent for a name that is taken."""
+    guards.require_fleet(by.principal, "cameras.add_site")
+    return _save(Site(), values, "site.created", by, now)
+
+
+def update_site(*, site: Site, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
+    """The site with just these values changed.
+
+    Raises InvalidIntent for a name that is taken, and Site.DoesNotExist where it was removed meanwhile.
+    """
+    guards.require_site(by.principal, "cameras.change_site", site.pk)
+    changed = {name: value for name, value in values.items() if getattr(site, name) != value}
+    return _save(site, changed, "site.updated", by, now) if changed else site
+
+
+def _save(site: Site, values: Mapping[str, Any], action: str, by: Author, now: datetime) -> Site:
+    new = site._state.adding
+    for name, value in values.items():
+        setattr(site, name, value)
+    try:
+        with transaction.atomic():
+            if not new and not lock_site(site.pk):
+                raise Site.DoesNotExist
+            site.save(force_insert=new, update_fields=None if new else list(values))
+            _audit(site, action, by, now, list(values))
+    except IntegrityError:
+        raise InvalidIntent([FieldError("name", "Another site has this name.")]) from None
+    return site
+
+
+def retire_site(*, site: Site, by: Author, now: datetime) -> None:
+    """Remove a site and its tokens' bindings. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
+    guards.require_site(by.principal, "cameras.delete_site", site.pk)
+    with transaction.atomic():
+        if not lock_site(site.pk):
+            raise Site.DoesNotExist
+        if site.cameras.exists():
+            raise SiteInUse
+        _audit(site, "site.deleted", by, now, [])
+        tokens.unbind_from_site(site_id=site.pk, by=by, now=now)
+        site.delete()
+
+
+def lock_site(site_id: UUID) -> bool:
+    """Whether there is such a site; it stays until the transaction ends."""
+    return bool(Site.objects.select_for_update(no_key=True).filter(pk=site_id).values_list("pk").first())
+
+
+def _audit(site: Site, action: str, by: Author, now: datetime, fields: list[str]) -> None:
+    audit.record(
+        by=by,
+        now=now,
+        action=action,
+        object_type="site",
+        object_id=site.pk,
+        object_name=site.name,
+        fields=fields,
+    )
