@@ -91,16 +91,21 @@ def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receip
     tallies = sorted(group.tallies.values(), key=lambda tally: tally.camera_id.int)
     store = postgresql_copy.store if _is_large(group) else writer.store
     stored = _retried(lambda: store(group.storable, tallies, now)) if tallies else Stored({}, None)
-    if stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies):
+    is_all_stored = stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies)
+    if is_all_stored:
         EVENTS.labels(Outcome.STORED.value).inc(len(group.storable))
         receipt_of = {key: Receipt(Outcome.STORED, *camera) for key, camera in stored.cameras.items()}
         return [[receipt_of[event.camera_id.int] for event in events] for _, events in submissions]
     receipts = _receipts_one_by_one(submissions, group, stored, writer.stored_values)
     if counted := [tally for tally in tallies if tally.camera_id.int in stored.cameras]:
         _retried(lambda: writer.count(counted))
+    _count(receipts)
+    return receipts
+
+
+def _count(receipts: list[list[Receipt]]) -> None:
     for outcome, count in Counter(receipt.outcome for request in receipts for receipt in request).items():
         EVENTS.labels(outcome.value).inc(count)
-    return receipts
 
 
 def _receipts_one_by_one(

@@ -65,12 +65,7 @@ class Command(CommandWithEpilog):
         now = timezone.now()
         days: int | None = options["expires"]
         name = name.strip()
-        if not name or len(name) > MAX_NAME or not name.isprintable():
-            raise CommandError(f"Give the token a printable name of 1 to {MAX_NAME} characters.")
-        if role not in Role.values:
-            raise CommandError(f"There is no such role. Use one of {', '.join(Role.values)}.")
-        if days is not None and not 1 <= days <= MAX_DAYS:
-            raise CommandError(f"--expires is a number of days from 1 to {MAX_DAYS:,}; leave it out for never.")
+        _check(name, role, days)
         sites = {site.pk: site for site in map(site_named, options["site"]) if site}
         cameras = {camera.pk: camera for camera in map(_camera, options["camera"])}
         expires_at = now + timedelta(days=days) if days else None
@@ -87,6 +82,16 @@ class Command(CommandWithEpilog):
         expiry = f", expires on {expires_at:%Y-%m-%d at %H:%M} UTC" if expires_at else ", does not expire"
         self.stderr.write(f"Token of {name} ({role}{bound}{expiry}). It cannot be shown again.", style_func=str)
         self.stdout.write(secret)
+
+
+def _check(name: str, role: str, days: int | None) -> None:
+    """Raises CommandError for the first that is refused."""
+    if not name or len(name) > MAX_NAME or not name.isprintable():
+        raise CommandError(f"Give the token a printable name of 1 to {MAX_NAME} characters.")
+    if role not in Role.values:
+        raise CommandError(f"There is no such role. Use one of {', '.join(Role.values)}.")
+    if days is not None and not 1 <= days <= MAX_DAYS:
+        raise CommandError(f"--expires is a number of days from 1 to {MAX_DAYS:,}; leave it out for never.")
 
 
 def _camera(text: str) -> Camera:
