@@ -16,7 +16,7 @@ def test_a_new_camera_is_stopped_and_logged() -> None:
 
     change = Change.objects.get()
     assert (camera.desired_state, camera.generation, camera.revision) == ("stopped", 1, change.revision)
-    assert (change.kind, change.name, change.by, change.via) == ("created", "Gate", AUTHOR.label, AUTHOR.door)
+    assert (change.kind, change.name, change.by, change.via) == ("created", "Gate", AUTHOR.label, AUTHOR.via)
 
 
 def test_an_update_that_changes_nothing_writes_nothing() -> None:
