@@ -1,8 +1,8 @@
 """What people decide about a camera and about a site: each field is declared here, once.
 
-The rules of `intent`, the API's shapes and answers, the forms of the admin, the difference of a change, files of
-cameras, and what raises a camera's generation are read from these tables; tests/cameras/test_fields.py holds what
-cannot be. Every field is kept in the change log and exported, so that neither loses one in silence.
+`intent`, the API's shapes and answers, the forms of the admin, the differences in the history, files of cameras, and
+what raises a camera's generation read these tables; what cannot, such as a column, tests/cameras/test_fields.py holds
+to them. Every field of a camera is kept in the change log and exported: no flag lets one get lost.
 
 Must not import models: files of cameras are read and written without rows.
 """
@@ -35,7 +35,7 @@ class Kind(enum.Enum):
     """What a value is. It decides the shape in the API, the input of a form and the cell of a table."""
 
     TEXT = enum.auto()
-    LINES = enum.auto()  # a text that may have several
+    LINES = enum.auto()  # a text of several lines
     CHOICE = enum.auto()
     SECONDS = enum.auto()
     DEGREES = enum.auto()
@@ -82,7 +82,7 @@ class Field:
     choices: Sequence[tuple[str, Words]] = ()
     """Each value with its label."""
     stored_in: str = ""
-    """The column whose value is shown, where it is not called as the field is."""
+    """The column whose value is shown, where it has another name than the field."""
 
     @property
     def column(self) -> str:
