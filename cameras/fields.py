@@ -1,8 +1,8 @@
 """What people decide about a camera and about a site: each field is declared here, once.
 
-`intent`, the API's shapes and answers, the forms of the admin, the differences in the history, files of cameras, and
-what raises a camera's generation read these tables; what cannot, such as a column, tests/cameras/test_fields.py holds
-to them. Every field of a camera is kept in the change log and exported: no flag lets one get lost.
+`intent`, the API's shapes and answers, the forms of the admin, the differences in the history, files of cameras,
+and what raises a camera's generation read these tables; what cannot, such as a column, is held to them by
+tests/cameras/test_fields.py. Every field of a camera is logged and exported: no flag lets one get lost.
 
 Must not import models: files of cameras are read and written without rows.
 """
@@ -44,6 +44,10 @@ class Kind(enum.Enum):
     CONNECTION = enum.auto()
     JSON = enum.auto()
     ZONES = enum.auto()
+
+
+# Where many cameras are read, values of these are not.
+LONG = (Kind.LINES, Kind.JSON, Kind.ZONES)
 
 
 class Section(enum.Enum):

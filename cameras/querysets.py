@@ -11,6 +11,7 @@ from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.functions import Cast, Coalesce, Greatest
 from django.db.models.lookups import GreaterThanOrEqual
 
+from cameras.fields import CAMERA_FIELDS, LONG
 from cameras.status import (
     AHEAD_TOLERANCE,
     IN_TROUBLE,
@@ -92,6 +93,10 @@ class CameraQuerySet(models.QuerySet[Any]):
         return rows.filter(
             Q(**{f"{column}__{side}": position.value}) | Q(**{column: position.value, f"id__{side}": position.id})
         )
+
+    def without_long_values(self) -> Self:
+        """Leaves unread what may be long, and the sealed connection string: for many cameras at once."""
+        return self.defer(*(field.column for field in CAMERA_FIELDS if field.kind in LONG), "sealed_connection")
 
     def with_vitals(self) -> Self:
         """Joins the vitals and the status that was last stored, so that neither costs a query."""

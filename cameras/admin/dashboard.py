@@ -18,7 +18,7 @@ from django.utils.http import parse_etags
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from cameras.admin.camera.columns import ONLY_ON_THE_PAGE, STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
+from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import age, exact, interruptions_of, now_of
 from cameras.admin.sparkline import sparkline
@@ -151,7 +151,7 @@ def _groups_of(judged: CameraQuerySet) -> list[_Group]:
 
 def _worst(judged: CameraQuerySet, request: HttpRequest) -> list[dict[str, Any]]:
     """The cameras that need attention most, a line each."""
-    cameras = list(judged.in_trouble().select_related("site").defer(*ONLY_ON_THE_PAGE)[:ATTENTION_AT_MOST])
+    cameras = list(judged.in_trouble().select_related("site").without_long_values()[:ATTENTION_AT_MOST])
     for camera in cameras:
         judge(camera, request)
     return [_line(camera) for camera in cameras]

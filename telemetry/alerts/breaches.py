@@ -87,7 +87,7 @@ def _watch_cameras(zones_of: Mapping[UUID, Sequence[Zone]], watched: Collection[
 
     Whoever else does so at the same time waits, and goes on from here.
     """
-    cameras = Camera.objects.defer("zone_config", "model_config", "sealed_connection").in_bulk(list(zones_of))
+    cameras = Camera.objects.without_long_values().in_bulk(list(zones_of))
     zones = {(pk, zone.id): zone for pk in zones_of if pk in cameras for zone in zones_of[pk]}
     _begin_to_watch({key: zone for key, zone in zones.items() if key not in watched}, now)
     stored = _locked_positions(zones, list(cameras))

@@ -103,7 +103,7 @@ def _look(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruption
     locked = KnownStatus.objects.select_for_update(no_key=True).filter(pk__in=camera_ids).order_by("pk")
     stored = {row.pk: Known(Status(row.status), row.since_at) for row in locked}
     cameras = Camera.objects.filter(pk__in=list(stored)).select_related("vitals").order_by("pk")
-    for camera in cameras.defer("zone_config", "model_config", "notes", "sealed_connection"):
+    for camera in cameras.without_long_values():
         vitals: Any = getattr(camera, "vitals", None)
         observed = Observed(
             camera.desired_state,

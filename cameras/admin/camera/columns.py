@@ -13,7 +13,6 @@ from unfold.views import ChangeList
 from cameras.admin import json_text
 from cameras.admin.moments import age, aged, interruptions_of, now_of
 from cameras.admin.zones.picture import zone_picture
-from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.models import Camera
 from cameras.status import STATUS_CHOICES, Status, Verdict
 
@@ -27,9 +26,6 @@ STATUS_COLOURS = {
     Status.STOPPED.value: "default",
 }
 STATUS_LABELS = dict(STATUS_CHOICES)
-# Not read for the list: they may be large, and the sealed text has no business there.
-_LONG = (Kind.LINES, Kind.JSON, Kind.ZONES)
-ONLY_ON_THE_PAGE = (*(field.column for field in CAMERA_FIELDS if field.kind in _LONG), "sealed_connection")
 
 
 def judge(camera: Camera, request: HttpRequest) -> None:
@@ -46,7 +42,7 @@ class JudgedChangeList(ChangeList):
     result_list: Any
 
     def get_queryset(self, *args: Any, **kwargs: Any) -> Any:
-        return super().get_queryset(*args, **kwargs).defer(*ONLY_ON_THE_PAGE)
+        return super().get_queryset(*args, **kwargs).without_long_values()
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
