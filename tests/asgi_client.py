@@ -74,5 +74,5 @@ class AsgiClient:
 
         await self.application(scope, receive, send)
         start, *bodies = sent
-        told = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], told, b"".join(message.get("body", b"") for message in bodies))
+        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in bodies))

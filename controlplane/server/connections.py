@@ -72,7 +72,7 @@ class Connection(ASGIProtocol):
         self._untaken_bytes = 0
         self._untaken_since = 0.0
         self._received_bytes = self._chunk_bytes = 0
-        self._unheard_left: int | None = None
+        self._discarded_left: int | None = None
         self._is_last_answer = False
         self.holder = ""
 
@@ -107,12 +107,12 @@ class Connection(ASGIProtocol):
         return ends or bool(super()._will_close(request, response_requires_close))
 
     def data_received(self, data: bytes) -> None:
-        if self._unheard_left is None:
+        if self._discarded_left is None:
             self._received_bytes += len(data)
             super().data_received(data)
             return
-        self._unheard_left -= len(data)
-        if self._unheard_left < 0:
+        self._discarded_left -= len(data)
+        if self._discarded_left < 0:
             self.transport.close()
 
     def _on_headers_complete(self) -> bool:
@@ -151,8 +151,8 @@ class Connection(ASGIProtocol):
 
     def _hear_no_more(self) -> None:
         """What comes from now on is taken in unread, as far as a refused body is, and then the connection ends."""
-        if self._unheard_left is None:
-            self._unheard_left = REFUSED_BODY_BYTES
+        if self._discarded_left is None:
+            self._discarded_left = REFUSED_BODY_BYTES
             self.worker.loop.call_later(REFUSED_BODY_SECONDS, self.transport.close)
 
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:

@@ -280,7 +280,7 @@ def _begin(camera: Camera, zone: Zone, began: Began, now: datetime) -> Breach:
         began_at=began.at,
     )
     seen = {"capacity": zone.capacity, "occupancy": began.occupancy}
-    outbox.tell([wording.of_breach(Kind.CROWDED, breach, seen, began.at, now)], now)
+    outbox.notify([wording.of_breach(Kind.CROWDED, breach, seen, began.at, now)], now)
     return breach
 
 
@@ -288,5 +288,5 @@ def _end(breach: Breach, ended_at: datetime, now: datetime) -> bool:
     with transaction.atomic():
         ended = Breach.objects.filter(pk=breach.pk, ended_at=None).update(ended_at=ended_at)
         if ended:
-            outbox.tell([wording.of_breach(Kind.CROWD_GONE, breach, {}, ended_at, now)], now)
+            outbox.notify([wording.of_breach(Kind.CROWD_GONE, breach, {}, ended_at, now)], now)
     return bool(ended)

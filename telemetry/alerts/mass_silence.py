@@ -23,7 +23,7 @@ SMALLEST_FLEET = 5
 INTERVALS = 1.5
 
 
-class Voice(NamedTuple):
+class ReportingCamera(NamedTuple):
     """A running camera that has been heard: when last, and how often it is expected."""
 
     last_contact: datetime
@@ -44,20 +44,20 @@ class FleetSilence(NamedTuple):
         return self.reporting >= SMALLEST_FLEET and 2 * self.silent > self.reporting
 
 
-def fleet_silence_at(voices: Iterable[Voice], at: datetime) -> FleetSilence:
+def fleet_silence_at(cameras: Iterable[ReportingCamera], at: datetime) -> FleetSilence:
     """How many were not offline yet at that moment, and how many of these are silent since."""
-    reporting = [voice for voice in voices if voice.offline_at > at]
-    silent = sum(voice.is_silent and voice.last_contact <= at for voice in reporting)
+    reporting = [camera for camera in cameras if camera.offline_at > at]
+    silent = sum(camera.is_silent and camera.last_contact <= at for camera in reporting)
     return FleetSilence(at, silent, len(reporting))
 
 
-def fell_silent_at_once(voices: list[Voice], after: datetime | None) -> FleetSilence | None:
+def fell_silent_at_once(cameras: list[ReportingCamera], after: datetime | None) -> FleetSilence | None:
     """The moment at which more than half of the fleet fell silent, or None; moments up to `after` are over."""
     edges: list[tuple[datetime, int]] = []
-    for voice in voices:
-        if voice.is_silent and (after is None or voice.last_contact > after):
-            until = voice.last_contact + timedelta(seconds=INTERVALS * voice.expected_interval_seconds)
-            edges += [(voice.last_contact, 1), (until, -1)]
+    for camera in cameras:
+        if camera.is_silent and (after is None or camera.last_contact > after):
+            until = camera.last_contact + timedelta(seconds=INTERVALS * camera.expected_interval_seconds)
+            edges += [(camera.last_contact, 1), (until, -1)]
     most = within = 0
     moment = None
     for at, step in sorted(edges):
@@ -66,7 +66,7 @@ def fell_silent_at_once(voices: list[Voice], after: datetime | None) -> FleetSil
             most, moment = within, at
     if moment is None:
         return None
-    silence = fleet_silence_at(voices, moment)._replace(silent=most)
+    silence = fleet_silence_at(cameras, moment)._replace(silent=most)
     return silence if silence.is_mass_silence else None
 
 
@@ -75,13 +75,15 @@ def watch_fleet(now: datetime) -> FleetSilence | None:
     interruptions = read_interruptions(now, up_to_last_tick=True)
     lasting = interruptions.mass_silence_began_at is not None and interruptions.mass_silence_ended_at is None
     if lasting:
-        silence = fleet_silence_at(_voices(now, interruptions), interruptions.mass_silence_began_at or now)
+        silence = fleet_silence_at(
+            _reporting_cameras(now, interruptions), interruptions.mass_silence_began_at or now
+        )
         if silence.is_mass_silence:
             return None
         return silence if _store(Kind.MASS_SILENCE_ENDED, silence._replace(at=now), interruptions, now) else None
     if not _may_be(now, interruptions):
         return None
-    begun = fell_silent_at_once(_voices(now, interruptions), interruptions.mass_silence_ended_at)
+    begun = fell_silent_at_once(_reporting_cameras(now, interruptions), interruptions.mass_silence_ended_at)
     return begun if begun and _store(Kind.MASS_SILENCE_BEGAN, begun, interruptions, now) else None
 
 
@@ -92,26 +94,26 @@ def _may_be(now: datetime, interruptions: Interruptions) -> bool:
     return silent.exclude(known_status__status=Status.OFFLINE).count() * 2 > SMALLEST_FLEET
 
 
-def _voices(now: datetime, interruptions: Interruptions) -> list[Voice]:
+def _reporting_cameras(now: datetime, interruptions: Interruptions) -> list[ReportingCamera]:
     """Running cameras that were heard since they were started, and up to now.
 
     What was called offline already counts as silent no more: it has been told of.
     """
-    heard = Camera.objects.filter(
+    reporting = Camera.objects.filter(
         desired_state=DesiredState.RUNNING,
         vitals__last_contact__gte=F("desired_state_at"),
         vitals__last_contact__lte=now + AHEAD_TOLERANCE,
     )
-    rows = heard.with_status(now, interruptions).values_list(
+    rows = reporting.with_status(now, interruptions).values_list(
         "vitals__last_contact", "expected_interval_seconds", "derived_status", "known_status__status"
     )
-    voices = []
+    cameras = []
     for last_contact, interval, status, known in rows:
         offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval)
         offline_at = counted_from(last_contact, offline_after, interruptions) + offline_after
         is_silent = status in (Status.STALE, Status.OFFLINE) and known != Status.OFFLINE
-        voices.append(Voice(last_contact, interval, is_silent, offline_at))
-    return voices
+        cameras.append(ReportingCamera(last_contact, interval, is_silent, offline_at))
+    return cameras
 
 
 def _store(kind: Kind, silence: FleetSilence, interruptions: Interruptions, now: datetime) -> bool:
@@ -128,5 +130,5 @@ def _store(kind: Kind, silence: FleetSilence, interruptions: Interruptions, now:
         else:
             stored = unchanged.update(mass_silence_ended_at=silence.at)
         if stored:
-            outbox.tell([wording.of_fleet(kind, silence.at, silence.silent, silence.reporting, now)], now)
+            outbox.notify([wording.of_fleet(kind, silence.at, silence.silent, silence.reporting, now)], now)
     return bool(stored)

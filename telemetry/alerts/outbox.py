@@ -27,7 +27,7 @@ ENDED_BY = {Kind.RECOVERED: Kind.OFFLINE, Kind.ORPHAN_GONE: Kind.ORPHANED}
 WITHDRAWN_BY = ENDED_BY | {Kind.FLAPPING: Kind.OFFLINE}
 
 
-def tell(alerts: Sequence[Alert], now: datetime) -> None:
+def notify(alerts: Sequence[Alert], now: datetime) -> None:
     """Store the alerts, and a delivery to each subscription that wants them.
 
     One that ends within a subscription's grace what another began withdraws that, and is not told there either.
@@ -79,14 +79,14 @@ def _withdraw(alert: Alert, now: datetime) -> set[object]:
     return withdrawn
 
 
-def claim(now: datetime, at_most: int, each: int, besides: Iterable[object]) -> list[Delivery]:
+def claim(now: datetime, at_most: int, each: int, excluded: Iterable[object]) -> list[Delivery]:
     """Take deliveries that are due, so that nobody else sends them for as long as LEASE.
 
     Takes at most `each` of one subscription, so that none waits for another's backlog, and none of those in
-    `besides`.
+    `excluded`.
     """
     due = Delivery.objects.due(now)
-    oldest = due.exclude(subscription_id__in=list(besides)).order_by().values("subscription_id")
+    oldest = due.exclude(subscription_id__in=list(excluded)).order_by().values("subscription_id")
     turn = oldest.annotate(oldest=Min("next_attempt_at")).order_by("oldest", "subscription_id")
     taken: list[Delivery] = []
     with transaction.atomic():

@@ -16,7 +16,7 @@ from cameras.status import (
 )
 from telemetry.history.spans import MICROSECOND
 
-HEARD_THOUGH_STOPPED = (Status.STOPPING, Status.ORPHANED)
+REPORTING_THOUGH_STOPPED = (Status.STOPPING, Status.ORPHANED)
 RUNNING = {Status.PENDING, Status.HEALTHY, Status.STALE, Status.OFFLINE}
 
 
@@ -85,8 +85,8 @@ def _verdicts_since(
         )
 
     verdicts = _backwards(at, now, max(known.since_at, observed.desired_state_at))
-    later_heard = len(verdicts) > 1 and verdicts[-2].status == Status.ORPHANED
-    if known.status == Status.STOPPED and later_heard:
+    reported_later = len(verdicts) > 1 and verdicts[-2].status == Status.ORPHANED
+    if known.status == Status.STOPPED and reported_later:
         verdicts.pop()  # nothing was heard until the grace was over
     restarted = known.since_at < observed.desired_state_at or known.status not in RUNNING
     if observed.desired_state == "running" and restarted and verdicts[-1].status != Status.PENDING:
@@ -111,6 +111,6 @@ def _began_at(
     contact = observed.last_contact or observed.desired_state_at
     offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * observed.expected_interval_seconds)
     boundary = verdict.since or counted_from(contact, offline_after, interruptions)
-    if known.status == Status.STOPPED and verdict.status in HEARD_THOUGH_STOPPED:
+    if known.status == Status.STOPPED and verdict.status in REPORTING_THOUGH_STOPPED:
         boundary = max(boundary, contact)
     return next((moment for moment in (boundary, contact) if moment > known.since_at), now)

@@ -29,7 +29,7 @@ BEGINS = {Status.OFFLINE: Kind.OFFLINE, Status.ORPHANED: Kind.ORPHANED}
 ENDS = {Status.OFFLINE: Kind.RECOVERED, Status.ORPHANED: Kind.ORPHAN_GONE}
 
 
-class _Look(NamedTuple):
+class _CameraChanges(NamedTuple):
     """One camera as it was found, and what has changed since it was last looked at."""
 
     camera: Camera
@@ -54,14 +54,14 @@ def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: 
 def changed_cameras(now: datetime, interruptions: Interruptions) -> list[UUID]:
     """The cameras whose status is not the stored one, or that were heard since they fell silent."""
     known = F("known_status__status")
-    heard_again = Q(known_status__status__in=SILENT, vitals__last_contact__gt=F("known_status__since_at"))
+    contact_since = Q(known_status__status__in=SILENT, vitals__last_contact__gt=F("known_status__since_at"))
     cameras = Camera.objects.with_status(now, interruptions)
-    changed = cameras.filter(Q(known_status=None) | ~Q(derived_status=known) | heard_again)
+    changed = cameras.filter(Q(known_status=None) | ~Q(derived_status=known) | contact_since)
     return list(changed.order_by("pk").values_list("pk", flat=True))
 
 
 def _record(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruptions) -> int:
-    looks = list(_look(camera_ids, now, interruptions))
+    found = list(_compare(camera_ids, now, interruptions))
     transitions = [
         Transition(
             camera_id=camera.pk,
@@ -73,23 +73,23 @@ def _record(camera_ids: Sequence[UUID], now: datetime, interruptions: Interrupti
             reason=change.reason.partition(":")[0],
             detected_at=now,
         )
-        for camera, _, changes in looks
+        for camera, _, changes in found
         for change in changes
     ]
     Transition.objects.bulk_create(transitions)
     KnownStatus.objects.bulk_update(
         [
             KnownStatus(camera_id=camera.pk, status=changes[-1].to_status, since_at=changes[-1].at)
-            for camera, _, changes in looks
+            for camera, _, changes in found
             if changes
         ],
         ["status", "since_at"],
     )
-    outbox.tell(_alerts(looks, now), now)
+    outbox.notify(_alerts(found, now), now)
     return len(transitions)
 
 
-def _look(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruptions) -> Iterator[_Look]:
+def _compare(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruptions) -> Iterator[_CameraChanges]:
     """Lock the stored statuses, then read the cameras: what is compared cannot change any more."""
     new = Camera.objects.filter(pk__in=camera_ids, known_status=None)
     KnownStatus.objects.bulk_create(
@@ -111,15 +111,17 @@ def _look(camera_ids: Sequence[UUID], now: datetime, interruptions: Interruption
             vitals.last_contact if vitals else None,
             camera.expected_interval_seconds,
         )
-        yield _Look(camera, stored[camera.pk], changes_between(stored[camera.pk], observed, now, interruptions))
+        yield _CameraChanges(
+            camera, stored[camera.pk], changes_between(stored[camera.pk], observed, now, interruptions)
+        )
 
 
 # --- Who is told of what ----------------------------------------------------------------------------------
 
 
-def _alerts(looks: Sequence[_Look], now: datetime) -> list[Alert]:
-    worth_it = [look for look in looks if any(_kinds(change) for change in look.changes)]
-    flapping = _flapping([look.camera.pk for look in worth_it], now)
+def _alerts(found: Sequence[_CameraChanges], now: datetime) -> list[Alert]:
+    worth_it = [each for each in found if any(_kinds(change) for change in each.changes)]
+    flapping = _flapping([each.camera.pk for each in worth_it], now)
     beginnings = _beginnings({camera.pk: known.since_at for camera, known, _ in worth_it if known.status in ENDS})
     alerts: list[Alert] = []
     for camera, _, changes in worth_it:
@@ -180,7 +182,7 @@ def _let_go_of_steady(now: datetime) -> None:
             camera = Camera.objects.select_related("known_status").filter(pk=camera_id).first()
             known: Any = getattr(camera, "known_status", None)
             if camera and known:
-                outbox.tell([wording.of_camera(Kind.STEADY, camera, known.status, known.since_at, now)], now)
+                outbox.notify([wording.of_camera(Kind.STEADY, camera, known.status, known.since_at, now)], now)
 
 
 def _changes_since(start: datetime) -> Any:
@@ -204,14 +206,14 @@ def _forget(now: datetime) -> None:
     if deleted.exists():
         with transaction.atomic():
             known = list(deleted.select_for_update(no_key=True))
-            _tell_of_deleted(known, now)
+            _notify_of_deleted(known, now)
             KnownStatus.objects.filter(pk__in=[row.pk for row in known]).delete()
     Flapping.objects.filter(gone).delete()
     old = Transition.objects.filter(detected_at__lt=now - KEPT).order_by("pk").values("pk")[:CHUNK]
     Transition.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
 
 
-def _tell_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
+def _notify_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
     """A camera that is deleted is offline or orphaned no more; of one that goes on and off nothing is told."""
     began = {row.pk: row.since_at for row in known if row.status in ENDS}
     held_back = set(Flapping.objects.filter(pk__in=began).values_list("pk", flat=True)) if began else set()
@@ -220,7 +222,7 @@ def _tell_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
         if camera_id not in held_back:
             camera = Camera(pk=camera_id, name=row.camera_name, site_id=row.site_id)
             alerts.append(wording.of_camera(ENDS[Status(row.to_status)], camera, "deleted", now, now))
-    outbox.tell(alerts, now)
+    outbox.notify(alerts, now)
 
 
 def _chunks(ids: Sequence[UUID]) -> Iterator[list[UUID]]:

@@ -67,8 +67,8 @@ def _alert(
     if camera:
         site_id = camera.site_id
         about = {"camera_id": str(camera.pk), "camera": camera.name, "site_id": str(site_id) if site_id else None}
-    told = {**about, **{name: str(value) if isinstance(value, str) else value for name, value in data.items()}}
-    text = SENTENCES[kind].format(**{**told, **words, "at": f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"})
+    members = {**about, **{name: str(value) if isinstance(value, str) else value for name, value in data.items()}}
+    text = SENTENCES[kind].format(**{**members, **words, "at": f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"})
     return Alert(
         kind=kind,
         at=at,
@@ -76,5 +76,5 @@ def _alert(
         camera_id=camera.pk if camera else None,
         site_id=site_id,
         text=text[:600],
-        data=told,
+        data=members,
     )

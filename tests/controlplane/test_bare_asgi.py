@@ -46,9 +46,9 @@ def test_a_body_that_is_not_whole_at_its_deadline_is_408(
 
     async def scenario() -> None:
         reading = asyncio.create_task(bare_asgi.read_body({"headers": []}, make_receive(), 10))
-        with pytest.raises(Problem) as told:
+        with pytest.raises(Problem) as problem:
             await asyncio.wait_for(reading, 5)
-        assert told.value.status == 408
+        assert problem.value.status == 408
         assert reading.cancelling() == 0, "nobody else takes it for cancelled"
 
     asyncio.run(scenario())

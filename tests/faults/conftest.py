@@ -70,15 +70,15 @@ def small_service(
     options = ("--worker-connections", str(SMALL_CAP), "--max-requests", "500" if long else "200")
     with Service(tmp_path_factory.mktemp("small"), database_url, *options) as service:
         yield service
-        assert service.faults_told() == []
+        assert service.logged_errors() == []
 
 
 @pytest.fixture
 def service(_running: Service) -> Iterator[Service]:
     """The service; a test fails where its log tells of an error, whatever clients were told."""
-    before = len(_running.faults_told())
+    before = len(_running.logged_errors())
     yield _running
-    assert _running.faults_told()[before:] == []
+    assert _running.logged_errors()[before:] == []
 
 
 @pytest.fixture

@@ -110,9 +110,9 @@ async def post_until_acknowledged(
         attempts.append(Attempt(sent_at, time.monotonic(), answer.status, True))
         ledger.statuses[answer.status] += 1
         if answer.status in (200, 201):
-            told = answer.json()
-            assert told["accepted"] + told["duplicates"] == len(events), told
-            ledger.acknowledge(events, accepted=told["accepted"], duplicates=told["duplicates"])
+            receipt = answer.json()
+            assert receipt["accepted"] + receipt["duplicates"] == len(events), receipt
+            ledger.acknowledge(events, accepted=receipt["accepted"], duplicates=receipt["duplicates"])
             return
         assert answer.status == 503, (answer.status, answer.body)
         assert answer.headers["content-type"] == "application/problem+json"

@@ -102,9 +102,9 @@ class Service:
         assert self._process is not None
         return children_of(self._process.pid)
 
-    def faults_told(self) -> list[str]:
+    def logged_errors(self) -> list[str]:
         """Lines of the log that tell of an error of ours."""
-        told = (
+        signs = (
             "unhandled exception",
             "Traceback",
             "Exception in ",
@@ -112,7 +112,7 @@ class Service:
             '"level":"error"',
             "[CRITICAL]",
         )
-        return [line for line in self._text().splitlines() if any(word in line for word in told)]
+        return [line for line in self._text().splitlines() if any(word in line for word in signs)]
 
     def _text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""

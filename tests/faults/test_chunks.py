@@ -37,7 +37,7 @@ async def answer_from(reader: asyncio.StreamReader) -> Answer:
     return Answer(int(head.split()[1]), headers, await reader.readexactly(int(headers["content-length"])))
 
 
-async def told_of(service: Service, sent: bytes) -> tuple[Answer, bytes]:
+async def answer_to(service: Service, sent: bytes) -> tuple[Answer, bytes]:
     """The answer to what is sent, which does not end the request, and what comes until the connection ends."""
     reader, writer = await asyncio.open_connection("127.0.0.1", service.port)
     async with asyncio.timeout(60):
@@ -57,7 +57,7 @@ TOO_SMALL = {
 
 @pytest.mark.parametrize("body", TOO_SMALL.values(), ids=TOO_SMALL)
 def test_chunks_that_are_mostly_framing_are_400_and_the_end(service: Service, fleet: Fleet, body: bytes) -> None:
-    answer, rest = asyncio.run(told_of(service, head_of(fleet.tokens["worker"]) + body))
+    answer, rest = asyncio.run(answer_to(service, head_of(fleet.tokens["worker"]) + body))
 
     assert (answer.status, answer.headers["content-type"]) == (400, PROBLEM)
     assert "chunks are too small" in answer.json()["detail"]
@@ -154,7 +154,7 @@ CODINGS = ["gzip, chunked", "deflate, chunked", "GZIP,chunked", "gzip\r\nTransfe
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_body_compressed_for_its_way_is_501(service: Service, fleet: Fleet, coding: str) -> None:
     head = head_of(fleet.tokens["worker"], {"Transfer-Encoding": coding})
-    answer, rest = asyncio.run(told_of(service, head))
+    answer, rest = asyncio.run(answer_to(service, head))
 
     assert (answer.status, answer.headers["content-type"]) == (501, PROBLEM)
     assert rest == b""

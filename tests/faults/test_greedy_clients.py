@@ -31,7 +31,7 @@ def narrow(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("narrow")
     with Service(folder, database_url, "--worker-connections", str(CAP), settings=environment) as service:
         yield service
-        assert service.faults_told() == []
+        assert service.logged_errors() == []
 
 
 async def ask(service: Service, path: str, token: str = "", source: str = OTHER) -> Answer:
@@ -140,19 +140,19 @@ def test_forty_who_guess_passwords_hold_up_neither_ingest_nor_who_signs_in_elsew
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect, record_property: Record
 ) -> None:
     make_person(database, "guessed")
-    told: Counter[int] = Counter()
+    answers: Counter[int] = Counter()
 
     async def guess(until: asyncio.Event) -> None:
         while not until.is_set():
             with contextlib.suppress(Unanswered):
-                told[(await sign_in(service, "guessed", "wrong", source=GREEDY)).status] += 1
+                answers[(await sign_in(service, "guessed", "wrong", source=GREEDY)).status] += 1
 
     async def scenario() -> Answer:
         enough = asyncio.Event()
         async with asyncio.TaskGroup() as group:
             for _ in range(40):
                 group.create_task(guess(enough))
-            while not told[429]:
+            while not answers[429]:
                 await asyncio.sleep(0.05)
             signed_in = await sign_in(service, "guessed", PASSWORD)
             enough.set()
@@ -163,9 +163,9 @@ def test_forty_who_guess_passwords_hold_up_neither_ingest_nor_who_signs_in_elsew
 
     ledger.check(database())
     assert signed_in.status == 302, "from another address"
-    assert set(told) <= {200, 429}
+    assert set(answers) <= {200, 429}
     assert set(ledger.statuses) <= {200, 201}
-    record_property("answers to guesses", dict(told))
+    record_property("answers to guesses", dict(answers))
     record_property("slowest answer of ingest meanwhile (s)", round(load.slowest(), 2))
 
 

@@ -134,13 +134,13 @@ def test_a_stop_answers_what_it_has_taken_ends_waits_and_is_quick(
         for _ in range(10 if long else 1):
             with Waiters(service.port, fleet.tokens["viewer"]) as waiters:
                 wait_until(lambda: waiters.asked == CLIENTS_THAT_WAIT)
-                before, told_at = len(load.attempts), time.monotonic()
+                before, terminated_at = len(load.attempts), time.monotonic()
                 took.append(service.stop())
             unanswered = [attempt for attempt in load.attempts[before:] if not attempt.status and attempt.whole]
             service.start()
             load.wait_for_answer(time.monotonic())
             assert waiters.answers == [(200, [])] * CLIENTS_THAT_WAIT
-            assert [attempt for attempt in unanswered if attempt.sent_at < told_at] == []
+            assert [attempt for attempt in unanswered if attempt.sent_at < terminated_at] == []
             assert len(unanswered) <= clients, "more than one reset for a connection"
 
     ledger.check(database())

@@ -44,7 +44,7 @@ def ingest_tier(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPa
     folder = tmp_path_factory.mktemp("ingest")
     with Service(folder, database_url, application="telemetry.asgi:application") as tier:
         yield tier
-        assert tier.faults_told() == []
+        assert tier.logged_errors() == []
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def secure_service(database_url: str, fleet: Fleet, tmp_path_factory: pytest.Tem
     """The web tier as it is told that TLS ends in front of it."""
     with Service(tmp_path_factory.mktemp("secure"), database_url, settings={"BEHIND_TLS": "1"}) as service:
         yield service
-        assert service.faults_told() == []
+        assert service.logged_errors() == []
 
 
 @pytest.fixture(scope="module")
@@ -379,7 +379,7 @@ def test_people_sign_in_over_tls_and_plain_http_is_sent_there(
 def test_only_a_trusted_proxy_in_front_is_believed_about_its_clients(
     secure_service: Service, ingest_tier: Service, fleet: Fleet
 ) -> None:
-    told = {
+    headers = {
         "Authorization": f"Bearer {fleet.tokens['viewer']}",
         "X-Forwarded-Proto": "https",
         "X-Forwarded-For": "203.0.113.1, 198.51.100.7",
@@ -387,7 +387,7 @@ def test_only_a_trusted_proxy_in_front_is_believed_about_its_clients(
 
     def ask(proxy: Proxy, source: str) -> int:
         with httpx.Client(transport=httpx.HTTPTransport(local_address=source)) as client:
-            return client.get(f"http://127.0.0.1:{proxy.port}/cameras?limit=1", headers=told).status_code
+            return client.get(f"http://127.0.0.1:{proxy.port}/cameras?limit=1", headers=headers).status_code
 
     with Proxy(secure_service.port, ingest_tier.port, trusted=TRUSTED) as proxy:
         assert ask(proxy, STRANGER) == 301, "to https, where it is not yet"

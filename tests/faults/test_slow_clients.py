@@ -88,32 +88,32 @@ def test_connections_over_the_cap_are_told_503_and_leave_the_others_alone(
     async def crowd(port: int) -> Counter[int]:
         """Connections that send nothing; what they were told within two seconds."""
         connections = [Connection(port) for _ in range(asked)]
-        told: Counter[int] = Counter()
+        statuses: Counter[int] = Counter()
         for connection in connections:
             await connection.send(b"")
         answers = await asyncio.gather(
             *(asyncio.wait_for(connection.receive(), 2) for connection in connections), return_exceptions=True
         )
         for answer in answers:
-            told[answer.status if isinstance(answer, Answer) else 0] += 1
+            statuses[answer.status if isinstance(answer, Answer) else 0] += 1
             if isinstance(answer, Answer):
                 assert (answer.headers["content-type"], answer.headers["retry-after"]) == (PROBLEM, "2")
         for connection in connections:
             connection.close()
-        return told
+        return statuses
 
     with Load(small_service.port, fleet.tokens["worker"], ledger, sizes=(150, 150)) as load:
         load.wait_for_answer(time.monotonic())
-        told = asyncio.run(crowd(small_service.port))
+        statuses = asyncio.run(crowd(small_service.port))
         load.wait_for_answer(time.monotonic())
 
     ledger.check(database())
     assert ledger.unanswered == 0
     assert ledger.statuses[200] > 0
     assert set(ledger.statuses) <= {200, 503}, "a worker that is recycled meanwhile has others at its places"
-    assert set(told) == {0, 503}
+    assert set(statuses) == {0, 503}
     # On a busy machine workers are recycled more than once meanwhile, and some answers come late.
-    assert told[503] >= asked - 4 * WORKERS * SMALL_CAP
+    assert statuses[503] >= asked - 4 * WORKERS * SMALL_CAP
 
 
 def test_300_slow_requests_of_one_person_to_the_admin_are_refused_and_never_stall_ingest(

@@ -40,9 +40,9 @@ def test_overlapping_batches_in_any_order_never_deadlock(
         async with Connection(service.port, fleet.tokens["worker"]) as connection:
             answer = await post(connection, events)
             statuses[answer.status] += 1
-            told = answer.json()
-            assert told["accepted"] + told["duplicates"] == len(events), told
-            ledger.acknowledge(events, accepted=told["accepted"], duplicates=told["duplicates"])
+            receipt = answer.json()
+            assert receipt["accepted"] + receipt["duplicates"] == len(events), receipt
+            ledger.acknowledge(events, accepted=receipt["accepted"], duplicates=receipt["duplicates"])
 
     share([send(random.sample(pool, random.randrange(2, 200))) for _ in range(batches)], clients=8)
 
@@ -64,9 +64,9 @@ def test_events_replayed_and_shuffled_are_stored_once(
         async with Connection(service.port, fleet.tokens["worker"]) as connection:
             for event in part:
                 answer = await post(connection, [event])
-                told = answer.json()
-                assert (answer.status, told["accepted"], told["duplicates"]) in ((201, 1, 0), (200, 0, 1))
-                ledger.acknowledge([event], accepted=told["accepted"], duplicates=told["duplicates"])
+                receipt = answer.json()
+                assert (answer.status, receipt["accepted"], receipt["duplicates"]) in ((201, 1, 0), (200, 0, 1))
+                ledger.acknowledge([event], accepted=receipt["accepted"], duplicates=receipt["duplicates"])
 
     share([send(arrivals[client::8]) for client in range(8)], clients=8)
 
@@ -141,14 +141,14 @@ def test_a_bad_item_costs_no_good_one_and_every_item_is_accounted_for(
         async with Connection(service.port, fleet.tokens["worker"]) as connection:
             body, headers = batch_of(items, ndjson=ndjson), NDJSON if ndjson else {}
             answer = await connection.request("POST", "/telemetry", body, headers)
-        told = answer.json()
+        receipt = answer.json()
         assert answer.status == (200 if events else 400), (answer.status, answer.body[:500])
-        assert told["accepted"] + told["duplicates"] + told["rejected"] == size
-        assert (told["accepted"], told["rejected"]) == (len(events), len(places))
-        assert [error["index"] for error in told["errors"]] == places[:100]
-        assert all(error["code"] and error["detail"] for error in told["errors"])
-        ledger.acknowledge(events, accepted=told["accepted"], duplicates=0)
-        sums.update(sent=size, accepted=told["accepted"], rejected=told["rejected"])
+        assert receipt["accepted"] + receipt["duplicates"] + receipt["rejected"] == size
+        assert (receipt["accepted"], receipt["rejected"]) == (len(events), len(places))
+        assert [error["index"] for error in receipt["errors"]] == places[:100]
+        assert all(error["code"] and error["detail"] for error in receipt["errors"])
+        ledger.acknowledge(events, accepted=receipt["accepted"], duplicates=0)
+        sums.update(sent=size, accepted=receipt["accepted"], rejected=receipt["rejected"])
 
     share([send(number) for number in range(1_000 if long else 40)], clients=4)
 
@@ -236,9 +236,9 @@ def test_each_clock_is_believed_or_refused_by_rule(
         "SELECT camera_id::text, timestamp, received_at FROM telemetry_sample WHERE camera_id = ANY(%s::uuid[])",
         [ledger.cameras],
     )
-    told = {camera: (timestamp, received_at) for camera, timestamp, received_at in rows}
-    assert {camera: timestamp for camera, (timestamp, _) in told.items()} == stored
-    assert all(started <= received_at <= datetime.now(UTC) for _, received_at in told.values()), (
+    rows_by_camera = {camera: (timestamp, received_at) for camera, timestamp, received_at in rows}
+    assert {camera: timestamp for camera, (timestamp, _) in rows_by_camera.items()} == stored
+    assert all(started <= received_at <= datetime.now(UTC) for _, received_at in rows_by_camera.values()), (
         "the server's clock"
     )
 

@@ -70,12 +70,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
     @display(description=_("what became of it"))
     def outcome(self, delivery: Delivery) -> str:
         if delivery.state == DeliveryState.WAITING and delivery.next_attempt_at:
-            told = (
+            text = (
                 gettext("%(detail)s Next attempt at %(moment)s.")
                 if delivery.detail
                 else gettext("Due %(moment)s.")
             )
-            return told % {"detail": delivery.detail, "moment": exact(delivery.next_attempt_at)}
+            return text % {"detail": delivery.detail, "moment": exact(delivery.next_attempt_at)}
         return delivery.detail or exact(delivery.finished_at)
 
     @display(description=_("next attempt"))

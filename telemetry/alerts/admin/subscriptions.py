@@ -111,7 +111,7 @@ class SubscriptionForm(forms.ModelForm):
 @admin.register(Subscription)
 class SubscriptionAdmin(PlainAdmin):
     form = SubscriptionForm
-    list_display = ("name", "channel", "destination", "tells_of", "site", "is_active")
+    list_display = ("name", "channel", "destination", "notifies_of", "site", "is_active")
     list_select_related = ("site",)
     search_fields = ("name",)
     ordering = ("name",)
@@ -204,8 +204,8 @@ class SubscriptionAdmin(PlainAdmin):
             if delivery.state == DeliveryState.DELIVERED:
                 self.message_user(request, gettext("The test has arrived."), messages.SUCCESS)
             else:
-                told = gettext("The test did not arrive. %(detail)s") % {"detail": delivery.detail}
-                self.message_user(request, told, messages.ERROR)
+                message = gettext("The test did not arrive. %(detail)s") % {"detail": delivery.detail}
+                self.message_user(request, message, messages.ERROR)
         return self._page(subscription_id)
 
     def secret_view(self, request: HttpRequest, subscription_id: UUID) -> HttpResponse:
@@ -235,5 +235,5 @@ class SubscriptionAdmin(PlainAdmin):
         return channel_of(subscription.channel).describe(subscription)
 
     @display(description=_("tells of"))
-    def tells_of(self, subscription: Subscription) -> str:
+    def notifies_of(self, subscription: Subscription) -> str:
         return ", ".join(subscription.topics)

@@ -38,9 +38,9 @@ def test_another_gunicorn_is_refused_in_one_sentence(version: str, application: 
     )
 
     assert (ended.returncode, ended.stdout) == (1, "")
-    (told,) = ended.stderr.splitlines()
+    (line,) = ended.stderr.splitlines()
     for part in (f"gunicorn {version} is installed", f"tested with gunicorn {TESTED[0]}", "requirements.txt"):
-        assert part in told
+        assert part in line
     assert list(tmp_path.iterdir()) == [], "nothing is left behind"
 
 
@@ -48,7 +48,7 @@ def test_another_gunicorn_is_refused_in_one_sentence(version: str, application: 
 def test_the_one_that_is_installed_starts(application: str, tmp_path: Path) -> None:
     with Service(tmp_path, f"sqlite:///{tmp_path}/none.sqlite3", application=application) as service:
         assert len(service.workers()) == 2
-        assert service.faults_told() == []
+        assert service.logged_errors() == []
 
 
 def test_the_pinned_one_is_tested() -> None:

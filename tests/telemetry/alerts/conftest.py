@@ -25,11 +25,11 @@ def fleet(count: int, *, contact: float = 5, interval: int = 10, **values: Any) 
         )
         for n in range(count)
     ]
-    hear(cameras, NOW - timedelta(seconds=contact))
+    report_contact(cameras, NOW - timedelta(seconds=contact))
     return cameras
 
 
-def hear(cameras: list[Camera], at: datetime) -> None:
+def report_contact(cameras: list[Camera], at: datetime) -> None:
     CameraVitals.objects.filter(pk__in=[camera.pk for camera in cameras]).update(last_contact=at)
 
 
@@ -64,14 +64,14 @@ class Receiver:
 @pytest.fixture
 def receiver(settings: Any) -> Iterator[Receiver]:
     settings.WEBHOOK_ALLOW_PRIVATE = True
-    told = Receiver()
+    receiver = Receiver()
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            told.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
-            if told.answer:
-                told.answer(self)
+            receiver.received.append(({name.lower(): value for name, value in self.headers.items()}, body))
+            if receiver.answer:
+                receiver.answer(self)
                 return
             self.send_response(204)
             self.end_headers()
@@ -83,8 +83,8 @@ def receiver(settings: Any) -> Iterator[Receiver]:
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
-    told.url = f"http://127.0.0.1:{server.server_port}/hook?key=1"
-    yield told
+    receiver.url = f"http://127.0.0.1:{server.server_port}/hook?key=1"
+    yield receiver
     server.shutdown()
     server.server_close()
     thread.join()

@@ -13,7 +13,7 @@ from telemetry.alerts.models import Alert, Breach, WatchedZone
 from telemetry.models import Sample
 from tests.at_once import at_once
 from tests.factories import AUTHOR, NOW
-from tests.telemetry.alerts.conftest import fleet, hear, subscribe
+from tests.telemetry.alerts.conftest import fleet, report_contact, subscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -47,7 +47,7 @@ def see(camera: Camera, occupancies: dict[float, int], zone: str = "hall", behin
         )
         for seconds, occupancy in occupancies.items()
     )
-    hear([camera], later(max(occupancies)))
+    report_contact([camera], later(max(occupancies)))
 
 
 def spans() -> list[tuple[float, float | None]]:
@@ -144,13 +144,13 @@ def test_a_breach_a_little_longer_than_the_hold_is_told_wherever_the_looks_fall(
 
 @pytest.mark.parametrize("behind", [-45, 25, 31, 3_000])
 def test_a_worker_whose_clock_is_off_is_watched_like_any_other(camera: Camera, behind: float) -> None:
-    told_at = None
+    notified_at = None
     for k in range(0, 200, 5):
         see(camera, {k: 9 if 50 <= k < 150 else 2}, behind=behind)
         if watch_capacity(later(k)):
-            told_at = told_at or k
+            notified_at = notified_at or k
 
-    assert told_at == 110
+    assert notified_at == 110
     assert spans() == [(50 - behind, 150 - behind)]
 
 

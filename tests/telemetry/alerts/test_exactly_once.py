@@ -73,7 +73,7 @@ class Fleet:
             (camera.pk, contact + OFFLINE, "offline"),
         }
 
-    def hear(self, camera: Camera) -> None:
+    def report_contact(self, camera: Camera) -> None:
         contact = datetime.now(UTC)
         self._contact(camera, contact)
         self.expected.add((camera.pk, contact, "healthy"))
@@ -134,7 +134,7 @@ def test_three_loops_that_are_killed_store_each_transition_once_and_lose_no_webh
     running = processes(3)
     work: list[Callable[[], None]] = [lambda camera=camera: fleet.silence(camera) for camera in fleet.cameras]  # type: ignore[misc]
     random.shuffle(work)
-    told = {camera.pk for camera in fleet.cameras}
+    camera_ids = {camera.pk for camera in fleet.cameras}
     killed = 0
     share = -(-len(work) // (kills + 1))
     while work:
@@ -150,16 +150,16 @@ def test_three_loops_that_are_killed_store_each_transition_once_and_lose_no_webh
     offline = Transition.objects.filter(to_status="offline")
     wait_until(lambda: offline.count() >= count, 60)
     for camera in fleet.cameras:
-        fleet.hear(camera)
+        fleet.report_contact(camera)
     wait_until(lambda: Transition.objects.count() >= 3 * count, 60)
     wait_until(everything_is_delivered, 120)
 
     stored = fleet.stored()
     assert set(stored) == fleet.expected
     assert set(stored.values()) == {1}
-    assert {camera_id for camera_id, *_ in stored} == told
+    assert {camera_id for camera_id, *_ in stored} == camera_ids
     alerts = Counter(Alert.objects.values_list("camera_id", "kind"))
-    assert alerts == {(pk, kind): 1 for pk in told for kind in ("camera.offline", "camera.recovered")}
+    assert alerts == {(pk, kind): 1 for pk in camera_ids for kind in ("camera.offline", "camera.recovered")}
     deliveries = set(map(str, Delivery.objects.values_list("pk", flat=True)))
     assert set(receiver.ids()) == deliveries
     assert set(Delivery.objects.values_list("state", flat=True)) == {DeliveryState.DELIVERED}
@@ -197,7 +197,7 @@ def test_without_the_lock_of_maintenance_three_at_once_store_each_transition_onc
 def test_two_that_claim_at_once_never_take_the_same(receiver: Receiver) -> None:
     subscribe(receiver.url)
     now = datetime.now(UTC)
-    outbox.tell([Alert(kind="camera.offline", at=now, created_at=now, text=str(n)) for n in range(40)], now)
+    outbox.notify([Alert(kind="camera.offline", at=now, created_at=now, text=str(n)) for n in range(40)], now)
 
     claims = at_once(*[lambda: outbox.claim(now, 10, 10, ())] * 4)
     taken = [delivery.pk for claimed in claims for delivery in claimed]

@@ -6,25 +6,25 @@ import pytest
 
 from cameras.interruptions import read_interruptions
 from cameras.models import FleetVitals
-from telemetry.alerts.mass_silence import Voice, fell_silent_at_once, watch_fleet
+from telemetry.alerts.mass_silence import ReportingCamera, fell_silent_at_once, watch_fleet
 from telemetry.alerts.models import Alert, Delivery, Transition
 from telemetry.alerts.steps import record_status
 from telemetry.maintenance import Turn
 from tests.factories import NOW
-from tests.telemetry.alerts.conftest import fleet, hear, subscribe
+from tests.telemetry.alerts.conftest import fleet, report_contact, subscribe
 
 
 def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def voices(contacts: list[float], reporting: int, interval: int = 10) -> list[Voice]:
+def reporting_cameras(contacts: list[float], reporting: int, interval: int = 10) -> list[ReportingCamera]:
     """Silent cameras by their last contact, and others that are heard."""
 
-    def voice(contact: float, is_silent: bool) -> Voice:
-        return Voice(later(contact), interval, is_silent, later(contact + 6 * interval))
+    def camera(contact: float, is_silent: bool) -> ReportingCamera:
+        return ReportingCamera(later(contact), interval, is_silent, later(contact + 6 * interval))
 
-    return [voice(contact, True) for contact in contacts] + [voice(100, False)] * reporting
+    return [camera(contact, True) for contact in contacts] + [camera(100, False)] * reporting
 
 
 @pytest.mark.parametrize(
@@ -43,13 +43,13 @@ def voices(contacts: list[float], reporting: int, interval: int = 10) -> list[Vo
 def test_at_once_is_a_moment_soon_after_the_last_contact_of_each(
     contacts: list[float], reporting: int, at: float | None
 ) -> None:
-    silence = fell_silent_at_once(voices(contacts, reporting), None)
+    silence = fell_silent_at_once(reporting_cameras(contacts, reporting), None)
 
     assert (silence and silence.at) == (None if at is None else later(at))
 
 
 def test_a_silence_that_is_over_is_not_found_again() -> None:
-    assert fell_silent_at_once(voices([0, 1, 2, 3], 3), after=later(3)) is None
+    assert fell_silent_at_once(reporting_cameras([0, 1, 2, 3], 3), after=later(3)) is None
 
 
 @pytest.mark.django_db
@@ -61,7 +61,7 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
     Transition.objects.all().delete()
 
     for seconds in (29, 31, 61, 300):  # the first look after the deadlines of all is late
-        hear(rest, later(seconds))
+        report_contact(rest, later(seconds))
         record_status(Turn(later(seconds)))
     assert set(Transition.objects.values_list("to_status", flat=True)) == {"stale"}
     assert Transition.objects.count() == 6
@@ -70,10 +70,10 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
     assert Delivery.objects.count() == 1
     assert read_interruptions(later(300)).mass_silence_began_at == NOW
 
-    hear([*cut[:4], *rest], later(310))  # four of six come back
+    report_contact([*cut[:4], *rest], later(310))  # four of six come back
     record_status(Turn(later(311)))
     assert Alert.objects.latest("created_at").kind == "fleet.heard"
-    hear([*cut[:4], *rest], later(370))
+    report_contact([*cut[:4], *rest], later(370))
     record_status(Turn(later(371)))
 
     offline = Transition.objects.filter(to_status="offline")
@@ -87,9 +87,9 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
 def test_a_camera_that_falls_silent_during_a_mass_silence_is_judged_by_itself() -> None:
     cameras = fleet(10, contact=0)
     record_status(Turn(NOW))
-    hear(cameras[6:], later(31))
+    report_contact(cameras[6:], later(31))
     record_status(Turn(later(31)))
-    hear(cameras[7:], later(100))
+    report_contact(cameras[7:], later(100))
 
     record_status(Turn(later(100)))
 
@@ -102,7 +102,7 @@ def test_cameras_that_fall_silent_one_after_another_are_no_mass_silence() -> Non
     cameras = fleet(10, contact=0)
     record_status(Turn(NOW))
     for n in range(10):
-        hear(cameras[n:], later(20 * n))
+        report_contact(cameras[n:], later(20 * n))
         record_status(Turn(later(20 * n)))
     record_status(Turn(later(400)))
 

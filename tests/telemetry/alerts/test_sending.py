@@ -43,10 +43,10 @@ def one() -> Delivery:
     return Delivery.objects.get()
 
 
-def tell_one(receiver: Receiver, answer: Any = None) -> str:
+def notify_once(receiver: Receiver, answer: Any = None) -> str:
     receiver.answer = answer
     secret = subscribe(receiver.url)[1]
-    outbox.tell([alert()], NOW)
+    outbox.notify([alert()], NOW)
     return secret
 
 
@@ -61,7 +61,7 @@ def answering(status: int, **headers: str) -> Any:
 
 
 def test_a_webhook_is_signed_so_that_its_receiver_can_verify_it(receiver: Receiver) -> None:
-    secret = tell_one(receiver)
+    secret = notify_once(receiver)
 
     assert send_due(NOW) == (1, 0)
 
@@ -74,14 +74,14 @@ def test_a_webhook_is_signed_so_that_its_receiver_can_verify_it(receiver: Receiv
     assert abs(int(headers["webhook-timestamp"]) - NOW.timestamp()) < 60
     assert headers["host"] == receiver.url.split("/")[2]
     assert headers["content-type"] == "application/json"
-    told = json.loads(body)
-    assert (told["type"], told["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00Z")
-    assert told["data"]["text"] == "Gate is offline."
+    message = json.loads(body)
+    assert (message["type"], message["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00Z")
+    assert message["data"]["text"] == "Gate is offline."
     assert (one().state, one().attempts, one().detail) == ("delivered", 1, "")
 
 
 def test_the_receiver_of_the_documentation_takes_what_is_genuine_and_nothing_else(receiver: Receiver) -> None:
-    secret = tell_one(receiver)
+    secret = notify_once(receiver)
     send_due(datetime.now(UTC))
     ((headers, body),) = receiver.received
     sample: dict[str, Any] = {}
@@ -101,7 +101,7 @@ def test_the_receiver_of_the_documentation_takes_what_is_genuine_and_nothing_els
 def test_the_log_holds_neither_the_url_nor_the_secret(
     receiver: Receiver, caplog: pytest.LogCaptureFixture
 ) -> None:
-    secret = tell_one(receiver, answering(500))
+    secret = notify_once(receiver, answering(500))
 
     assert send_due(NOW) == (0, 1)
 
@@ -111,7 +111,7 @@ def test_the_log_holds_neither_the_url_nor_the_secret(
 
 
 def test_what_fails_is_repeated_later_and_later_under_the_same_id(receiver: Receiver) -> None:
-    tell_one(receiver, answering(500))
+    notify_once(receiver, answering(500))
     now = NOW
     pauses = []
     for _ in range(3):
@@ -130,7 +130,7 @@ def test_what_fails_is_repeated_later_and_later_under_the_same_id(receiver: Rece
 
 
 def test_after_a_day_and_a_half_it_is_given_up_and_the_log_says_so(receiver: Receiver) -> None:
-    tell_one(receiver, answering(503))
+    notify_once(receiver, answering(503))
     waited = sum((outbox.retry_after(attempt) for attempt in range(1, outbox.ATTEMPTS)), timedelta())
     assert timedelta(days=1) < waited < timedelta(days=2)
     Delivery.objects.update(attempts=outbox.ATTEMPTS - 1)
@@ -142,7 +142,7 @@ def test_after_a_day_and_a_half_it_is_given_up_and_the_log_says_so(receiver: Rec
 
 
 def test_what_was_claimed_by_a_process_that_died_is_sent_under_the_same_id(receiver: Receiver) -> None:
-    tell_one(receiver)
+    notify_once(receiver)
     claimed = outbox.claim(NOW, 10, 10, ())
     assert [delivery.pk for delivery in claimed] == [one().pk]
 
@@ -152,7 +152,7 @@ def test_what_was_claimed_by_a_process_that_died_is_sent_under_the_same_id(recei
 
 
 def test_a_late_result_of_an_attempt_that_was_repeated_changes_nothing(receiver: Receiver) -> None:
-    tell_one(receiver, answering(500))
+    notify_once(receiver, answering(500))
     (first,) = outbox.claim(NOW, 10, 10, ())
     (second,) = outbox.claim(later(100), 10, 10, ())
 
@@ -163,7 +163,7 @@ def test_a_late_result_of_an_attempt_that_was_repeated_changes_nothing(receiver:
 
 
 def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
-    tell_one(receiver, answering(307, Location=receiver.url))
+    notify_once(receiver, answering(307, Location=receiver.url))
 
     send_due(NOW)
 
@@ -185,7 +185,7 @@ def test_a_receiver_that_trickles_or_hangs_holds_nobody_for_long(
             except OSError:
                 return
 
-    tell_one(receiver, trickle)
+    notify_once(receiver, trickle)
     try:
         started = time.monotonic()
         assert send_due(NOW) == (0, 1)
@@ -209,7 +209,7 @@ def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
         except OSError:
             return
 
-    tell_one(receiver, endless)
+    notify_once(receiver, endless)
 
     assert send_due(NOW) == (1, 0)
     assert sum(written) < 1_000_000_000
@@ -232,7 +232,7 @@ def test_a_2xx_that_breaks_off_or_never_ends_is_success(
         if not length:
             done.wait(10)
 
-    tell_one(receiver, answer)
+    notify_once(receiver, answer)
     try:
         assert send_due(NOW) == (1, 0)
     finally:
@@ -241,7 +241,7 @@ def test_a_2xx_that_breaks_off_or_never_ends_is_success(
 
 def test_a_receiver_that_is_away_is_told_in_words(receiver: Receiver) -> None:
     subscribe("http://127.0.0.1:9/hook")
-    outbox.tell([alert()], NOW)
+    outbox.notify([alert()], NOW)
 
     send_due(NOW)
 
@@ -251,7 +251,7 @@ def test_a_receiver_that_is_away_is_told_in_words(receiver: Receiver) -> None:
 def test_an_address_that_became_private_since_it_was_saved_is_not_called(
     receiver: Receiver, settings: Any
 ) -> None:
-    tell_one(receiver)
+    notify_once(receiver)
     settings.WEBHOOK_ALLOW_PRIVATE = False
 
     send_due(NOW)
@@ -272,7 +272,7 @@ def test_a_name_is_looked_up_once_and_that_address_is_called(
 
     monkeypatch.setattr(destinations, "resolve", resolve)
     subscribe(f"http://hooks.example:{port}/hook")
-    outbox.tell([alert()], NOW)
+    outbox.notify([alert()], NOW)
     asked.clear()
 
     assert send_due(NOW) == (1, 0)
@@ -287,7 +287,7 @@ def test_where_one_address_of_a_name_cannot_be_reached_the_next_is_called(
     port = receiver.url.split(":")[2].split("/")[0]
     monkeypatch.setattr(destinations, "resolve", lambda host, port: ["::1", "127.0.0.1"])
     subscribe(f"http://hooks.example:{port}/hook")
-    outbox.tell([alert()], NOW)
+    outbox.notify([alert()], NOW)
 
     assert send_due(NOW) == (1, 0)
     assert len(receiver.received) == 1
@@ -296,7 +296,7 @@ def test_where_one_address_of_a_name_cannot_be_reached_the_next_is_called(
 def test_one_receiver_that_fails_does_not_keep_others_from_being_told(receiver: Receiver) -> None:
     subscribe("http://127.0.0.1:9/hook", name="away")
     subscribe(receiver.url, name="there")
-    outbox.tell([alert(text=f"Alert {n}") for n in range(40)], NOW)
+    outbox.notify([alert(text=f"Alert {n}") for n in range(40)], NOW)
     Delivery.objects.filter(subscription__name="away").update(next_attempt_at=later(-999))
 
     arrived, failed = send_due(NOW)
@@ -328,7 +328,7 @@ def test_tls_is_verified_against_the_name(
     monkeypatch.setattr(destinations, "resolve", lambda host, port: ["127.0.0.1"])
     for name in ("hooks.example", "other.example"):
         subscribe(f"https://{name}:{server.server_port}/", name=name)
-    outbox.tell([alert()], NOW)
+    outbox.notify([alert()], NOW)
 
     posting._trusted.cache_clear()
     assert send_due(NOW) == (0, 2)  # nobody vouches for it
@@ -349,7 +349,7 @@ def test_tls_is_verified_against_the_name(
 
 
 def test_a_change_of_the_key_takes_the_secrets_along(receiver: Receiver, settings: Any) -> None:
-    tell_one(receiver)
+    notify_once(receiver)
     old = settings.FIELD_ENCRYPTION_KEYS
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode(), *old]
     with pytest.raises(CommandError, match="Keep all keys"):
@@ -362,7 +362,7 @@ def test_a_change_of_the_key_takes_the_secrets_along(receiver: Receiver, setting
 
 
 def test_a_secret_that_cannot_be_opened_is_told_and_waits(receiver: Receiver, settings: Any) -> None:
-    tell_one(receiver)
+    notify_once(receiver)
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
 
     assert send_due(NOW) == (0, 1)
@@ -375,9 +375,9 @@ def test_a_secret_that_cannot_be_opened_is_told_and_waits(receiver: Receiver, se
 
 
 def test_what_was_settled_long_ago_is_forgotten_and_what_waits_is_not(receiver: Receiver) -> None:
-    tell_one(receiver)
+    notify_once(receiver)
     send_due(NOW)
-    outbox.tell([alert()], NOW)
+    outbox.notify([alert()], NOW)
 
     assert outbox.forget_old(later(86_400 * 29)) == 0
     assert outbox.forget_old(later(86_400 * 31)) == 1

@@ -11,7 +11,7 @@ from telemetry.alerts import transitions
 from telemetry.alerts.models import Alert, Delivery, Flapping, Transition
 from telemetry.alerts.transitions import record_transitions
 from tests.factories import AUTHOR, NOW, make_camera, make_site
-from tests.telemetry.alerts.conftest import fleet, hear, subscribe
+from tests.telemetry.alerts.conftest import fleet, report_contact, subscribe
 
 pytestmark = pytest.mark.django_db
 
@@ -20,7 +20,7 @@ def later(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
-def told() -> list[str]:
+def kinds_of_alerts() -> list[str]:
     return list(Alert.objects.order_by("at", "pk").values_list("kind", flat=True))
 
 
@@ -39,7 +39,7 @@ def test_a_silence_is_stored_at_its_deadlines_and_once(django_assert_max_num_que
     assert record_transitions(later(200)) == record_transitions(later(230)) == 0
 
     assert path_of(cameras[0]) == [(later(30), "stale"), (later(60), "offline")]
-    assert told() == ["camera.offline"] * 3
+    assert kinds_of_alerts() == ["camera.offline"] * 3
     row = Transition.objects.of_camera(cameras[1].pk).newest_first().first()
     assert (row.from_status, row.reason, row.detected_at) == ("stale", "silent", later(200))
 
@@ -47,7 +47,7 @@ def test_a_silence_is_stored_at_its_deadlines_and_once(django_assert_max_num_que
 def test_a_healthy_camera_tells_since_when(viewer: Any) -> None:
     camera = make_camera(desired_state="running", now=datetime.now(NOW.tzinfo) - timedelta(minutes=5))
     contact = datetime.now(NOW.tzinfo) - timedelta(seconds=2)
-    hear([camera], contact)
+    report_contact([camera], contact)
     assert viewer.get(f"/cameras/{camera.pk}").json()["status_since"] is None
 
     record_transitions(datetime.now(NOW.tzinfo))
@@ -77,11 +77,11 @@ def test_an_outage_of_ours_changes_nothing_and_after_it_ages_count_anew() -> Non
     FleetVitals.objects.update(ticked_at=later(3600), outage_began_at=later(1), outage_ended_at=later(3600))
     assert record_transitions(later(3601)) == 0
     FleetVitals.objects.update(ticked_at=later(3620))
-    hear(cameras[:2], later(3615))
+    report_contact(cameras[:2], later(3615))
     assert record_transitions(later(3620)) == 0
 
     FleetVitals.objects.update(ticked_at=later(3665))
-    hear(cameras[:2], later(3664))
+    report_contact(cameras[:2], later(3664))
     record_transitions(later(3665))
 
     assert path_of(cameras[0]) == path_of(cameras[1]) == []
@@ -108,7 +108,7 @@ def test_what_somebody_starts_and_stops_is_told_of_too() -> None:
     record_transitions(later(80))
     actions.set_desired_state(camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=later(90))
     record_transitions(later(91))
-    hear([camera], later(130))
+    report_contact([camera], later(130))
     record_transitions(later(131))
 
     assert path_of(camera) == [
@@ -117,7 +117,7 @@ def test_what_somebody_starts_and_stops_is_told_of_too() -> None:
         (later(90), "stopped"),
         (later(130), "orphaned"),
     ]
-    assert told() == ["camera.offline", "camera.recovered", "camera.orphaned"]
+    assert kinds_of_alerts() == ["camera.offline", "camera.recovered", "camera.orphaned"]
 
 
 def test_of_a_deleted_camera_its_transitions_stay_and_nothing_else() -> None:
@@ -137,7 +137,7 @@ def test_an_outage_that_nobody_looked_at_in_between_is_stored_all_the_same() -> 
     camera = fleet(1, contact=0)[0]
     record_transitions(NOW)
     record_transitions(later(61))
-    hear([camera], later(70))
+    report_contact([camera], later(70))
 
     record_transitions(later(140))
 
@@ -191,11 +191,11 @@ def test_what_is_over_within_the_grace_is_told_to_nobody_who_asked_for_that() ->
     record_transitions(NOW)
 
     record_transitions(later(61))
-    hear([camera], later(119))
+    report_contact([camera], later(119))
     record_transitions(later(125))
 
-    told = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind", "state")
-    assert sorted(told) == [
+    deliveries = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind", "state")
+    assert sorted(deliveries) == [
         ("patient", "camera.offline", "withdrawn"),
         ("quick", "camera.offline", "waiting"),
         ("quick", "camera.recovered", "waiting"),
@@ -210,12 +210,12 @@ def test_of_a_camera_that_is_moved_whoever_was_told_of_the_beginning_is_told_of_
     record_transitions(NOW)
     record_transitions(later(61))
     actions.move_cameras(camera_ids=[camera.pk], site_id=south.pk, by=AUTHOR, now=later(65))
-    hear([camera], later(70))
+    report_contact([camera], later(70))
 
     record_transitions(later(75))
 
-    told = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind")
-    assert list(told) == [("north", "camera.offline"), ("north", "camera.recovered")]
+    deliveries = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind")
+    assert list(deliveries) == [("north", "camera.offline"), ("north", "camera.recovered")]
 
 
 def test_a_camera_that_is_deleted_is_offline_no_more() -> None:
@@ -229,8 +229,8 @@ def test_a_camera_that_is_deleted_is_offline_no_more() -> None:
     record_transitions(later(70))
     record_transitions(later(80))
 
-    told = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind", "state")
-    assert sorted(told) == [
+    deliveries = Delivery.objects.order_by("alert__at").values_list("subscription__name", "alert__kind", "state")
+    assert sorted(deliveries) == [
         ("patient", "camera.offline", "withdrawn"),
         ("quick", "camera.offline", "waiting"),
         ("quick", "camera.recovered", "waiting"),
@@ -248,7 +248,7 @@ def test_what_lasts_longer_than_the_grace_is_told_from_beginning_to_end() -> Non
     record_transitions(later(61))
     assert Delivery.objects.due(later(119)).count() == 0
     assert Delivery.objects.due(later(120)).count() == 1
-    hear([camera], later(120))
+    report_contact([camera], later(120))
     record_transitions(later(121))
 
     assert list(Delivery.objects.due(later(121)).values_list("alert__kind", flat=True)) == [
@@ -265,8 +265,8 @@ def test_a_camera_that_goes_on_and_off_is_told_of_once_until_it_is_steady(settin
 
     for start in (0, 70, 140, 210, 280):  # offline for ten seconds, five times
         record_transitions(later(start + 61))
-        hear([camera, calm], later(start + 70))
-        hear([calm], later(start + 60))
+        report_contact([camera, calm], later(start + 70))
+        report_contact([calm], later(start + 60))
         record_transitions(later(start + 71))
     silent_since = later(350)
     record_transitions(later(420))
@@ -281,7 +281,7 @@ def test_a_camera_that_goes_on_and_off_is_told_of_once_until_it_is_steady(settin
     record_transitions(silent_since + timedelta(seconds=30 + 601))
     assert mine.last().kind == "camera.steady"
     assert "it is offline since" in mine.last().text
-    hear([camera], later(1000))
+    report_contact([camera], later(1000))
     record_transitions(later(1001))
     assert mine.last().kind == "camera.recovered"
 
@@ -294,7 +294,7 @@ def test_flapping_is_told_in_the_place_of_what_waits_for_its_grace(settings: Any
 
     for start in (0, 70):  # back again within the grace, twice
         record_transitions(later(start + 61))
-        hear([camera], later(start + 70))
+        report_contact([camera], later(start + 70))
         record_transitions(later(start + 71))
 
     assert list(Delivery.objects.order_by("alert__at").values_list("alert__kind", "state")) == [
@@ -309,7 +309,7 @@ def test_what_began_and_ended_between_two_looks_is_within_the_grace_too() -> Non
     subscribe(grace_seconds=120)
     record_transitions(NOW)
     actions.set_desired_state(camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=later(5))
-    hear([camera], later(50))
+    report_contact([camera], later(50))
 
     record_transitions(later(300))
 

@@ -164,7 +164,7 @@ def test_a_get_neither_tests_nor_makes_a_secret(administrator: Client) -> None:
 
 def test_a_subscription_that_goes_takes_its_deliveries_along(administrator: Client) -> None:
     made, _ = subscribe()
-    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate")], NOW)
+    outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate")], NOW)
 
     administrator.post(f"{SUBSCRIPTIONS}{made.pk}/delete/", {"post": "yes"})
 
@@ -175,7 +175,7 @@ def test_a_subscription_that_goes_takes_its_deliveries_along(administrator: Clie
 
 def test_deliveries_are_only_read(administrator: Client) -> None:
     subscribe()
-    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="<b>Gate</b>")], NOW)
+    outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="<b>Gate</b>")], NOW)
     page = f"{DELIVERIES}{Delivery.objects.get().pk}/change/"
 
     assert "&lt;b&gt;Gate&lt;/b&gt;" in administrator.get(page).content.decode()
@@ -191,7 +191,7 @@ def test_a_list_takes_the_same_few_queries(
 ) -> None:
     for n in range(count):
         subscribe(name=f"Desk {n}", site=make_site(f"Site {n}"))
-    outbox.tell([Alert(kind=Kind.MASS_SILENCE_BEGAN, at=NOW, created_at=NOW, text="Silence")], NOW)
+    outbox.notify([Alert(kind=Kind.MASS_SILENCE_BEGAN, at=NOW, created_at=NOW, text="Silence")], NOW)
     assert Delivery.objects.count() == count
     administrator.get(path)  # Django remembers content types
 

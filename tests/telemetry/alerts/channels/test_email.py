@@ -73,15 +73,15 @@ def mail_server(settings: Any) -> Iterator[MailServer]:
     thread.join()
 
 
-def tell(addresses: str) -> Delivery:
+def notify(addresses: str) -> Delivery:
     subscribe("", name=addresses, channel="email", addresses=addresses)
-    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.")], NOW)
+    outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.")], NOW)
     return Delivery.objects.select_related("alert").get()
 
 
 def test_an_email_tells_the_same() -> None:
     subscribe("", channel="email", addresses="a@example.com\nb@example.com")
-    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate\nis offline.")], NOW)
+    outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate\nis offline.")], NOW)
     delivery = Delivery.objects.get()
 
     message = EmailChannel().render(delivery, NOW)
@@ -93,7 +93,7 @@ def test_an_email_tells_the_same() -> None:
 
 
 def test_without_a_mail_server_an_email_waits_and_the_log_says_why() -> None:
-    delivery = tell("a@example.com")
+    delivery = notify("a@example.com")
 
     assert send_due(NOW) == (0, 1)
 
@@ -103,7 +103,7 @@ def test_without_a_mail_server_an_email_waits_and_the_log_says_why() -> None:
 
 
 def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
-    delivery = tell("a@example.com\nb@example.com")
+    delivery = notify("a@example.com\nb@example.com")
 
     assert send_due(NOW) == (1, 0)
 
@@ -115,7 +115,7 @@ def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
 
 
 def test_what_a_mail_server_refuses_waits_and_is_told_in_the_log(mail_server: MailServer) -> None:
-    delivery = tell("nobody@example.com")
+    delivery = notify("nobody@example.com")
 
     assert send_due(NOW) == (0, 1)
 
@@ -138,7 +138,7 @@ def test_a_mail_server_that_hangs_holds_up_no_webhook(
             subscribe("", name=f"mail {n}", channel="email", addresses="night@example.com")
         subscribe(receiver.url, name="hook")
         alerts = [Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.") for _ in range(4)]
-        outbox.tell(alerts, NOW)
+        outbox.notify(alerts, NOW)
         Delivery.objects.filter(subscription__channel="email").update(next_attempt_at=NOW - timedelta(seconds=1))
 
         assert send_due(NOW) == (4, 60)
@@ -161,7 +161,7 @@ def test_a_mail_server_that_drips_ends_with_the_round(settings: Any, monkeypatch
         server.daemon_threads, server.block_on_close = True, False
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         settings.EMAIL_HOST, settings.EMAIL_PORT = "127.0.0.1", server.server_address[1]
-        delivery = tell("a@example.com")
+        delivery = notify("a@example.com")
 
         assert send_due(NOW) == (0, 1)
 

@@ -84,7 +84,7 @@ def test_a_channel_of_a_newer_version_waits_and_keeps_no_other_from_being_notifi
     newer, _ = subscribe(name="newer")
     Subscription.objects.filter(pk=newer.pk).update(channel="pigeon")
     subscribe(receiver.url, name="known")
-    outbox.tell([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.")], NOW)
+    outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate is offline.")], NOW)
 
     assert send_due(NOW) == (1, 1)
 
