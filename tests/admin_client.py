@@ -100,7 +100,7 @@ def stored(camera: Camera) -> Camera:
     return Camera.objects.get(pk=camera.pk)
 
 
-def told(response: Any) -> str:
+def shown_messages(response: Any) -> str:
     return " ".join(str(message) for message in get_messages(response.wsgi_request))
 
 

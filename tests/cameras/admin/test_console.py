@@ -23,8 +23,8 @@ from tests.admin_client import (
     new_camera,
     operator,
     page_of,
+    shown_messages,
     sign_in,
-    told,
     viewer,
 )
 from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site, scope_of
@@ -70,8 +70,8 @@ def test_cameras_are_moved_to_a_site_and_out_of_all(administrator: Client) -> No
     again = confirm(administrator, asked, site=str(site.pk))
     wrong = confirm(administrator, asked, site="nonsense")
 
-    assert "3 cameras moved to <bdi>North</bdi>." in told(there)
-    assert "0 cameras moved" in told(again)
+    assert "3 cameras moved to <bdi>North</bdi>." in shown_messages(there)
+    assert "0 cameras moved" in shown_messages(again)
     assert wrong.context["form"].errors
     assert Camera.objects.filter(site=site).count() == 3
     confirm(administrator, asked, site="")
@@ -112,7 +112,7 @@ def test_what_is_gone_meanwhile_is_not_told_to_have_been_stopped_already(adminis
 
     confirmed = confirm(administrator, asked)
 
-    assert told(confirmed) == "2 cameras stopped. 1 was stopped already. 1 is gone."
+    assert shown_messages(confirmed) == "2 cameras stopped. 1 was stopped already. 1 is gone."
 
 
 @pytest.mark.parametrize(

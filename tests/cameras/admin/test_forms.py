@@ -22,8 +22,8 @@ from tests.admin_client import (
     form_of,
     new_camera,
     page_of,
+    shown_messages,
     stored,
-    told,
 )
 from tests.factories import AUTHOR, SECRET, make_camera, make_site
 
@@ -249,7 +249,7 @@ def test_a_camera_that_changes_at_each_reading_is_left_as_it_is(
     response = administrator.post(page_of(camera), form)
 
     assert response["Location"] == page_of(camera)
-    assert "This is being changed by others" in told(response)
+    assert "This is being changed by others" in shown_messages(response)
     assert stored(camera).name == camera.name
 
 
@@ -291,7 +291,7 @@ def test_a_twin_in_the_same_site_is_warned_of(administrator: Client) -> None:
 
     response = administrator.post(f"{CAMERAS}add/", new_camera())
 
-    assert "Another camera of this site is called “<bdi>New</bdi>” too." in told(response)
+    assert "Another camera of this site is called “<bdi>New</bdi>” too." in shown_messages(response)
     assert Camera.objects.count() == 2
 
 

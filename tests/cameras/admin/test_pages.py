@@ -23,9 +23,9 @@ from tests.admin_client import (
     new_camera,
     operator,
     page_of,
+    shown_messages,
     sign_in,
     stored,
-    told,
     viewer,
 )
 from tests.factories import AUTHOR, make_camera, make_site, scope_of
@@ -46,7 +46,7 @@ def test_an_operator_stops_cameras_from_the_list_and_is_told_how_many(operator: 
     response = confirm(operator, asked)
 
     assert not Camera.objects.filter(desired_state="running").exists()
-    assert "2 cameras stopped. 1 was stopped already." in told(response)
+    assert "2 cameras stopped. 1 was stopped already." in shown_messages(response)
     assert Change.objects.filter(kind="updated", by="user:oskar").count() == 2
 
 
@@ -163,7 +163,7 @@ def test_a_site_with_cameras_stays_and_the_message_says_why(administrator: Clien
     selected = administrator.post(SITES, chosen)
 
     for response in (alone, selected):
-        assert "There are still cameras at North (1): move or delete them first." in told(response)
+        assert "There are still cameras at North (1): move or delete them first." in shown_messages(response)
     assert Site.objects.exists()
     actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=datetime.now(UTC))
     administrator.post(SITES, chosen)

@@ -6,7 +6,7 @@ from django.test import Client
 from cameras import actions
 from cameras.models import Camera, Change, Site
 from controlplane.access import authentication
-from tests.admin_client import CAMERAS, administrator, bulk, confirm, edit, new_camera, stored, told
+from tests.admin_client import CAMERAS, administrator, bulk, confirm, edit, new_camera, shown_messages, stored
 from tests.factories import AUTHOR, NOW, make_camera, make_holder, make_site
 
 __all__ = ["administrator"]
@@ -50,11 +50,13 @@ def test_many_are_not_moved_started_or_deleted_where_one_of_them_is_not_held(
         confirm(administrator, bulk(administrator, name, cameras)) for name in ("start_cameras", "delete_selected")
     ]
 
-    assert told(moved) == f"{TO_SITE} Nothing was done."
-    assert {told(answer) for answer in rest} == {"Your role may not do this with this camera. Nothing was done."}
+    assert shown_messages(moved) == f"{TO_SITE} Nothing was done."
+    assert {shown_messages(answer) for answer in rest} == {
+        "Your role may not do this with this camera. Nothing was done."
+    }
     assert Change.objects.filter(kind="created").count() == Change.objects.count()
     held = confirm(administrator, bulk(administrator, "start_cameras", cameras[:1]))
-    assert told(held) == "1 camera started."
+    assert shown_messages(held) == "1 camera started."
 
 
 def test_a_camera_is_not_reverted_to_where_it_may_not_be_put(administrator: Client, north: Site) -> None:
@@ -65,7 +67,7 @@ def test_a_camera_is_not_reverted_to_where_it_may_not_be_put(administrator: Clie
 
     answer = administrator.post(page, {"field": ["site"], "seen_revision": revision})
 
-    assert f"What was there before is refused today: site: {TO_SITE}" in told(answer)
+    assert f"What was there before is refused today: site: {TO_SITE}" in shown_messages(answer)
     assert stored(camera).site == north
 
 

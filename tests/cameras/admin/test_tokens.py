@@ -14,7 +14,7 @@ from cameras import actions, site_actions
 from cameras.admin import token_form
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
-from tests.admin_client import TOKENS, administrator, sign_in, told, viewer
+from tests.admin_client import TOKENS, administrator, shown_messages, sign_in, viewer
 from tests.factories import AUTHOR, make_camera, make_holder, make_site, scope_of
 
 __all__ = ["administrator", "viewer"]
@@ -120,7 +120,7 @@ def test_a_token_is_revoked_by_a_post_and_never_changed_or_deleted(administrator
 
     response = administrator.post(f"{TOKENS}{token.pk}/revoke/")
 
-    assert "1 token revoked." in told(response)
+    assert "1 token revoked." in shown_messages(response)
     assert tokens.verify(secret, datetime.now(UTC)) is None
     assert "Revoked" in administrator.get(page).content.decode()
     assert AuditEntry.objects.filter(action="token.revoked", by="user:anna", via="admin").count() == 1

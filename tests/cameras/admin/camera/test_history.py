@@ -8,7 +8,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cameras.models import Camera, Change
-from tests.admin_client import sign_in, told
+from tests.admin_client import shown_messages, sign_in
 from tests.cameras.test_reverts import OTHER_URL, change, stored
 from tests.factories import SECRET, make_camera, make_site
 
@@ -100,7 +100,7 @@ def test_a_revert_that_is_not_meant_so_changes_nothing(
 
     response = administrator.post(page_of(camera, undone.revision), sent)
 
-    assert answer in told(response)
+    assert answer in shown_messages(response)
     assert stored(camera).notes == "b"
 
 
