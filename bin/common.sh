@@ -60,7 +60,7 @@ PYTHON
 # A trap of bash runs while it waits, but not while a command in the foreground runs: hence the background.
 foreground=""
 
-# step COMMAND...: run it to its end, so that a signal to this script is heard meanwhile.
+# step COMMAND...: run it to its end, so that a signal to this script is handled meanwhile.
 step() {
   local status=0
   "$@" </dev/null &

@@ -1,4 +1,4 @@
-"""From which address a request comes, also where a trusted proxy stands between. Must not import an app."""
+"""From which address a request comes, also where a trusted proxy stands between."""
 
 from collections.abc import Sequence
 from functools import lru_cache

@@ -3,7 +3,7 @@
 Each admitted request takes a thread and a database connection; without a bound, 300 slow ones end in answers
 of 500. Nobody takes all of the places: each principal has some at the most, and those who sign in, whose passwords
 are made to be slow to check, have few of all. The body is read before a place is taken, so that a slow sender
-holds none. Must not import an app.
+holds none.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The whole service on one port: the fast door, the waiting door of the feed, static files, and Django.
+"""The whole service on one port: the fast endpoint of telemetry, waiting for changes, static files, and Django.
 
 `gunicorn -k asgi -w 2 controlplane.asgi:application`
 """
@@ -45,7 +45,7 @@ stopping.at_stop(watch.end_waits)
 
 
 async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
-    """One request, by the door that it is for."""
+    """Pass one request on to the endpoint that it is for."""
     if endpoint.is_telemetry_post(scope):
         await endpoint.application(scope, receive, send)
     elif watch.is_watch(scope):

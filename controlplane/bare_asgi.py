@@ -1,7 +1,4 @@
-"""Reading bodies and sending answers where there is no Django: for the doors that are bare ASGI callables.
-
-Must not import an app.
-"""
+"""Reading bodies and sending answers without Django: for the endpoints that are bare ASGI callables."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -43,7 +40,7 @@ async def read_body(
 ) -> bytes:
     """The whole body. Raises Problem 413 over the limit, 408 for a slow sender, and Disconnected.
 
-    `take_room` is told the size of each part as it comes; what it raises ends the reading.
+    `take_room` is called with the size of each part as it comes; what it raises ends the reading.
     """
     declared = dict(scope["headers"]).get(b"content-length", b"0")
     if declared.isdigit() and int(declared) > limit:
@@ -81,8 +78,8 @@ async def _read_body(
 
 
 class _Readings:
-    """The bodies that are being read in one event loop, looked over together: a timer for each costs a sixth of a
-    small request.
+    """The bodies that are being read in one event loop. One timer checks all of their deadlines: a timer for each
+    costs a sixth of a small request.
     """
 
     def __init__(self) -> None:

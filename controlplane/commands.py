@@ -1,4 +1,4 @@
-"""What the management commands have in common. Must not import an app."""
+"""What the management commands have in common."""
 
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Iterator

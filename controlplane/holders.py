@@ -1,4 +1,4 @@
-"""How much one principal or one address may hold of a process at one time. Must not import an app."""
+"""How much one principal or one address may hold of a process at one time."""
 
 import asyncio
 from collections import Counter

@@ -1,7 +1,4 @@
-"""What every request through Django gets: an id and a log line, security headers, the optional slash.
-
-Must not import an app.
-"""
+"""What every request through Django gets: an id and a log line, security headers, the optional slash."""
 
 import re
 import time
@@ -60,7 +57,7 @@ class RequestIdentity:
 
 
 class SessionOwners:
-    """Tells admission whose session a request had, for the next one; costs no query."""
+    """Reports to `admission` whose session a request had, for the next request; costs no query."""
 
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response

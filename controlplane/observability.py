@@ -1,6 +1,6 @@
 """What operators see of the running service: readiness, metrics, logs.
 
-Owns the registries that apps add to, and the structured logs with redaction. Must not import an app.
+Owns the registries that apps add to, and the structured logs with redaction.
 """
 
 import logging.config
@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 
 class Finding(NamedTuple):
-    """What a check found: `ok` False makes the service not ready; a warning is told and changes nothing."""
+    """What a check found: `ok` False makes the service not ready; a warning in `detail` changes nothing."""
 
     ok: bool
     detail: str = ""

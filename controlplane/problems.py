@@ -1,6 +1,6 @@
-"""Errors as RFC 9457 problem+json, one shape for every door.
+"""Errors as RFC 9457 problem+json, one shape for every endpoint.
 
-Owns the shape and the translation of DRF's and the database's exceptions into it. Must not import an app.
+Owns the shape and the translation of DRF's and the database's exceptions into it.
 A `detail` never repeats a value that was sent: it may hold a secret.
 """
 
@@ -24,8 +24,8 @@ CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 # InternalError: it only reads, as a standby or with its disk full, or something is broken in it.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
-# A schema, a table or a column that is not there: just being restored, or not migrated yet. SQLite tells it by an
-# OperationalError.
+# A schema, a table or a column that is not there: just being restored, or not migrated yet. SQLite raises an
+# OperationalError for it.
 _NOT_THERE_YET = {"3F000", "42P01", "42703"}
 QUERY_CANCELLED = "57014"
 
@@ -170,7 +170,7 @@ def _translate(error: Exception) -> Problem | None:
 
 
 def unforeseen(error: Exception) -> Problem:
-    """The answer to an error that no door expects, which is logged: 503 where the database is away, else 500."""
+    """The answer to an error that nothing handles, which is logged: 503 where the database is away, else 500."""
     if problem := fault_of_database(error):
         log.warning("answered 503", reason=type(error).__name__, cancelled=is_cancelled(error))
         return problem

@@ -1,4 +1,4 @@
-"""The OpenAPI document: every operation names the problems that it can answer with. Must not import an app."""
+"""The OpenAPI document: every operation names the problems that it can answer with."""
 
 from typing import Any
 

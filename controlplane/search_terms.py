@@ -1,6 +1,6 @@
-"""How much a search may ask for, the same in every list, picker and endpoint. Must not import an app.
+"""How much a search may ask for, the same in every list, picker and endpoint.
 
-Each word is one more condition on every row that is looked through: 3,900 of them took PostgreSQL 14 seconds.
+Each word is one more condition on every row that is searched: 3,900 of them took PostgreSQL 14 seconds.
 """
 
 from controlplane.problems import FieldError, Problem

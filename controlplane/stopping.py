@@ -1,4 +1,4 @@
-"""What a stop does to long work, and to those who wait. Must not import an app."""
+"""What a stop does to long work, and to those who wait."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -9,7 +9,7 @@ _ends: list[Callable[[], None]] = []
 
 @contextmanager
 def stop_signals() -> Iterator[Callable[[], bool]]:
-    """Turn SIGTERM and SIGINT into a question that is asked between two pieces of work."""
+    """Gives a function that says whether SIGTERM or SIGINT has come, to be called between two pieces of work."""
     came: list[int] = []
     before = {
         number: signal.signal(number, lambda number, _frame: came.append(number))
@@ -23,7 +23,7 @@ def stop_signals() -> Iterator[Callable[[], bool]]:
 
 
 def at_stop(end: Callable[[], None]) -> None:
-    """Have `end` called in the event loop of a serving process as soon as it is told to stop."""
+    """Have `end` called in the event loop of a serving process as soon as it is asked to stop."""
     _ends.append(end)
 
 

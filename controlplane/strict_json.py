@@ -1,7 +1,7 @@
 """JSON read strictly: what a parser would quietly mend or lose is refused, with the place of the fault.
 
 RFC 8259 leaves duplicate keys, NaN, lone surrogates, depth and huge numbers to the implementation; here
-they are faults. Must not import an app.
+they are faults.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""Timestamps as RFC 3339, and the range of time that an address asks for. Must not import an app."""
+"""Timestamps as RFC 3339, and the range of time that an address asks for."""
 
 import re
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""WSGI for `runserver` and for servers without ASGI: everything works, telemetry through Django's door."""
+"""WSGI for `runserver` and for servers without ASGI: everything works, telemetry through Django's endpoint."""
 
 import os
 

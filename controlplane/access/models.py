@@ -16,7 +16,7 @@ class ApiToken(models.Model):
     digest = models.CharField(max_length=64, unique=True, editable=False)
     hint = models.CharField(_("begins with"), max_length=12, editable=False)
     role = models.CharField(_("role"), max_length=16, choices=Role)
-    # Stored, and not told from its bindings: a token that has lost them all is bound to nothing, and not unbound.
+    # Stored, and not derived from its bindings: a token that has lost them all may see nothing, not everything.
     is_bound = models.BooleanField(_("bound"), default=False, editable=False)
     created_at = models.DateTimeField(_("created"))
     created_by = models.CharField(_("created by"), max_length=200)

@@ -26,13 +26,13 @@ class MayPerformAction(BasePermission):
         if request.user is None:
             return False
         action = getattr(view, "action", None)
-        if action in (None, "metadata"):  # no such method on this view, or OPTIONS: let the 405 be told
+        if action in (None, "metadata"):  # no such method on this view, or OPTIONS: let the answer be 405
             return True
         return any(request.user.has_perm(permission) for permission in needed_for(view))
 
 
 class MayReadDocs(BasePermission):
-    """Whoever may look at the fleet may read the schema, the docs and the metrics."""
+    """Who may list cameras may read the schema, the docs and the metrics."""
 
     message = MayPerformAction.message
 

@@ -1,6 +1,6 @@
 """Who asks, what each role may do, and where.
 
-Owns the roles and the one shape that a person and a machine share. Must not import rows or Django's auth.
+Owns the roles and the one shape that a person and a machine share. Must not import Django's auth.
 """
 
 from collections.abc import Iterable, Mapping
@@ -51,7 +51,7 @@ ADMINISTRATOR = OPERATOR | {
 }
 ORCHESTRATOR = VIEWER | {"cameras.reveal_camera"}
 WORKER = frozenset({"telemetry.report_sample"})
-# What a worker may do besides with a camera that its token names: read it, and how to reach it.
+# What a worker may also do with a camera that its token names: read it, and read how it is reached.
 WORKER_WITH_ITS_CAMERA = frozenset({"cameras.view_camera", "cameras.reveal_camera"})
 
 GROUPS = {"Viewers": VIEWER, "Operators": OPERATOR, "Administrators": ADMINISTRATOR}
@@ -100,7 +100,7 @@ def grants_of(role: Role, scope: Scope) -> tuple[Grant, ...]:
 class Principal:
     """A person or a machine that asks for something.
 
-    `id` tells two of one name apart: `user:7`, `token:<uuid>`.
+    `id` is unique, also where two have one name: `user:7`, `token:<uuid>`.
     """
 
     id: str

@@ -1,4 +1,4 @@
-"""Where something may be done: in the whole fleet, at some sites, with some cameras. Must not import rows."""
+"""Where something may be done: in the whole fleet, at some sites, with some cameras."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

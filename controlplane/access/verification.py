@@ -1,6 +1,6 @@
 """Verifying tokens in an event loop: what is not remembered is looked up together, off the loop.
 
-For the doors that are bare ASGI callables. Must not import doors.
+For the endpoints that are bare ASGI callables.
 """
 
 import asyncio

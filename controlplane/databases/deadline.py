@@ -1,7 +1,7 @@
 """How long one statement of a serving process may take: a page or an answer that takes longer helps nobody.
 
 Only processes that serve have a deadline. `migrate`, `maintain` and the other commands have none, so it stands
-in no setting: the entry points of the server call `begin_serving`. Must not import an app.
+in no setting: the entry points of the server call `begin_serving`.
 """
 
 STATEMENT_SECONDS = 10.0

@@ -1,11 +1,11 @@
 """Connections under gunicorn's `asgi` worker: their number, how long they may be silent, and what a stop does.
 
 The worker by itself never times out half a header, has no cap, and waits for idle clients as it stops. Here all
-connections are looked over once a second, so that requests cost nothing; `bare_asgi` has the deadline for bodies.
+connections are checked once a second, so that requests cost nothing; `bare_asgi` has the deadline for bodies.
 
 gunicorn has no option and no hook for any of it, and a proxy may not be there. So parts of it are overridden that
 are no public interface; at each stands what happens without it. tests/faults fails then, and `gunicorn_version`
-refuses a version that those tests have not seen. Must not import an app.
+refuses a version that those tests have not seen.
 """
 
 import asyncio
@@ -93,16 +93,17 @@ class Connection(ASGIProtocol):
         super()._send_response_start(status, headers, request, close)
 
     def _will_close(self, request: Any, response_requires_close: bool) -> bool:
-        """What an answer says of the connection as it begins; gunicorn does as it says.
+        """Whether the answer that begins says `Connection: close`, as which gunicorn then treats the connection.
 
-        While the process stops: gunicorn by itself begins to say so in the moment in which it ends connections,
-        and whoever sends just then gets no answer. And where a body in chunks was refused before its end: to look
-        on for the end, chunk by chunk, made others wait for a second beside eight clients without a valid token.
+        Closed while the process stops: gunicorn by itself says so only in the moment in which it ends connections,
+        and a request that is sent just then gets no answer. Closed too where a body in chunks was refused before
+        its end: reading on to the end, chunk by chunk, made others wait for a second beside eight clients without
+        a valid token.
         """
         body = self._body_receiver
         unended = request.chunked and not (body and body._complete)
         if unended:
-            self._hear_no_more()
+            self._discard_the_rest()
         ends = self._connections.stopping or self._is_last_answer or unended
         return ends or bool(super()._will_close(request, response_requires_close))
 
@@ -127,7 +128,7 @@ class Connection(ASGIProtocol):
         return bool(super()._on_headers_complete())
 
     def _on_body(self, chunk: bytes) -> None:
-        """What the parser calls for each chunk, before it goes on to the next: it stops where this raises.
+        """What the parser calls for each chunk, before it parses the next; it stops where this raises.
 
         Without this, chunks of one byte keep everybody else waiting for seconds. The application cannot do it: it
         comes to its turn when the parser has gone through all that has arrived.
@@ -147,10 +148,10 @@ class Connection(ASGIProtocol):
         # For the application, which answers nobody any more, the client has gone.
         self._closed = True
         self._body_receiver.signal_disconnect()
-        self._hear_no_more()
+        self._discard_the_rest()
 
-    def _hear_no_more(self) -> None:
-        """What comes from now on is taken in unread, as far as a refused body is, and then the connection ends."""
+    def _discard_the_rest(self) -> None:
+        """Discard what still comes, within the limits of a refused body, and then end the connection."""
         if self._discarded_left is None:
             self._discarded_left = REFUSED_BODY_BYTES
             self.worker.loop.call_later(REFUSED_BODY_SECONDS, self.transport.close)
@@ -175,7 +176,7 @@ class Connection(ASGIProtocol):
             return True
         return bool(super()._handle_h1c_exception(exc))
 
-    def look_over(self, now: float) -> None:
+    def check(self, now: float) -> None:
         """Close it where it has been silent for too long; `now` is the loop's clock."""
         untaken = self.transport.get_write_buffer_size()
         if not untaken or untaken != self._untaken_bytes:
@@ -207,8 +208,8 @@ class Connection(ASGIProtocol):
 
 
 class Refusal(asyncio.Protocol):
-    """A connection over a cap. It is read for a moment, because who asks `/livez` is answered all the same; then
-    it is left open until the client has surely read the answer.
+    """A connection over a cap. It is read for a moment, because `/livez` is answered even so; then it is left open
+    long enough for the client to read the answer.
     """
 
     def __init__(self, problem: Problem) -> None:
@@ -263,27 +264,27 @@ class Connections:
         self.open.discard(connection)
 
     def begin(self) -> None:
-        """The loop runs: hear of a stop, also of one that came before, and look at connections.
+        """The loop runs: handle a stop, also one that came before, and begin to check connections.
 
         gunicorn's own handler ends connections in the same second; see `_will_close`.
         """
         self._worker.loop.add_signal_handler(signal.SIGTERM, self.stop)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
-        self.look_over()
+        self.check_all()
 
-    def look_over(self) -> None:
-        """Look at all connections, now and every second from now on."""
-        self._worker.loop.call_later(SWEEP_SECONDS, self.look_over)
+    def check_all(self) -> None:
+        """Check all connections, now and every second from now on."""
+        self._worker.loop.call_later(SWEEP_SECONDS, self.check_all)
         if not self.stopping and (self._worker.nr >= self._most_requests or not self._worker.alive):
             self.stop()
         now = self._worker.loop.time()
         for connection in tuple(self.open):
-            connection.look_over(now)
+            connection.check(now)
 
     def stop(self) -> None:
-        """SIGTERM, or requests enough: from now on answers tell that the connection closes, and nobody waits.
+        """SIGTERM, or requests enough: from now on answers say that the connection closes, and nobody waits.
 
-        gunicorn itself stops a second later, when whoever is busy has been told.
+        gunicorn itself stops a second later, when busy clients have had an answer that says so.
         """
         if not self.stopping:
             self.stopping = True

@@ -5,7 +5,7 @@ as long as the connections are kept alive. Of eight connections, one worker of t
 
 gunicorn's option `reuse_port` shares them out as well, and was tried instead: connections then wait at a worker
 that is still loading, while others are idle; and a second service starts on the same port without a word. A proxy
-cannot choose among processes that share a port. Must not import an app.
+cannot choose among processes that share a port.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class Listener:
         self._listen()
 
     def close(self) -> None:
-        """Accept no more; what was accepted goes on. The last process to close has newcomers refused at once."""
+        """Accept no more; accepted connections stay. When the last process has closed, new ones are refused."""
         if not self._closed:
             self._closed = True
             self._loop.remove_reader(self._sock)

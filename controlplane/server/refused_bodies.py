@@ -1,7 +1,7 @@
 """What a client still sends of a body that was refused is taken in and forgotten, so that it can read why.
 
 A server that closes a connection while its client sends resets it, and the answer may be lost with it. gunicorn
-does so wherever the application has not taken the whole body. Must not import an app.
+does so wherever the application has not taken the whole body.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The database of DATABASE_URL, with what each of the two is told."""
+"""The database of DATABASE_URL, with the options of PostgreSQL or of SQLite."""
 
 import dj_database_url
 

@@ -2,9 +2,9 @@
 an alert at its beginning and another at its end.
 
 A sample says how many are in a zone until the next one, or until the camera is silent: then it is unknown, and a
-breach neither begins nor ends (`capacity_rule`). For every zone it is stored up to which sample one has looked;
-each call goes on from there, so that what began and ended in between is found too. Where samples arrive a little
-late, those after them are looked at once more; an alert that was sent stays as it is. Must not import endpoints.
+breach neither begins nor ends (`capacity_rule`). For every zone the position is stored, the last sample
+that was read; each call continues from there, so that what began and ended in between is found too. Where samples
+arrive a little late, those after them are read once more; an alert that was sent stays as it is.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -24,11 +24,11 @@ from telemetry.alerts.models import Breach, Kind, WatchedZone
 from telemetry.history.spans import MICROSECOND
 from telemetry.models import Sample
 
-# How far back the beginning is looked for, in a zone that was not watched before.
-LOOKED_BACK = timedelta(days=1)
+# How far back the beginning is searched for, in a zone that was not watched before.
+SEARCHED_BACK = timedelta(days=1)
 # How much older than the newest a sample may be that arrives late, as when a worker repeats what had failed.
 LATE = timedelta(minutes=15)
-# How many cameras are looked at in one transaction, and how many samples of each of their zones.
+# How many cameras are read in one transaction, and how many samples of each of their zones.
 CHUNK = 50
 SAMPLES_AT_ONCE = 5_000
 # Whose samples so far back are asked for together.
@@ -38,7 +38,7 @@ K = TypeVar("K")
 
 
 class _Newest(NamedTuple):
-    """Of all zones of a camera together: the newest sample that was looked at, and the newest arrival."""
+    """Of all zones of a camera together: the newest sample that was read, and the newest arrival."""
 
     seen_at: datetime
     received_at: datetime
@@ -83,9 +83,9 @@ def _forget_unwatched(limited: Collection[ZoneKey], now: datetime) -> set[ZoneKe
 
 @transaction.atomic
 def _watch_cameras(zones_of: Mapping[UUID, Sequence[Zone]], watched: Collection[ZoneKey], now: datetime) -> int:
-    """Look at the zones of some cameras; returns how many breaches began or ended.
+    """Read the new samples of some cameras' zones; returns how many breaches began or ended.
 
-    Whoever else does so at the same time waits, and goes on from here.
+    Another process that does so at the same time waits, and continues where this one ends.
     """
     cameras = Camera.objects.without_long_values().in_bulk(list(zones_of))
     zones = {(pk, zone.id): zone for pk in zones_of if pk in cameras for zone in zones_of[pk]}
@@ -153,7 +153,7 @@ def _store(positions: Mapping[ZoneKey, Position]) -> None:
 
 
 def _oldest_late_samples(positions: Mapping[ZoneKey, Position], now: datetime) -> dict[ZoneKey, datetime]:
-    """The oldest sample of each zone, of those that arrived since the zones of its camera were looked at."""
+    """The oldest sample of each zone, of those that arrived since the zones of its camera were read."""
     newest = _newest_by_camera(positions)
     oldest: dict[ZoneKey, datetime] = {}
     for group in _asked_together({pk: min(newest[pk]) for pk in newest}, now):
@@ -196,7 +196,7 @@ def _before_late_sample(
 
 
 def _next_samples(positions: Mapping[ZoneKey, Position], now: datetime) -> dict[ZoneKey, list[Sighting]]:
-    """The next samples of each zone, oldest first, a few at least and one more than are looked at at most.
+    """The next samples of each zone, oldest first; SAMPLES_AT_ONCE + 1 at most of one that is far behind.
 
     The one that was seen last comes again: only now it may be known until when it was valid.
     """
@@ -229,15 +229,15 @@ def _asked_together(moments: Mapping[K, datetime], now: datetime) -> list[list[K
 
 
 def _starting_point(camera_id: UUID, zone: Zone, before: datetime) -> datetime:
-    """From where to look, to know how a zone was at a moment; what has been told by then does not come again."""
+    """From where to read, to know how a zone was at a moment: never from before the end of its last breach."""
     last = Breach.objects.filter(camera_id=camera_id, zone=zone.id).order_by("-began_at").first()
     if last and not last.ended_at:
         return last.began_at
     samples = Sample.objects.of_camera(camera_id).of_zone(zone.id)
-    within = samples.between(before - LOOKED_BACK, before).filter(occupancy__lte=zone.capacity)
+    within = samples.between(before - SEARCHED_BACK, before).filter(occupancy__lte=zone.capacity)
     last_within = within.order_by("-timestamp").values_list("timestamp", flat=True).first()
     ended_at = last.ended_at if last else None
-    return max(moment for moment in (before - LOOKED_BACK, last_within, ended_at) if moment)
+    return max(moment for moment in (before - SEARCHED_BACK, last_within, ended_at) if moment)
 
 
 # --- Breaches ---------------------------------------------------------------------------------------------

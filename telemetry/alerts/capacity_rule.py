@@ -15,7 +15,7 @@ class Sighting(NamedTuple):
 
 
 class Position(NamedTuple):
-    """Up to which sample one has looked, since when the zone was above its capacity, and the newest arrival."""
+    """The last sample that was read, since when the zone was above its capacity, and the newest arrival."""
 
     seen_at: datetime
     above_since: datetime | None = None
@@ -50,7 +50,7 @@ def follow(
 ) -> tuple[Position, list[Began | Ended]]:
     """The position after the next samples of a zone, oldest first, and which breaches began and ended on the way.
 
-    Looks at `at_most` of them; the one after those only ends the validity of the last. The first may have been
+    Reads `at_most` of them; the one after those only ends the validity of the last. The first may have been
     seen before. `in_breach` says whether a breach is open at the position.
     """
     seen_before = position.seen_at
@@ -58,7 +58,7 @@ def follow(
     events: list[Began | Ended] = []
     for sighting, following in islice(zip(sightings, [*sightings[1:], None], strict=False), at_most):
         seen_at = sighting.at
-        # What arrives while we look may have missed some of it: it counts as having arrived since.
+        # What arrives while we read may have missed some of it: it counts as having arrived since.
         received_at = max(received_at or sighting.received_at, min(sighting.received_at, now))
         if sighting.occupancy <= limit.capacity:
             above_since = None

@@ -1,4 +1,4 @@
-"""What /readyz and /metrics tell of alerts. Registers itself with `controlplane.observability`."""
+"""What /readyz and /metrics say of alerts. Registers itself with `controlplane.observability`."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta

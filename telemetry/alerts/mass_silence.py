@@ -24,7 +24,7 @@ INTERVALS = 1.5
 
 
 class ReportingCamera(NamedTuple):
-    """A running camera that has been heard: when last, and how often it is expected."""
+    """A running camera that has reported: its last contact, and how often it is expected to report."""
 
     last_contact: datetime
     expected_interval_seconds: int
@@ -71,7 +71,7 @@ def fell_silent_at_once(cameras: list[ReportingCamera], after: datetime | None) 
 
 
 def watch_fleet(now: datetime) -> FleetSilence | None:
-    """Store that the fleet fell silent, or that this is over, and tell of it; returns what has changed, if any."""
+    """Store that the fleet fell silent, or that this is over, and notify; returns what has changed, if any."""
     interruptions = read_interruptions(now, up_to_last_tick=True)
     lasting = interruptions.mass_silence_began_at is not None and interruptions.mass_silence_ended_at is None
     if lasting:
@@ -95,9 +95,9 @@ def _may_be(now: datetime, interruptions: Interruptions) -> bool:
 
 
 def _reporting_cameras(now: datetime, interruptions: Interruptions) -> list[ReportingCamera]:
-    """Running cameras that were heard since they were started, and up to now.
+    """Running cameras with a contact since they were started.
 
-    What was called offline already counts as silent no more: it has been told of.
+    One that is known to be offline does not count as silent any more: alerts were sent for it.
     """
     reporting = Camera.objects.filter(
         desired_state=DesiredState.RUNNING,

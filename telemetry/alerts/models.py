@@ -1,4 +1,4 @@
-"""What happened to the fleet, and who is told: transitions, breaches of capacity, alerts, and their delivery.
+"""What happened to the fleet, and who is notified: transitions, breaches of capacity, alerts, and their delivery.
 
 Rows hold the camera's id and name and no foreign key: what happened outlives the camera.
 """
@@ -43,7 +43,7 @@ class Transition(models.Model):
 
 
 class Flapping(models.Model):
-    """A camera whose alerts are held back because it goes on and off; the row goes when it is steady again."""
+    """A camera whose alerts are held back because it flaps; the row is removed when it is steady again."""
 
     camera_id = models.UUIDField(primary_key=True)
     since_at = models.DateTimeField()
@@ -77,7 +77,7 @@ class Breach(models.Model):
 
 
 class WatchedZone(models.Model):
-    """A zone with a capacity: up to where its samples were looked at. Moved together with the breaches found."""
+    """A zone with a capacity: up to where its samples were read. Written together with the breaches found."""
 
     pk = models.CompositePrimaryKey("camera_id", "zone")
     camera_id = models.UUIDField()
@@ -132,7 +132,7 @@ TOPIC_OF = {
 
 
 class Alert(models.Model):
-    """Something worth telling, written in the transaction of what it tells of."""
+    """Something to notify of, written in the transaction of what happened."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.CharField(_("kind"), max_length=32, choices=Kind)
@@ -158,7 +158,7 @@ class Channel(models.TextChoices):
 
 
 class Subscription(models.Model):
-    """Who is told what, and how."""
+    """Who is notified of what, and how."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)

@@ -1,7 +1,7 @@
 """The durable outbox: alerts and their deliveries, written in the caller's transaction, claimed and settled.
 
 Delivered at least once: what was claimed and not settled, because a process died, is claimed again under the
-same id. Must not import what sends.
+same id.
 """
 
 import random
@@ -21,16 +21,16 @@ MAX_RETRY = timedelta(hours=4)
 ATTEMPTS = 20
 KEPT = timedelta(days=30)
 CHUNK = 1_000
-# What is over within the grace was never worth telling.
+# What is over within the grace is not sent at all.
 ENDED_BY = {Kind.RECOVERED: Kind.OFFLINE, Kind.ORPHAN_GONE: Kind.ORPHANED}
-# A camera that goes on and off is told of in the place of its last end.
+# That a camera flaps is sent in the place of its last beginning.
 WITHDRAWN_BY = ENDED_BY | {Kind.FLAPPING: Kind.OFFLINE}
 
 
 def notify(alerts: Sequence[Alert], now: datetime) -> None:
     """Store the alerts, and a delivery to each subscription that wants them.
 
-    One that ends within a subscription's grace what another began withdraws that, and is not told there either.
+    Where an alert ends within a subscription's grace what another began, neither of the two is sent to it.
     """
     if not alerts:
         return
@@ -40,7 +40,7 @@ def notify(alerts: Sequence[Alert], now: datetime) -> None:
     for alert in alerts:
         withdrawn: set[object] = set()
         if alert.kind in WITHDRAWN_BY and subscriptions:
-            # Its beginning may be among those that are told of now.
+            # Its beginning may be among these alerts.
             Delivery.objects.bulk_create(deliveries)
             deliveries = []
             withdrawn = _withdraw(alert, now)

@@ -1,4 +1,4 @@
-"""The vocabulary in which transitions and deliveries are asked for. Must not import models."""
+"""The vocabulary in which transitions and deliveries are asked for."""
 
 from datetime import datetime
 from typing import Any, Self

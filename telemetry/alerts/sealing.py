@@ -32,7 +32,7 @@ def _on_old_keys() -> Iterator[Subscription]:
             if not credentials.is_on_first_key(subscription.pk, subscription.sealed_secret):
                 yield subscription
         except credentials.UnreadableCredential:
-            continue  # each of its deliveries tells so
+            continue  # each of its deliveries says so
 
 
 also_rotate(SealedElsewhere(count_on_old_keys, move_to_first_key))

@@ -1,7 +1,7 @@
 """Sending what is due, each by its channel: many at once, in a bounded time a round.
 
 No transaction is open while something is sent. One receiver that hangs holds up only its own deliveries, and only
-until the round is over. Must not import doors.
+until the round is over.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The part of `maintain` that this app does: notice what happened, then tell of it."""
+"""The part of `maintain` that this app does: notice what happened, then notify."""
 
 from datetime import datetime
 from typing import Protocol

@@ -1,7 +1,4 @@
-"""Making, changing, trying and ending subscriptions: keyword-only, atomic, with a line in the audit trail.
-
-Must not import doors.
-"""
+"""Making, changing, trying and ending subscriptions: keyword-only, atomic, with a line in the audit trail."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -34,7 +31,7 @@ def clean_subscription(values: Mapping[str, Any]) -> dict[str, Any]:
     cleaned: dict[str, Any] = {name: values[name] for name in FIELDS} | dict.fromkeys(DESTINATION_FIELDS, "")
     faults: dict[str, Any] = {}
     if not set(cleaned["topics"]) <= set(Topic.values) or not cleaned["topics"]:
-        faults["topics"] = _("Choose what it tells of.")
+        faults["topics"] = _("Choose what it notifies of.")
     if not 0 <= cleaned["grace_seconds"] <= MAX_GRACE_SECONDS:
         faults["grace_seconds"] = _("From 0 to %(most)d seconds.") % {"most": MAX_GRACE_SECONDS}
     if cleaned["channel"] not in Channel.values:

@@ -46,7 +46,7 @@ class StatusChange(NamedTuple):
 
 
 def first_known(observed: Observed) -> Known:
-    """What a camera that was never looked at begins with: it has just been started or stopped."""
+    """The status that a new camera begins with: it has just been started or stopped."""
     status = Status.PENDING if observed.desired_state == "running" else Status.STOPPED
     return Known(status, observed.desired_state_at)
 
@@ -57,7 +57,7 @@ def changes_between(
     """Every change from the known status to the one at `now`, oldest first, each at its own deadline.
 
     A contact that was followed by others is not known any more, so a recovery is dated by the last contact as
-    seen: late by at most the time since the camera was last looked at.
+    seen: late by at most the time since the camera was last checked.
     """
     if known.since_at > now:
         return []  # somebody with a later clock has been here
@@ -79,7 +79,7 @@ def _verdicts_since(
     def at(moment: datetime) -> Verdict:
         contact = observed.last_contact
         if contact and moment < contact <= now + AHEAD_TOLERANCE:
-            contact = moment  # it was not ahead of the clock, but heard later
+            contact = moment  # it was not ahead of the clock, but came later
         return derive_status(
             **observed._replace(last_contact=contact)._asdict(), now=moment, interruptions=interruptions
         )
@@ -87,7 +87,7 @@ def _verdicts_since(
     verdicts = _backwards(at, now, max(known.since_at, observed.desired_state_at))
     reported_later = len(verdicts) > 1 and verdicts[-2].status == Status.ORPHANED
     if known.status == Status.STOPPED and reported_later:
-        verdicts.pop()  # nothing was heard until the grace was over
+        verdicts.pop()  # nothing was reported until the grace was over
     restarted = known.since_at < observed.desired_state_at or known.status not in RUNNING
     if observed.desired_state == "running" and restarted and verdicts[-1].status != Status.PENDING:
         verdicts.append(Verdict(Status.PENDING, Reason.STARTING, observed.desired_state_at))

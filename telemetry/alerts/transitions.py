@@ -1,7 +1,7 @@
-"""Storing changes of status once, each at its own deadline, with the alerts that tell of them.
+"""Storing changes of status once, each at its own deadline, with the alerts about them.
 
 The stored status of a camera is locked, compared and set in the transaction that stores its transitions and
-alerts: whoever else looks at the same time finds it done. Must not import doors.
+alerts: another process that does the same at the same time finds it done.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ ENDS = {Status.OFFLINE: Kind.RECOVERED, Status.ORPHANED: Kind.ORPHAN_GONE}
 
 
 class _CameraChanges(NamedTuple):
-    """One camera as it was found, and what has changed since it was last looked at."""
+    """A camera, its stored status, and what has changed since."""
 
     camera: Camera
     known: Known
@@ -46,13 +46,13 @@ def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: 
             break
         with transaction.atomic():
             recorded += _record(camera_ids, now, interruptions)
-    _let_go_of_steady(now)
+    _end_flapping(now)
     _forget(now)
     return recorded
 
 
 def changed_cameras(now: datetime, interruptions: Interruptions) -> list[UUID]:
-    """The cameras whose status is not the stored one, or that were heard since they fell silent."""
+    """The cameras whose status is not the stored one, or that had contact since they fell silent."""
     known = F("known_status__status")
     contact_since = Q(known_status__status__in=SILENT, vitals__last_contact__gt=F("known_status__since_at"))
     cameras = Camera.objects.with_status(now, interruptions)
@@ -116,7 +116,7 @@ def _compare(camera_ids: Sequence[UUID], now: datetime, interruptions: Interrupt
         )
 
 
-# --- Who is told of what ----------------------------------------------------------------------------------
+# --- Who is notified of what ----------------------------------------------------------------------------------
 
 
 def _alerts(found: Sequence[_CameraChanges], now: datetime) -> list[Alert]:
@@ -127,7 +127,7 @@ def _alerts(found: Sequence[_CameraChanges], now: datetime) -> list[Alert]:
     for camera, _, changes in worth_it:
         if camera.pk not in flapping:
             alerts += _alerts_of(camera, changes, beginnings.get(camera.pk), now)
-        elif flapping[camera.pk]:  # the first that is held back is told in place of all that follow
+        elif flapping[camera.pk]:  # one alert in the place of all that are held back from now on
             last = changes[-1]
             alerts.append(wording.of_camera(Kind.FLAPPING, camera, last.to_status, last.at, now))
     return alerts
@@ -140,7 +140,9 @@ def _alerts_of(
         for kind in _kinds(change):
             alert = wording.of_status_change(kind, camera, change, now)
             if beginning and kind in ENDS.values():
-                alert.site_id = beginning.site_id  # moved since: whoever was told is told again
+                alert.site_id = (
+                    beginning.site_id
+                )  # moved since: whoever was notified of the beginning is notified of the end
             yield alert
 
 
@@ -150,7 +152,7 @@ def _kinds(change: StatusChange) -> list[Kind]:
 
 
 def _beginnings(began: Mapping[UUID, datetime]) -> dict[UUID, Transition]:
-    """What made cameras offline or orphaned at these moments, as it was told."""
+    """The transitions that made cameras offline or orphaned at these moments."""
     if not began:
         return {}
     rows = Transition.objects.filter(camera_id__in=began, at__in=set(began.values()), to_status__in=ENDS)
@@ -158,7 +160,7 @@ def _beginnings(began: Mapping[UUID, datetime]) -> dict[UUID, Transition]:
 
 
 def _flapping(camera_ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
-    """Those of the cameras that go on and off too often, and whether that begins now."""
+    """Those of the cameras that flap, and whether that begins now."""
     known = set(Flapping.objects.filter(pk__in=camera_ids).values_list("pk", flat=True))
     changes = Counter(
         _changes_since(now - _window()).filter(camera_id__in=camera_ids).values_list("camera_id", flat=True)
@@ -172,8 +174,8 @@ def _flapping(camera_ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
     return dict.fromkeys(known, False) | dict.fromkeys(begins, True)
 
 
-def _let_go_of_steady(now: datetime) -> None:
-    """Tell how the cameras are that have not changed for a whole window; from then on they are told of again."""
+def _end_flapping(now: datetime) -> None:
+    """Notify of cameras that have not changed for a whole window: their alerts are no longer held back."""
     changed = _changes_since(now - _window()).filter(camera_id=OuterRef("camera_id"))
     for camera_id in Flapping.objects.exclude(Exists(changed)).values_list("pk", flat=True):
         with transaction.atomic():
@@ -214,7 +216,7 @@ def _forget(now: datetime) -> None:
 
 
 def _notify_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
-    """A camera that is deleted is offline or orphaned no more; of one that goes on and off nothing is told."""
+    """A deleted camera is offline or orphaned no more. For one that flaps nothing is sent."""
     began = {row.pk: row.since_at for row in known if row.status in ENDS}
     held_back = set(Flapping.objects.filter(pk__in=began).values_list("pk", flat=True)) if began else set()
     alerts = []

@@ -38,12 +38,12 @@ def of_status_change(kind: Kind, camera: Camera, change: StatusChange, now: date
 
 
 def of_camera(kind: Kind, camera: Camera, status: str, at: datetime, now: datetime) -> Alert:
-    """How a camera is at the beginning or the end of a time in which it goes on and off."""
+    """How a camera is at the beginning or the end of a time in which it flaps."""
     return _alert(kind, at, now, camera, {"status": str(status)})
 
 
 def of_fleet(kind: Kind, at: datetime, silent: int, reporting: int, now: datetime) -> Alert:
-    """Most of the fleet falling silent at once, or being heard again."""
+    """Most of the fleet falling silent at once, or reporting again."""
     return _alert(kind, at, now, None, {"silent": silent, "reporting": reporting})
 
 

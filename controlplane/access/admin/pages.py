@@ -53,7 +53,7 @@ class PlainAdmin(ModelAdmin):
         return super().get_search_results(request, queryset, search_term)
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
-        """The log that knows of every door, where there is one for this row."""
+        """The change log or the audit trail where one of them has this row, else Django's own history."""
         url = self.log_of(request, object_id)
         return HttpResponseRedirect(url) if url else super().history_view(request, object_id, extra_context)
 
@@ -104,7 +104,7 @@ class ReadOnlyAdmin(PlainAdmin):
 
 
 class ViaFilter(DropdownFilter):
-    """By known doors: asking the log which ones occur would read all of it."""
+    """The choices are fixed: reading from the log which ones occur would read all of it."""
 
     title = _("via")
     parameter_name = "via"

@@ -9,7 +9,7 @@ from django.db.backends.sqlite3 import base
 from controlplane.databases.deadline import statement_seconds
 
 # So many steps of SQLite's machine take about a millisecond.
-STEPS_BETWEEN_LOOKS = 20_000
+STEPS_BETWEEN_CHECKS = 20_000
 
 
 class DatabaseWrapper(base.DatabaseWrapper):
@@ -60,5 +60,5 @@ class CursorWithDeadline(base.SQLiteCursorWrapper):
 
     def _in_time(self, call: Callable[..., Any], *args: Any) -> Any:
         deadline = time.monotonic() + self.seconds
-        self.connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_LOOKS)
+        self.connection.set_progress_handler(lambda: time.monotonic() > deadline, STEPS_BETWEEN_CHECKS)
         return call(*args)

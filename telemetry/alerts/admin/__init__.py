@@ -1,4 +1,4 @@
-"""The admin of alerts: who is told what, and the log of what was told. A door that calls one action."""
+"""The admin of alerts: subscriptions, the log of deliveries, and the last transitions of a camera."""
 
 from telemetry.alerts.admin import deliveries, subscriptions, transitions
 

@@ -1,4 +1,4 @@
-"""Subscriptions in the admin: who is told what, a test of it, and a secret that is shown once."""
+"""Subscriptions in the admin: who is notified of what, a test of it, and a secret that is shown once."""
 
 from typing import Any
 from uuid import UUID
@@ -54,7 +54,7 @@ class SubscriptionForm(forms.ModelForm):
         widget=UnfoldAdminTextareaWidget({"rows": 3, "spellcheck": "false"}),
     )
     topics = forms.MultipleChoiceField(
-        label=_("Tells of"),
+        label=_("Notifies of"),
         choices=Topic.choices,
         initial=list(Topic.values),
         widget=UnfoldAdminCheckboxSelectMultipleWidget,
@@ -64,13 +64,13 @@ class SubscriptionForm(forms.ModelForm):
         queryset=Site.objects.order_by("name"),
         required=False,
         empty_label=_("All sites"),
-        help_text=_("What concerns the whole fleet is told all the same."),
+        help_text=_("What concerns the whole fleet is sent in any case."),
         widget=UnfoldAdminSelect2Widget,
     )
     grace_seconds = forms.IntegerField(
         label=_("Grace (seconds)"),
         initial=60,
-        help_text=_("A camera that is back within this time is not told of at all."),
+        help_text=_("For a camera that is back within this time nothing is sent."),
         widget=UnfoldAdminIntegerFieldWidget({"min": 0, "max": MAX_GRACE_SECONDS, "inputmode": "numeric"}),
     )
     is_active = forms.BooleanField(
@@ -119,7 +119,7 @@ class SubscriptionAdmin(PlainAdmin):
     change_form_outer_before_template = "admin/alerts/subscription_test.html"
     fieldsets = (
         (None, {"fields": ("name", "channel", *DESTINATION_FIELDS)}),
-        (_("What is told"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
+        (_("What it notifies of"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
     )
 
     @property
@@ -196,7 +196,7 @@ class SubscriptionAdmin(PlainAdmin):
         ]
 
     def test_view(self, request: HttpRequest, subscription_id: UUID) -> HttpResponse:
-        """Send a test now, and tell what became of it."""
+        """Send a test now, and show what became of it."""
         subscription = self._posted(request, subscription_id)
         if subscription:
             by = author_of(request, "admin")
@@ -234,6 +234,6 @@ class SubscriptionAdmin(PlainAdmin):
     def destination(self, subscription: Subscription) -> str:
         return channel_of(subscription.channel).describe(subscription)
 
-    @display(description=_("tells of"))
+    @display(description=_("notifies of"))
     def notifies_of(self, subscription: Subscription) -> str:
         return ", ".join(subscription.topics)

@@ -1,7 +1,7 @@
 """Where a webhook may go: nowhere inside our own network, unless a setting allows it.
 
 Asked when a URL is saved and again whenever one is called, with the addresses that its name has then; the call
-goes to the very address that was looked at, so a name cannot point elsewhere in between. Must not import models.
+goes to the very address that was checked, so a name cannot point elsewhere in between. Must not import models.
 """
 
 import ipaddress
@@ -24,7 +24,7 @@ _TRANSLATED = [ipaddress.ip_network(net) for net in ("64:ff9b::/96", "64:ff9b:1:
 
 
 class RefusedDestination(ValueError):
-    """A URL that must not be called; the text tells the person why, and does not repeat the URL."""
+    """A URL that must not be called; the text says why, and does not repeat the URL."""
 
 
 class Destination(NamedTuple):
@@ -65,7 +65,7 @@ def read_url(url: str) -> Destination:
 def check_url(url: str) -> None:
     """Refuse a URL that must not be called, also for the addresses that its name has now.
 
-    One whose name has none at the moment passes: it is looked at again at every call.
+    A name that has no address at the moment passes: it is checked again at every call.
     """
     destination = read_url(url)
     try:

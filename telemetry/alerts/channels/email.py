@@ -70,7 +70,7 @@ class EmailChannel(BaseChannel[EmailMessage]):
             with suppress(Exception):  # it has taken the e-mail, whatever it says to this
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     await server.quit()
-        except Exception as error:  # whatever a mail server does is told in the log
+        except Exception as error:  # whatever a mail server does, the log of deliveries says
             return f"The mail server did not take it ({type(error).__name__})."
         finally:
             server.close()

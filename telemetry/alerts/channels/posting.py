@@ -54,7 +54,7 @@ async def post(message: Message) -> str:
         return f"The host's name has no address ({type(error).__name__})."
     except Exception as error:  # one message that cannot be sent must not keep others from it
         log.exception("webhook could not be sent", exception_type=type(error).__name__)
-        return f"It could not be sent ({type(error).__name__}); the log tells more."
+        return f"It could not be sent ({type(error).__name__}); the log says more."
 
 
 async def _post(message: Message, deadline: asyncio.Timeout) -> str:
@@ -67,7 +67,7 @@ async def _post(message: Message, deadline: asyncio.Timeout) -> str:
 
 
 async def _post_to(address: str, destination: Destination, message: Message, deadline: asyncio.Timeout) -> str:
-    # The address that was looked at, so that a name cannot point elsewhere meanwhile; the certificate is still
+    # The address that was checked, so that a name cannot point elsewhere meanwhile; the certificate is still
     # that of the name. No proxy of the environment, which would look the name up by itself.
     host = f"[{address}]" if ":" in address else address
     url = httpx.URL(f"{destination.scheme}://{host}:{destination.port}{destination.target}")
