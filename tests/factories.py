@@ -1,4 +1,4 @@
-"""Dull ways to make what a test needs, through the same actions as every door."""
+"""Plain ways to make what a test needs, through the same actions as every entry point."""
 
 import json
 from datetime import UTC, datetime

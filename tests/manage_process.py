@@ -31,9 +31,9 @@ def begin_command(*arguments: str, **environment: str) -> "subprocess.Popen[str]
 
 
 def wait_for_line(process: "subprocess.Popen[str]", text: str) -> None:
-    """Read what it tells until a line holds the text."""
+    """Read what it prints until a line holds the text."""
     assert process.stderr is not None
     for line in process.stderr:
         if text in line:
             return
-    raise AssertionError(f"{text!r} was not told")
+    raise AssertionError(f"{text!r} was not printed")

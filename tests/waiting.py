@@ -16,7 +16,7 @@ def wait_until(holds: Callable[[], object], seconds: float = 10) -> None:
 
 
 async def until(holds: Callable[[], object], seconds: float = 10) -> None:
-    """The same, where the event loop has to go on meanwhile."""
+    """The same, where the event loop has to run meanwhile."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"it does not hold after {seconds} seconds"

@@ -27,7 +27,7 @@ WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 
 
 class Shot(NamedTuple):
-    """One picture: its name, the page under /admin/, and how it is looked at."""
+    """One picture: its name, the page under /admin/, and how it is shown."""
 
     name: str
     page: str
@@ -40,7 +40,7 @@ class Shot(NamedTuple):
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--into", type=Path, default=PICTURES, help="folder (default: docs/img)")
-    parser.add_argument("--all", action="store_true", help="every page, light, dark and on a phone, to look at")
+    parser.add_argument("--all", action="store_true", help="every page, light, dark and on a phone")
     options = parser.parse_args()
     options.into.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:

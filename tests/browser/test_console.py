@@ -22,12 +22,12 @@ pytestmark = pytest.mark.django_db(transaction=True)
 # Not before the page is as wide as a phone: on a wide screen it fitted already.
 FITS_A_PHONE = "innerWidth === 390 && document.documentElement.scrollWidth <= 390"
 
-# The chart tells how many intervals it has, and its table, where it is open, has a row for each.
+# The chart says how many intervals it has, and its table, where it is open, has a row for each.
 INTERVALS = """([least, most]) => {
-    const told = / of (\\d+) intervals/.exec(document.querySelector(".cp-chart-said").textContent)?.[1];
+    const shown = / of (\\d+) intervals/.exec(document.querySelector(".cp-chart-said").textContent)?.[1];
     const table = document.querySelector(".cp-twin");
-    const agree = !table.open || table.querySelectorAll("tbody tr").length === Number(told);
-    return agree && least <= told && told <= most;
+    const agree = !table.open || table.querySelectorAll("tbody tr").length === Number(shown);
+    return agree && least <= shown && shown <= most;
 }"""
 
 

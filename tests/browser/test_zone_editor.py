@@ -115,7 +115,7 @@ def test_points_and_shapes_are_moved_inserted_and_deleted_and_all_of_it_is_undon
     assert stored["geometry"]["coordinates"][0][:-1] == steps[-1]
 
 
-def test_a_refused_zone_is_told_in_the_servers_words_and_cannot_be_missed(administrator: Page) -> None:
+def test_a_refused_zone_is_shown_in_the_servers_words_and_cannot_be_missed(administrator: Page) -> None:
     editor = Editor(administrator, make_camera(zone_config=collection(SQUARE)))
     editor.button("Counting line").click()
     editor.click((0.3, 0.3))

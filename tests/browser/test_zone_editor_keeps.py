@@ -13,7 +13,7 @@ from tests.factories import make_camera
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def test_by_keyboard_undo_and_redo_go_on_whatever_they_take_away(administrator: Page) -> None:
+def test_by_keyboard_undo_and_redo_can_be_repeated_whatever_they_take_away(administrator: Page) -> None:
     editor = Editor(administrator, make_camera())
     editor.button("Area").focus()
     editor.press("Enter", "Space", "Shift+ArrowRight", "Space", "Shift+ArrowDown", "Space", "Enter")
@@ -121,18 +121,18 @@ def test_what_is_too_little_to_be_a_zone_is_not_dropped_by_saving(administrator:
     editor = Editor(administrator, camera)
     editor.button("Area").click()
     editor.click((0.25, 0.25), (0.75, 0.25))
-    told = administrator.get_by_text("Not saved: Area needs 3 points at least")
+    fault = administrator.get_by_text("Not saved: Area needs 3 points at least")
     editor.button("Save and continue editing").click()
-    expect(told).to_be_in_viewport()
+    expect(fault).to_be_in_viewport()
     expect(editor.picture).to_be_focused()
     editor.press("Space")
-    expect(told).to_be_hidden()
+    expect(fault).to_be_hidden()
     editor.press("Delete")
 
     administrator.get_by_role("link", name="Settings").click()
     administrator.locator("#id_name").fill("Yard")
     editor.button("Save and continue editing").click()
-    expect(told).to_be_in_viewport()
+    expect(fault).to_be_in_viewport()
     expect(editor.picture).to_be_focused()
     assert Camera.objects.get().name == "Gate"
 

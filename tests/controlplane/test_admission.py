@@ -11,7 +11,7 @@ from tests.waiting import until
 
 
 class Inner:
-    """An application that is slow until it is told to go on, and knows how many are inside."""
+    """An application that is slow until it is released, and knows how many are inside."""
 
     def __init__(self) -> None:
         self.inside = self.most = 0
@@ -56,7 +56,7 @@ async def ask(
     return statuses[0] if statuses else 0
 
 
-def test_at_most_so_many_are_inside_and_the_rest_are_told_to_come_back() -> None:
+def test_at_most_so_many_are_inside_and_the_rest_are_asked_to_come_back() -> None:
     async def scenario() -> None:
         inner = Inner()
         application = Admission(inner, places=3, wait_seconds=0.2)
@@ -93,7 +93,7 @@ def test_an_oversize_body_is_413_before_django(declared: bool) -> None:
     asyncio.run(scenario())
 
 
-def test_a_slow_sender_holds_no_place_and_is_told_408(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_slow_sender_holds_no_place_and_gets_408(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bare_asgi, "BODY_DEADLINE_SECONDS", 0.1)
 
     async def receive_forever() -> Any:

@@ -53,7 +53,7 @@ def test_docs_ask_nobody_outside(viewer: ApiClient) -> None:
     assert "<script>" not in page, "the strict policy lets no inline script run"
 
 
-def test_readyz_tells_each_check_and_is_red_with_another_key_ring(anonymous: ApiClient, settings: Any) -> None:
+def test_readyz_names_each_check_and_is_red_with_another_key_ring(anonymous: ApiClient, settings: Any) -> None:
     first = anonymous.get("/readyz")
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItZmllbGQta2V5LW9mLWFub3RoZXItcmluZyE="]
     second = anonymous.get("/readyz")
@@ -85,7 +85,7 @@ def test_behind_tls_whoever_watches_a_process_asks_it_over_plain_http(viewer: Ap
     ]  # fmt: skip
 
 
-def test_a_name_that_is_not_the_service_s_is_told_by_its_setting(viewer: ApiClient) -> None:
+def test_a_name_that_is_not_the_service_s_is_refused_by_the_name_of_its_setting(viewer: ApiClient) -> None:
     answer = viewer.get("/readyz", Host="elsewhere.example.com")
 
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")

@@ -1,4 +1,4 @@
-"""Starting: what is missing is told by name, all at once, and no value is shown."""
+"""Starting: what is missing is named, all at once, and no value is shown."""
 
 import os
 import subprocess
@@ -63,7 +63,7 @@ def test_an_unsafe_or_unreadable_setting_refuses_to_start_and_is_named(name: str
     assert "S3CRET" not in answer.stderr
 
 
-def test_all_faults_are_told_at_once() -> None:
+def test_all_faults_are_named_at_once() -> None:
     answer = start(SECRET_KEY="", FIELD_ENCRYPTION_KEYS="", LOG_LEVEL="LOUD")
 
     assert all(name in answer.stderr for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LOG_LEVEL"))

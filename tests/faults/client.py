@@ -11,7 +11,7 @@ TIMEOUT_SECONDS = 60
 
 
 class Unanswered(Exception):
-    """The connection ended before the answer; `sent` tells whether the request had been sent whole."""
+    """The connection ended before the answer; `sent` says whether the request had been sent whole."""
 
     def __init__(self, sent: bool) -> None:
         super().__init__()
@@ -111,7 +111,7 @@ class Connection:
 async def drip(
     port: int, token: str, begin: bytes, drop: bytes, pause_seconds: float = 0.5
 ) -> tuple[float, Answer | None]:
-    """Send a drop after each pause until the connection ends; how long that took, and what was told."""
+    """Send a drop after each pause until the connection ends; how long that took, and what was answered."""
     async with Connection(port, token) as connection:
         started = time.monotonic()
         receiving: asyncio.Task[Answer] | None = None

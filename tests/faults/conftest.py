@@ -75,7 +75,7 @@ def small_service(
 
 @pytest.fixture
 def service(_running: Service) -> Iterator[Service]:
-    """The service; a test fails where its log tells of an error, whatever clients were told."""
+    """The service; a test fails where its log shows an error, whatever clients were answered."""
     before = len(_running.logged_errors())
     yield _running
     assert _running.logged_errors()[before:] == []

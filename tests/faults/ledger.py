@@ -39,7 +39,7 @@ class Ledger:
     def __init__(self, cameras: list[str]) -> None:
         self.cameras = cameras
         self.acknowledged: dict[SampleKey, Event] = {}
-        self.accepted = 0  # as the answers told
+        self.accepted = 0  # as the answers said
         self.duplicates = 0
         self.statuses: Counter[int] = Counter()
         self.unanswered = 0
@@ -81,7 +81,7 @@ class Ledger:
         assert not missing, f"{len(missing)} of {len(sent)} acknowledged events are lost: {sorted(missing)[:3]}"
         assert not unknown, f"{len(unknown)} stored events were never acknowledged: {sorted(unknown)[:3]}"
         assert stored == sent
-        # An answer that did not come may have told the first storing, and its repetition was a duplicate.
+        # An answer that did not come may have been for the first storing, and its repetition was a duplicate.
         assert self.accepted <= len(stored) <= self.accepted + self.duplicates
         self._check_vitals(connection, stored)
 

@@ -103,7 +103,7 @@ class Service:
         return children_of(self._process.pid)
 
     def logged_errors(self) -> list[str]:
-        """Lines of the log that tell of an error of ours."""
+        """Lines of the log that show an error of ours."""
         signs = (
             "unhandled exception",
             "Traceback",
@@ -118,7 +118,7 @@ class Service:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 
     def _has_answered(self) -> bool:
-        """For workers that do not tell when they listen."""
+        """For workers that do not say when they listen."""
         if "asgi" in self._command:
             return False
         with contextlib.suppress(httpx.HTTPError):

@@ -66,7 +66,7 @@ def test_chunks_that_are_mostly_framing_are_400_and_the_end(service: Service, fl
 
 
 @pytest.mark.parametrize("token_is_good", [True, False])
-def test_whoever_goes_on_with_tiny_chunks_is_cut_off(
+def test_a_client_that_keeps_sending_tiny_chunks_is_cut_off(
     service: Service, fleet: Fleet, *, token_is_good: bool
 ) -> None:
     token = fleet.tokens["worker"] if token_is_good else "cpt_unknown"

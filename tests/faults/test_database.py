@@ -134,7 +134,7 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
     record_property("until the first acknowledgement (s)", round(until_acknowledged, 3))
 
 
-def test_a_locked_table_of_samples_is_told_as_503_and_leaves_the_configuration_alone(
+def test_a_locked_table_of_samples_is_answered_with_503_and_leaves_the_configuration_alone(
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
     with (
@@ -159,7 +159,7 @@ def test_a_locked_table_of_samples_is_told_as_503_and_leaves_the_configuration_a
     record_property("p99 of GET /cameras (s)", round(percentile(reads.seconds, 0.99), 3))
 
 
-def test_a_database_without_connections_to_spare_is_told_as_503(
+def test_a_database_without_connections_to_spare_is_answered_with_503(
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
     control = database()
@@ -196,7 +196,7 @@ def test_a_database_without_connections_to_spare_is_told_as_503(
     record_property("p99 of what was stored (s)", round(percentile(stored, 0.99), 3))
 
 
-def test_a_database_that_only_reads_is_told_as_503(
+def test_a_database_that_only_reads_is_answered_with_503(
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect
 ) -> None:
     control = database()

@@ -1,4 +1,4 @@
-"""Clients that take all that one can have: connections, waits, guesses and searches. Everybody else goes on."""
+"""Clients that take all that one can have: connections, waits, guesses and searches. Everybody else is served."""
 
 import asyncio
 import contextlib
@@ -40,7 +40,7 @@ async def ask(service: Service, path: str, token: str = "", source: str = OTHER)
 
 
 async def hold(service: Service, many: int, sources: list[str], held: list[Connection]) -> Counter[int]:
-    """Open so many connections, each with one answered request, and keep them open; what they were told."""
+    """Open so many connections, each with one answered request, and keep them open; what they were answered."""
     statuses: Counter[int] = Counter()
     for number in range(many):
         connection = Connection(service.port, source=sources[number % len(sources)])

@@ -55,7 +55,7 @@ def proxy(service: Service, ingest_tier: Service) -> Iterator[Proxy]:
 
 @pytest.fixture(scope="module")
 def secure_service(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """The web tier as it is told that TLS ends in front of it."""
+    """The web tier with the setting that TLS ends in front of it."""
     with Service(tmp_path_factory.mktemp("secure"), database_url, settings={"BEHIND_TLS": "1"}) as service:
         yield service
         assert service.logged_errors() == []

@@ -43,7 +43,7 @@ async def take_nothing(port: int) -> float:
     return time.monotonic() - started
 
 
-def test_slow_senders_are_told_408_and_disturb_nobody(
+def test_slow_senders_get_408_and_disturb_nobody(
     service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
 ) -> None:
     token = fleet.tokens["worker"]
@@ -68,7 +68,7 @@ def test_slow_senders_are_told_408_and_disturb_nobody(
     for _, answer in ends[:100]:
         assert answer is not None
         assert (answer.status, answer.headers["content-type"]) == (408, PROBLEM)
-    assert [answer for _, answer in ends[100:]] == [None] * 20, "whoever never sent a byte is told nothing"
+    assert [answer for _, answer in ends[100:]] == [None] * 20, "who never sent a byte gets no answer"
     assert max(seconds for seconds, _ in ends) < 15
     assert set(ledger.statuses) <= {200, 201}
     assert percentile([attempt.seconds for attempt in load.attempts], 0.99) < 1
@@ -80,13 +80,13 @@ def test_slow_senders_are_told_408_and_disturb_nobody(
     record_property("p99 of ingest meanwhile (s)", round(percentile([a.seconds for a in load.attempts], 0.99), 3))
 
 
-def test_connections_over_the_cap_are_told_503_and_leave_the_others_alone(
+def test_connections_over_the_cap_get_503_and_leave_the_others_alone(
     small_service: Service, fleet: Fleet, ledger: Ledger, database: Connect
 ) -> None:
     asked = 400
 
     async def crowd(port: int) -> Counter[int]:
-        """Connections that send nothing; what they were told within two seconds."""
+        """Connections that send nothing; what they were answered within two seconds."""
         connections = [Connection(port) for _ in range(asked)]
         statuses: Counter[int] = Counter()
         for connection in connections:

@@ -1,4 +1,4 @@
-"""SQLite under two processes: nobody is told that the database is locked, and group commit pays."""
+"""SQLite under two processes: no client is answered that the database is locked, and group commit pays."""
 
 import asyncio
 import sqlite3
@@ -53,7 +53,7 @@ def test_two_processes_on_sqlite_never_find_it_locked_and_share_commits(
     with Service(tmp_path, url) as service:
         together = rate(service.port, fleet.tokens["worker"], grouped, seconds)
         assert service.logged_errors() == []
-    # The same events by the door that stores each in a transaction of its own.
+    # The same events by the endpoint that stores each in a transaction of its own.
     wsgi = Service(
         tmp_path, url, "--threads", "4", application="controlplane.wsgi:application", worker_class="gthread"
     )

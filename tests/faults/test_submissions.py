@@ -48,7 +48,7 @@ def test_overlapping_batches_in_any_order_never_deadlock(
 
     assert statuses == {200: batches}
     ledger.check(database())
-    assert ledger.accepted == len(ledger.acknowledged), "each was told to be new exactly once"
+    assert ledger.accepted == len(ledger.acknowledged), "each was answered as new exactly once"
     record_property("batches", batches)
     record_property("accepted and duplicates", (ledger.accepted, ledger.duplicates))
 
@@ -317,7 +317,7 @@ UNREADABLE = {
 }
 
 
-def test_what_is_no_readable_request_is_told_so_as_a_problem(service: Service) -> None:
+def test_what_is_no_readable_request_is_answered_with_a_problem(service: Service) -> None:
     async def send(data: bytes, status: int) -> None:
         async with Connection(service.port) as connection:
             await connection.send(data)

@@ -162,7 +162,7 @@ def test_a_token_loses_what_goes_and_is_revoked_with_the_last_of_it() -> None:
     ]
 
 
-def test_what_was_revoked_before_is_not_told_again() -> None:
+def test_what_was_revoked_before_is_not_audited_again() -> None:
     camera = uuid4()
     make_token("worker", scope=Scope(cameras=frozenset({camera})))
     token = ApiToken.objects.get()

@@ -1,4 +1,4 @@
-"""The deadline of a serving process's statements, on both databases, and how an answer tells of it."""
+"""The deadline of a serving process's statements, on both databases, and what the answer says of it."""
 
 import time
 from collections.abc import Iterator
@@ -38,7 +38,7 @@ def endless() -> None:
         cursor.fetchall()
 
 
-def test_a_statement_of_a_serving_process_is_cancelled_and_told_in_words_of_its_own(serving: None) -> None:
+def test_a_statement_of_a_serving_process_is_cancelled_and_answered_in_words_of_its_own(serving: None) -> None:
     started = time.monotonic()
     with pytest.raises(OperationalError) as raised:
         endless()

@@ -18,7 +18,7 @@ STARTED = NOW - timedelta(days=1)
 
 
 def fleet(count: int, *, contact: float = 5, interval: int = 10, **values: Any) -> list[Camera]:
-    """Running cameras that were last heard so many seconds before NOW."""
+    """Running cameras whose last contact was so many seconds before NOW."""
     cameras = [
         make_camera(
             f"Gate {n:03}", now=STARTED, desired_state="running", expected_interval_seconds=interval, **values

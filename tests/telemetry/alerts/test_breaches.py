@@ -80,7 +80,7 @@ def test_a_breach_begins_after_the_hold_time_and_ends_within_the_capacity(camera
     assert begun.data["zone"] == "hall"
 
 
-def test_a_moment_within_the_capacity_begins_the_hold_anew(camera: Camera) -> None:
+def test_a_moment_within_the_capacity_begins_the_hold_time_anew(camera: Camera) -> None:
     see(camera, {0: 9, 20: 9, 40: 5, 50: 9, 70: 9, 90: 9})
 
     assert watch_capacity(later(109)) == 0
@@ -97,7 +97,7 @@ def test_what_a_silent_camera_saw_last_is_unknown_and_neither_begins_nor_ends_a_
     assert Breach.objects.get().ended_at is None
 
 
-def test_a_silence_in_between_begins_the_hold_anew(camera: Camera) -> None:
+def test_a_silence_in_between_begins_the_hold_time_anew(camera: Camera) -> None:
     see(camera, {0: 9, 100: 9})
     assert watch_capacity(later(101)) == 0
 
@@ -106,7 +106,7 @@ def test_a_silence_in_between_begins_the_hold_anew(camera: Camera) -> None:
     assert Breach.objects.get().began_at == later(100)
 
 
-def test_a_breach_has_its_own_times_however_late_somebody_looks(camera: Camera) -> None:
+def test_a_breach_has_its_own_times_however_late_the_round_is(camera: Camera) -> None:
     see(camera, {0: 5} | dict.fromkeys(range(10, 1000, 10), 9))
     assert watch_capacity(later(995)) == 1
     see(camera, dict.fromkeys(range(1000, 2000, 10), 5))
@@ -116,7 +116,7 @@ def test_a_breach_has_its_own_times_however_late_somebody_looks(camera: Camera) 
     assert (breach.began_at, breach.ended_at) == (later(10), later(1000))
 
 
-def test_what_began_and_ended_while_nobody_looked_is_told_with_its_own_times(camera: Camera) -> None:
+def test_what_began_and_ended_between_two_rounds_is_reported_with_its_own_times(camera: Camera) -> None:
     subscribe()
     see(camera, {0: 2})
     assert watch_capacity(later(5)) == 0
@@ -131,7 +131,7 @@ def test_what_began_and_ended_while_nobody_looked_is_told_with_its_own_times(cam
 
 
 @pytest.mark.parametrize(("above", "expected"), [(range(101, 160), []), (range(101, 167), [(101, 167)])])
-def test_a_breach_a_little_longer_than_the_hold_is_told_wherever_the_looks_fall(
+def test_a_breach_a_little_longer_than_the_hold_time_is_reported_whenever_the_rounds_are(
     camera: Camera, above: range, expected: list[Any]
 ) -> None:
     for k in range(90, 200):
@@ -154,7 +154,7 @@ def test_a_worker_whose_clock_is_off_is_watched_like_any_other(camera: Camera, b
     assert spans() == [(50 - behind, 150 - behind)]
 
 
-def test_a_worker_that_sends_what_it_had_kept_is_told_of_with_its_own_times(camera: Camera) -> None:
+def test_a_worker_that_sends_what_it_had_kept_is_reported_with_its_own_times(camera: Camera) -> None:
     see(camera, {0: 2, 10: 2})
     watch_capacity(later(11))
     kept = {k: 9 if 100 <= k < 300 else 2 for k in range(20, 600, 10)}
@@ -166,7 +166,7 @@ def test_a_worker_that_sends_what_it_had_kept_is_told_of_with_its_own_times(came
 
 
 @pytest.mark.parametrize("others", [[], [("hall", 240), ("hall", 250)], [("door", 240)]])
-def test_samples_that_come_after_newer_ones_are_looked_at_too(camera: Camera, others: list[Any]) -> None:
+def test_samples_that_come_after_newer_ones_are_read_too(camera: Camera, others: list[Any]) -> None:
     see(camera, {k: 9 if 100 <= k < 170 else 2 for k in [*range(0, 80, 10), *range(200, 240, 10)]})
     for k in (0, 60, 238):
         assert watch_capacity(later(k)) == 0
@@ -180,7 +180,7 @@ def test_samples_that_come_after_newer_ones_are_looked_at_too(camera: Camera, ot
     assert spans() == [(100, 170)]
 
 
-def test_a_zone_without_samples_makes_nobody_look_back_for_another(camera: Camera, monkeypatch: Any) -> None:
+def test_a_zone_without_samples_has_nobody_read_back_for_another(camera: Camera, monkeypatch: Any) -> None:
     balcony = {**HALL, "properties": {"name": "Balcony", "capacity": 1}}
     zones = {"type": "FeatureCollection", "features": [HALL, balcony]}
     actions.update_camera(camera_id=camera.pk, values={"zone_config": canonical_zones(zones)}, by=AUTHOR, now=NOW)
@@ -194,7 +194,7 @@ def test_a_zone_without_samples_makes_nobody_look_back_for_another(camera: Camer
     assert looks[0][2] is None
 
 
-def test_late_samples_do_not_change_what_was_told(camera: Camera) -> None:
+def test_late_samples_do_not_change_an_alert_that_was_stored(camera: Camera) -> None:
     see(camera, {k: 9 if 100 <= k < 170 or k >= 200 else 2 for k in range(0, 290, 10)})
     WatchedZone.objects.create(camera_id=camera.pk, zone="hall", seen_at=NOW)
     assert watch_capacity(later(285)) == 3
@@ -227,7 +227,7 @@ def test_a_silence_after_a_breach_that_nobody_saw_leaves_it_open(camera: Camera)
     assert spans() == [(10, 5_010)]
 
 
-def test_what_is_read_in_one_look_is_bounded_and_the_next_goes_on(
+def test_what_is_read_in_one_round_is_bounded_and_the_next_continues(
     camera: Camera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("telemetry.alerts.breaches.SAMPLES_AT_ONCE", 7)
@@ -241,14 +241,14 @@ def test_what_is_read_in_one_look_is_bounded_and_the_next_goes_on(
     assert looks[0] == 0
 
 
-def test_of_a_zone_that_is_new_only_what_lasts_is_told(camera: Camera) -> None:
+def test_of_a_zone_that_is_new_only_what_lasts_is_reported(camera: Camera) -> None:
     see(camera, {k: 9 if 100 <= k < 300 or k >= 400 else 2 for k in range(0, 500, 10)})
 
     assert watch_capacity(later(495)) == 1
     assert spans() == [(400, None)]
 
 
-def test_an_open_breach_from_before_zones_were_remembered_goes_on(camera: Camera) -> None:
+def test_an_open_breach_from_before_zones_were_remembered_lasts(camera: Camera) -> None:
     see(camera, {k: 9 if k < 300 else 2 for k in range(0, 500, 10)})
     watch_capacity(later(200))
     Breach.objects.all().delete()
@@ -259,7 +259,7 @@ def test_an_open_breach_from_before_zones_were_remembered_goes_on(camera: Camera
     assert spans() == [(0, 300)]
 
 
-def test_a_camera_that_is_started_again_is_not_told_of_what_was_told(camera: Camera) -> None:
+def test_a_camera_that_is_started_again_repeats_no_alert(camera: Camera) -> None:
     see(camera, {0: 9, 20: 9, 40: 9, 60: 9})
     watch_capacity(later(61))
     actions.set_desired_state(camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=later(65))
@@ -273,7 +273,7 @@ def test_a_camera_that_is_started_again_is_not_told_of_what_was_told(camera: Cam
     assert spans() == [(0, 66), (80, None)]
 
 
-def test_a_look_by_a_clock_that_was_far_ahead_is_made_anew(camera: Camera) -> None:
+def test_a_position_by_a_clock_that_was_far_ahead_is_made_anew(camera: Camera) -> None:
     see(camera, {0: 2})
     watch_capacity(later(1))
     WatchedZone.objects.update(seen_at=later(100_000))
@@ -284,7 +284,7 @@ def test_a_look_by_a_clock_that_was_far_ahead_is_made_anew(camera: Camera) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_three_that_look_at_once_tell_of_each_breach_once(camera: Camera) -> None:
+def test_three_rounds_at_once_report_each_breach_once(camera: Camera) -> None:
     see(camera, {0: 2})
     watch_capacity(later(1))
     see(camera, {k: 9 if 100 <= k < 170 or k > 300 else 2 for k in range(10, 400, 10)})
@@ -337,7 +337,7 @@ def test_cameras_without_a_capacity_cost_nothing(django_assert_num_queries: Any)
 
 
 @pytest.mark.parametrize("zones", [1, 20])
-def test_a_look_costs_a_query_a_camera_and_one_a_zone(zones: int, django_assert_max_num_queries: Any) -> None:
+def test_a_round_costs_a_query_a_camera_and_one_a_zone(zones: int, django_assert_max_num_queries: Any) -> None:
     cameras = fleet(zones, contact=0, zone_config=HALL)
     watch_capacity(NOW)
     for camera in cameras:

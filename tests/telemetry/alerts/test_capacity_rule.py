@@ -51,7 +51,7 @@ def test_a_breach_begins_once_the_hold_time_is_full_and_ends_at_the_first_sample
     steps=st.lists(st.tuples(st.integers(1, 45), st.sampled_from([2, 5, 6, 9])), min_size=2, max_size=40),
     data=st.data(),
 )
-def test_samples_looked_at_in_pieces_come_to_the_same_as_all_at_once(
+def test_samples_read_in_pieces_come_to_the_same_as_all_at_once(
     steps: list[tuple[int, int]], data: st.DataObject
 ) -> None:
     moments, seconds = {}, 0

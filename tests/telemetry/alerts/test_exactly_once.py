@@ -1,4 +1,4 @@
-"""Several processes that notice and tell at the same time, and are killed at it: nothing twice, nothing lost.
+"""Several processes that notice and notify at the same time, and are killed at it: nothing twice, nothing lost.
 
 `--long` does it with 200 cameras for a minute; else with fewer.
 """
@@ -52,9 +52,9 @@ def healthy_fleet(count: int) -> list[Camera]:
 
 
 class Fleet:
-    """Cameras that are silenced and heard again, and what must have been stored of it.
+    """Cameras that are silenced and report again, and what must have been stored of it.
 
-    Half as many go on reporting: when nearly all are silent, the last few would be most of the fleet.
+    Half as many keep reporting: when nearly all are silent, the last few would be most of the fleet.
     """
 
     def __init__(self, count: int) -> None:
@@ -65,7 +65,7 @@ class Fleet:
         CameraVitals.objects.filter(pk=camera.pk).update(last_contact=at)
 
     def silence(self, camera: Camera) -> None:
-        """It turns out that it was last heard a while ago, up to an hour."""
+        """Its last contact turns out to be a while ago, up to an hour."""
         contact = datetime.now(UTC) - OFFLINE - timedelta(seconds=random.uniform(1, 2_880))
         self._contact(camera, contact)
         self.expected |= {

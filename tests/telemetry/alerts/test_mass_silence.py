@@ -19,7 +19,7 @@ def later(seconds: float) -> datetime:
 
 
 def reporting_cameras(contacts: list[float], reporting: int, interval: int = 10) -> list[ReportingCamera]:
-    """Silent cameras by their last contact, and others that are heard."""
+    """Silent cameras by their last contact, and others that report."""
 
     def camera(contact: float, is_silent: bool) -> ReportingCamera:
         return ReportingCamera(later(contact), interval, is_silent, later(contact + 6 * interval))
@@ -60,7 +60,7 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
     record_status(Turn(NOW))
     Transition.objects.all().delete()
 
-    for seconds in (29, 31, 61, 300):  # the first look after the deadlines of all is late
+    for seconds in (29, 31, 61, 300):  # the first round after the deadlines of all is late
         report_contact(rest, later(seconds))
         record_status(Turn(later(seconds)))
     assert set(Transition.objects.values_list("to_status", flat=True)) == {"stale"}
@@ -111,7 +111,7 @@ def test_cameras_that_fall_silent_one_after_another_are_no_mass_silence() -> Non
 
 
 @pytest.mark.django_db
-def test_of_two_processes_that_notice_it_one_tells() -> None:
+def test_of_two_processes_that_notice_it_one_notifies() -> None:
     fleet(6, contact=60)
     interruptions = read_interruptions(NOW)
 

@@ -239,7 +239,7 @@ def test_a_2xx_that_breaks_off_or_never_ends_is_success(
         done.set()
 
 
-def test_a_receiver_that_is_away_is_told_in_words(receiver: Receiver) -> None:
+def test_a_receiver_that_is_away_is_logged_in_words(receiver: Receiver) -> None:
     subscribe("http://127.0.0.1:9/hook")
     outbox.notify([alert()], NOW)
 
@@ -293,7 +293,7 @@ def test_where_one_address_of_a_name_cannot_be_reached_the_next_is_called(
     assert len(receiver.received) == 1
 
 
-def test_one_receiver_that_fails_does_not_keep_others_from_being_told(receiver: Receiver) -> None:
+def test_one_receiver_that_fails_does_not_keep_others_from_being_notified(receiver: Receiver) -> None:
     subscribe("http://127.0.0.1:9/hook", name="away")
     subscribe(receiver.url, name="there")
     outbox.notify([alert(text=f"Alert {n}") for n in range(40)], NOW)
@@ -361,7 +361,7 @@ def test_a_change_of_the_key_takes_the_secrets_along(receiver: Receiver, setting
     assert send_due(NOW) == (1, 0)
 
 
-def test_a_secret_that_cannot_be_opened_is_told_and_waits(receiver: Receiver, settings: Any) -> None:
+def test_a_secret_that_cannot_be_opened_is_logged_and_waits(receiver: Receiver, settings: Any) -> None:
     notify_once(receiver)
     settings.FIELD_ENCRYPTION_KEYS = [Fernet.generate_key().decode()]
 

@@ -1,4 +1,4 @@
-"""What changed between two looks at a camera, each change at its own deadline."""
+"""What changed between two rounds, each change at its own deadline."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,7 +27,7 @@ TABLE: list[tuple[str, float, str, float, float | None, Interruptions, list[tupl
     ("stale", 470, "running", 1000, 500, Interruptions(), [(440, "offline")]),
     ("offline", 440, "running", 1000, 500, Interruptions(), []),
     ("offline", 440, "running", 1000, 5, Interruptions(), [(5, "healthy")]),
-    # It came back and fell silent again between two looks
+    # It came back and fell silent again between two rounds
     ("offline", 440, "running", 1000, 45, Interruptions(), [(45, "healthy"), (15, "stale")]),
     ("offline", 440, "running", 1000, 100, Interruptions(), [(100, "healthy"), (70, "stale"), (40, "offline")]),
     ("stale", 470, "running", 1000, 40, Interruptions(), [(40, "healthy"), (10, "stale")]),
@@ -51,7 +51,7 @@ TABLE: list[tuple[str, float, str, float, float | None, Interruptions, list[tupl
     ("stopped", 41, "stopped", 41, 1, Interruptions(), [(1, "orphaned")]),
     ("stopped", 20, "stopped", 20, 1, Interruptions(), [(1, "stopping")]),
     ("stopped", 41, "stopped", 41, 20, Interruptions(), [(20, "stopping"), (11, "stopped")]),
-    # An outage of ours is nobody's silence
+    # An ingest outage is no camera's silence
     ("healthy", 9000, "running", 9999, 3601, interruptions(outage_began_at=3600, outage_ended_at=20), []),
     (
         "healthy",
@@ -103,11 +103,11 @@ def test_each_change_has_its_own_deadline(row: Any) -> None:
     assert [change.from_status for change in changes] == [known.status, *(change.to_status for change in changes)][
         : len(changes)
     ]
-    if changes:  # whoever looks again sees nothing new
+    if changes:  # the next round finds nothing new
         assert changes_between(Known(changes[-1].to_status, changes[-1].at), observed, NOW, interruptions) == []
 
 
-def test_a_camera_that_was_never_looked_at_begins_where_it_was_started() -> None:
+def test_a_camera_that_is_new_begins_where_it_was_started() -> None:
     observed = Observed("running", NOW - timedelta(seconds=500), NOW - timedelta(seconds=100), 10)
 
     changes = changes_between(first_known(observed), observed, NOW, Interruptions())

@@ -44,7 +44,7 @@ def test_a_silence_is_stored_at_its_deadlines_and_once(django_assert_max_num_que
     assert (row.from_status, row.reason, row.detected_at) == ("stale", "silent", later(200))
 
 
-def test_a_healthy_camera_tells_since_when(viewer: Any) -> None:
+def test_a_healthy_camera_says_since_when(viewer: Any) -> None:
     camera = make_camera(desired_state="running", now=datetime.now(NOW.tzinfo) - timedelta(minutes=5))
     contact = datetime.now(NOW.tzinfo) - timedelta(seconds=2)
     report_contact([camera], contact)
@@ -66,13 +66,13 @@ def test_the_same_few_queries_for_one_camera_and_for_fifty(count: int, django_as
         record_transitions(later(61))
 
 
-def test_an_outage_of_ours_changes_nothing_and_after_it_ages_count_anew() -> None:
+def test_an_ingest_outage_changes_nothing_and_after_it_ages_count_anew() -> None:
     cameras = fleet(3, contact=0)
     record_transitions(NOW)
     Transition.objects.all().delete()
     FleetVitals.objects.update_or_create(pk=1, defaults={"ticked_at": later(1)})
 
-    for seconds in (5, 40, 100, 3600):  # nothing is heard anywhere for an hour
+    for seconds in (5, 40, 100, 3600):  # nothing is reported anywhere for an hour
         assert record_transitions(later(seconds)) == 0
     FleetVitals.objects.update(ticked_at=later(3600), outage_began_at=later(1), outage_ended_at=later(3600))
     assert record_transitions(later(3601)) == 0
@@ -101,7 +101,7 @@ def test_a_restart_makes_no_dead_camera_look_alive() -> None:
     assert path_of(camera) == before
 
 
-def test_what_somebody_starts_and_stops_is_told_of_too() -> None:
+def test_what_somebody_starts_and_stops_is_notified_of_too() -> None:
     camera = make_camera(now=NOW)
     record_transitions(NOW)
     actions.set_desired_state(camera_ids=[camera.pk], desired_state=DesiredState.RUNNING, by=AUTHOR, now=later(10))
@@ -133,7 +133,7 @@ def test_of_a_deleted_camera_its_transitions_stay_and_nothing_else() -> None:
     assert path_of(camera) != []
 
 
-def test_an_outage_that_nobody_looked_at_in_between_is_stored_all_the_same() -> None:
+def test_an_outage_without_a_round_in_between_is_stored_all_the_same() -> None:
     camera = fleet(1, contact=0)[0]
     record_transitions(NOW)
     record_transitions(later(61))
@@ -150,10 +150,10 @@ def test_an_outage_that_nobody_looked_at_in_between_is_stored_all_the_same() -> 
     ]
 
 
-# --- Who is told of what ----------------------------------------------------------------------------------
+# --- Who is notified of what ----------------------------------------------------------------------------------
 
 
-def test_only_subscriptions_that_want_it_are_told() -> None:
+def test_only_subscriptions_that_want_it_are_notified() -> None:
     north, south = make_site("North"), make_site("South")
     camera = fleet(1, contact=0, site=north)[0]
     for name, values in {
@@ -184,7 +184,7 @@ def test_only_subscriptions_that_want_it_are_told() -> None:
     )
 
 
-def test_what_is_over_within_the_grace_is_told_to_nobody_who_asked_for_that() -> None:
+def test_what_is_over_within_the_grace_is_sent_to_nobody_who_asked_for_that() -> None:
     camera = fleet(1, contact=0)[0]
     subscribe(name="patient", grace_seconds=60)
     subscribe(name="quick", grace_seconds=0)
@@ -202,7 +202,7 @@ def test_what_is_over_within_the_grace_is_told_to_nobody_who_asked_for_that() ->
     ]
 
 
-def test_of_a_camera_that_is_moved_whoever_was_told_of_the_beginning_is_told_of_the_end() -> None:
+def test_of_a_camera_that_is_moved_who_was_notified_of_the_beginning_is_notified_of_the_end() -> None:
     north, south = make_site("North"), make_site("South")
     camera = fleet(1, contact=0, site=north)[0]
     subscribe(name="north", site=north)
@@ -240,7 +240,7 @@ def test_a_camera_that_is_deleted_is_offline_no_more() -> None:
     )
 
 
-def test_what_lasts_longer_than_the_grace_is_told_from_beginning_to_end() -> None:
+def test_what_lasts_longer_than_the_grace_is_sent_from_beginning_to_end() -> None:
     camera = fleet(1, contact=0)[0]
     subscribe(grace_seconds=60)
     record_transitions(NOW)
@@ -257,7 +257,7 @@ def test_what_lasts_longer_than_the_grace_is_told_from_beginning_to_end() -> Non
     ]
 
 
-def test_a_camera_that_goes_on_and_off_is_told_of_once_until_it_is_steady(settings: Any) -> None:
+def test_a_camera_that_flaps_sends_one_alert_until_it_is_steady(settings: Any) -> None:
     settings.ALERT_FLAP_CHANGES, settings.ALERT_FLAP_WINDOW_SECONDS = 4, 600
     camera, calm = fleet(2, contact=0)
     subscribe()
@@ -286,7 +286,7 @@ def test_a_camera_that_goes_on_and_off_is_told_of_once_until_it_is_steady(settin
     assert mine.last().kind == "camera.recovered"
 
 
-def test_flapping_is_told_in_the_place_of_what_waits_for_its_grace(settings: Any) -> None:
+def test_flapping_is_sent_in_the_place_of_what_waits_for_its_grace(settings: Any) -> None:
     settings.ALERT_FLAP_CHANGES, settings.ALERT_FLAP_WINDOW_SECONDS = 3, 600
     camera = fleet(1, contact=0)[0]
     subscribe(grace_seconds=60)
@@ -304,7 +304,7 @@ def test_flapping_is_told_in_the_place_of_what_waits_for_its_grace(settings: Any
     ]
 
 
-def test_what_began_and_ended_between_two_looks_is_within_the_grace_too() -> None:
+def test_what_began_and_ended_between_two_rounds_is_within_the_grace_too() -> None:
     camera = fleet(1, contact=0)[0]
     subscribe(grace_seconds=120)
     record_transitions(NOW)

@@ -114,7 +114,7 @@ def test_a_change_is_written_and_the_secret_stays(administrator: Client) -> None
     assert (entry.action, entry.fields) == ("subscription.updated", ["name", "topics", "site", "grace_seconds"])
 
 
-def test_a_test_tells_at_once_whether_it_arrived(administrator: Client, receiver: Receiver) -> None:
+def test_a_test_says_at_once_whether_it_arrived(administrator: Client, receiver: Receiver) -> None:
     made, _ = subscribe(receiver.url)
     gone, _ = subscribe("http://127.0.0.1:9/", name="gone")
 

@@ -24,12 +24,12 @@ PUBLIC = ["8.8.8.8", "93.184.216.34", "2606:2800:220:1::1", "::ffff:8.8.8.8"]
 
 
 @pytest.mark.parametrize("text", PRIVATE)
-def test_an_address_that_is_not_public_is_told(text: str) -> None:
+def test_an_address_that_is_not_public_is_recognised(text: str) -> None:
     assert not is_public(ipaddress.ip_address(text))
 
 
 @pytest.mark.parametrize("text", PUBLIC)
-def test_a_public_address_is_told(text: str) -> None:
+def test_a_public_address_is_recognised(text: str) -> None:
     assert is_public(ipaddress.ip_address(text))
 
 
@@ -81,7 +81,7 @@ def test_a_name_of_which_any_address_is_private_is_refused(monkeypatch: pytest.M
         check_url("https://example.com/")
 
 
-def test_a_name_without_an_address_is_saved_and_looked_at_again_at_every_call(
+def test_a_name_without_an_address_is_saved_and_checked_again_at_every_call(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def fail(host: str, port: int) -> list[str]:

@@ -79,7 +79,7 @@ def notify(addresses: str) -> Delivery:
     return Delivery.objects.select_related("alert").get()
 
 
-def test_an_email_tells_the_same() -> None:
+def test_an_email_says_the_same() -> None:
     subscribe("", channel="email", addresses="a@example.com\nb@example.com")
     outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate\nis offline.")], NOW)
     delivery = Delivery.objects.get()
@@ -114,7 +114,7 @@ def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
     assert str(delivery.alert.pk) in text
 
 
-def test_what_a_mail_server_refuses_waits_and_is_told_in_the_log(mail_server: MailServer) -> None:
+def test_what_a_mail_server_refuses_waits_and_the_log_says_why(mail_server: MailServer) -> None:
     delivery = notify("nobody@example.com")
 
     assert send_due(NOW) == (0, 1)
