@@ -51,7 +51,7 @@ def post_fork(server, worker):
 
 def post_worker_init(worker):
     """Deadlines for heads, a cap on connections and a quick stop, of which the `asgi` worker has none."""
-    # What is loaded by now stays: to look through it again and again took a quarter of ingest's time.
+    # What is loaded by now stays: scanning it again and again took a quarter of ingest's time.
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

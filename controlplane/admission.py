@@ -1,9 +1,8 @@
 """Admission of requests to Django under ASGI, which has no bound of its own.
 
 Each admitted request takes a thread and a database connection; without a bound, 300 slow ones end in answers
-of 500. Nobody takes all of the places: each principal has some at the most, and those who sign in, whose passwords
-are made to be slow to check, have few of all. The body is read before a place is taken, so that a slow sender
-holds none.
+of 500. No principal can take all places, and signing in, where checking a password is slow on purpose, has only a
+few of them. The body is read before a place is taken, so that a slow sender holds none.
 """
 
 import asyncio

@@ -154,7 +154,9 @@ def test_the_top_level_holds_no_other_package() -> None:
 
 def test_every_package_says_which_of_its_modules_may_import_which() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    told = {package for contract in contracts if contract.get("exhaustive") for package in contract["containers"]}
+    exhaustive = {
+        package for contract in contracts if contract.get("exhaustive") for package in contract["containers"]
+    }
     modules = Counter(
         ".".join(path.relative_to(ROOT).parent.parts)
         for path in FILES
@@ -164,7 +166,7 @@ def test_every_package_says_which_of_its_modules_may_import_which() -> None:
     # Migrations follow one another, and a command is called by nobody.
     in_no_order = {package for package in packages if package.endswith((".migrations", ".commands"))}
 
-    assert sorted(packages - in_no_order - told) == []
+    assert sorted(packages - in_no_order - exhaustive) == []
 
 
 def test_the_folders_of_tests_are_those_of_the_packages_that_they_test() -> None:

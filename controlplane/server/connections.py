@@ -29,15 +29,16 @@ from controlplane.server.listening import listen_in_turns
 from controlplane.server.refused_bodies import REFUSED_BODY_BYTES, REFUSED_BODY_SECONDS
 
 HEAD_SECONDS = 10.0
-# A client that takes nothing of its answer for so long holds memory, and perhaps a place at Django.
+# A client that reads nothing of its answer for so long holds memory, and perhaps one of the places in Django.
 STALLED_SECONDS = 30.0
-# To find the next chunk takes as long as to take in kilobytes. What frames them, 5 bytes or more for each, may be
-# so much for any body, and such a share of what they hold: a twentieth is usual, where each is a line of NDJSON.
+# Finding the next chunk costs as much time as reading kilobytes. The framing of chunks, 5 bytes or more for each,
+# may be FRAMING_BYTES for any body, and this share of what they hold: with a line of NDJSON in each, a twentieth
+# is usual.
 FRAMING_BYTES = 8 * 1024
 FRAMING_SHARE = 1 / 5
-# More of a body is not read ahead of the application. uvloop reads on in one turn for as long as there is
-# something, while others wait: as much as of a whole body may be 10,000 chunks. Beside eight clients that send
-# chunks of 30 bytes, half of other requests took 0.4 s; with the larger number for both they took 1 s.
+# How much of a body is read ahead of the application. uvloop reads in one turn of the loop for as long as there is
+# something to read, while others wait, and the larger number may be 10,000 chunks. Beside eight clients that send
+# chunks of 30 bytes, half of all other requests took 0.4 s; with the larger number for both they took 1 s.
 AHEAD_BYTES = 256 * 1024
 AHEAD_CHUNKED_BYTES = 64 * 1024
 # A client that is about to send its next request gets an answer that says `Connection: close`, not a reset.
@@ -46,7 +47,7 @@ SWEEP_SECONDS = 1.0
 # For database connections, threads, files, and connections that are just being refused.
 RESERVED_FILES = 200
 
-# What gunicorn finds before the application is asked; by status.
+# Details of the errors that gunicorn finds before the application is asked, by status.
 UNREADABLE = {
     400: "This is not a request of HTTP/1.1 that can be read.",
     414: "The address is too long.",
@@ -58,11 +59,11 @@ UNREADABLE = {
 
 
 class ChunksTooSmall(Exception):
-    """What frames a body's chunks is too much for what they hold."""
+    """The framing of a body's chunks is too much for what they hold."""
 
 
 class Connection(ASGIProtocol):
-    """One connection; it knows since when it waits for a head, or for its client to take an answer."""
+    """One connection; it knows since when it waits for a head, or for its client to read an answer."""
 
     def __init__(self, worker: Any, connections: "Connections") -> None:
         super().__init__(worker)
@@ -165,7 +166,7 @@ class Connection(ASGIProtocol):
     def _handle_h1c_exception(self, exc: Exception) -> bool:
         """What gunicorn's parser raises and does not expect itself, such as for a length of 5,000 digits.
 
-        Without this it is logged as an error of ours, and the client gets no answer.
+        Without this it is logged as an error of the service, and the client gets no answer.
         """
         if isinstance(exc, ChunksTooSmall):
             self._refuse_chunks()

@@ -13,16 +13,17 @@ import socket
 from collections.abc import Callable, Sized
 from typing import Any
 
-# Who has taken a connection lets the others have the next. Where there are many, chance is even enough.
+# A process that has accepted a connection leaves the next to the others. Where there are many connections, chance
+# shares them out evenly enough.
 TURN_SECONDS = 0.001
 FEW = 16
 AT_ONCE = 64
-# Where a connection cannot be accepted, for want of files, say: what waits is not lost.
+# The pause where a connection cannot be accepted, such as without a free file; connections that wait are not lost.
 FAULT_SECONDS = 0.5
 
 
 class Listener:
-    """In the place of the server that `loop.create_server` gives: accepts from one socket until it is closed."""
+    """Accepts from one socket until it is closed; replaces the server that `loop.create_server` returns."""
 
     def __init__(
         self,

@@ -97,7 +97,7 @@ class Topic(models.TextChoices):
 
     SILENCE = "silence", _("A camera goes offline, comes back, or goes on and off")
     ORPHANED = "orphaned", _("A worker reports for a camera that is stopped")
-    FLEET = "fleet", _("Most of the fleet falls silent at once, and is heard again")
+    FLEET = "fleet", _("Most of the fleet falls silent at once, and reports again")
     CAPACITY = "capacity", _("More people in a zone than its capacity")
 
 

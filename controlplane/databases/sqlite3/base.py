@@ -8,7 +8,7 @@ from django.db.backends.sqlite3 import base
 
 from controlplane.databases.deadline import statement_seconds
 
-# So many steps of SQLite's machine take about a millisecond.
+# This many steps of SQLite's virtual machine take about a millisecond.
 STEPS_BETWEEN_CHECKS = 20_000
 
 
@@ -36,7 +36,7 @@ def _refuse_regular_expressions(pattern: str, text: str) -> None:
 
 
 class CursorWithDeadline(base.SQLiteCursorWrapper):
-    """Each call computes for so many seconds at the most; what a slow reader does between calls does not count."""
+    """Each call computes for at most `seconds`; what a slow reader does between calls does not count."""
 
     seconds = 0.0
 

@@ -1,4 +1,4 @@
-"""Every channel that there is, each by its member of `Channel`: what asks for one asks here."""
+"""The one place that gives the channel for each member of `Channel`."""
 
 from typing import Any, assert_never
 
