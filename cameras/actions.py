@@ -22,6 +22,7 @@ from controlplane.problems import FieldError
 
 # What a vision worker runs on: a change of one of these raises the generation.
 SPEC_FIELDS = frozenset(field.name for field in CAMERA_FIELDS if field.is_spec)
+CONNECTION_COLUMNS = {"sealed_connection", "redacted_connection", "address"}
 
 
 class StaleRevision(Exception):
@@ -60,8 +61,7 @@ def clone_camera(
         source = Camera.objects.get(pk=source_id)
         if "connection_string" not in values:
             guards.require_copy(by.principal, source, values.get("site"))
-            url = rtsp.parse(credentials.unseal(source.pk, source.sealed_connection))
-            values = {**values, "connection_string": url}
+            values = {**values, "connection_string": _connection_of(source)}
         note = f"Clone of {source.name} ({source.pk})."
         return register_camera(values=values, by=by, now=now, camera_id=camera_id, note=note)
 
@@ -99,10 +99,10 @@ def save_cameras(
     """
     with record_changes(by=by, now=now) as log:
         cameras = list(_lock(changed))
-        columns = {"generation", "updated_at"}
+        columns = {"updated_at"}
         for camera in cameras:
             revision, values = changed[camera.pk]
-            columns |= _columns(_alter(log, camera, values, now, if_revision_in=[revision]))
+            columns |= _alter(log, camera, values, now, if_revision_in=[revision])
         if len(cameras) < len(changed):
             raise StaleRevision(0)
         made = [_made(log, camera_id, values, now) for camera_id, values in new]
@@ -183,7 +183,7 @@ def retire_camera(
 def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> str:
     """The connection string in clear, with an audit entry. Raises credentials.UnreadableCredential."""
     guards.require(by.principal, guards.REVEAL, camera)
-    text = credentials.unseal(camera.pk, camera.sealed_connection)
+    text = rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection))
     audit.record(
         by=by,
         now=now,
@@ -216,10 +216,10 @@ def _change(
     note: str = "",
     if_revision_in: Collection[int] | None = None,
 ) -> bool:
-    diff = _alter(log, camera, values, now, note, if_revision_in)
-    if diff:
-        _save(camera, update_fields=[*_columns(diff), "generation", "updated_at"])
-    return bool(diff)
+    columns = _alter(log, camera, values, now, note, if_revision_in)
+    if columns:
+        _save(camera, update_fields=sorted(columns))
+    return bool(columns)
 
 
 def _made(
@@ -239,18 +239,22 @@ def _alter(
     now: datetime,
     note: str = "",
     if_revision_in: Collection[int] | None = None,
-) -> dict[str, Any]:
-    """Put the values on a locked row, logged and still to be saved; returns the diff."""
+) -> set[str]:
+    """Put the values on a locked row, logged and still to be saved; returns which columns, none for no change."""
     guards.require_change(log.by.principal, camera, values)
     _require_revision(camera, if_revision_in)
     site_before = camera.site_id
     diff = _assign(camera, values, now)
-    if diff:
-        camera.updated_at = now
-        if SPEC_FIELDS & diff.keys():
-            camera.generation += 1
-        log.updated(camera, diff, site_before, note)
-    return diff
+    if not diff:
+        return set()
+    columns = _columns(diff)
+    if "connection_string" not in diff and _mend_connection(camera):
+        columns |= CONNECTION_COLUMNS
+    camera.updated_at = now
+    if SPEC_FIELDS & diff.keys():
+        camera.generation += 1
+    log.updated(camera, diff, site_before, note)
+    return columns | {"generation", "updated_at"}
 
 
 def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
@@ -265,8 +269,7 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
     if "desired_state" in diff:
         camera.desired_state_at = now
     if url is not None and (new or not _is_sealed_in(camera, url.normalised)):
-        camera.sealed_connection = credentials.seal(camera.pk, url.normalised)
-        camera.redacted_connection, camera.address = url.redacted, url.address
+        _seal_connection(camera, url)
         diff["connection_string"] = {"changed": True}
     return diff
 
@@ -274,11 +277,38 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
 def _columns(diff: Mapping[str, Any]) -> set[str]:
     columns = set(diff)
     if "connection_string" in columns:
-        columns -= {"connection_string"}
-        columns |= {"sealed_connection", "redacted_connection", "address"}
+        columns = columns - {"connection_string"} | CONNECTION_COLUMNS
     if "desired_state" in columns:
         columns.add("desired_state_at")
     return columns
+
+
+def _seal_connection(camera: Camera, url: rtsp.RtspUrl) -> None:
+    camera.sealed_connection = credentials.seal(camera.pk, url.normalised)
+    camera.redacted_connection, camera.address = url.redacted, url.address
+
+
+def _connection_of(camera: Camera) -> rtsp.RtspUrl:
+    """Raises credentials.UnreadableCredential, and InvalidIntent for what no rule of today lets through."""
+    try:
+        return rtsp.parse(rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection)))
+    except rtsp.InvalidRtspUrl as error:
+        raise InvalidIntent([FieldError("connection_string", error.hint)]) from None
+
+
+def _mend_connection(camera: Camera) -> bool:
+    """Whether a connection string that an earlier version stored was given today's form, still to be saved.
+
+    It is no change of intent: it reaches the same camera with the same password, so no log tells of it.
+    """
+    try:
+        stored = credentials.unseal(camera.pk, camera.sealed_connection)
+        url = rtsp.parse(rtsp.mended(stored))
+    except (rtsp.InvalidRtspUrl, credentials.UnreadableCredential):
+        return False  # as it was before; nothing of it is changed here
+    if url.normalised != stored:
+        _seal_connection(camera, url)
+    return url.normalised != stored
 
 
 def _is_sealed_in(camera: Camera, text: str) -> bool:

@@ -11,11 +11,14 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from cameras.redaction import MASK, holds_mask, is_mask, redact_tail, redact_text, user_info_end
 
-__all__ = ["MAX_LENGTH", "InvalidRtspUrl", "RtspUrl", "parse", "redact_text"]
+__all__ = [
+    "MAX_LENGTH", "InvalidRtspUrl", "RtspUrl", "holds_placeholder", "mended", "parse", "redact_text",
+    "same_camera", "split",
+]  # fmt: skip
 
 MAX_LENGTH = 2048
 _MAX_HOST_LENGTH = 253
@@ -34,7 +37,10 @@ _HINTS = {
     "invisible_character": "It contains an invisible character, often from copying. Type that part anew.",
     "surrogate": "It contains half of a character that UTF-8 cannot carry. Type that part anew.",
     "backslash": "It contains a backslash. Use / in the path; in a password write it as %5C.",
-    "placeholder": "It contains a placeholder. Put the value in its place, or write braces as %7B and %7D.",
+    "placeholder": (
+        "It contains a placeholder. Put the value in its place; where the characters are meant, write { } < > [ ]"
+        " and $ as %7B %7D %3C %3E %5B %5D and %24."
+    ),
     "userinfo_character": (
         "A user name or password must not contain / ? # [ ] < > or a space as they are. Write them as"
         " %2F %3F %23 %5B %5D %3C %3E %20; write an @ in the path as %40."
@@ -56,8 +62,25 @@ _HINTS = {
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _SECOND_SCHEME = re.compile(r"(?:[^/?#]*@)?(?:rtsp[stux]?|https?|rtmps?|onvif|file|udp):/", re.IGNORECASE)
-_PLACEHOLDER = re.compile(r"\$\{|\{[^{}]*\}")
-_TAIL_PLACEHOLDER = re.compile(r"<[^<>]*>")
+# What templates, shells and manuals leave for somebody to fill: `{x}`, `{{ x }}`, `${X}`, `<%= x %>`, `<pass>`;
+# and where it is all of a value `[PASSWORD]`, `$(X)`, `%X%`, and `$X` for a user, a host or what is called a password.
+_PLACEHOLDER = re.compile(
+    r"""
+    \$\{ | \{[^{}]*\} | <[^<>]*>
+    | (?:^|(?<=[:/@?&=;,])) (?:
+        (?: \[[A-Za-z_][\w -]*\] | \$\([A-Za-z_]\w*\) | %[A-Za-z_]\w*% ) (?=[:/@?&;,]|$)
+        | \$(?:\w*(?:pass|pwd|pw|secret|token)\w*|(?-i:[A-Z]+_[A-Z0-9_]*)) (?=[@&;,/]|$)
+    )
+    | (?:^|(?<=@)) \$[A-Za-z_]\w* (?=[:/@?]|$)
+    """,
+    re.VERBOSE | re.IGNORECASE,
+)
+# Characters that stand for themselves where nothing is left to be filled.
+_OF_PLACEHOLDERS = re.compile(r"[$\[\]{}<>()]")
+# RFC 3986 section 3.2.1; an @ that does not end the user info has to be encoded too.
+_NOT_IN_USER_INFO = re.compile(r"[^A-Za-z0-9._~!$&'()*+,;=:%-]+")
+# From a page or an XML document, once or twice escaped.
+_ESCAPED_AMPERSAND = re.compile(r"&(?:amp;)+")
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENCODED_CONTROL = re.compile(r"%(?:[01][0-9A-Fa-f]|7[Ff])")
 _LABEL = re.compile(r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
@@ -101,9 +124,10 @@ class RtspUrl:
 def parse(text: str) -> RtspUrl:
     """Return the connection string that `text` means.
 
-    Mended are outer whitespace, a raw `@` in the user info (the last one before the path ends it), characters
-    outside ASCII (percent-encoded as UTF-8), zeros before the port, and a colon without a port; all else,
-    the case of the scheme included, stays as sent. What `parse` returns as normalised, it returns unchanged.
+    Mended are outer whitespace, the case of the scheme, a raw `@` in the user info (the last one before the path
+    ends it) and whatever else RFC 3986 has encoded there, characters outside ASCII (percent-encoded as UTF-8),
+    `&amp;` in path and query, zeros before the port, and a colon without a port; all else stays as sent. What
+    `parse` returns as normalised, it returns unchanged.
 
     Raises InvalidRtspUrl with the hint for whoever typed it. Nothing else is raised, whatever the text.
     """
@@ -111,11 +135,11 @@ def parse(text: str) -> RtspUrl:
     if len(url) > MAX_LENGTH:
         raise InvalidRtspUrl("length")
     scheme, rest = _split_scheme(url)
+    if _PLACEHOLDER.search(rest):
+        raise InvalidRtspUrl("placeholder")
     _refuse_characters(rest)
     if _SECOND_SCHEME.match(rest):
         raise InvalidRtspUrl("doubled_scheme")
-    if _PLACEHOLDER.search(rest):
-        raise InvalidRtspUrl("placeholder")
     authority = re.split(r"[/?#]", rest, maxsplit=1)[0]
     if user_info_end(rest) >= len(authority):
         raise InvalidRtspUrl("userinfo_character")
@@ -131,20 +155,63 @@ def parse(text: str) -> RtspUrl:
     return RtspUrl(
         normalised=normalised,
         redacted=f"{scheme}://{shown_user_info}{at}{location}{redact_tail(redact_text(tail))}",
-        address=f"{host}:{port or _DEFAULT_PORTS[scheme.lower()]}",
+        address=f"{host}:{port or _DEFAULT_PORTS[scheme]}",
     )
 
 
+def mended(stored: str) -> str:
+    """What an earlier version accepted and stored, in the form that `parse` gives it today.
+
+    What looks like a placeholder was taken for a value then, and is one: it is percent-encoded. Where today's
+    rules refuse it all the same, it is returned as it is.
+    """
+    for text in (stored, _with_placeholders_encoded(stored)):
+        try:
+            return parse(text).normalised
+        except InvalidRtspUrl:
+            continue
+    return stored
+
+
+def same_camera(one: str, other: str) -> bool:
+    """Whether two strings that `parse` returned reach the same: `p%61ss` and `pass` are one password."""
+    return _as_reached(one) == _as_reached(other)
+
+
+def holds_placeholder(text: str) -> bool:
+    """Whether something in a connection string is left to be filled, before anything in it is encoded."""
+    return bool(_PLACEHOLDER.search(text.partition("://")[2]))
+
+
+def split(url: str) -> tuple[str, str, str, str]:
+    """Return of what `parse` returned: the scheme, the user info with its `@` or "", host and port, the tail."""
+    scheme, _, rest = url.partition("://")
+    authority = re.split(r"[/?]", rest, maxsplit=1)[0]
+    user_info, at, location = authority.rpartition("@")
+    return scheme, user_info + at, location, rest[len(authority) :]
+
+
+def _as_reached(url: str) -> tuple[object, ...]:
+    scheme, user_info, location, tail = split(url)
+    return scheme, [unquote_to_bytes(part) for part in user_info.split(":", 1)], location, tail
+
+
+def _with_placeholders_encoded(url: str) -> str:
+    scheme, user_info, location, tail = split(url)
+    user_info, tail = (_OF_PLACEHOLDERS.sub(lambda found: quote(found[0]), part) for part in (user_info, tail))
+    return f"{scheme}://{user_info}{location}{tail}"
+
+
 def _split_scheme(url: str) -> tuple[str, str]:
-    """Return the scheme as sent, and what follows its slashes."""
+    """Return the scheme in lower case, and what follows its slashes."""
     if not url:
         raise InvalidRtspUrl("empty")
     match = _SCHEME.fullmatch(url)
     if not match:
         is_rtsp = url.lower().startswith(("rtsp:", "rtsps:"))
         raise InvalidRtspUrl("slashes" if is_rtsp else "scheme_missing")
-    scheme, rest = match.groups()
-    if scheme.lower() not in _DEFAULT_PORTS:
+    scheme, rest = match[1].lower(), match[2]
+    if scheme not in _DEFAULT_PORTS:
         raise InvalidRtspUrl("scheme")
     return scheme, rest
 
@@ -183,7 +250,8 @@ def _read_user_info(raw: str) -> tuple[str, str]:
     if re.search(r"[\[\]<>]", raw):
         raise InvalidRtspUrl("userinfo_character")
     _refuse_escapes(raw)
-    user, colon, password = _encode_non_ascii(raw).replace("@", "%40").partition(":")
+    encoded = _NOT_IN_USER_INFO.sub(lambda found: quote(found[0], safe=""), raw)
+    user, colon, password = encoded.partition(":")
     if not user:
         raise InvalidRtspUrl("user_missing")
     if is_mask(user) or is_mask(password):
@@ -241,9 +309,7 @@ def _read_tail(raw: str) -> str:
     """Return path and query to store."""
     if "#" in raw:
         raise InvalidRtspUrl("fragment")
-    if _TAIL_PLACEHOLDER.search(raw):
-        raise InvalidRtspUrl("placeholder")
     _refuse_escapes(raw)
     if holds_mask(raw):
         raise InvalidRtspUrl("masked")
-    return _encode_non_ascii(raw)
+    return _ESCAPED_AMPERSAND.sub("&", _encode_non_ascii(raw))

@@ -7,9 +7,10 @@ from typing import Any
 from django.http import HttpResponse
 from django.test import Client
 
-from cameras import actions, site_actions
+from cameras import actions, credentials, site_actions
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
+from cameras.redaction import redact_text
 from controlplane.access.principals import Principal, Role, grants_of, unlimited
 from controlplane.access.scope import WHOLE_FLEET, Scope
 from controlplane.access.tokens import create_token
@@ -35,6 +36,15 @@ def make_camera(name: str = "Gate", now: datetime = NOW, site: Site | None = Non
     if site:
         given["site"] = str(site.pk)
     return actions.register_camera(values=clean_camera(given), by=AUTHOR, now=now)
+
+
+def make_camera_of_before(connection_string: str, name: str = "Gate", **values: Any) -> Camera:
+    """A camera whose connection string stands in the database as an earlier version took it."""
+    camera = make_camera(name, **values)
+    camera.sealed_connection = credentials.seal(camera.pk, connection_string)
+    camera.redacted_connection = redact_text(connection_string)
+    camera.save(update_fields=["sealed_connection", "redacted_connection"])
+    return camera
 
 
 def scope_of(*places: Site | Camera) -> Scope:

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from cameras.redaction import is_mask
-from cameras.rtsp import MAX_LENGTH, InvalidRtspUrl, parse, redact_text
+from cameras.rtsp import MAX_LENGTH, InvalidRtspUrl, mended, parse, redact_text, same_camera, split
 
 VECTOR_FILE = Path(__file__).with_name("rtsp_urls.jsonl")
 VECTORS = [json.loads(line) for line in VECTOR_FILE.read_text("utf-8").splitlines()]
@@ -24,7 +25,7 @@ STORED_AS_SENT = [
     "rtsp://host",
     "rtsp://host/",
     "rtsp://host?x=1",
-    "RTSPS://user@Cam.LAN/Live",
+    "rtsps://user@Cam.LAN/Live",
     "rtsp://localhost:8554/cam",
     "rtsp://rtsp:554/cam",
     "rtsp://10.0.0.5:1/x",
@@ -41,8 +42,12 @@ STORED_AS_SENT = [
     "rtsp://[::ffff:192.0.2.1]:8554/x",
     "rtsp://admin:S3cr3t@[fe80::1%25eth0]:554/x",
     "rtsp://u:%E9t%C3%A9%25@10.0.0.5/latin-1",
-    "rtsp://u:a!b$c&d'e(f)g*h+i,j;k=l^m~n:o@10.0.0.5/sub-delims",
-    "rtsp://u:p{q@10.0.0.5/a-lone-brace",
+    "rtsp://u:a!b$c&d'e(f)g*h+i,j;k=l~m:n-o_p.q@10.0.0.5/sub-delims",
+    "rtsp://$:$@10.0.0.5/x",
+    "rtsp://u:$ummer@10.0.0.5/x",
+    "rtsp://u:pa$G1ss@10.0.0.5/x",
+    "rtsp://u:$2y$10$abc@10.0.0.5/x",
+    "rtsp://u:(a)%5B0%5D@10.0.0.5/x",
     "rtsp://u:a***@10.0.0.5/asterisks-in-a-password",
     "rtsp://u:%7BX%7D@10.0.0.5/encoded-braces",
     "rtsp://10.0.0.5//double//slash/",
@@ -72,6 +77,11 @@ MENDED = [
     ("rtsp://u:p@@10.0.0.5/x", "rtsp://u:p%40@10.0.0.5/x"),
     ("rtsp://ü:密码@10.0.0.5/straße?k=é", "rtsp://%C3%BC:%E5%AF%86%E7%A0%81@10.0.0.5/stra%C3%9Fe?k=%C3%A9"),
     ("rtsp://u:🔑@10.0.0.5/x", "rtsp://u:%F0%9F%94%91@10.0.0.5/x"),
+    ("RTSPS://user@Cam.LAN/Live", "rtsps://user@Cam.LAN/Live"),
+    ("rtsp://u:p{q@10.0.0.5/a-{lone-brace", "rtsp://u:p%7Bq@10.0.0.5/a-{lone-brace"),
+    ('rtsp://u}|:^`"@10.0.0.5/x', "rtsp://u%7D%7C:%5E%60%22@10.0.0.5/x"),
+    ("rtsp://h/a?b=1&amp;c=2&amp;amp;d=3", "rtsp://h/a?b=1&c=2&d=3"),
+    ("rtsp://h/user=u&amp;channel=1", "rtsp://h/user=u&channel=1"),
 ]
 
 REFUSED = {
@@ -100,6 +110,11 @@ REFUSED = {
         "rtsp://{user}:{pass}@h/x", "rtsp://u:{FRIGATE_RTSP_PASSWORD}@h/x", "rtsp://u:${P:-S3cr3t}@h/x",
         "rtsp://u:S3cr3t@h/{{channel}}", "rtsp://{ip}/x", "rtsp://u:${S3cr3t@h/x",
         "rtsp://h/cam/realmonitor?channel=<channelNo>&subtype=<typeNo>",
+        "rtsp://<user>:<pass>@<ip>:<port>/x", "rtsp://[username]:[password]@[ip]:[port]/x", "rtsp://u:<PASS>@h/x",
+        "rtsp://u:{{ camera_password }}@h/x", "rtsp://u:{{x}}@h/x", "rtsp://u:<%= ENV['PW'] %>@h/x", "rtsp://u:#{pw}@h/x",
+        "rtsp://u:[PASSWORD]@h/x", "rtsp://u:[your password]@h/x", "rtsp://h/x?pwd=[PASSWORD]&c=1", "rtsp://$NAME:$Password@h/x",
+        "rtsp://u:$PASSWORD@h/x", "rtsp://u:$CAM_CRED@h/x", "rtsp://$host:554/x", "rtsp://u:p@$ip/x", "rtsp://u:$(PW)@h/x",
+        "rtsp://u:%PASSWORD%@h/x", "rtsp://h/x?password=$PASS",
     ],
     "userinfo_character": [
         "rtsp://u:S3/cr3t@10.0.0.5/x", "rtsp://u:S3?cr3t@10.0.0.5/x", "rtsp://u:S3#cr3t@10.0.0.5/x",
@@ -108,7 +123,6 @@ REFUSED = {
         "rtsp://u:/S3cr3t@10.0.0.5/x", "rtsp://u:12/34@10.0.0.5/x", "rtsp://u:12?34@[::1]/x",
         "rtsp://u:12?34@cam.lan/x", "rtsp://u:12#34@cam/x", "rtsp://u:12/34@cam:554", "rtsp://u/S3cr3t@10.0.0.5/x",
         "rtsp://u:p@S3/cr3t@10.0.0.5/x", "rtsp://u:p@S3?cr3t@cam.lan/x", "rtsp://888888:S3/cr3t@10.0.0.5/x",
-        "rtsp://<user>:<pass>@<ip>:<port>/x", "rtsp://[username]:[password]@[ip]:[port]/x",
     ],
     "user_missing": ["rtsp://:S3cr3t@h/x", "rtsp://:@h/x", "rtsp://@h/x"],
     "masked": [
@@ -236,7 +250,7 @@ PIECES = [
     "rtsp://", "RTSPS://", "rtsp:", "http://", "u", "p", ":", "@", "/", "?", "#", "&", "=", "[", "]", "::1",
     "%25", "%", "%40", "%3A", "%2F", "%0a", "10.0.0.5", "cam", ".", "-", "_", "554", "0", "*", "***", "•",
     "{", "}", "<", "\\", '"', "'", " ", "\n", "\u200b", "ü", "token=", "password=", "_channel=",
-    "abcdefghijklm1", "\\/",
+    "abcdefghijklm1", "\\/", "$", "PW", "&amp;", "^", "|", "RTSP://",
 ]  # fmt: skip
 URLISH = st.lists(st.sampled_from(PIECES), max_size=25).map("".join)
 HOSTS = st.sampled_from(["10.0.0.5", "cam", "cam_01.lan", "nvr.example.net", "[::1]", "[fe80::1%25eth0]"])
@@ -348,8 +362,44 @@ def test_any_text_is_either_refused_or_stable(text):
     except InvalidRtspUrl:
         return
     assert parse(url.normalised) == url
+    assert mended(url.normalised) == url.normalised
+    scheme, user_info, _, _ = split(url.normalised)
+    assert scheme in ("rtsp", "rtsps")
+    assert re.fullmatch(r"(?:(?:[A-Za-z0-9._~!$&'()*+,;=:-]|%[0-9A-Fa-f]{2})+@)?", user_info)  # RFC 3986, 3.2.1
     if url.redacted != url.normalised:
         assert refusal(url.redacted).code == "masked"
+
+
+@pytest.mark.parametrize(
+    ("stored", "today"),
+    [
+        ("RTSP://u:p{q@10.0.0.5/x", "rtsp://u:p%7Bq@10.0.0.5/x"),
+        ("rtsp://10.0.0.5/x?a=1&amp;b=2", "rtsp://10.0.0.5/x?a=1&b=2"),
+        ("rtsp://$NAME:$Password@[fe80::1%25eth0]/x", "rtsp://%24NAME:%24Password@[fe80::1%25eth0]/x"),
+        ("rtsp://10.0.0.5/x?a=[name]&b={c", "rtsp://10.0.0.5/x?a=%5Bname%5D&b=%7Bc"),
+        ("rtsp://u:***@10.0.0.5/x", "rtsp://u:***@10.0.0.5/x"),
+        ("no address at all", "no address at all"),
+    ],
+)
+def test_what_an_earlier_version_stored_has_a_form_today(stored, today):
+    assert mended(stored) == today
+    assert mended(today) == today
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("rtsp://u:p%61ss@h/x", "rtsp://u:pass@h/x", True),
+        ("rtsp://u:%e9@h/x", "rtsp://u:%E9@h/x", True),
+        ("rtsp://u:a%3Ab@h/x", "rtsp://u:a:b@h/x", True),
+        ("rtsp://u%3Aa:b@h/x", "rtsp://u:a:b@h/x", False),
+        ("rtsp://u:@h/x", "rtsp://u@h/x", False),
+        ("rtsp://h/%61", "rtsp://h/a", False),
+        ("rtsp://h/x", "rtsps://h/x", False),
+    ],
+)
+def test_two_addresses_are_of_one_camera_where_login_place_and_path_are(one, other, same):
+    assert same_camera(one, other) == same
 
 
 @given(password=SECRETS, host=HOSTS, path=PATHS)
