@@ -25,17 +25,21 @@ MAX_CAPACITY: Final = 1_000_000
 MAX_COORDINATE: Final = 1_000_000
 MAX_FRAME_SIDE: Final = 100_000
 MAX_PROBLEMS: Final = 20
+# By as much editors round past the border of the picture, and Frigate lets them.
+OVERSHOOT: Final = 0.01
+# A last point that is this near to the first one is it. (The difference of two numbers is not exact to the bit.)
+NEAR: Final = 1.000001e-9
 
 KINDS: Final = {"Polygon": ("area", "exclusion"), "LineString": ("line",)}  # the first is the default
 
 _RULES = {
     "name": f"a name is a text of 1 to {MAX_NAME} characters without control characters",
     "id": f"an id is 1 to {MAX_ID} of A-Z a-z 0-9 _ - and starts with a letter or a digit",
-    "color": "a color is #rgb or #rrggbb",
+    "color": "a color is #rgb or #rrggbb; an alpha after it is dropped",
     "capacity": f"a capacity is a whole number from 1 to {MAX_CAPACITY:,}",
 }
 _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_ID - 1}}}")
-_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3}){1,2}")
+_COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
 # Control characters, line separators, lone surrogates, and bidi controls, which let a name pose as another.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _GEOS_REASONS = {
@@ -101,8 +105,7 @@ def canonical_zones(value: object) -> dict[str, object]:
     _assign_ids(zones)
     for zone in zones:
         _read_lines(zone)
-    points = chain.from_iterable(line for zone in zones for line in zone.lines.values())
-    units = units or ("pixels" if any(max(point) > 1 for point in points) else "normalised")
+    units = units or _units_of(zones, frame, faults)
     for zone in zones:
         _check_lines(zone, units, frame)
     if faults:
@@ -112,11 +115,11 @@ def canonical_zones(value: object) -> dict[str, object]:
 
 
 def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, dict[str, int] | None]:
-    """Return the units and the frame, None for what is not told or refused."""
+    """Return the units and the frame, None for what is not told, and for a frame that is refused."""
     units, frame = value.get("units"), value.get("frame")
     if units not in (None, "pixels", "normalised", "normalized"):
         faults.append(ZoneProblem("units", 'Units are "normalised" (0 to 1 from the top left) or "pixels".'))
-        units = None
+        units = "pixels"  # no point is refused for it besides
     if frame is not None:
         sides = frame if isinstance(frame, dict) else {}
         frame = {"width": sides.get("width"), "height": sides.get("height")}
@@ -124,6 +127,19 @@ def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, di
             faults.append(ZoneProblem("frame", f"Frame width and height are whole, 1 to {MAX_FRAME_SIDE:,}."))
             frame = None
     return "normalised" if units == "normalized" else units, frame
+
+
+def _units_of(zones: list[_Zone], frame: dict[str, int] | None, faults: list[ZoneProblem]) -> str:
+    """Return the units that are not told: those of a picture 1 by 1 unless there is a frame to be pixels of."""
+    lines = [line for zone in zones for line in zone.lines.values()]
+    if all(max(point) <= 1 + OVERSHOOT for line in lines for point in line):
+        return "normalised"
+    if frame is None:
+        detail = 'Coordinates above 1 need "units" beside the zones: "pixels", and the "frame" {"width", "height"}'
+        faults.append(
+            ZoneProblem("units", f"{detail} that they were drawn on. Or divide them: 1 is the whole side.")
+        )
+    return "pixels"
 
 
 def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
@@ -196,7 +212,7 @@ def _read_property(member: str, value: object) -> str | int | None:
         case "id", int() if type(value) is int and 0 <= value < 10**MAX_ID:
             return str(value)
         case "color", str() if _COLOR.fullmatch(value):
-            return value.lower()
+            return value[: 4 if len(value) < 7 else 7].lower()
         case "capacity", int() if type(value) is int and 1 <= value <= MAX_CAPACITY:
             return value
     return None
@@ -249,13 +265,16 @@ def _read_lines(zone: _Zone) -> None:
         path = f"{zone.path}[{index}]" if closes else zone.path
         line = zone.lines[path] = []
         for place, point in enumerate(ring[: MAX_POINTS + 2]):  # enough to see that there are too many
-            pair: list[Any] = point if isinstance(point, list) and len(point) == 2 else [None]
-            if all(type(number) in (int, float) and 0 <= number <= MAX_COORDINATE for number in pair):
+            numbers: list[Any] = point if isinstance(point, list) and len(point) in (2, 3) else [None]
+            pair = numbers[:2]  # what follows is an altitude (RFC 7946, 3.1.1)
+            if all(type(number) in (int, float) for number in numbers) and all(
+                0 <= number <= MAX_COORDINATE for number in pair
+            ):
                 line.append((abs(pair[0]), abs(pair[1])))  # -0.0 passes as 0, and must not keep its sign
             else:
                 reason = f"point {place + 1} is not [x, y], two numbers from 0 to {MAX_COORDINATE:,}"
                 zone.refuse(f"{path}[{place}]", reason)
-        points += len(ring) - (closes and 1 < len(ring) == len(line) and line[0] == line[-1])
+        points += len(ring) - (closes and 1 < len(ring) == len(line) and _is_near(line[0], line[-1]))
         if points > MAX_POINTS:
             zone.refuse(zone.path, f"it has more than {MAX_POINTS} points; draw it with fewer")
             break
@@ -266,17 +285,23 @@ def _read_lines(zone: _Zone) -> None:
 def _check_lines(zone: _Zone, units: str, frame: dict[str, int] | None) -> None:
     """Tidy the lines; refuse what lies outside the picture, is no line, or is no valid polygon."""
     width, height = frame.values() if frame else (MAX_COORDINATE, MAX_COORDINATE)
+    beyond = 0.0
     if units == "normalised":
         width = height = 1
+        beyond = OVERSHOOT
     closes = zone.shape == "Polygon"
     for path, line in zone.lines.items():
         for place, (x, y) in enumerate(line):
-            if x > width or y > height:
+            if x > width + beyond or y > height + beyond:
                 reason = f"point {place + 1} ({x}, {y}) is outside the {width} by {height} picture ({units})"
                 zone.refuse(f"{path}[{place}]", reason)
                 break
+        if units == "normalised":
+            line[:] = [(min(x, 1), min(y, 1)) for x, y in line]
         line[:] = [point for point, _ in groupby(line)]
-        if closes and line[0] != line[-1]:
+        if closes:
+            while len(line) > 1 and _is_near(line[0], line[-1]):
+                line.pop()
             line.append(line[0])
         if len(set(line)) < 2 + closes:
             return zone.refuse(path, f"it needs at least {'three' if closes else 'two'} different points")
@@ -291,6 +316,10 @@ def _check_lines(zone: _Zone, units: str, frame: dict[str, int] | None) -> None:
             where = ", ".join(f"{float(number):.6g}" for number in place.rstrip("]").split())
             why = _GEOS_REASONS.get(reason, "it is no valid polygon")
             zone.refuse(zone.path, f"{why} at ({where}); redraw it there")
+
+
+def _is_near(one: tuple[float, float], other: tuple[float, float]) -> bool:
+    return abs(one[0] - other[0]) <= NEAR and abs(one[1] - other[1]) <= NEAR
 
 
 def _feature(zone: _Zone) -> dict[str, object]:

@@ -63,7 +63,7 @@ _HINTS = {
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _SECOND_SCHEME = re.compile(r"(?:[^/?#]*@)?(?:rtsp[stux]?|https?|rtmps?|onvif|file|udp):/", re.IGNORECASE)
 # What templates, shells and manuals leave for somebody to fill: `{x}`, `{{ x }}`, `${X}`, `<%= x %>`, `<pass>`;
-# and where it is all of a value `[PASSWORD]`, `$(X)`, `%X%`, and `$X` for a user, a host or what is called a password.
+# where it is all of a value `[PASSWORD]`, `$(X)` and `%X%`, and `$X` for a user, a host, or if it sounds like a secret.
 _PLACEHOLDER = re.compile(
     r"""
     \$\{ | \{[^{}]*\} | <[^<>]*>

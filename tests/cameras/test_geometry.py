@@ -150,19 +150,61 @@ def test_members_that_are_not_known_are_dropped_and_null_means_absent():
     ("value", "units"),
     [
         (polygon(), "normalised"),
-        (polygon([[0, 0], [1.0000000000000002, 0], [1, 1]]), "pixels"),
-        (polygon([[0, 0], [1, 0], [2, 2]]), "pixels"),
+        (polygon([[0, 0], [1.0000000000000002, 0], [1, 1]]), "normalised"),
+        (polygon([[0, 0], [1, 0], [1.01, 1.01]]), "normalised"),
         ({**polygon(), "units": "pixels"}, "pixels"),
         ({**polygon(), "units": "normalized"}, "normalised"),
         ({**polygon(), "frame": {"width": 640, "height": 480}}, "normalised"),
-        (collection(feature(), feature(line([0, 0], [5, 5]))), "pixels"),
+        (collection(feature(), feature(line([0, 0], [5, 5])), frame={"width": 640, "height": 480}), "pixels"),
         (collection(units="pixels"), "pixels"),
     ],
 )
-def test_units_are_told_or_follow_from_the_coordinates(value, units):
+def test_units_are_told_by_name_or_by_a_frame_and_are_normalised_otherwise(value, units):
     stored(value)
     assert canonical_zones(value)["units"] == units
     assert canonical_zones(value).get("frame") == value.get("frame")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        polygon([[0, 0], [1, 0], [1.011, 1]]),
+        polygon([[0, 0], [100, 0], [50, 100]]),
+        collection(feature(), feature(line([0, 0], [5, 5])), feature(polygon([[0, 0], [1920, 0], [1920, 1080]]))),
+    ],
+)
+def test_units_are_asked_for_where_nothing_tells_them(value):
+    path, detail = refusal(value)
+    assert path == "units"
+    assert '"pixels"' in detail
+    assert '"frame"' in detail
+    only({**polygon([[0, 0], [100, 0], [50, 100]]), "units": "pixels"})
+
+
+@pytest.mark.parametrize("told", [{}, {"units": "normalised"}])
+def test_what_lies_just_beyond_the_picture_is_on_its_border(told):
+    clamped = only({**polygon([[0, 0], [1.0000001, 0], [1.01, 1.005], [1.003, 1.002], [0, 1]]), **told})
+    assert clamped["geometry"]["coordinates"] == [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]
+    assert only({**line([0, 0.5], [1.01, 0.5]), **told})["geometry"]["coordinates"] == [[0, 0.5], [1, 0.5]]
+
+
+def test_altitudes_are_dropped():
+    high = [[x, y, z] for (x, y), z in zip(SQUARE, [0, -3.5, 10**400, 1e300], strict=True)]
+    assert only(polygon(high)) == only(polygon())
+    assert only(line([0, 0, 7], [1, 1])) == only(line())
+    for altitude in (None, "0", True, [0]):
+        assert refusal(polygon([*SQUARE, [0.5, 0.5, altitude]]))[0] == "coordinates[0][4]"
+
+
+def test_a_last_point_on_the_first_one_closes_the_outline():
+    for x, y in ((0.1000000001, 0.1), (0.100000001, 0.099999999)):
+        ring = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9], [x, y]]
+        for sent in (ring, [*ring, ring[0]], [*ring, ring[-1]]):
+            assert only(polygon(sent))["geometry"]["coordinates"] == [[*ring[:4], ring[0]]]
+    near = [[0.1, 0.1], [0.9, 0.1], [0.9, 0.9], [0.1, 0.9], [0.1, 0.100000003]]
+    assert only(polygon(near))["geometry"]["coordinates"] == [[*near, near[0]]]
+    longest = circle(500)
+    only(polygon([*longest, [longest[0][0] + 1e-10, longest[0][1]]]))
 
 
 def test_numbers_stay_as_they_were_sent_but_for_the_sign_of_zero():
@@ -196,7 +238,7 @@ def test_a_frame_has_whole_sides_from_1_to_100000(edge):
     "point",
     [
         [0.5],
-        [0.5, 0.5, 0.5],
+        [0.5, 0.5, 0.5, 0.5],
         [-1e-9, 0],
         [0, -1],
         [1_000_001, 0],
@@ -221,7 +263,7 @@ def test_a_point_is_two_numbers_from_0_to_a_million(point):
 
 
 def test_a_million_is_still_a_coordinate():
-    only(polygon([[0, 0], [1_000_000, 0], [1_000_000, 1e6]]))
+    only({**polygon([[0, 0], [1_000_000, 0], [1_000_000, 1e6]]), "units": "pixels"})
 
 
 # Shape
@@ -400,7 +442,7 @@ BAD = [True, 1.0, -1, [], {}, ""]
         (
             "color",
             ["#fff", "#a0b1c2"],
-            [*BAD, 5, "fff", "#ffff", "#fffff", "#fffffff", "#ggg", "red", "#fff\n"],
+            [*BAD, 5, "fff", "#fffff", "#fffffff", "#fffffffff", "#ggg", "#fffg", "red", "#fff\n"],
         ),
         ("capacity", [1, 1_000_000], [*BAD, 0, 1_000_001, "5", float("nan")]),
         ("kind", ["area", "exclusion"], [*BAD, 5, "line", "AREA", "parking"]),
@@ -420,6 +462,8 @@ def test_each_property_has_its_rule(member, good, bad):
 def test_properties_are_stored_tidy_and_lines_have_a_kind_of_their_own():
     tidy = only(feature(name="  Gate\n", color="#ABCDEF"))["properties"]
     assert tidy == {"name": "Gate", "kind": "area", "color": "#abcdef"}
+    assert only(feature(color="#ABCDEF80"))["properties"]["color"] == "#abcdef"
+    assert only(feature(color="#AbC8"))["properties"]["color"] == "#abc"
     assert only(feature(line(), kind="line"))["properties"]["kind"] == "line"
     assert refusal(feature(line(), kind="area"))[0] == "properties.kind"
     assert refusal({**feature(), "properties": []})[0] == "properties"
@@ -585,7 +629,7 @@ def test_whatever_is_sent_is_stored_in_a_form_that_holds_or_refused_with_reasons
 @example([[0, 0], [2, 0], [1, 0], [1, 1]])
 def test_a_polygon_is_accepted_exactly_when_it_is_simple_and_has_an_area(ring):
     try:
-        canonical_zones(polygon(ring))
+        canonical_zones({**polygon(ring), "units": "pixels"})
     except InvalidZones:
         assert not is_simple_by_hand(open_ring(ring))
     else:
@@ -596,9 +640,10 @@ def test_a_polygon_is_accepted_exactly_when_it_is_simple_and_has_an_area(ring):
 @given(stars(20), st.sampled_from([1, 1000]))
 def test_a_star_is_accepted_and_becomes_a_refused_bow_tie_when_two_of_its_points_change_places(star, scale):
     ring = [[x * scale, y * scale] for x, y in star]
-    assert only(polygon(ring))["geometry"]["coordinates"] == [[*ring, ring[0]]]
+    units = "normalised" if scale == 1 else "pixels"
+    assert only({**polygon(ring), "units": units})["geometry"]["coordinates"] == [[*ring, ring[0]]]
     swapped = [ring[1], ring[0], *ring[2:]]
     assume(len(ring) > 3 and not is_simple_by_hand(swapped))
-    path, detail = refusal(collection(feature(), feature(polygon(swapped), name="Gate")))
+    path, detail = refusal(collection(feature(), feature(polygon(swapped), name="Gate"), units=units))
     assert path == "features[1].geometry.coordinates"
     assert detail.startswith('Zone 2 ("Gate"): its ')

@@ -7,6 +7,9 @@ export const NORMALISED = "normalised";
 export const LEAST = { Polygon: 3, LineString: 2 };
 export const EMPTY = { units: NORMALISED, frame: null, zones: [] };
 
+// By as much editors round past the border, as in the server's rules.
+const OVERSHOOT = 0.01;
+
 const PAIR_ON_LINES = /\[\s*\n\s*(-?[\d.eE+-]+),\s*\n\s*(-?[\d.eE+-]+)\s*\n\s*\]/g;
 
 // The picture that a text describes, or null for what can only be typed: no JSON, or other shapes.
@@ -25,9 +28,10 @@ export function pictureOf(value) {
   if (value.type !== "FeatureCollection" || !Array.isArray(value.features)) return null;
   const zones = value.features.map(zoneOf);
   if (zones.includes(null)) return null;
-  const inPixels = zones.some((zone) => zone.rings.flat(2).some((number) => number > 1));
-  const units = value.units === "pixels" || (!value.units && inPixels) ? "pixels" : NORMALISED;
   const frame = isObject(value.frame) && value.frame.width > 0 && value.frame.height > 0 ? value.frame : null;
+  const beyond = zones.some((zone) => zone.rings.flat(2).some((number) => number > 1 + OVERSHOOT));
+  if (!value.units && beyond && !frame) return null;
+  const units = value.units === "pixels" || (!value.units && beyond) ? "pixels" : NORMALISED;
   return { units, frame, zones };
 }
 
