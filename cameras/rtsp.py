@@ -62,16 +62,16 @@ _HINTS = {
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _SECOND_SCHEME = re.compile(r"(?:[^/?#]*@)?(?:rtsp[stux]?|https?|rtmps?|onvif|file|udp):/", re.IGNORECASE)
-# What templates, shells and manuals leave for somebody to fill: `{x}`, `{{ x }}`, `${X}`, `<%= x %>`, `<pass>`;
-# where it is all of a value `[PASSWORD]`, `$(X)` and `%X%`, and `$X` for a user, a host, or if it sounds like a secret.
+# What templates, shells and manuals leave to be filled: `{x}`, `{{ x }}`, `${X}`, `<%= x %>`, `<pass>`; where it is
+# all of a value `[PASSWORD]`, `$(X)`, `%X%`; `$X` for a user or a host, or where it is called like a secret.
 _PLACEHOLDER = re.compile(
     r"""
-    \$\{ | \{[^{}]*\} | <[^<>]*>
+    \$\{ | \{[^{}]*\} | <[^<>A-Za-z]*[A-Za-z][^<>]*>
     | (?:^|(?<=[:/@?&=;,])) (?:
         (?: \[[A-Za-z_][\w -]*\] | \$\([A-Za-z_]\w*\) | %[A-Za-z_]\w*% ) (?=[:/@?&;,]|$)
-        | \$(?:\w*(?:pass|pwd|pw|secret|token)\w*|(?-i:[A-Z]+_[A-Z0-9_]*)) (?=[@&;,/]|$)
+        | \$(?: (?=\w*?(?:pass|pwd|pw|secret|token)) \w++ | (?-i:[A-Z]++_[A-Z0-9_]*+) ) (?=[@&;,/]|$)
     )
-    | (?:^|(?<=@)) \$[A-Za-z_]\w* (?=[:/@?]|$)
+    | (?:^|(?<=@)) \$[A-Za-z_]\w*+ (?=[:/@?]|$)
     """,
     re.VERBOSE | re.IGNORECASE,
 )

@@ -113,19 +113,21 @@ describe("read", () => {
   const UNITS = [
     ["numbers up to 1", [feature("Polygon", [SQUARE])], {}, "normalised"],
     [
-      "a number just above 1",
+      "a number that was rounded past the border",
       [
         feature("LineString", [
           [0, 0],
-          [1, 1.5],
+          [1, 1.01],
         ]),
       ],
       {},
-      "pixels",
+      "normalised",
     ],
+    ["a frame with larger numbers", inPixels, { frame: { width: 640, height: 480 } }, "pixels"],
     ["units that are named", [feature("Polygon", [SQUARE])], { units: "pixels" }, "pixels"],
     ["units that are named against the numbers", inPixels, { units: "normalised" }, "normalised"],
   ];
+  test("guesses no units of larger numbers without a frame", () => equal(zones.read(collection(inPixels)), null));
   for (const [what, features, more, units] of UNITS) {
     test(`goes by ${what}: ${units}`, () => equal(zones.read(collection(features, more)).units, units));
   }
