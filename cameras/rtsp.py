@@ -62,14 +62,14 @@ _HINTS = {
 
 _SCHEME = re.compile(r"([a-z][a-z0-9+.-]*)://(.*)", re.IGNORECASE | re.DOTALL)
 _SECOND_SCHEME = re.compile(r"(?:[^/?#]*@)?(?:rtsp[stux]?|https?|rtmps?|onvif|file|udp):/", re.IGNORECASE)
-# What templates, shells and manuals leave to be filled: `{x}`, `{{ x }}`, `${X}`, `<%= x %>`, `<pass>`; where it is
-# all of a value `[PASSWORD]`, `$(X)`, `%X%`; `$X` for a user or a host, or where it is called like a secret.
+# What templates, shells and manuals leave to be filled: `{x}`, `{{ x }}`, `${X}`, `<%= x %>`, `<pass>`; where it
+# is all of a value `[PASSWORD]`, `$(X)`, `%X%`; `$X` for a user or a host, or where it is called like a secret.
 _PLACEHOLDER = re.compile(
     r"""
     \$\{ | \{[^{}]*\} | <[^<>A-Za-z]*[A-Za-z][^<>]*>
     | (?:^|(?<=[:/@?&=;,])) (?:
         (?: \[[A-Za-z_][\w -]*\] | \$\([A-Za-z_]\w*\) | %[A-Za-z_]\w*% ) (?=[:/@?&;,]|$)
-        | \$(?: (?=\w*?(?:pass|pwd|pw|secret|token)) \w++ | (?-i:[A-Z]++_[A-Z0-9_]*+) ) (?=[@&;,/]|$)
+        | \$ (?: (?=\w*?(?:pass|pwd|pw|secret|token)) \w++ (?=[@&;,/]|$) | (?-i:[A-Z]++_[A-Z0-9_]*+) (?=@) )
     )
     | (?:^|(?<=@)) \$[A-Za-z_]\w*+ (?=[:/@?]|$)
     """,
@@ -174,7 +174,7 @@ def mended(stored: str) -> str:
 
 
 def same_camera(one: str, other: str) -> bool:
-    """Whether two strings that `parse` returned reach the same: `p%61ss` and `pass` are one password."""
+    """Whether two strings that `parse` returned reach the same: `p%61ss` and `pass`, `host` and `host:554`."""
     return _as_reached(one) == _as_reached(other)
 
 
@@ -193,7 +193,9 @@ def split(url: str) -> tuple[str, str, str, str]:
 
 def _as_reached(url: str) -> tuple[object, ...]:
     scheme, user_info, location, tail = split(url)
-    return scheme, [unquote_to_bytes(part) for part in user_info.split(":", 1)], location, tail
+    host, _, port = location.rpartition(":") if re.search(r":[0-9]+$", location) else (location, "", "")
+    login = [unquote_to_bytes(part) for part in user_info.split(":", 1)]
+    return scheme, login, host, int(port or _DEFAULT_PORTS[scheme]), tail
 
 
 def _with_placeholders_encoded(url: str) -> str:

@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from cameras import credentials
+from cameras import credentials, rtsp
 from cameras.fields import CAMERA_FIELDS
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
 from cameras.transfer.files import formats
 from cameras.transfer.files.formats import Format
+from cameras.transfer.files.written import Written
 from controlplane.access import audit
 from controlplane.access.principals import Author, Principal
 
@@ -32,10 +33,12 @@ def export_cameras(
     by: Author,
     now: datetime,
     site: Site | None = None,
-) -> str:
+) -> Written:
     """The file, its cameras by name: with credentials, those of which the principal may read them.
 
-    Each connection string that it shows in clear gets an audit entry. Raises ExportRefused.
+    It says what its program cannot take of them, and holds connection strings in today's form.
+
+    Each connection string that was read for it in clear gets an audit entry. Raises ExportRefused.
     """
     if target in formats.WITH_CREDENTIALS_ONLY and not with_credentials:
         raise ExportRefused(f"The format {target} is of no use without the connection strings: ask for them.")
@@ -64,7 +67,7 @@ def _rows(cameras: CameraQuerySet, with_credentials: bool) -> Iterator[dict[str,
         connection_string = camera.redacted_connection
         if with_credentials:
             try:
-                connection_string = credentials.unseal(camera.pk, camera.sealed_connection)
+                connection_string = rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection))
             except credentials.UnreadableCredential:
                 unreadable.append(str(camera.pk))
         yield {

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from cameras import actions, credentials, guards, site_actions
+from cameras import actions, credentials, guards, rtsp, site_actions
 from cameras.changes import diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent, clean_camera, clean_site
@@ -243,8 +243,9 @@ def _keep_what_differs(planned: PlannedRow, camera: Camera, same_zones: SameZone
 
 
 def _is_stored(camera: Camera, text: str) -> bool:
+    """Whether the camera is reached in just this way already, however that is encoded."""
     try:
-        return credentials.unseal(camera.pk, camera.sealed_connection) == text
+        return rtsp.same_camera(rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection)), text)
     except credentials.UnreadableCredential:
         return False  # what the file says mends it
 

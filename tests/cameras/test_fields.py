@@ -177,7 +177,7 @@ def test_a_file_takes_a_field_out_and_in_again(field: Field, target: Format) -> 
     camera = camera_with(field, new)
 
     def exported() -> str:
-        return export_cameras(target=target, with_credentials=True, principal=ANNA, by=AUTHOR, now=NOW)
+        return export_cameras(target=target, with_credentials=True, principal=ANNA, by=AUTHOR, now=NOW).text
 
     file = exported()
     assert new.seen.partition("\n")[0] in file or new.typed in file

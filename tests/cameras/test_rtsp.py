@@ -45,7 +45,7 @@ STORED_AS_SENT = [
     "rtsp://u:a!b$c&d'e(f)g*h+i,j;k=l~m:n-o_p.q@10.0.0.5/sub-delims",
     "rtsp://$:$@10.0.0.5/x",
     "rtsp://u:$ummer@10.0.0.5/x",
-    "rtsp://u:pa$G1ss@10.0.0.5/x",
+    "rtsp://u:pa$G1ss@10.0.0.5/x?y=$G1&z=$MTX_QUERY",
     "rtsp://u:$2y$10$abc@10.0.0.5/x",
     "rtsp://u:(a)%5B0%5D@10.0.0.5/x",
     "rtsp://u:a***@10.0.0.5/asterisks-in-a-password",
@@ -396,6 +396,9 @@ def test_what_an_earlier_version_stored_has_a_form_today(stored, today):
         ("rtsp://u:@h/x", "rtsp://u@h/x", False),
         ("rtsp://h/%61", "rtsp://h/a", False),
         ("rtsp://h/x", "rtsps://h/x", False),
+        ("rtsp://h/x", "rtsp://h:554/x", True),
+        ("rtsps://[::1]/x", "rtsps://[::1]:322/x", True),
+        ("rtsps://[::1]/x", "rtsps://[::1]:554/x", False),
     ],
 )
 def test_two_addresses_are_of_one_camera_where_login_place_and_path_are(one, other, same):

@@ -1,5 +1,6 @@
 """Import and export on the list of cameras: a file, the plan of what it would do, and its confirmation."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -18,12 +19,14 @@ from cameras.models import Site
 from cameras.transfer.exports import ExportRefused, export_cameras
 from cameras.transfer.files import formats
 from cameras.transfer.files.formats import Format
+from cameras.transfer.files.written import LeftOut
 from cameras.transfer.imports import Prepared
 from cameras.transfer.plan import Effect, Plan, PlannedRow, PlanOutdated, PlanRefused, apply_plan
 from controlplane.access.authentication import author_of, principal_of_user
 from controlplane.access.principals import Principal
 
 SHOWN_AT_MOST = 100
+NAMED_AT_MOST = 10
 TITLES = {
     Effect.REFUSED: _("Refused"),
     Effect.CHANGE: _("To change"),
@@ -132,7 +135,7 @@ class TransferPages:
         if form.is_valid():
             target = Format(form.cleaned_data["format"])
             try:
-                text = export_cameras(
+                written = export_cameras(
                     target=target,
                     with_credentials=form.cleaned_data.get("with_credentials", False),
                     principal=principal,
@@ -143,7 +146,8 @@ class TransferPages:
             except ExportRefused as error:
                 form.add_error(None, str(error))
             else:
-                return _download(text, target)
+                _warn_of(request, written.left_out)
+                return _download(written.text, target)
         return self._page(request, "export", gettext("Export cameras"), form=form)
 
     def _page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
@@ -183,6 +187,19 @@ def _stored(plan: Plan) -> str:
     made = ngettext("%(count)d camera created", "%(count)d cameras created", counts[Effect.CREATE])
     changed = ngettext("%(count)d changed", "%(count)d changed", counts[Effect.CHANGE])
     return f"{made % {'count': counts[Effect.CREATE]}}, {changed % {'count': counts[Effect.CHANGE]}}."
+
+
+def _warn_of(request: HttpRequest, left_out: Sequence[LeftOut]) -> None:
+    """On the next page: a download has none."""
+    if left_out:
+        words = ngettext(
+            "%(count)d camera or zone is not in the file, which says why at its top: %(names)s.",
+            "%(count)d cameras or zones are not in the file, which says why at its top: %(names)s.",
+            len(left_out),
+        )
+        names = ", ".join(one.camera["name"] for one in left_out[:NAMED_AT_MOST])
+        more = ", …" if len(left_out) > NAMED_AT_MOST else ""
+        messages.warning(request, words % {"count": len(left_out), "names": names + more})
 
 
 def _download(text: str, target: Format) -> HttpResponse:

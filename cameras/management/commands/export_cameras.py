@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
-from cameras.management.terminal import site_named
+from cameras.management.terminal import plain, site_named
 from cameras.transfer.exports import ExportRefused, export_cameras
 from cameras.transfer.files import formats
 from cameras.transfer.files.formats import Format
@@ -23,7 +23,8 @@ Write the cameras as a file: CSV or JSON, which import_cameras takes again, or a
 MediaMTX or streams of go2rtc.
 
 Connection strings are redacted unless --with-credentials is given, which the last three need; each one that is
-written in clear gets an entry in the audit trail. A file is made with mode 600.
+written in clear gets an entry in the audit trail. A file is made with mode 600. What a program cannot take is left
+out; a comment in the file and a warning on standard error name it.
 """
 EXAMPLE = """\
 examples:
@@ -48,7 +49,7 @@ class Command(CommandWithEpilog):
     @needs_database()
     def handle(self, *, with_credentials: bool, output: Path | None, **options: Any) -> None:
         try:
-            text = export_cameras(
+            written = export_cameras(
                 target=Format(options["format"]),
                 with_credentials=with_credentials,
                 principal=PRINCIPAL,
@@ -61,11 +62,13 @@ class Command(CommandWithEpilog):
                 " Give --with-credentials." if Format(options["format"]) in formats.WITH_CREDENTIALS_ONLY else ""
             )
             raise CommandError(f"{error}{'' if with_credentials else hint}") from None
+        for left_out in written.left_out:
+            self.stderr.write(plain(str(left_out)))
         if output is None:
-            self.stdout.write(text, ending="")
+            self.stdout.write(written.text, ending="")
             return
         try:
-            _write(output, text)
+            _write(output, written.text)
         except OSError as error:
             raise CommandError(f"The file cannot be written: {error.strerror}.") from None
 

@@ -15,6 +15,7 @@ from typing import Any
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.transfer.files import json_format
 from cameras.transfer.files.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
+from cameras.transfer.files.written import Written
 
 MAX_CELL = 1024 * 1024
 DELIMITERS = ",;\t|"
@@ -121,13 +122,13 @@ def _value(name: str, text: str) -> Any:
             return text
 
 
-def write(cameras: Iterable[Mapping[str, Any]]) -> str:
+def write(cameras: Iterable[Mapping[str, Any]]) -> Written:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
     writer.writerow(FIELDS)
     for camera in cameras:
         writer.writerow([neutralised(_cell(camera[name])) for name in FIELDS])
-    return out.getvalue()
+    return Written(out.getvalue())
 
 
 def _cell(value: Any) -> str:

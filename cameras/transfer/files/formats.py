@@ -4,11 +4,12 @@ Must not import models, actions or doors.
 """
 
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from cameras.transfer.files import csv_format, frigate, json_format, restreamers
 from cameras.transfer.files.rows import Row, text_of
+from cameras.transfer.files.written import Written
 
 
 class Format(enum.StrEnum):
@@ -53,7 +54,7 @@ def read(data: bytes, source: Format, placeholders: Mapping[str, str]) -> list[R
     return json_format.read(text) if source is Format.JSON else csv_format.read(text)
 
 
-_WRITERS = {
+_WRITERS: dict[Format, Callable[[Iterable[Mapping[str, Any]]], Written]] = {
     Format.CSV: csv_format.write,
     Format.JSON: json_format.write,
     Format.FRIGATE: frigate.write,
@@ -62,6 +63,6 @@ _WRITERS = {
 }
 
 
-def write(cameras: Iterable[Mapping[str, Any]], target: Format) -> str:
-    """A file of cameras, each with all `rows.FIELDS`."""
+def write(cameras: Iterable[Mapping[str, Any]], target: Format) -> Written:
+    """A file of cameras, each with all `rows.FIELDS`, but for those that the program of the file cannot take."""
     return _WRITERS[target](cameras)

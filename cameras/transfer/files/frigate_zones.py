@@ -1,5 +1,7 @@
 """Zones in Frigate's notations: `x,y,x,y` as a text or a list, in parts of the picture or, before 0.14, in pixels.
 
+Frigate runs with outlines that are none, and without a zone as well: no zone is a reason to refuse a camera.
+
 Pure: must not import Django or models.
 """
 
@@ -7,13 +9,16 @@ import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cameras.transfer.files.rows import Fault, shown_key
+from cameras import geometry
+from cameras.transfer.files.rows import shown_key
+from cameras.transfer.files.zone_mending import mended
 
 # Frigate's editor rounds to three places and lets a point fall just outside.
 OUTSIDE = 0.01
 PLACES = 6
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]{1,3})?")
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+NEEDS_A_FRAME = "it is in pixels, and width and height under detect that it was drawn for are missing."
 
 Point = tuple[float, float]
 
@@ -24,18 +29,26 @@ class Frame(NamedTuple):
 
 
 class Zones(NamedTuple):
-    """A `zone_config` that the rule for zones has yet to see."""
+    """A `zone_config` that can be stored, and what was mended or left out for it."""
 
     zone_config: dict[str, Any]
-    faults: list[Fault]
     remarks: list[str]
 
 
-def frame_of(detect: Any) -> Frame | None:
-    """The size of the picture by a section `detect`, where it names both sides."""
-    match detect:
-        case {"width": int(width), "height": int(height)} if width > 1 and height > 1:
-            return Frame(width, height)
+class WrittenZones(NamedTuple):
+    """The section `zones`, the section `detect` where one is needed, and the ids of zones that were left out."""
+
+    zones: dict[str, Any]
+    detect: dict[str, int] | None
+    left_out: list[str]
+
+
+def frame_of(section: Any) -> Frame | None:
+    """The size of the picture by a section with `width` and `height`, where it names both sides."""
+    told = [str(section.get(name)) for name in ("width", "height")] if isinstance(section, dict) else []
+    sides = [int(side) for side in told if re.fullmatch(r"[0-9]{1,6}", side)]
+    if len(sides) == 2 and all(1 < side <= geometry.MAX_FRAME_SIDE for side in sides):
+        return Frame(*sides)
     return None
 
 
@@ -59,7 +72,7 @@ class Outline(NamedTuple):
 
 def read(section: Any, frame: Frame | None) -> Zones:
     """The zones of a section `zones`, for a picture of the size `frame` where that is known."""
-    outlines, faults, remarks = _read_outlines(section)
+    outlines, remarks = _read_outlines(section)
     in_pixels = [outline for outline in outlines if outline.is_in_pixels()]
     if frame and not all(outline.lies_within(frame) for outline in in_pixels):
         remarks.append(f"Zones lie outside the {frame.width} by {frame.height} pixels of detect: kept in pixels.")
@@ -68,7 +81,9 @@ def read(section: Any, frame: Frame | None) -> Zones:
     if frame:
         outlines = [outline.in_parts_of(frame) if outline.is_in_pixels() else outline for outline in outlines]
     elif len(in_pixels) < len(outlines):
-        faults += _needing_a_frame(in_pixels)
+        units = "normalised"
+        outlines = [outline for outline in outlines if not outline.is_in_pixels()]
+        remarks += [_left_out(outline.key, NEEDS_A_FRAME) for outline in in_pixels]
     zone_config: dict[str, Any] = {
         "type": "FeatureCollection",
         "units": units,
@@ -76,22 +91,21 @@ def read(section: Any, frame: Frame | None) -> Zones:
     }
     if frame:
         zone_config["frame"] = frame._asdict()
-    return Zones(zone_config, faults, remarks)
+    zone_config, mending = mended(zone_config)
+    return Zones(zone_config, remarks + mending)
 
 
-def _read_outlines(section: Any) -> tuple[list[Outline], list[Fault], list[str]]:
-    """The zones with readable coordinates, what is wrong with the others, and what was left out."""
+def _read_outlines(section: Any) -> tuple[list[Outline], list[str]]:
+    """The zones with readable coordinates, and which others were left out."""
     outlines: list[Outline] = []
-    faults: list[Fault] = []
     remarks: list[str] = []
     if section is None:
-        return outlines, faults, remarks
+        return outlines, remarks
     if not isinstance(section, dict):
-        return outlines, [Fault("zones", "Must be a section with a zone under each name.")], remarks
+        return outlines, ["The zones were left out: they must be a section with a zone under each name."]
     for key, zone in section.items():
-        path = f"zones.{key}" if _ID.fullmatch(key) else f"zones.{shown_key(key)}"
         if not isinstance(zone, dict):
-            faults.append(Fault(path, "Is no section with the settings of a zone."))
+            remarks.append(_left_out(key, "it is no section with the settings of a zone."))
         elif str(zone.get("enabled")).lower() in ("false", "no", "off"):
             remarks.append(f"Zone {shown_key(key)} is switched off in Frigate and was left out.")
         else:
@@ -99,30 +113,28 @@ def _read_outlines(section: Any) -> tuple[list[Outline], list[Fault], list[str]]
                 points = _points(zone.get("coordinates"))
                 outlines.append(Outline(key, str(zone.get("friendly_name") or key), points))
             except ValueError as error:
-                faults.append(Fault(f"{path}.coordinates", str(error)))
-    return outlines, faults, remarks
+                remarks.append(_left_out(key, str(error)))
+    return outlines, remarks
 
 
-def _needing_a_frame(outlines: list[Outline]) -> list[Fault]:
-    """Beside zones in parts of the picture, those in pixels say nothing without the picture's size."""
-    detail = "Is in pixels: the width and height under detect that it was drawn for are needed."
-    return [Fault(f"zones.{key}.coordinates", detail) for key in sorted(outline.key for outline in outlines)]
+def _left_out(key: str, why: str) -> str:
+    return f"Zone {shown_key(key)} was left out: {why}"
 
 
 def _points(coordinates: Any) -> list[Point]:
     """The points of a text, of a list of texts or numbers, or of a list of pairs. Raises ValueError."""
     if coordinates is None:
-        raise ValueError("Is required.")
+        raise ValueError("it has no coordinates.")
     numbers: list[float] = []
     for part in _parts(coordinates):
         text = part.strip() if isinstance(part, str) else "" if isinstance(part, bool) else str(part)
         if not _NUMBER.fullmatch(text):
-            raise ValueError("Must be numbers with commas between: x,y,x,y,….")
+            raise ValueError("its coordinates must be numbers with commas between: x,y,x,y,….")
         numbers.append(float(text))
     if len(numbers) % 2:
-        raise ValueError(f"Has {len(numbers)} numbers: an x has no y.")
+        raise ValueError(f"it has {len(numbers)} numbers: an x has no y.")
     if len(numbers) < 6:
-        raise ValueError(f"Has {len(numbers) // 2} points; a zone needs at least three.")
+        raise ValueError(f"it has {len(numbers) // 2} points; a zone needs at least three.")
     return list(zip(numbers[::2], numbers[1::2], strict=True))
 
 
@@ -154,21 +166,39 @@ def _near(value: float, units: str) -> float:
     return min(max(value, 0.0), 1.0) if -OUTSIDE <= value <= 1 + OUTSIDE else value
 
 
-def write(zone_config: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, int] | None]:
-    """The section `zones` with what Frigate can hold of them, and the section `detect` where one is needed."""
+def write(zone_config: Mapping[str, Any]) -> WrittenZones:
+    """The zones as Frigate can hold them: the areas, without their holes.
+
+    It takes whole pixels only, and takes a zone's for parts of the picture unless one of them is above 1.
+    """
     frame = zone_config.get("frame")
-    pixels = zone_config["units"] == "pixels"
-    sides = (frame["width"], frame["height"]) if pixels and frame else (1, 1)
-    zones = {}
+    in_pixels = zone_config["units"] == "pixels" and not frame
+    sides = (frame["width"], frame["height"]) if zone_config["units"] == "pixels" and frame else (1, 1)
+    zones, left_out = {}, []
     for feature in zone_config["features"]:
         if feature["geometry"]["type"] != "Polygon" or feature["properties"].get("kind") == "exclusion":
             continue
-        ring = feature["geometry"]["coordinates"][0][:-1]
-        numbers = [_text(value / side) for point in ring for value, side in zip(point, sides, strict=True)]
+        ring = [
+            [round(value / side, 0 if in_pixels else PLACES) for value, side in zip(point, sides, strict=True)]
+            for point in feature["geometry"]["coordinates"][0]
+        ]
+        if not _is_outline(ring) or (in_pixels and max(map(max, ring)) <= 1):
+            left_out.append(feature["id"])
+            continue
         name = feature["properties"]["name"]
         named = {"friendly_name": name} if name != feature["id"] else {}
+        numbers = [_text(value) for point in ring[:-1] for value in point]
         zones[feature["id"]] = {**named, "coordinates": ",".join(numbers)}
-    return zones, dict(frame) if frame else None
+    return WrittenZones(zones, dict(frame) if frame else None, left_out)
+
+
+def _is_outline(ring: list[list[float]]) -> bool:
+    """Whether rounding has left an outline."""
+    try:
+        geometry.canonical_zones({"type": "Polygon", "coordinates": [ring], "units": "pixels"})
+    except geometry.InvalidZones:
+        return False
+    return True
 
 
 def _text(value: float) -> str:

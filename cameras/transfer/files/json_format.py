@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from cameras.transfer.files.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
+from cameras.transfer.files.written import Written
 from controlplane import strict_json
 from controlplane.problems import Problem
 
@@ -46,10 +47,10 @@ def _row(number: int, item: Any) -> Row:
     return row
 
 
-def write(cameras: Iterable[Mapping[str, Any]]) -> str:
+def write(cameras: Iterable[Mapping[str, Any]]) -> Written:
     """An array with one camera a line, so that two exports can be compared line by line."""
     lines = ",\n".join(compact({name: camera[name] for name in FIELDS}) for camera in cameras)
-    return f"[\n{lines}\n]\n" if lines else "[]\n"
+    return Written(f"[\n{lines}\n]\n" if lines else "[]\n")
 
 
 def compact(value: Any) -> str:

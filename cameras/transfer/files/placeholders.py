@@ -1,5 +1,7 @@
 """Frigate's placeholders: `{FRIGATE_NAME}`, filled from where Frigate takes them; `{{` and `}}` are braces.
 
+Those of other programs (`{{ x }}`, `<pass>`, `$NAME`) are left by a step that did not run: they are never values.
+
 Pure: must not import Django or models.
 """
 
@@ -9,8 +11,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cameras import rtsp
+
 PREFIX = "FRIGATE_"
 _TOKEN = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+_OWN = re.compile(r"\{FRIGATE_[A-Za-z0-9_]+\}")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,79}")
 
 
@@ -38,7 +43,7 @@ def with_own(values: Mapping[str, str], section: Any) -> dict[str, str]:
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:
-    """The text with every placeholder filled. Raises MissingValue."""
+    """The address with every placeholder filled. Raises MissingValue."""
 
     def filled(match: re.Match[str]) -> str:
         if match[0] in ("{{", "}}"):
@@ -52,7 +57,13 @@ def fill(text: str, values: Mapping[str, str]) -> str:
         detail = "set it in the environment" if name.startswith(PREFIX) else f"only {{{PREFIX}…}} are filled"
         raise MissingValue(f"The placeholder {shown} has no value: {detail}.")
 
-    return _TOKEN.sub(filled, text)
+    result = _TOKEN.sub(filled, text)
+    if rtsp.holds_placeholder(_OWN.sub("x", text)):
+        raise MissingValue(
+            "Holds a placeholder of another program, as {{…}}, <…>, […] or $NAME: put the value in its place, or"
+            " write {FRIGATE_…} and set that."
+        )
+    return result
 
 
 def escaped(text: str) -> str:

@@ -7,25 +7,34 @@ Pure: must not import Django or models.
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
-from cameras import rtsp
+from cameras.transfer.files.frigate_logins import holds_escapes, read_input, read_url
 from cameras.transfer.files.placeholders import MissingValue, fill
-from cameras.transfer.files.yaml_text import Tagged
+from cameras.transfer.files.rows import shown_key
+from cameras.transfer.files.yaml_text import REFERENCE, Tagged
 
 _RTSP = re.compile(r"rtsps?://", re.IGNORECASE)
 _UNIFI = re.compile(r"rtspx://", re.IGNORECASE)
-_RESTREAM = re.compile(
-    r"rtsp://(?:[^/@\s]*@)?(?:127(?:\.[0-9]{1,3}){3}|localhost|0\.0\.0\.0|\[::1\]):(?P<port>[0-9]+)/(?P<name>[^?#\s]+)",
+_PLACE = re.compile(
+    r"rtsp://(?:[^/@\s]*@)?(?P<host>\[[^\]\s]*\]|[^:/?#@\s]*)(?::(?P<port>[0-9]+))?/(?P<name>[^?#\s]+)",
     re.IGNORECASE,
 )
-_LOGIN = re.compile(r"(rtsps?://[^:/?#@\s]*:)(.*)(@[^@]*)", re.IGNORECASE | re.DOTALL)
-_NOT_IN_A_PASSWORD = re.compile(r"%(?![0-9A-Fa-f]{2})|[/?#\[\]<>{}@\\^|`\"\s]")
+_LOOPBACK = re.compile(r"127(?:\.[0-9]{1,3}){3}|localhost|0\.0\.0\.0|\[::1\]", re.IGNORECASE)
 _DEFAULT_PORT = "8554"
 # Streams that are copies of streams.
 MAX_DETOURS = 50
+
+OF_FRIGATES_MACHINE = (
+    "The address is one of Frigate's own machine: put the name of that machine in the place of 127.0.0.1."
+)
+OF_FRIGATES_NETWORK = "The address is a restream by a name that may be known in Frigate's own network only."
+READ_AS_IT_STANDS = (
+    "The password was read as it stands, with its % signs: Frigate encodes it itself. If it was encoded already,"
+    " write it plainly."
+)
 
 
 class NoSource(ValueError):
@@ -41,6 +50,13 @@ class Source(NamedTuple):
     remark: str = ""
 
 
+class Restream(NamedTuple):
+    """A stream of this Frigate, for certain or because both the port and the name are its own."""
+
+    name: str
+    is_certain: bool
+
+
 class Restreams:
     """go2rtc's streams, by the names under which Frigate reads them from itself."""
 
@@ -52,10 +68,24 @@ class Restreams:
         listen = go2rtc.get("rtsp", {}).get("listen") if isinstance(go2rtc.get("rtsp"), dict) else None
         self.port = str(listen).rpartition(":")[2] if listen else _DEFAULT_PORT
 
-    def name_in(self, address: str) -> str | None:
-        """The stream that an address asks this Frigate for, or None where it is another one's."""
-        match = _RESTREAM.match(address)
-        return unquote(match["name"]).rstrip("/") if match and match["port"] == self.port else None
+    def find(self, address: str) -> Restream | None:
+        """The stream that an address asks this Frigate for, or None where it asks another program."""
+        place = _PLACE.match(address)
+        if place is None:
+            return None
+        name, is_loopback = unquote(place["name"]).rstrip("/"), bool(_LOOPBACK.fullmatch(place["host"]))
+        if is_loopback and place["port"] == self.port:
+            return Restream(name, is_certain=True)
+        may_be_ours = is_loopback or place["port"] == self.port
+        return Restream(name, is_certain=False) if may_be_ours and name in self.streams else None
+
+    def remark_on(self, address: str) -> str:
+        """What to say of an address that only this Frigate may be able to reach."""
+        place = _PLACE.match(address)
+        if place and _LOOPBACK.fullmatch(place["host"]):
+            return OF_FRIGATES_MACHINE
+        is_bare_name = place and place["port"] == self.port and re.fullmatch(r"[^.:]+", place["host"])
+        return OF_FRIGATES_NETWORK if is_bare_name else ""
 
     def source_of(self, name: str) -> str | None:
         """The first RTSP address behind a stream. Raises MissingValue."""
@@ -75,17 +105,26 @@ class Restreams:
                 yield from self._addresses(template, seen)  # of another stream, or `exec:` and the like
             elif template.lower().startswith(("rtsp", "{")):
                 address = _UNIFI.sub("rtsps://", fill(template, self.values))
-                behind = self.name_in(address)
-                if behind is not None:
-                    yield from self._addresses(behind, seen)
-                elif _RTSP.match(address):
-                    yield mended(address)
+                behind = self.find(address)
+                found = list(self._addresses(behind.name, seen)) if behind else []
+                yield from found
+                if not found and not (behind and behind.is_certain) and _RTSP.match(address):
+                    yield read_url(address)
 
 
-def source_of(inputs: Any, single: Any, restreams: Restreams) -> Source:
-    """The address of the input with the detect role, else of the first that has one. Raises NoSource."""
-    if inputs is None and single is not None:  # before there were roles
-        inputs = [{"path": single}]
+def source_of(ffmpeg: Any, restreams: Restreams, read: Callable[[str], str] = read_input) -> Source:
+    """The address of the input with the detect role, else of the first that has one. Raises NoSource.
+
+    `read` makes an address of a path; versions that did not encode passwords have one of their own.
+    """
+    if isinstance(ffmpeg, Tagged):
+        raise NoSource("ffmpeg", REFERENCE)
+    section = ffmpeg if isinstance(ffmpeg, dict) else {}
+    inputs = section.get("inputs")
+    if inputs is None and section.get("input") is not None:  # before there were roles
+        inputs = [{"path": section["input"]}]
+    if isinstance(inputs, Tagged):
+        raise NoSource("ffmpeg.inputs", REFERENCE)
     if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
         raise NoSource("ffmpeg.inputs", "Must be a list of inputs, each with a path and roles.")
     if sum("detect" in _roles(entry) for entry in inputs) > 1:
@@ -96,7 +135,7 @@ def source_of(inputs: Any, single: Any, restreams: Restreams) -> Source:
     for number, entry in sorted(enumerate(inputs), key=lambda one: "detect" not in _roles(one[1])):
         field = f"ffmpeg.inputs[{number}].path"
         try:
-            source = _source(entry.get("path"), field, restreamed, restreams)
+            source = _source(entry.get("path"), field, restreamed, restreams, read)
         except MissingValue as error:
             raise NoSource(field, str(error)) from None
         except NoSource as error:
@@ -113,41 +152,24 @@ def _roles(entry: Mapping[str, Any]) -> list[Any]:
     return roles if isinstance(roles, list) else [roles]
 
 
-def _source(path: Any, field: str, restreamed: Any, restreams: Restreams) -> Source:
+def _source(path: Any, field: str, restreamed: Any, restreams: Restreams, read: Callable[[str], str]) -> Source:
     if isinstance(path, Tagged):
-        raise NoSource(field, "Is a reference (!…) that cannot be followed here; put the value in its place.")
+        raise NoSource(field, REFERENCE)
     if not isinstance(path, str) or not path.strip():
         raise NoSource(field, "Must be a text in quotes: rtsp://user:password@host:port/path.")
     address = _UNIFI.sub("rtsps://", fill(path.strip(), restreams.values))
-    name = restreams.name_in(address)
-    if name is None:
-        if not _RTSP.match(address):
-            raise NoSource(field, "Only rtsp:// and rtsps:// can be imported.")
-        return Source(mended(address))
-    found = restreams.source_of(name)
-    if found:
-        return Source(found)
-    if name not in restreams.streams and isinstance(restreamed, str) and restreamed != path:
-        return _source(restreamed, field, None, restreams)
-    return Source(
-        f"rtsp://127.0.0.1:{restreams.port}/{quote(name)}",
-        "The source of this restream is not RTSP, or not in this file. The address of the restream was taken:"
-        " put the name of Frigate's machine in the place of 127.0.0.1.",
-    )
-
-
-def mended(address: str) -> str:
-    """The address with what Frigate mends too: a password typed as it is, and what follows a # in the path.
-
-    Whether the result is valid, the rule for connection strings says.
-    """
-    try:
-        rtsp.parse(address)
-    except rtsp.InvalidRtspUrl as error:
-        if error.code == "fragment":
-            return mended(address.rpartition("#")[0])
-        login = _LOGIN.fullmatch(address)
-        if login:
-            password = _NOT_IN_A_PASSWORD.sub(lambda match: quote(match[0], safe=""), login[2])
-            return login[1] + password + login[3]
-    return address
+    restream = restreams.find(address)
+    found = restreams.source_of(restream.name) if restream else None
+    if restream and found:
+        by_another_name = f"It is read through {shown_key(restream.name)} of go2rtc's streams: that was followed."
+        return Source(found, "" if restream.is_certain else by_another_name)
+    if restream and restream.is_certain:
+        if restream.name not in restreams.streams and isinstance(restreamed, str) and restreamed != path:
+            return _source(restreamed, field, None, restreams, read)
+        return Source(
+            read(address), f"The source of this restream is not RTSP, or not in this file. {OF_FRIGATES_MACHINE}"
+        )
+    if not _RTSP.match(address):
+        raise NoSource(field, "Only rtsp:// and rtsps:// can be imported.")
+    escapes = READ_AS_IT_STANDS if read is read_input and holds_escapes(address) else ""
+    return Source(read(address), restreams.remark_on(address) or escapes)

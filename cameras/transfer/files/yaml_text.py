@@ -44,9 +44,12 @@ for _name, _pattern, _first in (
     _Dumper.add_implicit_resolver(_TAG + _name, re.compile(f"(?:{_pattern})$"), _first)
 
 
+REFERENCE = "Is a reference (!…) that cannot be followed here; put the value in its place."
+
+
 @dataclass(frozen=True, slots=True)
 class Tagged:
-    """A value under a tag that only the program knows for which the file was written."""
+    """A value under a tag that only the program knows for which the file was written: `!include`, `!secret`."""
 
     tag: str
 

@@ -1,8 +1,10 @@
 """Frigate configurations in the shapes that its documentation shows, old and new; hosts and names are made up."""
 
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
+import shapely
 
 from cameras import geometry, rtsp
 from cameras.transfer.files import frigate
@@ -39,8 +41,8 @@ def zones_of(row: Row) -> dict[str, Any]:
 ADDRESSES = {
     "the least there can be": (
         "mqtt:\n  enabled: False\ncameras:\n  yard: # <--- changed later\n    enabled: False\n    ffmpeg:\n"
-        "      inputs:\n        - path: rtsp://127.0.0.1:554/rtsp\n          roles:\n            - detect\n",
-        "rtsp://127.0.0.1:554/rtsp",
+        "      inputs:\n        - path: rtsp://10.9.8.7:554/rtsp\n          roles:\n            - detect\n",
+        "rtsp://10.9.8.7:554/rtsp",
     ),
     "detect beside record, with placeholders": (
         "cameras:\n  yard:\n    ffmpeg:\n      inputs:\n"
@@ -62,10 +64,16 @@ ADDRESSES = {
         "rtsp://u:0815@10.9.8.7/a",
     ),
     "a placeholder in the host, and braces that are meant": (
-        DIRECT.format(path="rtsp://u:a%7B@{FRIGATE_HOST}/{{"),
+        DIRECT.format(path="rtsp://u:a{{@{FRIGATE_HOST}/{{"),
         "rtsp://u:a%7B@cam.lan/{",
     ),
     "a password as it is typed": (DIRECT.format(path='"rtsp://u:a/b#c?d@10.9.8.7/e"'), "rtsp://u:a%2Fb%23c%3Fd@10.9.8.7/e"),
+    "a user whose password Frigate does not encode": (
+        DIRECT.format(path='"rtsp://me@x.example:a%41b@10.9.8.7/e"'), "rtsp://me%40x.example:a%41b@10.9.8.7/e",
+    ),
+    "a password with a space, which Frigate does not encode": (
+        DIRECT.format(path='"rtsp://u:a%41 b@10.9.8.7/e"'), "rtsp://u:a%41%20b@10.9.8.7/e",
+    ),
     "an empty password": (DIRECT.format(path="rtsp://u:@10.9.8.7/e"), "rtsp://u:@10.9.8.7/e"),
     "options of go2rtc in the wrong place": (DIRECT.format(path='"rtsp://10.9.8.7/e#backchannel=0"'), "rtsp://10.9.8.7/e"),
     "a restream": (
@@ -134,6 +142,55 @@ def test_a_configuration_imports_without_a_hand_s_touch(text: str, address: str)
 
 
 @pytest.mark.parametrize(
+    ("host", "found"),
+    [
+        ("ccab4aaf-frigate:8554", True),
+        ("frigate.lan:8554", True),
+        ("10.0.0.1:8554", True),
+        ("127.0.0.1", True),
+        ("localhost:554", True),
+        ("10.0.0.1:8555", False),
+        ("10.0.0.1", False),
+    ],
+)
+def test_a_restream_by_another_name_of_its_machine_is_followed_and_the_plan_says_so(
+    host: str, found: bool
+) -> None:
+    streams = "go2rtc:\n  streams:\n    yard: [rtsp://u:pw@10.7.0.2:554/main]\n"
+
+    row = read_one(streams + DIRECT.format(path=f"rtsp://{host}/yard"))
+
+    own = f"rtsp://{host}/yard"
+    assert row.values["connection_string"] == ("rtsp://u:pw@10.7.0.2:554/main" if found else own)
+    assert ["“yard”" in remark for remark in row.remarks] == [True] * found
+
+
+def test_a_stream_that_comes_from_another_frigate_under_the_same_name_is_read_there() -> None:
+    streams = "go2rtc:\n  streams:\n    yard: [rtsp://10.0.0.1:8554/yard]\n"
+
+    row = read_one(streams + DIRECT.format(path="rtsp://127.0.0.1:8554/yard"))
+
+    assert (row.values["connection_string"], row.remarks) == ("rtsp://10.0.0.1:8554/yard", [])
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("rtsp://127.0.0.1:554/rtsp", "machine in the place of 127.0.0.1"),
+        ("rtsp://localhost/yard", "machine in the place of 127.0.0.1"),
+        ("rtsp://[::1]:8554/yard", "machine in the place of 127.0.0.1"),
+        ("rtsp://frigate:8554/yard", "own network only"),
+        ("rtsp://u:p@go2rtc:8554/yard", "own network only"),
+    ],
+)
+def test_an_address_that_only_frigate_may_reach_is_remarked_on(address: str, told: str) -> None:
+    row = read_one(DIRECT.format(path=address))
+
+    assert row.values["connection_string"] == address
+    assert [told in remark for remark in row.remarks] == [True]
+
+
+@pytest.mark.parametrize(
     "streams",
     [
         '{yard: "ffmpeg:http://10.9.8.7/flv?user=u&password=p#video=h264#hardware"}',
@@ -176,6 +233,8 @@ def test_another_input_stands_in_for_one_over_http_and_the_plan_says_so() -> Non
         ("ffmpeg: {inputs: [{path: 'rtsp://h/a', roles: [detect]}, {path: 'rtsp://h/b', roles: [detect]}]}", "ffmpeg.inputs", "More than one"),
         ("ffmpeg: {inputs: []}", "ffmpeg.inputs", "no input"),
         ("ffmpeg: ...", "ffmpeg.inputs", "list"),
+        ("ffmpeg: !include ffmpeg.yml", "ffmpeg", "reference"),
+        ("ffmpeg: {inputs: !include inputs.yml}", "ffmpeg.inputs", "reference"),
         ("enabled: perhaps", "enabled", "true or false"),
         ("friendly_name: [a]", "friendly_name", "text"),
     ],
@@ -282,22 +341,88 @@ def test_a_zone_keeps_its_key_and_its_friendly_name_and_one_that_is_off_is_left_
     assert ["“old”" in remark for remark in row.remarks] == [True]
 
 
+GOOD = "0,0,1,0,1,1"
+BOW_TIE = "0.1,0.1,0.9,0.9,0.9,0.1,0.1,0.9"
+
+
 @pytest.mark.parametrize(
-    ("coordinates", "told"),
+    ("zone", "told"),
     [
-        ("0.1,0.2,0.9,0.2", "2 points"),
-        ("0.1,0.2,0.9,0.2,0.5", "an x has no y"),
-        ("0.1,0.2,0.9,0.2,0.5,...", "numbers with commas"),
-        ("nan,0.2,0.9,0.2,0.5,0.1", "numbers with commas"),
-        ("{a: 1}", "numbers with commas"),
-        ("", "Is required"),
+        ("coordinates: '0.1,0.2,0.9,0.2'", "2 points"),
+        ("coordinates: '0.1,0.2,0.9,0.2,0.5'", "an x has no y"),
+        ("coordinates: '0.1,0.2,0.9,0.2,0.5,...'", "numbers with commas"),
+        ("coordinates: 'nan,0.2,0.9,0.2,0.5,0.1'", "numbers with commas"),
+        ("coordinates: {a: 1}", "numbers with commas"),
+        ("coordinates: ", "no coordinates"),
+        ("coordinates: '0.1,0.1,0.5,0.5,0.9,0.9'", "encloses no area"),
+        ("coordinates: '1.2,1.2,1.5,1.2,1.5,1.5'", "are missing"),
+        ("coordinates: '-0.5,-0.5,-0.2,-0.5,-0.2,-0.2'", "encloses no area"),
+        ("coordinates: '0,461,3,0,1919,0'", "width and height"),
+        pytest.param(
+            f"coordinates: '{','.join(f'{x / 1000},{(x % 2) / 10 + 0.1}' for x in range(501))},1,1,0,1'",
+            "500 points",
+            id="points",
+        ),
+        ("!include zone.yml", "is no section"),
     ],
 )
-def test_a_zone_that_is_none_is_refused_by_its_name(coordinates: str, told: str) -> None:
-    zones = f"    zones:\n      steps:\n        coordinates: {coordinates}\n"
+def test_a_zone_that_is_none_is_left_out_and_never_its_camera(zone: str, told: str) -> None:
+    zone = zone if zone.startswith("!") else f"{{{zone}}}"
+    zones = f"    zones:\n      steps: {zone}\n      good: {{coordinates: '{GOOD}'}}\n"
     row = read_one(DIRECT.format(path="rtsp://h/p") + zones)
 
-    assert [(fault.field, told in fault.detail) for fault in row.faults] == [("zones.steps.coordinates", True)]
+    assert list(zones_of(row)) == ["good"]
+    assert [("“steps”" in remark, told in remark) for remark in row.remarks] == [(True, True)]
+
+
+@pytest.mark.parametrize("zones", ["[a]", "text", "!include zones.yml"])
+def test_zones_that_are_no_section_are_left_out(zones: str) -> None:
+    row = read_one(DIRECT.format(path="rtsp://h/p") + f"    zones: {zones}\n")
+
+    assert zones_of(row) == {}
+    assert "zones were left out" in row.remarks[0]
+
+
+@pytest.mark.parametrize(
+    ("coordinates", "area"),
+    [
+        (BOW_TIE, 0.16),  # one of its two triangles
+        ("0.1,0.1,0.9,0.1,0.9,0.9,0.5,0.1,0.1,0.9", 0.16),  # touches itself
+        ("0,0,0.6,0,0.6,0.6,0,0.6,0,0.3,0.9,0.3,0.9,0.2,0,0.2", 0.18),  # a handle across it
+        ("-0.5,0,1,0,1,1,-0.5,1", 1),
+        ("128,72,1152,648,1152,72,128,648", 0.16),
+    ],
+)
+def test_a_zone_that_is_no_outline_is_mended_to_its_largest_part(coordinates: str, area: float) -> None:
+    detect = "    detect: {width: 1280, height: 720}\n"
+    zones = f"    zones: {{z: {{friendly_name: Zwei, coordinates: '{coordinates}'}}}}\n"
+    row = read_one(DIRECT.format(path="rtsp://h/p") + detect + zones)
+
+    assert shapely.Polygon(zones_of(row)["z"]).area == pytest.approx(area, abs=0.01)
+    assert row.values["zone_config"]["features"][0]["properties"] == {"name": "Zwei"}
+    assert ["largest part" in remark for remark in row.remarks] == [True]
+
+
+def test_names_and_ids_that_cannot_be_stored_do_not_cost_a_zone() -> None:
+    zones = "".join(
+        f"      {key}: {{coordinates: '{GOOD}', friendly_name: {name}}}\n"
+        for key, name in [("Steps", "A"), ("steps", "B"), ("door", '"a\\u202eb"'), ("'a:b'", "x" * 101)]
+    )
+    row = read_one(DIRECT.format(path="rtsp://h/p") + "    zones:\n" + zones)
+
+    features = geometry.canonical_zones(row.values["zone_config"])["features"]
+    assert [(one["id"], one["properties"]["name"]) for one in features] == [  # type: ignore[attr-defined]
+        ("Steps", "A"), ("b", "B"), ("door", "door"), ("zone-4", "zone-4"),
+    ]  # fmt: skip
+    assert len(row.remarks) == 2
+
+
+def test_a_camera_has_a_hundred_zones_at_the_most() -> None:
+    zones = "".join(f"      z{number}: {{coordinates: '{GOOD}'}}\n" for number in range(102))
+    row = read_one(DIRECT.format(path="rtsp://h/p") + "    zones:\n" + zones)
+
+    assert len(zones_of(row)) == 100
+    assert ["“z100”" in row.remarks[0], "“z101”" in row.remarks[1]] == [True, True]
 
 
 def test_pixels_beside_parts_need_the_size_of_the_picture() -> None:
@@ -305,7 +430,134 @@ def test_pixels_beside_parts_need_the_size_of_the_picture() -> None:
 
     row = read_one(DIRECT.format(path="rtsp://h/p") + zones)
 
-    assert [fault.field for fault in row.faults] == ["zones.a.coordinates"]
+    assert (list(zones_of(row)), row.values["zone_config"]["units"]) == (["b"], "normalised")
+    assert ["“a”" in remark and "width and height" in remark for remark in row.remarks] == [True]
+
+
+# --- Versions ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", ["width: 1280\n    height: 720", "detect: {width: '1280', height: '720'}"])
+def test_the_size_of_the_picture_is_where_any_version_has_it(size: str) -> None:
+    text = (
+        DIRECT.format(path="rtsp://h/p")
+        + f"    {size}\n    zones: {{z: {{coordinates: '128,144,1152,144,640,540'}}}}\n"
+    )
+
+    row = read_one("detect: {width: 9, height: 9}\n" + text)
+
+    assert zones_of(row) == {"z": TRIANGLE}
+    assert row.values["zone_config"]["frame"] == {"width": 1280, "height": 720}
+
+
+def test_zones_beside_the_cameras_go_to_the_cameras_that_see_them() -> None:
+    rows = read(
+        "cameras:\n  front: {ffmpeg: {input: rtsp://h/a}, height: 1080, width: 1920}\n"
+        f"  back: {{ffmpeg: {{input: rtsp://h/b}}, zones: {{own: {{coordinates: '{GOOD}'}}}}}}\n  side: {{ffmpeg: {{input: rtsp://h/c}}}}\n"
+        "zones:\n  steps:\n    front:\n      coordinates: [545,1077, 747,939, 788,805]\n"
+        f"    back:\n      coordinates: '{GOOD}'\n  yard: {{front: {{coordinates: '{GOOD}'}}}}\n"
+    )
+
+    assert [list(zones_of(row)) if "zone_config" in row.values else None for row in rows] == [
+        ["steps", "yard"], ["steps", "own"], None,
+    ]  # fmt: skip
+    assert zones_of(rows[0])["steps"][0] == [
+        pytest.approx(545 / 1920, abs=1e-6),
+        pytest.approx(1077 / 1080, abs=1e-6),
+    ]
+
+
+@pytest.mark.parametrize(
+    "of_before", ["ffmpeg: {input: 'PATH'}", "ffmpeg: {inputs: [{path: 'PATH'}]}\n    height: 720"]
+)
+def test_versions_that_encoded_no_password_read_it_as_part_of_a_url(of_before: str) -> None:
+    text = "cameras:\n  yard:\n    " + of_before.replace("PATH", "rtsp://u:p%40ss@10.9.8.7/a") + "\n"
+
+    row = read_one(text)
+
+    assert (row.values["connection_string"], row.remarks) == ("rtsp://u:p%40ss@10.9.8.7/a", [])
+
+
+# --- Passwords --------------------------------------------------------------------------------------------
+
+
+def password_sent_for(text: str) -> str:
+    user_info = rtsp.split(rtsp.parse(read_one(text).values["connection_string"]).normalised)[1]
+    return unquote(user_info.removesuffix("@").partition(":")[2])
+
+
+@pytest.mark.parametrize(
+    "password",
+    [
+        "p@ss",
+        "p%40ss",
+        "a%41b",
+        "50%off",
+        "a+b",
+        "a/b#c?d",
+        "x@y@z",
+        "p:w",
+        "ü",
+        "`~!@#$%^&*()-_;',.<>:\"",
+        "+",
+        "{{",
+    ],
+)
+def test_under_inputs_a_password_is_what_stands_there(password: str) -> None:
+    path = f"'rtsp://user:{password.replace(chr(39), chr(39) * 2)}@10.9.8.7/e'"
+    by_variable = "'rtsp://user:{FRIGATE_PW}@10.9.8.7/e'"
+    variable = "environment_vars:\n  FRIGATE_PW: '" + password.replace("'", "''") + "'\n"
+
+    assert password_sent_for(DIRECT.format(path=path)) == password.replace("{{", "{")
+    assert password_sent_for(variable + DIRECT.format(path=by_variable)) == password
+
+
+@pytest.mark.parametrize(
+    ("password", "sent"),
+    [
+        ("p%40ss", "p@ss"),
+        ("p@ss%41", "p@ssA"),
+        ("a+b", "a+b"),
+        ("50%off", "50%off"),
+        ("a{b}c", "a{b}c"),
+        ("$PASSWORD", "$PASSWORD"),
+    ],
+)
+def test_under_streams_a_password_is_part_of_a_url(password: str, sent: str) -> None:
+    """Where it makes the URL none, go2rtc would not start it; then what was meant is clear."""
+    variable = f"environment_vars:\n  FRIGATE_PW: '{password}'\n"
+    streams = "go2rtc:\n  streams:\n    yard: ['rtsp://user:{FRIGATE_PW}@10.9.8.7/e']\n"
+
+    assert password_sent_for(variable + streams + DIRECT.format(path="rtsp://127.0.0.1:8554/yard")) == sent
+
+
+def test_a_password_that_looks_encoded_is_remarked_on_and_not_repeated() -> None:
+    row = read_one(DIRECT.format(path="rtsp://user:hunter%402@10.9.8.7/e"))
+
+    assert ["as it stands" in remark for remark in row.remarks] == [True]
+    assert "hunter" not in row.remarks[0]
+
+
+@pytest.mark.parametrize(
+    "login",
+    [
+        "admin:{{ cam_password }}", "admin:{{cam_password}}", "{{ user }}:{{ password }}", "admin:<PASS>", "<user>:<pass>", "admin:<%= ENV['PW'] %>",
+        "admin:[PASSWORD]", "$NAME:$Password", "admin:${PASSWORD}", "admin:$RTSP_PASSWORD", "{FRIGATE_RTSP_USER}:{{ pw }}",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("place", ["input", "stream"])
+def test_a_placeholder_of_another_program_is_refused_as_one(login: str, place: str) -> None:
+    url = '"rtsp://' + login.replace('"', "'") + '@10.7.1.1:554/live"'
+    streams = f"go2rtc:\n  streams:\n    yard: [{url}]\n"
+    text = (
+        DIRECT.format(path=url) if place == "input" else streams + DIRECT.format(path="rtsp://127.0.0.1:8554/yard")
+    )
+
+    row = read_one(text)
+
+    assert [(fault.field, "placeholder" in fault.detail) for fault in row.faults] == [
+        ("ffmpeg.inputs[0].path", True)
+    ]
 
 
 # --- The file as a whole ----------------------------------------------------------------------------------
@@ -327,6 +579,7 @@ BOMB = "a: &a [x,x,x,x,x,x,x,x,x,x]\n" + "".join(
         ("cameras:\n  yard: {}\n  yard: {}\n", "Line 3: the key “yard” stands here twice"),
         ("cameras:\n  - a\n", "no section “cameras”"),
         ("mqtt: {}\n", "no section “cameras”"),
+        ("cameras: !include_dir_merge_named cameras/\n", "is a reference (!…)"),
         ("cameras: {}\n", "names no camera"),
         ("just a text", "no section “cameras”"),
         ("cameras: 'hunter2\n", "line 2"),
