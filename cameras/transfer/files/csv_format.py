@@ -24,6 +24,10 @@ _KINDS = {field.name: field.kind for field in CAMERA_FIELDS}
 _MAY_BE_EMPTY = (Kind.TEXT, Kind.LINES, Kind.SITE)
 # The list of OWASP, and the wide forms that spreadsheets of East Asia read alike.
 _FORMULA = "=+-@\t\r\n＝＋－＠"
+# Above the headings, for Excel; the line is read by no other program.
+_TOLD_DELIMITER = re.compile(r'\s*"?sep=(?P<delimiter>[^"\r\n])"?[^\S\r\n]*(?:\r\n|\r|\n)', re.IGNORECASE)
+# Spreadsheets and pandas write a whole number with places; three of them could be thousands.
+_WHOLE = re.compile(r"(?P<number>[0-9]{1,9})(?:[.,]0{1,2})?")
 _NEEDS_APOSTROPHE = (*_FORMULA, "'")
 
 csv.field_size_limit(MAX_CELL)
@@ -40,21 +44,25 @@ def restored(cell: str) -> str:
 
 def read(text: str) -> list[Row]:
     """The rows, each numbered by the line where it begins. Raises UnreadableFile."""
-    lines = _lines(text)
-    _, headings = next(lines, (1, []))
-    names = _names(headings)
-    rows = [_row(number, names, cells) for number, cells in lines if any(map(str.strip, cells))]
+    lines = (line for line in _lines(text) if any(map(str.strip, line[1])))
+    names = _names(*next(lines, (1, [])))
+    rows = [_row(number, names, cells) for number, cells in lines]
     check_count(len(rows))
     return rows
 
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=_delimiter(text), strict=True)
-    number = 1
+    """The lines with their numbers, without the one that tells Excel what stands between cells."""
+    told = _TOLD_DELIMITER.match(text)
+    delimiter = told["delimiter"] if told else _delimiter(text)
+    start = told.end() if told else 0
+    first = len(text[:start].splitlines()) + 1
+    reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
+    number = first
     try:
         for cells in reader:
             yield number, cells
-            number = reader.line_num + 1
+            number = first + reader.line_num
     except csv.Error as error:
         reason = (
             "a cell is too large" if "field limit" in str(error) else "a quotation mark is not closed or doubled"
@@ -64,7 +72,7 @@ def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
 
 def _delimiter(text: str) -> str:
     """The one that finds the most known headings."""
-    headings = re.split(r"[\r\n]", text.lstrip(), maxsplit=1)[0]
+    headings = re.split(r"[\r\n]", text.lstrip(f"{DELIMITERS} \r\n"), maxsplit=1)[0]
     return max(
         DELIMITERS, key=lambda delimiter: len({_name(cell) for cell in headings.split(delimiter)} & {*FIELDS})
     )
@@ -74,7 +82,7 @@ def _name(heading: str) -> str:
     return heading.strip().strip('"').strip().lower().replace(" ", "_")
 
 
-def _names(headings: list[str]) -> list[str]:
+def _names(line: int, headings: list[str]) -> list[str]:
     names = [_name(heading) for heading in headings]
     while names and not names[-1]:  # spreadsheets leave empty columns at the end
         names.pop()
@@ -85,11 +93,11 @@ def _names(headings: list[str]) -> list[str]:
     ]
     if unknown:
         raise UnreadableFile(
-            f"Line 1 has unknown columns: {', '.join(unknown[:10])}. Known are: {', '.join(FIELDS)}."
+            f"Line {line} has unknown columns: {', '.join(unknown[:10])}. Known are: {', '.join(FIELDS)}."
         )
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
-        raise UnreadableFile(f"Line 1 has columns twice: {', '.join(twice)}.")
+        raise UnreadableFile(f"Line {line} has columns twice: {', '.join(twice)}.")
     return names
 
 
@@ -112,14 +120,14 @@ def _value(name: str, text: str) -> Any:
     match _KINDS.get(name):
         case Kind.JSON | Kind.ZONES:
             return json_format.parse(text)
+        case Kind.LINES:
+            return text
         case Kind.SITE:
             return text.strip() or None
-        case Kind.SECONDS:
-            return int(text) if re.fullmatch(r"\s*[0-9]{1,9}\s*", text) else text
-        case Kind.CHOICE | None:  # None: the id
-            return text.strip()
+        case Kind.SECONDS if whole := _WHOLE.fullmatch(text.strip()):
+            return int(whole["number"])
         case _:
-            return text
+            return text.strip()
 
 
 def write(cameras: Iterable[Mapping[str, Any]]) -> Written:

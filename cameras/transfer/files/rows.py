@@ -52,7 +52,7 @@ def text_of(data: bytes) -> str:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         raise UnreadableFile("The file is UTF-16. Save it as UTF-8.")
     try:
-        text = data.decode("utf-8-sig")
+        text = data.decode().lstrip("\ufeff")  # two of them where files with one were put together
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise UnreadableFile(f"The file is not text in UTF-8 (line {line}). Save it as UTF-8.") from None
