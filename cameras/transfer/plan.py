@@ -1,7 +1,8 @@
 """What a file would do to the cameras, before anything is written; and doing it, all or nothing.
 
 `make_plan` judges each row by the rules of the fields; `apply_plan` refuses a plan that is not the one that was
-shown, or whose cameras have changed. Must not import doors.
+shown, or whose cameras have changed, or of which rows are refused unless it is told to leave those out. Must not
+import doors.
 """
 
 import enum
@@ -112,7 +113,7 @@ class PlanOutdated(Exception):
 
 
 class PlanRefused(Exception):
-    """A plan with refused rows is not applied, not even in part."""
+    """A plan with refused rows is not applied, not even in part, unless somebody says so."""
 
 
 def make_plan(
@@ -128,20 +129,22 @@ def make_plan(
     return Plan(planned, principal, site)
 
 
-def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime) -> None:
+def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime, skips_refused: bool = False) -> None:
     """Do what was shown under the fingerprint, as one change of the fleet.
 
+    With `skips_refused` the refused rows are left out; without, they keep all others from being stored.
     The rules took their time before; the transaction only sees that all rows still mean what they meant.
     Raises PlanOutdated, PlanRefused, and InvalidIntent for a site that others remove in this very moment.
     """
     if plan.fingerprint != fingerprint:
         raise PlanOutdated
-    if plan.is_refused:
+    if plan.is_refused and not skips_refused:
         raise PlanRefused
+    taken = [planned for planned in plan.rows if planned.effect is not Effect.REFUSED]
     with record_changes(by=by, now=now):
         _one_import_at_a_time()
-        registry = Registry([planned.row for planned in plan.rows], plan.principal, plan.site, whole=False)
-        if any(registry.match(planned.row).identity != planned.match.identity for planned in plan.rows):
+        registry = Registry([planned.row for planned in taken], plan.principal, plan.site, whole=False)
+        if any(registry.match(planned.row).identity != planned.match.identity for planned in taken):
             raise PlanOutdated
         sites = {
             name: site_actions.register_site(values=clean_site({"name": name}, new=True), by=by, now=now).pk

@@ -79,14 +79,20 @@ class TransferPages:
             messages.error(request, words)
             return HttpResponseRedirect(request.path)
         plan = prepared.plan(principal)
+        if "refused" in request.POST:
+            return _download(prepared.refused_file(plan), Format.CSV, "refused-cameras")
         try:
             apply_plan(
                 plan,
                 fingerprint=request.POST.get("fingerprint", ""),
                 by=author_of(request, "admin"),
                 now=now_of(request),
+                skips_refused="skip_refused" in request.POST,
             )
-        except (PlanOutdated, PlanRefused, InvalidIntent):
+        except PlanRefused:
+            messages.warning(request, gettext("Nothing was stored: say whether the refused rows are left out."))
+            return self._plan(request, prepared, plan, text)
+        except (PlanOutdated, InvalidIntent):
             messages.warning(
                 request, gettext("Cameras have changed since this plan was made. Nothing was stored; look again.")
             )
@@ -186,7 +192,11 @@ def _stored(plan: Plan) -> str:
     counts = plan.counts()
     made = ngettext("%(count)d camera created", "%(count)d cameras created", counts[Effect.CREATE])
     changed = ngettext("%(count)d changed", "%(count)d changed", counts[Effect.CHANGE])
-    return f"{made % {'count': counts[Effect.CREATE]}}, {changed % {'count': counts[Effect.CHANGE]}}."
+    left_out = ngettext("%(count)d row left out", "%(count)d rows left out", counts[Effect.REFUSED])
+    words = [made % {"count": counts[Effect.CREATE]}, changed % {"count": counts[Effect.CHANGE]}]
+    if plan.is_refused:
+        words.append(left_out % {"count": counts[Effect.REFUSED]})
+    return ", ".join(words) + "."
 
 
 def _warn_of(request: HttpRequest, left_out: Sequence[LeftOut]) -> None:
@@ -202,8 +212,8 @@ def _warn_of(request: HttpRequest, left_out: Sequence[LeftOut]) -> None:
         messages.warning(request, words % {"count": len(left_out), "names": names + more})
 
 
-def _download(text: str, target: Format) -> HttpResponse:
+def _download(text: str, target: Format, name: str = "cameras") -> HttpResponse:
     content_type = formats.CONTENT_TYPES.get(target, formats.YAML_CONTENT_TYPE)
     response = HttpResponse((MARK if target is Format.CSV else "") + text, content_type=content_type)
-    response["Content-Disposition"] = f'attachment; filename="cameras{formats.SUFFIXES[target]}"'
+    response["Content-Disposition"] = f'attachment; filename="{name}{formats.SUFFIXES[target]}"'
     return response

@@ -1,6 +1,5 @@
 """`manage.py export_cameras`: the cameras as a file."""
 
-import os
 from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
@@ -8,6 +7,7 @@ from typing import Any
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from cameras.management.private_files import write_private
 from cameras.management.terminal import plain, site_named
 from cameras.transfer.exports import ExportRefused, export_cameras
 from cameras.transfer.files import formats
@@ -67,15 +67,4 @@ class Command(CommandWithEpilog):
         if output is None:
             self.stdout.write(written.text, ending="")
             return
-        try:
-            _write(output, written.text)
-        except OSError as error:
-            raise CommandError(f"The file cannot be written: {error.strerror}.") from None
-
-
-def _write(file: Path, text: str) -> None:
-    """Readable by its owner alone, from its first byte on."""
-    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8", newline="") as target:
-        os.fchmod(target.fileno(), 0o600)
-        target.write(text)
+        write_private(output, written.text)

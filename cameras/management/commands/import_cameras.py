@@ -10,6 +10,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 
 from cameras.intent import InvalidIntent
+from cameras.management.private_files import write_private
 from cameras.management.terminal import in_words, plain, site_named
 from cameras.transfer.files import formats
 from cameras.transfer.files.rows import MAX_FILE_BYTES, UnreadableFile
@@ -26,14 +27,15 @@ HELP = """\
 Import cameras from a CSV or JSON file as export_cameras writes them, or from a configuration of Frigate.
 
 A plan is printed first: which cameras would be created, which changed and in what, which rows are refused and
-why. It is all or nothing: while one row is refused, nothing is stored. A row is matched by its id, else by site
-and name.
-{FRIGATE_...} placeholders are filled from the environment. It exits with 1 where a row was refused.
+why. It is all or nothing: while one row is refused, nothing is stored, unless --skip-refused leaves the refused
+ones out. A row is matched by its id, else by site and name.
+{FRIGATE_...} placeholders are filled from the environment. It exits with 1 where a refused row was not left out.
 """
 EXAMPLE = """\
 examples:
   manage.py import_cameras cameras.csv --dry-run
   manage.py import_cameras /config/config.yml --site "North lot" --yes
+  manage.py import_cameras cameras.csv --skip-refused --refused refused.csv --yes
   manage.py export_cameras --format json | manage.py import_cameras - --format json --dry-run
 """
 
@@ -49,9 +51,18 @@ class Command(CommandWithEpilog):
         parser.add_argument("--site", metavar="NAME", help="for rows that name no site; by its name or its id")
         parser.add_argument("--dry-run", action="store_true", help="print the plan and store nothing")
         parser.add_argument("--yes", action="store_true", help="store it without asking")
+        parser.add_argument("--skip-refused", action="store_true", help="store the rows that are not refused")
+        parser.add_argument(
+            "--refused",
+            type=Path,
+            metavar="FILE",
+            help="write the refused rows with their reasons to a CSV; mended, it can be imported",
+        )
 
     @needs_database()
-    def handle(self, *, file: str, dry_run: bool, yes: bool, **options: Any) -> None:
+    def handle(
+        self, *, file: str, dry_run: bool, yes: bool, skip_refused: bool, refused: Path | None, **options: Any
+    ) -> None:
         upload = Upload(_content(file), file, options["format"], site_named(options["site"]))
         try:
             prepared = read_upload(upload)
@@ -60,21 +71,31 @@ class Command(CommandWithEpilog):
         plan = prepared.plan(PRINCIPAL)
         for line in _told(plan, prepared.unit):
             self.stdout.write(line)
-        if plan.is_refused:
-            raise CommandError("Nothing was stored: mend the refused rows, and import the file again.")
+        count = plan.counts()[Effect.REFUSED]
+        if refused and count:
+            write_private(refused, prepared.refused_file(plan))
+        if count and not skip_refused:
+            raise CommandError(
+                "Nothing was stored: mend the refused rows and import the file again, or leave them out with"
+                " --skip-refused."
+            )
+        if count == len(plan.rows):
+            raise CommandError("Nothing was stored: every row is refused.")
         if dry_run or not plan.writes:
             return
         if not yes and not _agreed():
             raise CommandError("Nothing was stored. Give --yes to store it without being asked.")
         try:
-            apply_plan(plan, fingerprint=plan.fingerprint, by=AUTHOR, now=timezone.now())
+            apply_plan(
+                plan, fingerprint=plan.fingerprint, by=AUTHOR, now=timezone.now(), skips_refused=skip_refused
+            )
         except (PlanOutdated, InvalidIntent):
             raise CommandError("Cameras were changed meanwhile; nothing was stored. Run it again.") from None
         except DATABASE_AWAY as error:
             raise CommandError(
                 f"The database is away or busy ({type(error).__name__}); nothing was stored. Run it again."
             ) from None
-        self.stdout.write("Stored.")
+        self.stdout.write(f"Stored, without the {count} refused." if count else "Stored.")
 
 
 def _content(file: str) -> bytes:

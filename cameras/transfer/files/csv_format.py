@@ -9,14 +9,16 @@ Must not import models, actions or doors.
 import csv
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.transfer.files import json_format
-from cameras.transfer.files.rows import FIELDS, Row, UnreadableFile, check_count, shown_key
+from cameras.transfer.files.rows import FIELDS, Fault, Row, UnreadableFile, check_count, shown_key
 from cameras.transfer.files.written import Written
 
+# Beside the fields, in a file of refused rows.
+REFUSED_COLUMNS = ("refused_line", "refused_because")
 MAX_CELL = 1024 * 1024
 DELIMITERS = ",;\t|"
 _KINDS = {field.name: field.kind for field in CAMERA_FIELDS}
@@ -89,7 +91,7 @@ def _names(line: int, headings: list[str]) -> list[str]:
     unknown = [
         f"{shown_key(heading.strip())} (column {column})"
         for column, (heading, name) in enumerate(zip(headings, names, strict=False), start=1)
-        if name not in FIELDS
+        if name not in (*FIELDS, *REFUSED_COLUMNS)
     ]
     if unknown:
         raise UnreadableFile(
@@ -106,6 +108,8 @@ def _row(number: int, names: list[str], cells: list[str]) -> Row:
     if len(cells) < len(names) or any(map(str.strip, cells[len(names) :])):
         row.refuse("", f"Has {len(cells)} cells, but there are {len(names)} columns.")
     for name, cell in zip(names, cells, strict=False):
+        if name in REFUSED_COLUMNS:
+            continue
         text = restored(cell)
         if not text.strip() and _KINDS.get(name) not in _MAY_BE_EMPTY:
             continue
@@ -113,6 +117,7 @@ def _row(number: int, names: list[str], cells: list[str]) -> Row:
             row.values[name] = _value(name, text)
         except UnreadableFile as error:
             row.refuse(name, str(error))
+            row.values[name] = text  # for the file of refused rows
     return row
 
 
@@ -130,6 +135,19 @@ def _value(name: str, text: str) -> Any:
             return text.strip()
 
 
+def write_refused(rows: Iterable[tuple[int, Mapping[str, Any], Sequence[Fault]]]) -> str:
+    """Rows by their numbers, with what they tell, and beside it why they were refused; `read` passes that over."""
+    refused = list(rows)
+    names = [name for name in FIELDS if any(name in values for _, values, _ in refused)]
+    out = io.StringIO(newline="")
+    writer = csv.writer(out)
+    writer.writerow([*names, *REFUSED_COLUMNS])
+    for number, values, faults in refused:
+        reasons = "\n".join(f"{fault.field}: {fault.detail}" if fault.field else fault.detail for fault in faults)
+        writer.writerow([neutralised(_cell(text)) for text in [*map(values.get, names), number, reasons]])
+    return out.getvalue()
+
+
 def write(cameras: Iterable[Mapping[str, Any]]) -> Written:
     out = io.StringIO(newline="")
     writer = csv.writer(out)
@@ -140,6 +158,6 @@ def write(cameras: Iterable[Mapping[str, Any]]) -> Written:
 
 
 def _cell(value: Any) -> str:
-    if isinstance(value, dict):
+    if isinstance(value, dict | list):
         return json_format.compact(value)
     return "" if value is None else str(value)

@@ -34,7 +34,10 @@ class Fault(NamedTuple):
 
 @dataclass(slots=True)
 class Row:
-    """One camera of a file. `values` holds just what the file tells; `number` is its line or its place."""
+    """One camera of a file. `values` holds just what the file tells; `number` is its line or its place.
+
+    A value of a field that `faults` name may be whatever stood there.
+    """
 
     number: int
     values: dict[str, Any] = field(default_factory=dict)

@@ -255,6 +255,77 @@ def test_a_row_that_cannot_be_is_refused_by_field_and_nothing_is_stored(
     assert Camera.objects.count() == before
 
 
+def test_refused_rows_are_left_out_where_somebody_says_so() -> None:
+    rows = [
+        {"name": "Good", "connection_string": OTHER_URL, "site": "New"},
+        {"name": "Bad", "connection_string": "rtsp://", "site": "Unused"},
+        {"name": "Twin", "connection_string": URL},
+        {"name": "Twin", "connection_string": URL},
+    ]
+    prepared = read_upload(Upload(json.dumps(rows).encode(), "a.json"))
+    plan = prepared.plan(ANNA)
+
+    import_plan.apply_plan(plan, fingerprint=plan.fingerprint, by=AUTHOR, now=NOW, skips_refused=True)
+
+    assert effects(plan) == ["create", "refused", "refused", "refused"]
+    assert list(Camera.objects.values_list("name", "site__name")) == [("Good", "New")]
+    assert list(Site.objects.values_list("name", flat=True)) == ["New"]
+
+
+def test_a_file_of_refused_rows_is_imported_again_as_it_is_once_they_are_mended() -> None:
+    rows = [
+        {"name": "=Bad", "connection_string": "rtsp://u:p@", "notes": "a\nb", "zone_config": "{", "site": "North"},
+        {"name": "Good", "connection_string": URL},
+        {
+            "name": "",
+            "connection_string": "rtsp://u:p@h/x",
+            "expected_interval_seconds": "ten",
+            "model_config": '{"a": 1}',
+        },
+    ]
+    prepared = read_upload(Upload(csv_of(*rows).encode(), "a.csv"))
+
+    refused = prepared.refused_file(prepared.plan(ANNA))
+
+    [first, second] = csv.DictReader(io.StringIO(refused))
+    assert (first["name"], first["zone_config"], first["refused_line"]) == ("'=Bad", "{", "2")
+    assert second["refused_because"].splitlines() == [
+        "name: Must not be empty.",
+        "expected_interval_seconds: Must be a whole number of seconds from 1 to 86,400.",
+    ]
+    again = plan_of(refused, Format.CSV)
+    assert [[fault.field for fault in row.faults] for row in again.rows] == [
+        ["zone_config", "connection_string"], ["name", "expected_interval_seconds"],
+    ]  # fmt: skip
+    mended = (
+        refused.replace("rtsp://u:p@,", "rtsp://u:p@h,")
+        .replace("{,", "{},")
+        .replace(",ten,", ",10,")
+        .replace("\r\n,", "\r\nNew,")
+    )
+    assert effects(plan_of(mended, Format.CSV)) == ["create", "create"]
+
+
+def test_refused_rows_of_json_and_frigate_are_rows_of_a_csv_and_hold_nothing_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("FRIGATE_PW", SECRET)
+    text = '[{"name": 7, "connection_string": "rtsp://u:typed@h/p", "zone_config": [1], "what": 1}]'
+    config = "cameras: {yard: {enabled: perhaps, ffmpeg: {inputs: [{path: 'rtsp://u:{FRIGATE_PW}@h/p'}]}}}\n"
+
+    [item], [camera] = (
+        csv.DictReader(io.StringIO(prepared.refused_file(prepared.plan(ANNA))))
+        for prepared in (
+            read_upload(Upload(text.encode(), "a.json")),
+            read_upload(Upload(config.encode(), "a.yml")),
+        )
+    )
+
+    assert (item["name"], item["connection_string"], item["zone_config"]) == ("7", "rtsp://u:typed@h/p", "[1]")
+    assert "“what”: There is no such field." in item["refused_because"]
+    assert camera == {"name": "yard", "refused_line": "1", "refused_because": "enabled: Must be true or false."}
+
+
 def test_rows_without_a_name_are_not_taken_for_the_same_camera() -> None:
     plan = plan_of(csv_of(*[{"name": "", "connection_string": URL}] * 2), Format.CSV)
 
@@ -558,7 +629,7 @@ def test_the_command_names_refused_rows_and_exits_with_1(tmp_path: Path, capsys:
         tmp_path, "a.json", json.dumps([{"name": "\x1b[31mred\u202e"}, {"name": "B", "connection_string": URL}])
     )
 
-    with pytest.raises(CommandError, match="Nothing was stored") as refused:
+    with pytest.raises(CommandError, match="leave them out with --skip-refused") as refused:
         call_command("import_cameras", file, "--yes")
 
     told = capsys.readouterr().out
@@ -567,6 +638,52 @@ def test_the_command_names_refused_rows_and_exits_with_1(tmp_path: Path, capsys:
     assert "          connection_string: Is required." in told
     assert "\x1b" not in told
     assert Camera.objects.count() == 0
+
+
+def test_the_command_leaves_refused_rows_out_when_it_is_told_to(tmp_path: Path, capsys: Any) -> None:
+    file = write(
+        tmp_path,
+        "a.csv",
+        csv_of(
+            {"name": "Good", "connection_string": URL},
+            {"name": "Bad", "connection_string": "http://u:hunter2@h/p"},
+        ),
+    )
+    refused = tmp_path / "refused.csv"
+
+    call_command("import_cameras", file, "--skip-refused", "--refused", str(refused), "--dry-run")
+    assert Camera.objects.count() == 0
+    call_command("import_cameras", file, "--skip-refused", "--refused", str(refused), "--yes")
+
+    assert list(Camera.objects.values_list("name", flat=True)) == ["Good"]
+    assert capsys.readouterr().out.endswith("Stored, without the 1 refused.\n")
+    assert stat.S_IMODE(refused.stat().st_mode) == 0o600
+    mended = refused.read_text().replace("http://", "rtsp://")
+    call_command("import_cameras", write(tmp_path, "mended.csv", mended), "--yes")
+    assert set(Camera.objects.values_list("name", flat=True)) == {"Good", "Bad"}
+
+
+def test_the_command_stores_nothing_of_a_file_of_10_000_refused_rows_and_tells_of_each(
+    tmp_path: Path, capsys: Any
+) -> None:
+    rows = [
+        {"name": f"Camera {n}", "connection_string": "rtsp://u:hunter2@", "zone_config": "{"}
+        for n in range(10_000)
+    ]
+    file, refused = write(tmp_path, "a.csv", csv_of(*rows)), tmp_path / "refused.csv"
+
+    with pytest.raises(CommandError, match="every row is refused"):
+        call_command("import_cameras", file, "--skip-refused", "--yes", "--refused", str(refused))
+
+    told = capsys.readouterr().out
+    assert [told.count(words) for words in ("refused   line ", "zone_config: ", "connection_string: ")] == [
+        10_000
+    ] * 3
+    assert "hunter2" not in told
+    again = list(csv.DictReader(io.StringIO(refused.read_text())))
+    assert [row["refused_line"] for row in again] == [str(n) for n in range(2, 10_002)]
+    assert [{name: row[name] for name in rows[0]} for row in again] == rows
+    assert (Camera.objects.count(), Change.objects.count()) == (0, 0)
 
 
 @pytest.mark.parametrize(

@@ -77,14 +77,64 @@ def test_a_plan_is_shown_then_stored_and_holds_no_secret_of_the_file(anna: Clien
     assert set(Change.objects.filter(by="user:anna").values_list("via", flat=True)) == {"admin"}
 
 
-def test_a_plan_with_refused_rows_names_row_field_and_reason_and_cannot_be_confirmed(anna: Client) -> None:
-    page = upload(anna, f"name,connection_string\nGood,{URL}\nBad,http://u:an0ther-secret@h/p\n,{URL}\n", "a.csv")
+REFUSED = f"name,connection_string\nGood,{URL}\nBad,http://u:an0ther-secret@h/p\n,{URL}\n"
+
+
+def test_a_plan_with_refused_rows_names_row_field_and_reason_and_stores_nothing_unless_told_to(
+    anna: Client,
+) -> None:
+    page = upload(anna, REFUSED, "a.csv")
 
     text = page.content.decode()
     assert text.index("connection_string") < text.index("Its scheme is not supported")
     assert "Must not be empty." in text
     assert "an0ther-secret" not in text
-    assert form_of(page, "confirm_form").keys() == {"csrfmiddlewaretoken"}
+    assert "Leave the refused rows out" in text
+    again = anna.post(IMPORT, form_of(page, "confirm_form"))
+    assert "say whether the refused rows are left out" in told(again)
+    assert Camera.objects.count() == 0
+
+    stored = anna.post(IMPORT, form_of(again, "confirm_form") | {"skip_refused": "on"}, follow=True)
+
+    assert "1 camera created, 0 changed, 2 rows left out." in stored.content.decode()
+    assert list(Camera.objects.values_list("name", flat=True)) == ["Good"]
+
+
+def test_refused_rows_are_downloaded_with_their_reasons_by_whoever_saw_the_plan(anna: Client) -> None:
+    data = form_of(upload(anna, REFUSED, "a.csv"), "confirm_form") | {"refused": "1"}
+
+    file = anna.post(IMPORT, data)
+
+    assert file["Content-Disposition"] == 'attachment; filename="refused-cameras.csv"'
+    assert "no-store" in file["Cache-Control"]
+    lines = file.content.decode().splitlines()
+    assert lines[0].endswith("name,connection_string,refused_line,refused_because")
+    assert [line.split(",")[2] for line in lines[1:]] == ["3", "4"]
+    assert "Bad,http://u:an0ther-secret@h/p" in lines[1]
+    assert "not yours" in told(sign_in("Administrators", name="berta").post(IMPORT, data))
+    assert Camera.objects.count() == 0
+
+
+def test_a_plan_of_refused_rows_alone_offers_nothing_to_store(anna: Client) -> None:
+    page = upload(anna, "name,connection_string\n" + "Bad,rtsp://\n" * 10_000, "a.csv")
+
+    text = page.content.decode()
+    assert ("Store" in text, "skip_refused" in text, "Download the refused rows" in text) == (False, False, True)
+    assert "and 9900 more" in text
+    file = anna.post(IMPORT, form_of(page, "confirm_form") | {"refused": "1"})
+    assert file.content.count(b"Stands in the file more than once") == 10_000
+
+
+def test_what_an_export_leaves_out_is_told_on_the_next_page(anna: Client) -> None:
+    for number in range(12):
+        make_camera(f"Empty <b>{number:02}", connection_string="rtsp://admin:@10.0.0.9/a")
+
+    anna.post(EXPORT, {"format": "mediamtx", "with_credentials": "on"})
+    text = anna.get(LIST).content.decode()
+
+    assert "12 cameras or zones are not in the file" in text
+    assert "Empty &lt;b&gt;00, Empty &lt;b&gt;01" in text
+    assert "&lt;b&gt;10" not in text.partition("which says why")[2].partition("…")[0]
 
 
 def test_a_plan_that_no_longer_fits_is_shown_anew_and_stores_nothing(anna: Client) -> None:
