@@ -94,9 +94,9 @@ def degrees(limit: int) -> Callable[[object], float | None]:
 
 
 def time_zone(value: object) -> str:
-    if not isinstance(value, str) or value not in TIME_ZONES:
+    if not isinstance(value, str) or value.strip() not in TIME_ZONES:
         raise InvalidValue("Must be a time zone by its IANA name, e.g. Europe/Berlin.")
-    return value
+    return value.strip()
 
 
 def site_id(value: object) -> UUID | None:

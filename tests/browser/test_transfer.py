@@ -46,7 +46,8 @@ def test_a_person_imports_a_file_with_two_bad_rows_mends_it_and_exports_what_is_
     expect(dock).to_contain_text("connection_string: Its scheme is not supported.")
     expect(nameless).to_contain_text("4")
     expect(nameless).to_contain_text("name: Must not be empty.")
-    expect(page.get_by_role("button", name="Store")).to_have_count(0)
+    page.get_by_role("button", name="Store 1 camera").click()
+    assert page.get_by_label("Leave the refused rows out").evaluate("box => box.matches(':invalid')")
     assert "s3cret" not in page.content()
     assert Camera.objects.get().location == "door"
 
@@ -67,3 +68,24 @@ def test_a_person_imports_a_file_with_two_bad_rows_mends_it_and_exports_what_is_
     assert "s3cret" not in exported
     show_plan(page, tmp_path / "again.csv", exported)
     expect(page.get_by_text("There is nothing to do")).to_be_visible()
+
+
+def test_a_person_stores_the_good_rows_and_mends_the_refused_ones_in_a_file_of_their_own(
+    administrator: Page, tmp_path: Path
+) -> None:
+    page = administrator
+    show_plan(page, tmp_path / "cameras.csv", GOOD.replace("rtsp://u:s3cret-two", "http://u:s3cret-two"))
+
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download the refused rows").click()
+    refused = Path(download.value.path()).read_text(encoding="utf-8-sig")
+    page.get_by_label("Leave the refused rows out").check()
+    page.get_by_role("button", name="Store 2 cameras").click()
+    expect(page.get_by_text("2 cameras created, 0 changed, 1 row left out.")).to_be_visible()
+
+    assert download.value.suggested_filename == "refused-cameras.csv"
+    assert "connection_string: Its scheme is not supported." in refused
+    show_plan(page, tmp_path / "mended.csv", refused.replace("http://", "rtsp://"))
+    page.get_by_role("button", name="Store 1 camera").click()
+    expect(page.get_by_text("1 camera created, 0 changed.")).to_be_visible()
+    assert set(Camera.objects.values_list("name", flat=True)) == {"Gate", "Dock", "Yard"}

@@ -81,7 +81,7 @@ def _delimiter(text: str) -> str:
 
 
 def _name(heading: str) -> str:
-    return heading.strip().strip('"').strip().lower().replace(" ", "_")
+    return heading.strip('\ufeff \t"\u00a0').lower().replace(" ", "_")
 
 
 def _names(line: int, headings: list[str]) -> list[str]:
@@ -110,8 +110,9 @@ def _row(number: int, names: list[str], cells: list[str]) -> Row:
     for name, cell in zip(names, cells, strict=False):
         if name in REFUSED_COLUMNS:
             continue
-        text = restored(cell)
-        if not text.strip() and _KINDS.get(name) not in _MAY_BE_EMPTY:
+        kind = _KINDS.get(name)
+        text = restored(cell if kind is Kind.LINES else _unquoted(cell))
+        if not text.strip() and kind not in _MAY_BE_EMPTY:
             continue
         try:
             row.values[name] = _value(name, text)
@@ -119,6 +120,12 @@ def _row(number: int, names: list[str], cells: list[str]) -> Row:
             row.refuse(name, str(error))
             row.values[name] = text  # for the file of refused rows
     return row
+
+
+def _unquoted(cell: str) -> str:
+    """What stands in quotes after a space: CSV knows quotes only where a cell begins with them."""
+    quoted = re.fullmatch(r'\s+"((?:[^"]|"")*)"\s*', cell)
+    return quoted[1].replace('""', '"') if quoted else cell
 
 
 def _value(name: str, text: str) -> Any:

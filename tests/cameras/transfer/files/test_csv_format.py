@@ -24,6 +24,8 @@ ROW = "Gate;rtsp://h/x;10\r\n"
         ("\ufeff\ufeff" + HEADINGS + ROW, 2),
         ("\ufeff\ufeffsep=;\n" + HEADINGS + ROW, 3),
         (" name ; Connection String;EXPECTED interval seconds \n  Gate ; rtsp://h/x ;\u00a010 \n", 2),
+        (HEADINGS + ' "Gate"; "rtsp://h/x" ;  "10"\n', 2),
+        ("sep=;\n\ufeff" + HEADINGS + ROW, 3),
         (HEADINGS + "Gate;rtsp://h/x;10.0\r\n", 2),
         (HEADINGS + "Gate;rtsp://h/x;10,00\r\n", 2),
         (HEADINGS + "Gate;rtsp://h/x;10.\r\n", None),
