@@ -14,14 +14,13 @@ from cameras.transfer.files.formats import Format
 from cameras.transfer.files.written import Written
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect
-from controlplane.access.principals import ADMINISTRATOR, Principal
 from tests.cameras.transfer.hostile_fleet import SIZE, Sent, make_hostile_fleet, polygon, zones
-from tests.factories import AUTHOR, NOW, URL, make_camera
+from tests.factories import AUTHOR, NOW, URL, make_camera, make_principal
 from tests.programs import Request, frigate, go2rtc, mediamtx
 
 pytestmark = pytest.mark.django_db
 
-ANNA = Principal("user:anna", ADMINISTRATOR, "user:anna")
+ANNA = make_principal("administrator", name="anna")
 RESTREAMERS = {
     Format.MEDIAMTX: (mediamtx.sources, mediamtx.request),
     Format.GO2RTC: (go2rtc.streams, go2rtc.request),

@@ -19,13 +19,12 @@ from cameras.transfer.files.formats import Format
 from cameras.transfer.files.rows import UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, apply_plan
-from controlplane.access.principals import ADMINISTRATOR, Principal
-from tests.factories import AUTHOR, NOW, ApiClient, make_camera, make_token
+from tests.factories import AUTHOR, NOW, ApiClient, make_camera, make_principal, make_token
 from tests.programs import frigate, go2rtc, mediamtx
 
 pytestmark = pytest.mark.django_db
 
-ANNA = Principal("user:anna", ADMINISTRATOR, "user:anna")
+ANNA = make_principal("administrator", name="anna")
 CASES = [
     json.loads(line) for line in Path(__file__).with_name("registry_cases.jsonl").read_text("utf-8").splitlines()
 ]
