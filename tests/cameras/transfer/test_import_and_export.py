@@ -408,8 +408,8 @@ def test_an_import_changes_moves_and_makes_cameras_only_where_one_may() -> None:
     ]
 
     def planned(row: dict[str, Any], principal: Principal) -> tuple[str, list[str]]:
-        (step,) = plan_of(json.dumps([row]), Format.JSON, principal).steps
-        return step.outcome.value, [fault.field for fault in step.faults]
+        (one,) = plan_of(json.dumps([row]), Format.JSON, principal).rows
+        return one.effect.value, [fault.field for fault in one.faults]
 
     assert [planned(row, one) for row in rows] == [
         ("change", []),
