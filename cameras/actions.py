@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from cameras import credentials, guards, rtsp
+from cameras import connections, guards, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent
@@ -22,7 +22,6 @@ from controlplane.problems import FieldError
 
 # What a vision worker runs on: a change of one of these raises the generation.
 SPEC_FIELDS = frozenset(field.name for field in CAMERA_FIELDS if field.is_spec)
-CONNECTION_COLUMNS = {"sealed_connection", "redacted_connection", "address"}
 
 
 class StaleRevision(Exception):
@@ -61,7 +60,10 @@ def clone_camera(
         source = Camera.objects.get(pk=source_id)
         if "connection_string" not in values:
             guards.require_copy(by.principal, source, values.get("site"))
-            values = {**values, "connection_string": _connection_of(source)}
+            try:
+                values = {**values, "connection_string": rtsp.parse(connections.read(source))}
+            except rtsp.InvalidRtspUrl as error:  # no rule of today lets through what was stored
+                raise InvalidIntent([FieldError("connection_string", error.hint)]) from None
         note = f"Clone of {source.name} ({source.pk})."
         return register_camera(values=values, by=by, now=now, camera_id=camera_id, note=note)
 
@@ -183,7 +185,7 @@ def retire_camera(
 def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> str:
     """The connection string in clear, with an audit entry. Raises credentials.UnreadableCredential."""
     guards.require(by.principal, guards.REVEAL, camera)
-    text = rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection))
+    text = connections.read(camera)
     audit.record(
         by=by,
         now=now,
@@ -248,8 +250,8 @@ def _alter(
     if not diff:
         return set()
     columns = _columns(diff)
-    if "connection_string" not in diff and _mend_connection(camera):
-        columns |= CONNECTION_COLUMNS
+    if "connection_string" not in diff and connections.mend(camera):
+        columns |= connections.COLUMNS
     camera.updated_at = now
     if SPEC_FIELDS & diff.keys():
         camera.generation += 1
@@ -268,8 +270,8 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
     diff = diff_of(before, {name: as_logged(camera, name) for name in values})
     if "desired_state" in diff:
         camera.desired_state_at = now
-    if url is not None and (new or not _is_sealed_in(camera, url.normalised)):
-        _seal_connection(camera, url)
+    if url is not None and (new or not connections.holds(camera, url.normalised)):
+        connections.put(camera, url)
         diff["connection_string"] = {"changed": True}
     return diff
 
@@ -277,45 +279,10 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
 def _columns(diff: Mapping[str, Any]) -> set[str]:
     columns = set(diff)
     if "connection_string" in columns:
-        columns = columns - {"connection_string"} | CONNECTION_COLUMNS
+        columns = columns - {"connection_string"} | connections.COLUMNS
     if "desired_state" in columns:
         columns.add("desired_state_at")
     return columns
-
-
-def _seal_connection(camera: Camera, url: rtsp.RtspUrl) -> None:
-    camera.sealed_connection = credentials.seal(camera.pk, url.normalised)
-    camera.redacted_connection, camera.address = url.redacted, url.address
-
-
-def _connection_of(camera: Camera) -> rtsp.RtspUrl:
-    """Raises credentials.UnreadableCredential, and InvalidIntent for what no rule of today lets through."""
-    try:
-        return rtsp.parse(rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection)))
-    except rtsp.InvalidRtspUrl as error:
-        raise InvalidIntent([FieldError("connection_string", error.hint)]) from None
-
-
-def _mend_connection(camera: Camera) -> bool:
-    """Whether a connection string that an earlier version stored was given today's form, still to be saved.
-
-    It is no change of intent: it reaches the same camera with the same password, so no log tells of it.
-    """
-    try:
-        stored = credentials.unseal(camera.pk, camera.sealed_connection)
-        url = rtsp.parse(rtsp.mended(stored))
-    except (rtsp.InvalidRtspUrl, credentials.UnreadableCredential):
-        return False  # as it was before; nothing of it is changed here
-    if url.normalised != stored:
-        _seal_connection(camera, url)
-    return url.normalised != stored
-
-
-def _is_sealed_in(camera: Camera, text: str) -> bool:
-    try:
-        return credentials.unseal(camera.pk, camera.sealed_connection) == text
-    except credentials.UnreadableCredential:
-        return False  # what is sent now mends it
 
 
 def _save(camera: Camera, **how: Any) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from cameras import credentials, rtsp
+from cameras import connections, credentials
 from cameras.fields import CAMERA_FIELDS
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
@@ -67,7 +67,7 @@ def _rows(cameras: CameraQuerySet, with_credentials: bool) -> Iterator[dict[str,
         connection_string = camera.redacted_connection
         if with_credentials:
             try:
-                connection_string = rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection))
+                connection_string = connections.read(camera)
             except credentials.UnreadableCredential:
                 unreadable.append(str(camera.pk))
         yield {

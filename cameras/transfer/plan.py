@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import connection
 
-from cameras import actions, credentials, guards, rtsp, site_actions
+from cameras import actions, connections, guards, site_actions
 from cameras.changes import diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent, clean_camera, clean_site
@@ -241,16 +241,8 @@ def _keep_what_differs(planned: PlannedRow, camera: Camera, same_zones: SameZone
     differing = diff_of({name: getattr(camera, name) for name in rest}, rest)
     for name in rest.keys() - differing.keys():
         del values[name]
-    if url is not None and not _is_stored(camera, url.normalised):
+    if url is not None and not connections.reaches(camera, url.normalised):
         values["connection_string"] = url
-
-
-def _is_stored(camera: Camera, text: str) -> bool:
-    """Whether the camera is reached in just this way already, however that is encoded."""
-    try:
-        return rtsp.same_camera(rtsp.mended(credentials.unseal(camera.pk, camera.sealed_connection)), text)
-    except credentials.UnreadableCredential:
-        return False  # what the file says mends it
 
 
 def _before(planned: PlannedRow, camera: Camera) -> dict[str, Any]:

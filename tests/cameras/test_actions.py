@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from cameras import actions, credentials
-from cameras.intent import clean_camera
+from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera, Change, DesiredState
 from tests.factories import AUTHOR, NOW, make_camera, make_camera_of_before
 
@@ -78,6 +78,13 @@ def test_a_clone_of_a_camera_of_before_is_of_today() -> None:
     clone = actions.clone_camera(source_id=source.pk, values={"name": "Clone"}, by=AUTHOR, now=NOW)
 
     assert credentials.unseal(clone.pk, clone.sealed_connection) == "rtsp://%24NAME:%24Password@10.0.0.5/x"
+
+
+def test_a_clone_of_what_no_rule_lets_through_today_is_refused_by_its_field() -> None:
+    source = make_camera_of_before("rtsp://user:***@10.0.0.5/x")
+
+    with pytest.raises(InvalidIntent, match="connection_string: It contains a masked value"):
+        actions.clone_camera(source_id=source.pk, values={"name": "Clone"}, by=AUTHOR, now=NOW)
 
 
 def test_what_cannot_be_opened_does_not_keep_other_fields_from_being_saved() -> None:
