@@ -13,19 +13,20 @@ import math
 import resource
 import signal
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from django.conf import settings
 from gunicorn.asgi.parser import UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
 
-from controlplane import problems, stopping
+from controlplane import stopping
 from controlplane.addresses import holder_at, is_trusted_proxy
 from controlplane.bare_asgi import busy
 from controlplane.holders import Holders, too_many
 from controlplane.problems import Problem
 from controlplane.server.listening import listen_in_turns
+from controlplane.server.refusals import Refusal, answer_before_request
 from controlplane.server.refused_bodies import REFUSED_BODY_BYTES, REFUSED_BODY_SECONDS
 
 HEAD_SECONDS = 10.0
@@ -143,7 +144,7 @@ class Connection(ASGIProtocol):
 
     def _refuse_chunks(self) -> None:
         detail = "The body's chunks are too small: what frames them is more than a fifth of what they hold."
-        self._safe_write(_answer(Problem(400, detail)))
+        self._safe_write(answer_before_request(Problem(400, detail)))
         if self.transport.can_write_eof():
             self.transport.write_eof()
         # For the application, which answers nobody any more, the client has gone.
@@ -160,7 +161,9 @@ class Connection(ASGIProtocol):
     def _send_error_response(self, status: int, message: str, extra_headers: Iterable[Any] = ()) -> None:
         """A request that gunicorn cannot read gets a problem too: its own text may repeat what was sent."""
         self._safe_write(
-            _answer(Problem(status, UNREADABLE.get(status, UNREADABLE[400]), headers=dict(extra_headers)))
+            answer_before_request(
+                Problem(status, UNREADABLE.get(status, UNREADABLE[400]), headers=dict(extra_headers))
+            )
         )
 
     def _handle_h1c_exception(self, exc: Exception) -> bool:
@@ -196,7 +199,7 @@ class Connection(ASGIProtocol):
         silent_seconds = now - self._waiting_since
         if begun and silent_seconds >= HEAD_SECONDS:
             detail = f"The request's headers did not arrive within {HEAD_SECONDS:.0f} seconds."
-            self.transport.write(_answer(Problem(408, detail)))
+            self.transport.write(answer_before_request(Problem(408, detail)))
             self.transport.close()
         elif not begun and silent_seconds >= self._patience_seconds(first=first):
             self.transport.close()
@@ -206,29 +209,6 @@ class Connection(ASGIProtocol):
         if self._connections.stopping:
             return IDLE_AT_STOP_SECONDS
         return HEAD_SECONDS if first else math.inf
-
-
-class Refusal(asyncio.Protocol):
-    """A connection over a cap. It is read for a moment, because `/livez` is answered even so; then it is left open
-    long enough for the client to read the answer.
-    """
-
-    def __init__(self, problem: Problem) -> None:
-        self._problem = problem
-        self._transport: Any = None
-
-    def connection_made(self, transport: Any) -> None:
-        self._transport = transport
-        self._unasked = asyncio.get_running_loop().call_later(SWEEP_SECONDS, self.data_received, b"")
-
-    def data_received(self, data: bytes) -> None:
-        if self._unasked.cancelled() or self._transport.is_closing():
-            return
-        self._unasked.cancel()
-        self._transport.write(ALIVE if data.startswith(LIVENESS) else _answer(self._problem))
-        if self._transport.can_write_eof():
-            self._transport.write_eof()
-        asyncio.get_running_loop().call_later(SWEEP_SECONDS, self._transport.abort)
 
 
 class Connections:
@@ -301,25 +281,3 @@ def bound_connections(worker: Any) -> None:
     connections = Connections(worker)
     listen_in_turns(worker.loop, lambda: connections.accept(worker), connections.open)
     worker.loop.call_soon(connections.begin)
-
-
-def _answer(problem: Problem) -> bytes:
-    """A whole answer, for where there is no request yet that an application could answer."""
-    status_line = f"{problem.status} {problems.body(problem)['title']}"
-    return _whole(status_line, problems.encode(problem), problems.CONTENT_TYPE, problem.headers)
-
-
-def _whole(status_line: str, body: bytes, content_type: str, extra_headers: Mapping[str, str]) -> bytes:
-    headers = {
-        **extra_headers,
-        "Content-Type": content_type,
-        "Content-Length": str(len(body)),
-        "Cache-Control": "no-store",
-        "Connection": "close",
-    }
-    lines = [f"HTTP/1.1 {status_line}", *(f"{name}: {value}" for name, value in headers.items())]
-    return "\r\n".join([*lines, "", ""]).encode() + body
-
-
-LIVENESS = (b"GET /livez", b"HEAD /livez")
-ALIVE = _whole("200 OK", b'{"status":"alive"}', "application/json", {})
