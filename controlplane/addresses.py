@@ -42,7 +42,7 @@ def holder_at(address: str) -> str:
 
 
 def client_address(scope: Any) -> str:
-    """The address of whoever sent a request: the peer's, or the last before the trusted proxies.
+    """The address of the client that sent a request: the peer's, or the last before the trusted proxies.
 
     A client may put anything into `X-Forwarded-For`; what a trusted proxy adds stands at its end.
     """

@@ -11,7 +11,7 @@ RETRY_AFTER_SECONDS = 2
 
 
 def too_many(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
-    """A 429 with `Retry-After`; it ends its connection, which whoever asks too much would keep too."""
+    """A 429 with `Retry-After`, which also closes the connection: a greedy client would keep it."""
     return Problem(429, detail, headers={"Retry-After": str(seconds), "Connection": "close"})
 
 

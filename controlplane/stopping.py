@@ -28,6 +28,6 @@ def at_stop(end: Callable[[], None]) -> None:
 
 
 def end_waits() -> None:
-    """Call whatever `at_stop` was given."""
+    """Call every function that `at_stop` was given."""
     for end in _ends:
         end()

@@ -219,7 +219,7 @@ def _next_samples(positions: Mapping[ZoneKey, Position], now: datetime) -> dict[
 
 
 def _asked_together(moments: Mapping[K, datetime], now: datetime) -> list[list[K]]:
-    """Groups whose samples are asked for in one query: whatever is at the present, and each of the others alone.
+    """Groups whose samples are read in one query: all that are up to date, and each of the others alone.
 
     One that is far behind would have the samples of all others read from there.
     """

@@ -110,7 +110,7 @@ def settle(delivery: Delivery, fault: str, now: datetime, *, attempts: int = ATT
     """
     mine = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, attempts=delivery.attempts)
     if not fault:
-        # Whoever sent it, it has arrived.
+        # It has arrived, even if a later attempt is under way.
         Delivery.objects.filter(pk=delivery.pk).update(
             state=DeliveryState.DELIVERED, finished_at=now, next_attempt_at=None, detail=""
         )

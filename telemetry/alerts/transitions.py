@@ -140,9 +140,8 @@ def _alerts_of(
         for kind in _kinds(change):
             alert = wording.of_status_change(kind, camera, change, now)
             if beginning and kind in ENDS.values():
-                alert.site_id = (
-                    beginning.site_id
-                )  # moved since: whoever was notified of the beginning is notified of the end
+                # Of a camera that was moved since, those are notified of the end who were of the beginning.
+                alert.site_id = beginning.site_id
             yield alert
 
 

@@ -117,7 +117,7 @@ class ViaFilter(DropdownFilter):
 
 
 def audit_trail_of(request: HttpRequest, object_id: str) -> str | None:
-    """Where the audit trail of one object is read, for whoever may."""
+    """The address of one object's entries in the audit trail; None where the person may not read it."""
     if not request.user.has_perm("access.view_auditentry"):
         return None
     return f"{reverse('admin:access_auditentry_changelist')}?{urlencode({'q': object_id})}"

@@ -218,7 +218,7 @@ class SubscriptionAdmin(PlainAdmin):
         return self._shown_once(request, subscription, secret)
 
     def _posted(self, request: HttpRequest, subscription_id: UUID) -> Subscription | None:
-        """The subscription to act on: by a POST with its CSRF token, for whoever may change it."""
+        """The subscription to act on; None unless this is a POST. Raises PermissionDenied."""
         if request.method != "POST":
             return None
         if not self.has_change_permission(request):

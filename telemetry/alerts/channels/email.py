@@ -67,10 +67,10 @@ class EmailChannel(BaseChannel[EmailMessage]):
             async with asyncio.timeout(TOTAL_SECONDS):
                 await server.connect()
                 await server.send_message(message.message())
-            with suppress(Exception):  # it has taken the e-mail, whatever it says to this
+            with suppress(Exception):  # the e-mail is taken, whatever the answer to QUIT is
                 async with asyncio.timeout(GOODBYE_SECONDS):
                     await server.quit()
-        except Exception as error:  # whatever a mail server does, the log of deliveries says
+        except Exception as error:  # the log of deliveries says what went wrong
             return f"The mail server did not take it ({type(error).__name__})."
         finally:
             server.close()

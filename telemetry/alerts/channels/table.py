@@ -9,7 +9,7 @@ from telemetry.alerts.models import Channel
 
 
 class UnknownChannel(ValueError):
-    """A subscription's channel that this version does not know; the text says so to whoever reads the log."""
+    """A subscription's channel that this version does not know; the text says so in the log of deliveries."""
 
 
 def channel_of(name: str) -> BaseChannel[Any]:
