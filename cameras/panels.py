@@ -47,8 +47,8 @@ def add_last_day(*, of_cameras: DayOfCameras, of_sites: DayOfSites) -> None:
     _day_of_sites.append(of_sites)
 
 
-def add_notices(tell: Notices) -> None:
-    _notices.append(tell)
+def add_notices(source: Notices) -> None:
+    _notices.append(source)
 
 
 def add_log_of_camera(read: LogOfCamera) -> None:
@@ -64,7 +64,7 @@ def last_day_of_sites(site_ids: Collection[UUID], now: datetime) -> dict[UUID, L
 
 
 def notices(now: datetime) -> list[Notice]:
-    return [notice for tell in _notices for notice in tell(now)]
+    return [notice for source in _notices for notice in source(now)]
 
 
 def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:

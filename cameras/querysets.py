@@ -104,10 +104,10 @@ class CameraQuerySet(models.QuerySet[Any]):
 
     def with_status(self, now: datetime, interruptions: Interruptions) -> Self:
         """Annotates `derived_status`: the twin in SQL of `status.derive_status`, see there."""
-        heard = Q(vitals__last_contact__lte=now + AHEAD_TOLERANCE)
-        heard_since = heard & Q(vitals__last_contact__gte=F("desired_state_at"))
+        has_contact = Q(vitals__last_contact__lte=now + AHEAD_TOLERANCE)
+        contact_since_start = has_contact & Q(vitals__last_contact__gte=F("desired_state_at"))
         contact = Coalesce(F("vitals__last_contact"), F("desired_state_at"))
-        heard_until = _moment(min(now, interruptions.ingest_outage_since or now))
+        receiving_until = _moment(min(now, interruptions.ingest_outage_since or now))
         mass_silence_ended = _moment(interruptions.mass_silence_ended_at or now)
         offline_after = _microseconds(OFFLINE_AFTER_INTERVALS)
         grace = STOP_GRACE // timedelta(microseconds=1)
@@ -115,22 +115,22 @@ class CameraQuerySet(models.QuerySet[Any]):
             _stale_after=_microseconds(STALE_AFTER_INTERVALS),
             _offline_after=offline_after,
             _silent_from=_counted_from(contact, offline_after, interruptions),
-            _silence=MicrosecondsBetween(heard_until, F("_silent_from")),
+            _silence=MicrosecondsBetween(receiving_until, F("_silent_from")),
             _silence_since_mass_silence=MicrosecondsBetween(
-                heard_until, Greatest(F("_silent_from"), mass_silence_ended)
+                receiving_until, Greatest(F("_silent_from"), mass_silence_ended)
             ),
             _silence_at_mass_silence=MicrosecondsBetween(
                 _moment(interruptions.mass_silence_began_at or now), F("_silent_from")
             ),
             _waiting=MicrosecondsBetween(
-                heard_until, _counted_from(F("desired_state_at"), offline_after, interruptions)
+                receiving_until, _counted_from(F("desired_state_at"), offline_after, interruptions)
             ),
             _since_contact=MicrosecondsBetween(_moment(now), contact),
             _stopped_for=MicrosecondsBetween(_moment(now), F("desired_state_at")),
         ).annotate(
             derived_status=Case(
                 When(
-                    Q(desired_state="running") & heard_since,
+                    Q(desired_state="running") & contact_since_start,
                     then=Case(
                         When(_silence__lt=F("_stale_after"), then=Value(Status.HEALTHY)),
                         When(_excused(interruptions), then=Value(Status.STALE)),
@@ -145,10 +145,10 @@ class CameraQuerySet(models.QuerySet[Any]):
                         default=Value(Status.OFFLINE),
                     ),
                 ),
-                When(heard_since & Q(_stopped_for__lt=grace), then=Value(Status.STOPPING)),
+                When(contact_since_start & Q(_stopped_for__lt=grace), then=Value(Status.STOPPING)),
                 # Contact at or after stop + grace: the contact's age is at most what follows the grace.
                 When(
-                    heard_since
+                    contact_since_start
                     & Q(_since_contact__lte=F("_stopped_for") - grace)
                     & Q(_since_contact__lt=F("_offline_after")),
                     then=Value(Status.ORPHANED),

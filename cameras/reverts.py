@@ -16,7 +16,7 @@ from cameras.models import Camera, Change, ChangeKind
 from controlplane.access.principals import Author
 
 
-class Fate(StrEnum):
+class RevertEffect(StrEnum):
     """What a revert means for one field."""
 
     RESTORED = "restored"
@@ -32,7 +32,7 @@ class RevertedField(NamedTuple):
     before: Any
     after: Any
     present: Any
-    fate: Fate
+    effect: RevertEffect
 
 
 def can_revert(change: Change) -> bool:
@@ -47,15 +47,15 @@ def plan_revert(change: Change, camera: Camera) -> list[RevertedField]:
 
 def _reverted(name: str, entry: dict[str, Any], camera: Camera) -> RevertedField:
     if "after" not in entry:
-        return RevertedField(name, None, None, None, Fate.NOT_KEPT)
+        return RevertedField(name, None, None, None, RevertEffect.NOT_KEPT)
     before, after, present = entry["before"], entry["after"], as_logged(camera, name)
     if same_as_logged(present, before):
-        fate = Fate.ALREADY_SO
+        effect = RevertEffect.ALREADY_SO
     elif same_as_logged(present, after):
-        fate = Fate.RESTORED
+        effect = RevertEffect.RESTORED
     else:
-        fate = Fate.CHANGED_SINCE
-    return RevertedField(name, before, after, present, fate)
+        effect = RevertEffect.CHANGED_SINCE
+    return RevertedField(name, before, after, present, effect)
 
 
 def revert(*, change: Change, fields: Collection[str], seen_revision: int, by: Author, now: datetime) -> Camera:

@@ -151,21 +151,21 @@ def _running(
     now: datetime,
     interruptions: Interruptions,
 ) -> Verdict:
-    heard_until = min(now, interruptions.ingest_outage_since or now)
+    receiving_until = min(now, interruptions.ingest_outage_since or now)
     if last_contact is None or last_contact < started_at:
         offline_at = counted_from(started_at, offline_after, interruptions) + offline_after
-        if heard_until < offline_at:
+        if receiving_until < offline_at:
             return Verdict(Status.PENDING, Reason.STARTING, started_at)
         return Verdict(Status.OFFLINE, Reason.NEVER_REPORTED, offline_at)
     silent_from = counted_from(last_contact, offline_after, interruptions)
     stale_at, offline_at = silent_from + stale_after, silent_from + offline_after
-    if heard_until < stale_at:
+    if receiving_until < stale_at:
         return Verdict(Status.HEALTHY, Reason.REPORTING, None)
     if interruptions.mass_silence_began_at and last_contact <= interruptions.mass_silence_began_at < offline_at:
         if interruptions.mass_silence_ended_at is None:
             return Verdict(Status.STALE, Reason.MASS_SILENCE, stale_at)
         offline_at = max(silent_from, interruptions.mass_silence_ended_at) + offline_after
-    if heard_until < offline_at:
+    if receiving_until < offline_at:
         return Verdict(Status.STALE, Reason.LATE, stale_at)
     return Verdict(Status.OFFLINE, Reason.SILENT, offline_at)
 

@@ -126,7 +126,7 @@ class CameraAdmin(
         else:
             return obj
         if {"name", "site"} & form.values.keys():
-            self._warn_of_twin(request, camera)
+            self._warn_of_namesake(request, camera)
         return camera
 
     def _clone(self, form: Any, camera_id: UUID, by: Author, now: datetime) -> Camera:
@@ -138,13 +138,13 @@ class CameraAdmin(
             fault = gettext("That of the original cannot be opened: type one.")
             raise InvalidIntent([FieldError("connection_string", fault)]) from None
 
-    def _warn_of_twin(self, request: HttpRequest, camera: Camera) -> None:
+    def _warn_of_namesake(self, request: HttpRequest, camera: Camera) -> None:
         same_site: Any = camera.site_id
-        twins = Camera.objects.filter(name=camera.name, site_id=same_site).exclude(pk=camera.pk)
-        if twins.exists():
+        namesakes = Camera.objects.filter(name=camera.name, site_id=same_site).exclude(pk=camera.pk)
+        if namesakes.exists():
             text = gettext("Another camera of this site is called “{}” too.")
-            told = format_html(text, format_html("<bdi>{}</bdi>", camera.name))
-            self.message_user(request, told, messages.WARNING)
+            message = format_html(text, format_html("<bdi>{}</bdi>", camera.name))
+            self.message_user(request, message, messages.WARNING)
 
     def delete_model(self, request: HttpRequest, obj: Camera) -> None:
         actions.retire_cameras(camera_ids=[obj.pk], by=author_of(request, "admin"), now=now_of(request))

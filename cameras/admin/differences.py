@@ -34,10 +34,10 @@ def in_short(diff: Mapping[str, Any]) -> str:
 
 def _field_in_short(name: str, entry: dict[str, Any]) -> str:
     before, after = entry.get("before"), entry.get("after")
-    told = name != "site" and all(
+    with_values = name != "site" and all(
         isinstance(value, str | int) and len(str(value)) <= SHORT for value in (before, after)
     )
-    return f"{label_of(name)}: {before} → {after}" if told else label_of(name)
+    return f"{label_of(name)}: {before} → {after}" if with_values else label_of(name)
 
 
 def site_names(diffs: Iterable[Mapping[str, Any]]) -> dict[UUID, str]:

@@ -110,14 +110,14 @@ class IntentForm(forms.ModelForm):
     def _meanwhile(self, name: str) -> str:
         field = self.decided[name]
         present, typed = inputs.words_of(field, self.instance), inputs.tidied(field, str(self.data[name]))
-        told = _("Somebody else changed this while the form was open; nothing was saved.")
+        conflict = _("Somebody else changed this while the form was open; nothing was saved.")
         choice = _("Save again to replace that, or put it in here to keep it.")
         if name == self.secret or (len(present) <= SHORT and "\n" not in present):
             now = _("It is now: %(present)s") % {"present": present or _("(empty)")}
-            return f"{told} {now} — {choice}"
+            return f"{conflict} {now} — {choice}"
         lines = _("With − is what is stored now, with + what is in this form.")
         both = compared_lines(present, typed) or format_html('<pre class="cp-json" tabindex="0">{}</pre>', present)
-        return format_html("{} {} {} {}", told, choice, lines, both)
+        return format_html("{} {} {} {}", conflict, choice, lines, both)
 
     def _refuse(self, errors: Iterable[FieldError]) -> None:
         faulty = set(self.errors)

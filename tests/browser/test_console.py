@@ -25,7 +25,7 @@ FITS_A_PHONE = "innerWidth === 390 && document.documentElement.scrollWidth <= 39
 # The chart says how many intervals it has, and its table, where it is open, has a row for each.
 INTERVALS = """([least, most]) => {
     const shown = / of (\\d+) intervals/.exec(document.querySelector(".cp-chart-said").textContent)?.[1];
-    const table = document.querySelector(".cp-twin");
+    const table = document.querySelector(".cp-chart-table");
     const agree = !table.open || table.querySelectorAll("tbody tr").length === Number(shown);
     return agree && least <= shown && shown <= most;
 }"""
@@ -148,7 +148,7 @@ def test_a_person_zooms_into_the_chart_by_mouse_and_by_keyboard(administrator: P
     expect(said).to_contain_text("least 0, most 29")
 
     page.get_by_text("As a table").click()
-    rows = page.locator(".cp-twin tbody tr")
+    rows = page.locator(".cp-chart-table tbody tr")
     wait_for_intervals(360, 361)
     assert 60 <= rows.filter(has_text="no data").count() <= 62
 

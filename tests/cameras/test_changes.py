@@ -25,7 +25,7 @@ def kinds(page: Any) -> list[tuple[str, str]]:
     return [(change["kind"], change["name"]) for change in page["changes"]]
 
 
-def test_the_feed_tells_each_change_once_in_order_and_resumes(viewer: ApiClient) -> None:
+def test_the_feed_returns_each_change_once_in_order_and_resumes(viewer: ApiClient) -> None:
     gate = make_camera("Gate")
     first = feed(viewer)
     actions.set_desired_state(camera_ids=[gate.pk], desired_state=DesiredState.RUNNING, by=AUTHOR, now=NOW)

@@ -153,7 +153,7 @@ def _read(shown: str, field: Field) -> Any:
 
 
 @each_field
-def test_the_history_tells_a_field_before_and_after(groups: None, field: Field) -> None:
+def test_the_history_shows_a_field_before_and_after(groups: None, field: Field) -> None:
     old, new = two_examples(field)
     camera = camera_with(field, old)
     change(camera, field, new)

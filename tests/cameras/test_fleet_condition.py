@@ -30,13 +30,13 @@ def make(condition: str) -> None:
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)
-def test_the_condition_is_told_to_machines_and_people(condition: str, viewer: Any) -> None:
+def test_the_condition_is_reported_to_machines_and_people(condition: str, viewer: Any) -> None:
     make(condition)
-    told, shown = CONDITIONS[condition]
+    detail, shown = CONDITIONS[condition]
 
     ready = viewer.get("/readyz")
     assert ready.status_code == 200
-    assert told in ready.json()["checks"]["fleet"]["detail"]
+    assert detail in ready.json()["checks"]["fleet"]["detail"]
     metrics = viewer.get("/metrics").content.decode()
     assert [
         name for name in CONDITIONS if f'controlplane_fleet_condition{{condition="{name}"}} 1.0' in metrics
@@ -57,7 +57,7 @@ def test_a_camera_that_is_silent_in_a_mass_silence_says_so_in_the_api(viewer: An
 
     FleetVitals.objects.update_or_create(pk=1, defaults={"mass_silence_began_at": long_ago + timedelta(minutes=1)})
 
-    told = viewer.get(f"/cameras/{camera.pk}").json()
-    assert (told["status"], told["status_reason"].partition(":")[0]) == ("stale", "mass_silence")
+    body = viewer.get(f"/cameras/{camera.pk}").json()
+    assert (body["status"], body["status_reason"].partition(":")[0]) == ("stale", "mass_silence")
     assert [row["status"] for row in viewer.get("/cameras?status=stale").json()] == ["stale"]
     assert viewer.get("/cameras?status=offline").json() == []

@@ -109,7 +109,7 @@ def test_no_zones_are_the_same_empty_collection_but_never_the_same_object():
     assert second == EMPTY
 
 
-def test_a_multipolygon_is_split_and_its_parts_are_told_apart():
+def test_a_multipolygon_is_split_and_its_parts_have_different_names():
     shape = {"type": "MultiPolygon", "coordinates": [[SQUARE], [TRIANGLE], [circle(5)]]}
     yard = feature(shape, name="Yard", color="#ABC", capacity=9, kind="exclusion")
     named = stored(collection(yard, feature()))
@@ -159,7 +159,7 @@ def test_members_that_are_not_known_are_dropped_and_null_means_absent():
         (collection(units="pixels"), "pixels"),
     ],
 )
-def test_units_are_told_by_name_or_by_a_frame_and_are_normalised_otherwise(value, units):
+def test_units_are_given_by_name_or_by_a_frame_and_are_normalised_otherwise(value, units):
     stored(value)
     assert canonical_zones(value)["units"] == units
     assert canonical_zones(value).get("frame") == value.get("frame")
@@ -469,7 +469,7 @@ def test_properties_are_stored_tidy_and_lines_have_a_kind_of_their_own():
     assert refusal({**feature(), "properties": []})[0] == "properties"
 
 
-def test_all_faults_are_told_at_once_up_to_20():
+def test_all_faults_are_reported_at_once_up_to_20():
     value = collection(
         feature(name="A\0", color="red", capacity=0, kind="line"),
         feature(polygon(BOW_TIE), id="b"),

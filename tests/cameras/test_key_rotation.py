@@ -151,7 +151,7 @@ def test_a_camera_that_is_deleted_while_it_is_sealed_stays_deleted(
     assert not Camera.objects.exists()
 
 
-def test_a_camera_that_is_saved_again_and_again_is_left_and_told(
+def test_a_camera_that_is_saved_again_and_again_is_left_and_reported(
     ring: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     camera = make_camera()

@@ -7,7 +7,7 @@ import pytest
 from cameras import actions, credentials, site_actions
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera, Change, Site
-from cameras.reverts import Fate, can_revert, plan_revert, revert
+from cameras.reverts import RevertEffect, can_revert, plan_revert, revert
 from tests.factories import AUTHOR, NOW, make_camera, make_site
 
 pytestmark = pytest.mark.django_db
@@ -24,23 +24,23 @@ def stored(camera: Camera) -> Camera:
     return Camera.objects.get(pk=camera.pk)
 
 
-def fates(undone: Change, camera: Camera) -> dict[str, Fate]:
-    return {step.name: step.fate for step in plan_revert(undone, stored(camera))}
+def effects(undone: Change, camera: Camera) -> dict[str, RevertEffect]:
+    return {field.name: field.effect for field in plan_revert(undone, stored(camera))}
 
 
 # --- What it would do -------------------------------------------------------------------------------------
 
 
-def test_a_plan_tells_of_each_field_what_would_become_of_it() -> None:
+def test_a_plan_says_for_each_field_what_would_become_of_it() -> None:
     camera = make_camera(notes="a", location="x")
     undone = change(camera, notes="b", location="y", name="New", connection_string=OTHER_URL)
     change(camera, notes="a", location="z")
 
-    assert fates(undone, camera) == {
-        "notes": Fate.ALREADY_SO,
-        "location": Fate.CHANGED_SINCE,
-        "name": Fate.RESTORED,
-        "connection_string": Fate.NOT_KEPT,
+    assert effects(undone, camera) == {
+        "notes": RevertEffect.ALREADY_SO,
+        "location": RevertEffect.CHANGED_SINCE,
+        "name": RevertEffect.RESTORED,
+        "connection_string": RevertEffect.NOT_KEPT,
     }
 
 

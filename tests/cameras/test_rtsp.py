@@ -291,7 +291,7 @@ def test_what_has_one_meaning_is_mended(text, normalised):
 
 
 @pytest.mark.parametrize(("code", "text"), [(code, text) for code in REFUSED for text in REFUSED[code]])
-def test_what_is_refused_is_told_why(code, text):
+def test_a_refusal_says_why(code, text):
     assert refusal(text).code == code
 
 

@@ -29,11 +29,11 @@ def back(resumed: float, paused: float | None = None) -> Interruptions:
     return ago(outage_ended_at=resumed, outage_began_at=paused)
 
 
-def deaf(since: float) -> Interruptions:
+def outage(since: float) -> Interruptions:
     return ago(ingest_outage_since=since)
 
 
-def hushed(at: float, over: float | None = None) -> Interruptions:
+def mass_silence(at: float, over: float | None = None) -> Interruptions:
     return ago(mass_silence_began_at=at, mass_silence_ended_at=over)
 
 
@@ -73,14 +73,14 @@ TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, floa
     ("running", 3660 - US, None, back(29, paused=3600), "pending", "starting", 3660 - US),
     ("running", 3660, None, back(29, paused=3600), "offline", "never_reported", 3600),
     # While it is away, ages stand still
-    ("running", 9000, 3600, deaf(3600), "healthy", "reporting", None),
-    ("running", 9000, 3630 - US, deaf(3600), "healthy", "reporting", None),
-    ("running", 9000, 3630, deaf(3600), "stale", "late", 3600),
-    ("running", 9000, 3660 - US, deaf(3600), "stale", "late", 3630 - US),
-    ("running", 9000, 3660, deaf(3600), "offline", "silent", 3600),
-    ("running", 3000, None, deaf(3600), "pending", "starting", 3000),
-    ("running", 9000, 3000, deaf(3600), "healthy", "reporting", None),
-    ("running", 9000, 500, deaf(-5), "offline", "silent", 440),
+    ("running", 9000, 3600, outage(3600), "healthy", "reporting", None),
+    ("running", 9000, 3630 - US, outage(3600), "healthy", "reporting", None),
+    ("running", 9000, 3630, outage(3600), "stale", "late", 3600),
+    ("running", 9000, 3660 - US, outage(3600), "stale", "late", 3630 - US),
+    ("running", 9000, 3660, outage(3600), "offline", "silent", 3600),
+    ("running", 3000, None, outage(3600), "pending", "starting", 3000),
+    ("running", 9000, 3000, outage(3600), "healthy", "reporting", None),
+    ("running", 9000, 500, outage(-5), "offline", "silent", 440),
     (
         "running",
         9000,
@@ -100,17 +100,17 @@ TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, floa
         3600,
     ),
     # Most of the fleet fell silent at once: nobody goes offline for it, until it is over and six intervals more
-    ("running", 1000, 29, hushed(29), "healthy", "reporting", None),
-    ("running", 1000, 30, hushed(30), "stale", "mass_silence", 0),
-    ("running", 1000, 500, hushed(500), "stale", "mass_silence", 470),
-    ("running", 1000, 500, hushed(440 + US), "stale", "mass_silence", 470),
-    ("running", 1000, 500, hushed(440), "offline", "silent", 440),
-    ("running", 1000, 500, hushed(500 + US), "offline", "silent", 440),
-    ("running", 1000, 500, hushed(500, over=60 - US), "stale", "late", 470),
-    ("running", 1000, 500, hushed(500, over=60), "offline", "silent", 0),
-    ("running", 1000, 500, hushed(500, over=480), "offline", "silent", 420),
-    ("running", 1000, 10, hushed(500, over=60), "healthy", "reporting", None),
-    ("running", 1000, None, hushed(500), "offline", "never_reported", 940),
+    ("running", 1000, 29, mass_silence(29), "healthy", "reporting", None),
+    ("running", 1000, 30, mass_silence(30), "stale", "mass_silence", 0),
+    ("running", 1000, 500, mass_silence(500), "stale", "mass_silence", 470),
+    ("running", 1000, 500, mass_silence(440 + US), "stale", "mass_silence", 470),
+    ("running", 1000, 500, mass_silence(440), "offline", "silent", 440),
+    ("running", 1000, 500, mass_silence(500 + US), "offline", "silent", 440),
+    ("running", 1000, 500, mass_silence(500, over=60 - US), "stale", "late", 470),
+    ("running", 1000, 500, mass_silence(500, over=60), "offline", "silent", 0),
+    ("running", 1000, 500, mass_silence(500, over=480), "offline", "silent", 420),
+    ("running", 1000, 10, mass_silence(500, over=60), "healthy", "reporting", None),
+    ("running", 1000, None, mass_silence(500), "offline", "never_reported", 940),
     ("running", 9000, 500, ago(mass_silence_began_at=490, ingest_outage_since=400), "stale", "mass_silence", 470),
     # Stopped
     ("stopped", 0, None, None, "stopped", "stopped_on_purpose", 0),

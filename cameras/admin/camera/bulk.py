@@ -133,8 +133,8 @@ class BulkActions(CameraPages):
             self._move(request, ids, site)
         elif verb == "delete":
             retired = actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
-            told = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
-            self.message_user(request, told % {"count": retired}, messages.SUCCESS)
+            text = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
+            self.message_user(request, text % {"count": retired}, messages.SUCCESS)
         else:
             self.set_desired_state(request, ids, _WANTED[verb])
 
@@ -152,8 +152,8 @@ class BulkActions(CameraPages):
             self.message_user(request, gettext("The site is gone; nothing was moved."), messages.ERROR)
             return
         count = ngettext("%(count)d camera moved to", "%(count)d cameras moved to", moved) % {"count": moved}
-        told = format_html("{} <bdi>{}</bdi>.", count, site.name if site else gettext("no site"))
-        self.message_user(request, told, messages.SUCCESS if moved else messages.INFO)
+        text = format_html("{} <bdi>{}</bdi>.", count, site.name if site else gettext("no site"))
+        self.message_user(request, text, messages.SUCCESS if moved else messages.INFO)
 
     def set_desired_state(self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState) -> None:
         changed = len(
@@ -164,12 +164,12 @@ class BulkActions(CameraPages):
         present = self.get_queryset(request).filter(pk__in=camera_ids).count()
         same, gone = present - changed, len(camera_ids) - present
         if wanted == DesiredState.RUNNING:
-            told = ngettext("%(count)d camera started.", "%(count)d cameras started.", changed)
+            done = ngettext("%(count)d camera started.", "%(count)d cameras started.", changed)
             rest = ngettext("%(count)d was running already.", "%(count)d were running already.", same)
         else:
-            told = ngettext("%(count)d camera stopped.", "%(count)d cameras stopped.", changed)
+            done = ngettext("%(count)d camera stopped.", "%(count)d cameras stopped.", changed)
             rest = ngettext("%(count)d was stopped already.", "%(count)d were stopped already.", same)
-        text = told % {"count": changed}
+        text = done % {"count": changed}
         if same:
             text += " " + rest % {"count": same}
         if gone:

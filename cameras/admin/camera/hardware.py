@@ -108,11 +108,11 @@ class CameraHardware(CameraPages):
             except Camera.DoesNotExist:
                 raise Http404 from None
             if replaced.updated_at == now_of(request):  # else nothing differed, and the log holds no reason
-                told = format_html(
+                text = format_html(
                     gettext("“{}” has other hardware now; its history and samples stay."),
                     format_html("<bdi>{}</bdi>", camera.name),
                 )
-                self.message_user(request, told, messages.SUCCESS)
+                self.message_user(request, text, messages.SUCCESS)
                 return HttpResponseRedirect(reverse("admin:cameras_camera_change", args=[camera.pk]))
             form.add_error("connection_string", gettext("It has this one already; nothing was changed."))
         if form.is_bound:  # what was typed is a secret: it is not sent back

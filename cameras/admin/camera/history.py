@@ -1,4 +1,4 @@
-"""The history of one camera and going back: each change with who, when, through which door, and its difference."""
+"""The history of one camera and going back: each change with who, when, by which way, and its difference."""
 
 from typing import Any
 from uuid import UUID
@@ -17,7 +17,7 @@ from cameras.admin.moments import ago, exact, now_of, zone_of
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, Change, ChangeKind
-from cameras.reverts import Fate, RevertedField, can_revert, plan_revert, revert
+from cameras.reverts import RevertedField, RevertEffect, can_revert, plan_revert, revert
 from controlplane.access.authentication import author_of
 
 PAGE = 25
@@ -95,8 +95,10 @@ class CameraHistory(CameraPages):
             tab="history",
             title=gettext("Revert change %(revision)d") % {"revision": revision},
             entry=entry_of(change, sites, camera, request),
-            fields=[_told(field, sites) for field in fields],
-            can_go_back=any(field.fate in (Fate.RESTORED, Fate.CHANGED_SINCE) for field in fields),
+            fields=[_row_of(field, sites) for field in fields],
+            can_go_back=any(
+                field.effect in (RevertEffect.RESTORED, RevertEffect.CHANGED_SINCE) for field in fields
+            ),
             later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, fields)],
             zone=zone_of(camera).key,
         )
@@ -128,16 +130,16 @@ class CameraHistory(CameraPages):
             return None
         text = gettext("“{}” is back at what was before change {}: {}.")
         names = ", ".join(map(label_of, fields))
-        told = format_html(text, format_html("<bdi>{}</bdi>", camera.name), change.revision, names)
-        self.message_user(request, told, messages.SUCCESS)
+        message = format_html(text, format_html("<bdi>{}</bdi>", camera.name), change.revision, names)
+        self.message_user(request, message, messages.SUCCESS)
         return HttpResponseRedirect(reverse("admin:cameras_camera_history", args=[camera.pk]))
 
 
-def _told(field: RevertedField, sites: dict[UUID, str]) -> dict[str, Any]:
+def _row_of(field: RevertedField, sites: dict[UUID, str]) -> dict[str, Any]:
     return {
         "name": field.name,
         "label": label_of(field.name),
-        "fate": field.fate.value,
+        "effect": field.effect.value,
         "present": value_of(field.name, field.present, sites),
         "before": value_of(field.name, field.before, sites),
         "after": value_of(field.name, field.after, sites),
@@ -146,7 +148,7 @@ def _told(field: RevertedField, sites: dict[UUID, str]) -> dict[str, Any]:
 
 def _later(change: Change, fields: list[RevertedField]) -> list[Change]:
     """The changes since of what is not as this one left it, newest first: why nothing is taken back unasked."""
-    names = {field.name for field in fields if field.fate == Fate.CHANGED_SINCE}
+    names = {field.name for field in fields if field.effect == RevertEffect.CHANGED_SINCE}
     if not names:
         return []
     since = Change.objects.filter(camera_id=change.camera_id, revision__gt=change.revision).order_by("-revision")

@@ -69,7 +69,7 @@ class Command(CommandWithEpilog):
         except UnreadableFile as error:
             raise CommandError(str(error)) from None
         plan = prepared.plan(PRINCIPAL)
-        for line in _told(plan, prepared.unit):
+        for line in _report(plan, prepared.unit):
             self.stdout.write(line)
         count = plan.counts()[Effect.REFUSED]
         if refused and count:
@@ -115,7 +115,7 @@ def _agreed() -> bool:
     return input("Store this? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _told(plan: Plan, unit: str) -> Iterator[str]:
+def _report(plan: Plan, unit: str) -> Iterator[str]:
     for planned in plan.rows:
         if planned.effect is not Effect.UNCHANGED or planned.remarks:
             yield from _lines_of(planned, unit)

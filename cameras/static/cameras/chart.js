@@ -17,7 +17,7 @@ class Chart {
     this.zone = this.said.timeZone;
     this.plotBox = section.querySelector(".cp-plot");
     this.status = section.querySelector(".cp-chart-said");
-    this.twin = section.querySelector(".cp-twin");
+    this.table = section.querySelector(".cp-chart-table");
     // Plain "en" would be that of the United States, and hours of twelve.
     const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
     const format = (options) => new Intl.DateTimeFormat(language, { ...options, timeZone: this.zone });
@@ -39,7 +39,7 @@ class Chart {
     each("[data-range]", (button) => this.choose(Number(button.dataset.range)));
     each("[data-move]", (button) => this.move(button.dataset.move));
     this.section.querySelector("[data-chart-zone]")?.addEventListener("change", () => this.load());
-    this.twin.addEventListener("toggle", () => this.fillTable());
+    this.table.addEventListener("toggle", () => this.fillTable());
     this.plotBox.addEventListener("dblclick", () => this.choose(86400));
     new ResizeObserver(
       () => this.plot && this.width && this.plot.setSize({ width: this.width, height: HEIGHT }),
@@ -96,7 +96,7 @@ class Chart {
       this.intervals = complete((await answer.json()).points, this.range, seconds, this.zone);
       this.failed = false;
       this.draw();
-      this.tell();
+      this.announce();
     } catch (error) {
       if (error.name === "AbortError") return;
       this.failed = true;
@@ -174,7 +174,7 @@ class Chart {
     this.fillTable();
   }
 
-  tell() {
+  announce() {
     const { mean, least, most, gaps, intervals } = summaryOf(this.intervals);
     const [from, to] = this.range.map((at) => this.time.format(at * 1000));
     const number = (value) => this.number.format(value);
@@ -192,7 +192,7 @@ class Chart {
   }
 
   fillTable() {
-    if (!this.twin.open) return;
+    if (!this.table.open) return;
     const rows = this.intervals.map(({ at, point }) => {
       const row = document.createElement("tr");
       const cells = point
@@ -206,7 +206,7 @@ class Chart {
       row.append(...cells.map((textContent) => Object.assign(document.createElement("td"), { textContent })));
       return row;
     });
-    this.twin.querySelector("tbody").replaceChildren(...rows);
+    this.table.querySelector("tbody").replaceChildren(...rows);
   }
 }
 

@@ -13,7 +13,7 @@ const measured = JSON.parse(sessionStorage.getItem("cp-rate") ?? "[]");
 let etag = null;
 let picturesAt = Date.now();
 
-const tell = (state) => {
+const announce = (state) => {
   said.textContent = said.dataset[`${state}Text`].replace("{at}", page.dataset.at);
 };
 
@@ -75,14 +75,14 @@ function replace(html) {
 }
 
 async function refresh() {
-  if (document.visibilityState === "hidden") return tell("paused");
+  if (document.visibilityState === "hidden") return announce("paused");
   try {
     const answer = await fetch(page.dataset.live, {
       cache: "no-store",
       headers: etag ? { "If-None-Match": etag } : {},
     });
     if (answer.status !== 304) {
-      if (answer.redirected) return tell("signedOut");
+      if (answer.redirected) return announce("signedOut");
       if (!answer.ok) throw new Error(answer.status);
       etag = answer.headers.get("ETag");
       replace(await answer.text());
@@ -90,15 +90,15 @@ async function refresh() {
     page.dataset.at = answer.headers.get("X-As-Of");
     page.dataset.atSeconds = answer.headers.get("X-As-Of-Seconds");
     showRate();
-    tell("live");
+    announce("live");
   } catch {
-    tell("away");
+    announce("away");
   }
 }
 
 if (page) {
   showRate();
-  tell("live");
+  announce("live");
   setInterval(refresh, EVERY_MS);
   document.addEventListener("visibilitychange", refresh);
 }

@@ -30,8 +30,8 @@ for (const box of document.querySelectorAll("[data-reveal]")) {
       input.select();
       timer = setTimeout(hide, SHOWN_FOR_MS);
     } catch (error) {
-      const told = error instanceof SyntaxError || error instanceof TypeError ? "" : error.message;
-      failed.textContent = told || box.dataset.failed;
+      const detail = error instanceof SyntaxError || error instanceof TypeError ? "" : error.message;
+      failed.textContent = detail || box.dataset.failed;
       failed.hidden = false;
       ask.disabled = false;
     }

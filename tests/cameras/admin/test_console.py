@@ -20,6 +20,7 @@ from tests.admin_client import (
     bulk,
     confirm,
     form_of,
+    shown_messages,
     new_camera,
     operator,
     page_of,
@@ -102,7 +103,7 @@ def test_what_was_chosen_is_what_was_named_even_if_others_came_since(administrat
     assert Camera.objects.get(desired_state="running").name == "Later"
 
 
-def test_what_is_gone_meanwhile_is_not_told_to_have_been_stopped_already(administrator: Client) -> None:
+def test_what_is_gone_meanwhile_is_not_reported_as_stopped_already(administrator: Client) -> None:
     cameras = [make_camera(f"Gate {n}", desired_state="running") for n in range(4)]
     asked = bulk(administrator, "stop_cameras", cameras)
     actions.retire_camera(camera_id=cameras[0].pk, by=AUTHOR, now=datetime.now(UTC))
@@ -202,7 +203,7 @@ def test_other_hardware_keeps_the_camera_and_says_why_in_the_log(administrator: 
     assert Change.objects.latest("revision") == change
 
 
-def test_a_connection_string_is_revealed_by_a_post_to_who_may_and_the_audit_trail_tells(
+def test_a_connection_string_is_revealed_by_a_post_to_who_may_and_audited(
     administrator: Client, operator: Client
 ) -> None:
     camera = make_camera()
@@ -308,7 +309,7 @@ def test_what_needs_attention_comes_first_the_longest_first_with_its_reason(view
     assert (context["attention_count"], context["cameras_count"]) == (5, 7)
 
 
-def test_sites_tell_their_statuses_and_the_occupancy_that_is_known(viewer: Client) -> None:
+def test_sites_show_their_statuses_and_the_occupancy_that_is_known(viewer: Client) -> None:
     now = datetime.now(UTC)
     north = make_site("North")
     for n, heard_at in enumerate([now, now - timedelta(days=1)]):
@@ -330,7 +331,7 @@ def test_sites_tell_their_statuses_and_the_occupancy_that_is_known(viewer: Clien
     assert [camera.name for camera in listed] == ["Alone"]
 
 
-def test_an_empty_fleet_is_told_what_to_do_first(administrator: Client, viewer: Client) -> None:
+def test_an_empty_fleet_shows_what_to_do_first(administrator: Client, viewer: Client) -> None:
     text = administrator.get("/admin/").content.decode()
 
     for name in ("cameras_site_add", "cameras_camera_add", "access_apitoken_add"):

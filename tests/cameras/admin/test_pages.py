@@ -20,6 +20,7 @@ from tests.admin_client import (
     administrator,
     bulk,
     confirm,
+    shown_messages,
     new_camera,
     operator,
     page_of,
@@ -38,7 +39,7 @@ pytestmark = pytest.mark.django_db
 # --- Start and stop ---------------------------------------------------------------------------------------
 
 
-def test_an_operator_stops_cameras_from_the_list_and_is_told_how_many(operator: Client) -> None:
+def test_an_operator_stops_cameras_from_the_list_and_the_answer_says_how_many(operator: Client) -> None:
     cameras = [make_camera(f"Gate {n}", desired_state="running" if n < 2 else "stopped") for n in range(3)]
 
     asked = bulk(operator, "stop_cameras", cameras)
@@ -319,7 +320,7 @@ def test_the_change_log_and_the_audit_trail_are_only_read(administrator: Client)
             assert client.post(f"{path}{row.pk}/delete/", {"post": "yes"}).status_code == 403
 
 
-def test_a_difference_is_told_before_and_after_with_the_names_of_sites(administrator: Client) -> None:
+def test_a_difference_shows_before_and_after_with_the_names_of_sites(administrator: Client) -> None:
     north, south = make_site("North"), make_site("South")
     camera = make_camera(site=north)
     values = clean_camera(

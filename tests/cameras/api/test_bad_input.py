@@ -133,5 +133,5 @@ def test_every_brand_url_gets_its_verdict_through_the_api(
         assert vector["url"].strip() not in error["detail"] or not vector["url"].strip()
         return
     assert answer.status_code == 201, answer.content
-    told = administrator.get(f"/cameras/{answer.json()['id']}/credentials").json()
-    assert told["connection_string"].lower() == vector.get("normalised", vector["url"]).lower()
+    credentials = administrator.get(f"/cameras/{answer.json()['id']}/credentials").json()
+    assert credentials["connection_string"].lower() == vector.get("normalised", vector["url"]).lower()

@@ -42,14 +42,14 @@ DETAIL_FIELDS = [
 def test_scenario_a_a_new_camera_is_registered_stopped(administrator: ApiClient) -> None:
     answer = administrator.post("/cameras", BRIEF)
 
-    told = answer.json()
+    body = answer.json()
     assert answer.status_code == 201
-    assert list(told) == DETAIL_FIELDS
-    assert answer["Location"] == f"/cameras/{told['id']}"
-    assert (told["desired_state"], told["status"], told["generation"]) == ("stopped", "stopped", 1)
-    assert (told["connection_string"], told["address"]) == ("rtsp://user:***@10.0.0.5:554/stream", "10.0.0.5:554")
-    assert told["zone_config"]["features"][0]["geometry"]["type"] == "Polygon"
-    assert administrator.get("/cameras").json()[0]["id"] == told["id"]
+    assert list(body) == DETAIL_FIELDS
+    assert answer["Location"] == f"/cameras/{body['id']}"
+    assert (body["desired_state"], body["status"], body["generation"]) == ("stopped", "stopped", 1)
+    assert (body["connection_string"], body["address"]) == ("rtsp://user:***@10.0.0.5:554/stream", "10.0.0.5:554")
+    assert body["zone_config"]["features"][0]["geometry"]["type"] == "Polygon"
+    assert administrator.get("/cameras").json()[0]["id"] == body["id"]
 
 
 def test_scenario_b_an_operator_pauses_a_camera_and_it_stays_paused(operator: ApiClient) -> None:
@@ -87,12 +87,12 @@ def test_the_detail_shows_what_was_observed(viewer: ApiClient) -> None:
         observed_generation=1,
     )
 
-    told = viewer.get(f"/cameras/{camera.pk}").json()
+    body = viewer.get(f"/cameras/{camera.pk}").json()
 
-    assert (told["status"], told["status_since"], told["observed_generation"]) == ("healthy", None, 1)
-    assert told["status_reason"].startswith("reporting")
-    assert (told["latest"]["occupancy"], told["latest"]["confidence"]) == (7, 0.5)
-    assert datetime.fromisoformat(told["last_contact"]) == contact
+    assert (body["status"], body["status_since"], body["observed_generation"]) == ("healthy", None, 1)
+    assert body["status_reason"].startswith("reporting")
+    assert (body["latest"]["occupancy"], body["latest"]["confidence"]) == (7, 0.5)
+    assert datetime.fromisoformat(body["last_contact"]) == contact
 
 
 @pytest.mark.parametrize("id", ["nonsense", "0" * 36, "%7B%7D", "..%2f"])
@@ -112,9 +112,9 @@ def test_put_is_405_and_says_what_is_allowed(administrator: ApiClient) -> None:
 def test_a_patch_writes_just_the_fields_sent_and_one_change(administrator: ApiClient) -> None:
     camera = make_camera(notes="old")
 
-    told = administrator.patch(f"/cameras/{camera.pk}", {"name": "New", "notes": "new"}).json()
+    body = administrator.patch(f"/cameras/{camera.pk}", {"name": "New", "notes": "new"}).json()
 
-    assert (told["name"], told["notes"], told["generation"]) == ("New", "new", 1)
+    assert (body["name"], body["notes"], body["generation"]) == ("New", "new", 1)
     change = Change.objects.order_by("-revision")[0]
     assert change.diff == {"name": {"before": "Gate", "after": "New"}, "notes": {"before": "old", "after": "new"}}
 
@@ -140,19 +140,19 @@ def test_generation_rises_only_when_what_a_worker_runs_on_changes(
 ) -> None:
     camera = make_camera()
 
-    told = administrator.patch(f"/cameras/{camera.pk}", values).json()
+    body = administrator.patch(f"/cameras/{camera.pk}", values).json()
 
-    assert told["generation"] == (2 if rises else 1)
+    assert body["generation"] == (2 if rises else 1)
 
 
 @pytest.mark.parametrize(("stored", "sent"), [(1, True), (1, 1.0), (0, False), (True, 1), ("1", 1), (None, False)])
 def test_a_value_of_another_type_is_another_value(administrator: ApiClient, stored: Any, sent: Any) -> None:
     camera = make_camera(model_config={"a": stored})
 
-    told = administrator.patch(f"/cameras/{camera.pk}", {"model_config": {"a": sent}}).json()
+    body = administrator.patch(f"/cameras/{camera.pk}", {"model_config": {"a": sent}}).json()
 
-    assert told["generation"] == 2
-    assert repr(told["model_config"]["a"]) == repr(sent)
+    assert body["generation"] == 2
+    assert repr(body["model_config"]["a"]) == repr(sent)
 
 
 def test_the_redacted_connection_string_sent_back_means_unchanged(administrator: ApiClient) -> None:

@@ -54,7 +54,7 @@ def test_a_bad_site_is_400_by_name(administrator: ApiClient, field: str, value: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_whoever_races_the_removal_of_a_site_is_told_and_nobody_gets_a_500() -> None:
+def test_whoever_races_the_removal_of_a_site_is_refused_and_nobody_gets_a_500() -> None:
     client = ApiClient(make_token("administrator"))
     client.get("/sites")
     for number in range(15):

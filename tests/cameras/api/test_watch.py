@@ -48,7 +48,7 @@ def test_without_wait_it_answers_as_the_view_does(asgi: AsgiClient) -> None:
     assert ask(asgi, "?since=000000000000-1", secret).status_code == 410
 
 
-def test_five_hundred_waiters_are_told_of_one_change_and_hold_no_thread_each(asgi: AsgiClient) -> None:
+def test_five_hundred_waiters_are_notified_of_one_change_without_a_thread_each(asgi: AsgiClient) -> None:
     cursor = current_cursor()
     everybody = [{"Authorization": f"Bearer {make_token('orchestrator')}"} for _ in range(5)]
 
@@ -91,14 +91,14 @@ def test_a_wait_ends_empty_at_its_time_and_hidden_changes_do_not_end_it(asgi: As
         return await waiting
 
     started = time.monotonic()
-    told = asgi.run(wait()).json()
+    body = asgi.run(wait()).json()
 
     assert time.monotonic() - started >= 1.9
-    assert (told["changes"], told["more"]) == ([], False)
-    assert told["next"] == str(current_cursor())
+    assert (body["changes"], body["more"]) == ([], False)
+    assert body["next"] == str(current_cursor())
 
 
-def test_more_waiters_than_the_cap_are_told_to_come_back(
+def test_more_waiters_than_the_cap_are_asked_to_come_back(
     asgi: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(watch, "MAX_WAITERS", 0)

@@ -41,7 +41,7 @@ def is_away(*statement: Any) -> None:
     ],
     ids=lambda command: command[0],
 )
-def test_a_database_that_is_away_or_not_migrated_is_told_in_a_line(
+def test_a_database_that_is_away_or_not_migrated_is_reported_in_one_line(
     command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -115,13 +115,13 @@ def test_a_token_can_be_bound_to_several_sites_and_cameras(capsys: Any) -> None:
 
 
 def test_the_help_of_create_token_says_what_each_role_is() -> None:
-    told = re.findall(r"^  ([a-z]+)  +\S", create_token.ROLES, re.MULTILINE)
+    described = re.findall(r"^  ([a-z]+)  +\S", create_token.ROLES, re.MULTILINE)
 
-    assert sorted(told) == sorted(Role.values)
+    assert sorted(described) == sorted(Role.values)
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
         (["--role", "king"], "Use one of viewer, operator"),
         (["--role", "worker", "--camera", "7b0ad2ca-6f83-4e4b-9e5c-8c4dcf0a4a11"], "no camera with this id"),
@@ -135,10 +135,10 @@ def test_the_help_of_create_token_says_what_each_role_is() -> None:
         (["--role", "worker", "--expires", "999999999999"], "from 1 to"),
     ],
 )
-def test_what_cannot_be_is_told_and_no_token_is_made(arguments: list[str], told: str, capsys: Any) -> None:
+def test_what_cannot_be_is_reported_and_no_token_is_made(arguments: list[str], message: str, capsys: Any) -> None:
     make_site("North")
 
-    with pytest.raises(CommandError, match=told):
+    with pytest.raises(CommandError, match=message):
         call_command("create_token", "w", *arguments)
 
     assert capsys.readouterr().out == ""

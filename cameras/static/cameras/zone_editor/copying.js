@@ -33,15 +33,15 @@ export class Copying {
     this.#request = new AbortController();
     const { signal } = this.#request;
     const query = new URLSearchParams({ q: this.editor.part("search").value });
-    const told = this.editor.part("others-told");
+    const status = this.editor.part("others-status");
     try {
       const response = await fetch(`${root.dataset.othersUrl}?${query}`, { signal });
       const { cameras } = await response.json();
       const others = cameras.filter((camera) => !location.pathname.includes(camera.id));
       this.editor.part("others").replaceChildren(...others.map((camera) => this.#offer(camera)));
-      told.textContent = others.length ? "" : texts.say("no_camera");
+      status.textContent = others.length ? "" : texts.say("no_camera");
     } catch {
-      if (!signal.aborted) told.textContent = texts.say("not_checked");
+      if (!signal.aborted) status.textContent = texts.say("not_checked");
     }
   }
 
@@ -73,7 +73,7 @@ export class Copying {
     this.dialog.close();
     editor.selected = null;
     editor.change(picture, "action_copy");
-    editor.tell("copied", { camera: camera.name, count: other.zones.length });
+    editor.say("copied", { camera: camera.name, count: other.zones.length });
   }
 }
 

@@ -102,7 +102,7 @@ export class Editor {
   }
 
   // The chosen zone stays chosen, though others come and go before it in the list.
-  #travel(step, told) {
+  #travel(step, key) {
     const before = this.picture.zones;
     const action = step();
     const after = this.picture.zones;
@@ -110,12 +110,12 @@ export class Editor {
     if (place >= 0) this.selected = place;
     else if (after.length !== before.length) this.selected = null; // else the step was in this very zone
     this.#write();
-    this.tell(told, { action: this.texts.say(action) });
+    this.say(key, { action: this.texts.say(action) });
   }
 
   #write() {
     this.#converted = null;
-    this.tell();
+    this.say();
     this.textarea.value = this.history.value.text;
     this.textarea.dispatchEvent(new Event("input", { bubbles: true })); // for scripts that watch the form
     this.refresh();
@@ -164,7 +164,7 @@ export class Editor {
     const zone = this.picture.zones[at.zone];
     const picture = zones.withoutPoint(this.picture, at);
     if (!picture) {
-      this.tell("too_few", { kind: this.texts.say(zones.kindOf(zone)), count: zones.LEAST[zone.shape] });
+      this.say("too_few", { kind: this.texts.say(zones.kindOf(zone)), count: zones.LEAST[zone.shape] });
       return false;
     }
     this.change(picture, "action_remove");
@@ -181,7 +181,7 @@ export class Editor {
     this.selected = null;
     this.change(zones.withoutZone(this.picture, index), "action_remove");
     this.part("svg").focus({ preventScroll: true });
-    this.tell("zone_gone", { name });
+    this.say("zone_gone", { name });
   }
 
   // --- Drawing ------------------------------------------------------------------------------------------
@@ -202,7 +202,7 @@ export class Editor {
     const { width, height } = this.view.extent;
     this.draft.byKeyboard = true;
     this.draft.cross = this.view.nudged(this.draft.cross ?? this.#rounded([width / 2, height / 2]), steps);
-    this.tell("place", { x: this.draft.cross[0], y: this.draft.cross[1] });
+    this.say("place", { x: this.draft.cross[0], y: this.draft.cross[1] });
     this.redraw();
   }
 
@@ -217,8 +217,8 @@ export class Editor {
 
   refreshDraft() {
     const { places, shape } = this.draft;
-    if (places.length) this.tell(shape === "Polygon" ? "drawing_area" : "drawing_line", { count: places.length });
-    else this.tell("drawing_first");
+    if (places.length) this.say(shape === "Polygon" ? "drawing_area" : "drawing_line", { count: places.length });
+    else this.say("drawing_first");
     this.redraw();
   }
 
@@ -226,7 +226,7 @@ export class Editor {
     const { shape, places, colour, canFinish } = this.draft;
     if (!canFinish) {
       const kind = this.texts.say(shape === "Polygon" ? "area" : "line");
-      return this.tell("too_few", { kind, count: zones.LEAST[shape] });
+      return this.say("too_few", { kind, count: zones.LEAST[shape] });
     }
     const kind = shape === "Polygon" ? "area" : "line";
     const properties = { name: this.#freeName(`${kind}_name`), color: colour, kind };
@@ -234,12 +234,12 @@ export class Editor {
     this.selected = this.picture.zones.length;
     this.change(zones.withZone(this.picture, { id: "", properties, shape, rings: [places] }), "action_add");
     this.drawing.focusShape(this.selected);
-    this.tell();
+    this.say();
   }
 
   cancelDraft() {
     this.draft = null;
-    this.tell();
+    this.say();
     this.redraw();
     this.part("svg").focus({ preventScroll: true });
   }
@@ -253,10 +253,10 @@ export class Editor {
     event.stopImmediatePropagation(); // else unfold no longer warns of leaving the page
     this.#comeForward();
     const kind = this.texts.say(shape === "Polygon" ? "area" : "line");
-    return this.tell("not_saved", { kind, count: zones.LEAST[shape] });
+    return this.say("not_saved", { kind, count: zones.LEAST[shape] });
   }
 
-  // Brings the picture and what is told under it to the eyes, also from behind another tab of the page.
+  // Brings the picture and what is said under it into view, also from behind another tab of the page.
   #comeForward() {
     const svg = this.part("svg");
     const tab = svg.closest("[id$='-group']");
@@ -281,7 +281,7 @@ export class Editor {
   // --- What is seen -------------------------------------------------------------------------------------
 
   // Says something under the picture, to eyes and to screen readers; nothing without a key.
-  tell(key = null, words = {}) {
+  say(key = null, words = {}) {
     this.part("hint").textContent = key ? this.texts.say(key, words) : "";
   }
 

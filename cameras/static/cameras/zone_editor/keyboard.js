@@ -26,7 +26,7 @@ export function listenToKeyboard(editor) {
       const place = editor.view.nudged(editor.picture.zones[zone].rings[ring][point], steps);
       // While a key is held down it is one step.
       editor.setPoint(at, place, event.repeat ? `hold ${zone} ${ring} ${point}` : null);
-      editor.tell("place", { x: place[0], y: place[1] });
+      editor.say("place", { x: place[0], y: place[1] });
     } else if (event.key === "Delete" || event.key === "Backspace") {
       if (editor.removePoint(at)) editor.drawing.focusPoint(ring, Math.max(0, point - 1));
     } else if (event.key === "+" || event.key === "Insert") editor.insertAfter(at);

@@ -19,7 +19,7 @@ export class Still {
     });
     editor.part("no-still").addEventListener("click", () => {
       this.#set(null);
-      editor.tell("still_gone");
+      editor.say("still_gone");
       file.focus();
     });
     stage.addEventListener("dragover", (event) => {
@@ -37,9 +37,9 @@ export class Still {
   async show(file) {
     try {
       this.#set(await createImageBitmap(file));
-      this.editor.tell("still_shown");
+      this.editor.say("still_shown");
     } catch {
-      this.editor.tell("no_picture");
+      this.editor.say("no_picture");
     }
   }
 

@@ -8,7 +8,7 @@ export class Validity {
   faulty = new Set(); // places in the list of the zones that are refused
   #zones = null;
   #asked = null;
-  #told = "[]";
+  #listed = "[]";
   #timer = 0;
   #request = null;
 
@@ -40,18 +40,18 @@ export class Validity {
     let answer;
     try {
       const response = await fetch(root.dataset.checkUrl, { method: "POST", headers, body: text, signal });
-      if (response.redirected) return this.#cannotTell("signed_out");
+      if (response.redirected) return this.#giveNoVerdict("signed_out");
       answer = await response.json();
       // A body too large for the whole service is refused in front of the check.
       if (response.status === 413) answer.problems ??= [{ path: "", detail: answer.detail }];
-      if (!answer.problems) return this.#cannotTell("not_checked");
+      if (!answer.problems) return this.#giveNoVerdict("not_checked");
     } catch {
-      return signal.aborted ? undefined : this.#cannotTell("not_checked");
+      return signal.aborted ? undefined : this.#giveNoVerdict("not_checked");
     }
     return this.#show(answer);
   }
 
-  #cannotTell(key) {
+  #giveNoVerdict(key) {
     this.#asked = null;
     this.editor.part("verdict").textContent = this.editor.texts.say(key);
   }
@@ -71,16 +71,16 @@ export class Validity {
     const verdict = valid ? (count ? "valid" : "no_zones") : "not_valid";
     editor.part("verdict").textContent = texts.say(verdict, { count: valid ? count : problems.length });
     editor.judged({ zones });
-    if (!editor.canDraw) editor.tell("cannot_draw");
+    if (!editor.canDraw) editor.say("cannot_draw");
     if (!editor.canDraw) editor.part("json").open = true;
   }
 
   // Only what is new is put in: the list is an alert, and would be read out again.
   #list(problems) {
     const list = this.editor.part("problems");
-    const told = JSON.stringify(problems);
-    if (told === this.#told) return;
-    this.#told = told;
+    const listed = JSON.stringify(problems);
+    if (listed === this.#listed) return;
+    this.#listed = listed;
     list.replaceChildren(...problems.map((problem) => this.#line(problem)));
   }
 

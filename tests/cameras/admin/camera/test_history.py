@@ -24,7 +24,7 @@ def page_of(camera: Camera, revision: int) -> str:
     return reverse("admin:cameras_camera_revert", args=[camera.pk, revision])
 
 
-def test_the_history_names_who_when_and_through_which_door_and_no_secret(administrator: Client) -> None:
+def test_the_history_names_who_when_and_which_way_and_no_secret(administrator: Client) -> None:
     camera = make_camera(site=make_site(timezone="Asia/Kathmandu"))
     change(camera, notes="seen", connection_string=OTHER_URL, site=None)
 
@@ -64,7 +64,7 @@ def test_a_long_history_comes_in_pages(administrator: Client, django_assert_num_
     assert administrator.get(f"{url}?before={'9' * 40}").status_code == 200
 
 
-def test_a_person_goes_back_and_is_told_what_stays(administrator: Client) -> None:
+def test_a_person_goes_back_and_the_page_says_what_stays(administrator: Client) -> None:
     camera = make_camera(notes="a", location="x")
     undone = change(camera, notes="b", location="y", connection_string=OTHER_URL)
     change(camera, location="z")

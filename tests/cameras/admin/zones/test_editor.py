@@ -80,7 +80,7 @@ def test_an_empty_text_is_no_zones(administrator: Client) -> None:
         ("[" * 100_000, "", "The JSON is nested deeper than 64 levels."),
     ],
 )
-def test_what_is_refused_is_told_with_its_place_and_reason(
+def test_what_is_refused_is_reported_with_its_place_and_reason(
     administrator: Client, body: Any, path: str, detail: str
 ) -> None:
     answer = check(administrator, body)

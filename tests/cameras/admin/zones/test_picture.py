@@ -66,7 +66,7 @@ def test_shapes_stand_at_their_places(config: dict[str, Any], box: str, path: st
     assert f'd="{path}"' in picture
 
 
-def test_names_kinds_capacities_and_colours_are_told() -> None:
+def test_names_kinds_capacities_and_colours_are_shown() -> None:
     square = [[0, 0], [1, 0], [1, 1], [0, 1]]
     hall = polygon(square, name="<script>alert(1)</script>", color="#16a34a", capacity=12)
     hedge = polygon(square, kind="exclusion")
