@@ -1,7 +1,7 @@
-"""What can be done to cameras. Every door calls these; each is one transaction with its log entry.
+"""What can be done to cameras. Entry points call these; each is one transaction with its log entry.
 
-Keyword-only; `by` is who acts: written into the log, and held to what they may do there (each action may raise
-`guards.OutOfScope`); `now` is read once at the door. Must not import doors.
+`by` is the author: written into the log, and checked for the permission (each action may raise
+`guards.OutOfScope`). `now` is read once by the entry point.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -37,7 +37,7 @@ def register_camera(
 ) -> Camera:
     """A new camera from values of `intent.clean_camera`; stopped unless they say otherwise.
 
-    `note` tells the log what this was for. Raises InvalidIntent for a site that does not exist, and for an id
+    `note` says in the log what this was for. Raises InvalidIntent for a site that does not exist, and for an id
     whose samples are still being purged.
     """
     with record_changes(by=by, now=now) as log:
@@ -53,8 +53,9 @@ def clone_camera(
 ) -> Camera:
     """A new camera that is reached as another one is, unless `values` bring a connection string of their own.
 
-    It has an id of its own, to which the connection string is sealed anew; who could read it there must be able to
-    read it at the original. Raises Camera.DoesNotExist, InvalidIntent, and credentials.UnreadableCredential.
+    It has its own id, to which the connection string is sealed anew. Whoever could read the connection string of
+    the copy must be permitted to read the original's. Raises Camera.DoesNotExist, InvalidIntent, and
+    credentials.UnreadableCredential.
     """
     with record_changes(by=by, now=now):
         source = Camera.objects.get(pk=source_id)
@@ -94,10 +95,10 @@ def save_cameras(
     by: Author,
     now: datetime,
 ) -> None:
-    """Register and update many cameras as one change of the fleet, in a few statements for all.
+    """Register and update many cameras in one transaction and a few statements.
 
-    `new` are ids, or None for an id of its own, with values; `changed` are by id the revision that was seen, with
-    values. Raises StaleRevision where one has changed or is gone, and InvalidIntent for a site that is gone.
+    `new` are pairs of an id (None: a new one) and values; `changed` maps an id to the revision that was seen and
+    the values. Raises StaleRevision if one has changed or is gone, and InvalidIntent for a site that is gone.
     """
     with record_changes(by=by, now=now) as log:
         cameras = list(_lock(changed))
@@ -111,7 +112,7 @@ def save_cameras(
         sites = {camera.site_id for camera in (*cameras, *made) if camera.site_id}
         if len(Site.objects.select_for_update(no_key=True).filter(pk__in=sites).order_by("pk")) < len(sites):
             raise InvalidIntent([FieldError("site", "There is no site with this id.")])
-        # The rows are there and locked. `bulk_update` takes ten times as long for ten thousand.
+        # The rows exist and are locked. For ten thousand cameras `bulk_update` takes ten times as long.
         Camera.objects.bulk_create(
             cameras, update_conflicts=True, unique_fields=["id"], update_fields=sorted(columns), batch_size=500
         )
@@ -133,7 +134,7 @@ def replace_hardware(
 def set_desired_state(
     *, camera_ids: Iterable[UUID], desired_state: DesiredState, by: Author, now: datetime
 ) -> list[Camera]:
-    """Start or stop cameras as one change of the fleet; returns those that were not so already."""
+    """Start or stop cameras in one transaction; returns those whose desired state changed."""
     with record_changes(by=by, now=now) as log:
         return [
             camera
@@ -143,7 +144,7 @@ def set_desired_state(
 
 
 def move_cameras(*, camera_ids: Iterable[UUID], site_id: UUID | None, by: Author, now: datetime) -> list[Camera]:
-    """Put cameras under a site (None: under none) as one change of the fleet; returns those that moved.
+    """Move cameras to a site (None: to no site) in one transaction; returns those that moved.
 
     Raises InvalidIntent for a site that does not exist.
     """
@@ -152,13 +153,13 @@ def move_cameras(*, camera_ids: Iterable[UUID], site_id: UUID | None, by: Author
 
 
 def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime) -> int:
-    """Remove cameras as one change of the fleet; returns how many were still there."""
+    """Remove cameras in one transaction; returns how many of them still existed."""
     retired = 0
     with record_changes(by=by, now=now):
         for camera_id in sorted(camera_ids):
             try:
                 retire_camera(camera_id=camera_id, by=by, now=now)
-            except Camera.DoesNotExist:  # somebody was faster
+            except Camera.DoesNotExist:  # removed by somebody else meanwhile
                 continue
             retired += 1
     return retired
@@ -178,7 +179,7 @@ def retire_camera(
         log.deleted(camera)
         Purge.objects.create(camera_id=camera_id, requested_at=now)
         tokens.unbind_from_camera(camera_id=camera_id, by=by, now=now)
-        # Not camera.delete(), which would take the vitals' lock before the counter.
+        # camera.delete() would lock the vitals before the counter, against the lock order of `changes`.
         Camera.objects.filter(pk=camera_id)._raw_delete("default")
 
 
@@ -198,9 +199,9 @@ def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> st
 
 
 def _lock(camera_ids: Iterable[UUID]) -> CameraQuerySet:
-    """The cameras, locked in the order of their ids: the one place that knows the clause.
+    """The cameras, locked in the order of their ids.
 
-    Citus refuses it over several cameras of a distributed table; there it would be left out here.
+    Citus refuses this clause for several rows of a distributed table; it would be left out here.
     """
     return Camera.objects.select_for_update(no_key=True).filter(pk__in=list(camera_ids)).order_by("pk")
 
@@ -227,7 +228,7 @@ def _change(
 def _made(
     log: Recorder, camera_id: UUID | None, values: Mapping[str, Any], now: datetime, note: str = ""
 ) -> Camera:
-    """A new camera, logged and still to be saved."""
+    """A new camera: logged, not saved yet."""
     guards.require_place(log.by.principal, guards.ADD, values.get("site"))
     camera = Camera(id=camera_id or uuid4(), created_at=now, updated_at=now, desired_state_at=now)
     log.created(camera, _assign(camera, values, now), note)
@@ -260,7 +261,7 @@ def _alter(
 
 
 def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Put the values on the row, and return the diff as the log keeps it: of a secret only that it changed."""
+    """Set the values on the row; returns the diff as the log keeps it, for a secret only that it changed."""
     values = dict(values)
     url = values.pop("connection_string", None)
     new = camera._state.adding

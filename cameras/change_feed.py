@@ -1,7 +1,4 @@
-"""The change log as a feed: cursors, pages of changes, and what a principal may know of them.
-
-Must not import actions or doors.
-"""
+"""The change log as a feed: cursors, pages of changes, and what a principal may know of them."""
 
 import hashlib
 import re
@@ -24,7 +21,7 @@ _CURSOR = re.compile(r"([0-9a-f]{12})-(0|[1-9][0-9]{0,18})")
 
 
 class Cursor(NamedTuple):
-    """A place in the log: `<epoch>-<revision>`. The epoch tells one history from another, after a restore."""
+    """A place in the log: `<epoch>-<revision>`. The epoch changes with a restore, which begins another history."""
 
     epoch: str
     revision: int
@@ -34,7 +31,7 @@ class Cursor(NamedTuple):
 
 
 class CursorGone(Exception):
-    """The place is pruned, in the future or of another history: list again, then watch from `current`."""
+    """The cursor is pruned, in the future or of another epoch: list again, then watch from `current`."""
 
     def __init__(self, oldest: Cursor, current: Cursor) -> None:
         super().__init__("The cursor is pruned, from the future or of another history: list again.")
@@ -42,7 +39,7 @@ class CursorGone(Exception):
 
 
 def parse_cursor(text: str) -> Cursor | None:
-    """The cursor, or None where the text is none."""
+    """The cursor, or None if the text is not a cursor."""
     match = _CURSOR.fullmatch(text)
     return Cursor(match[1], int(match[2])) if match else None
 
@@ -54,7 +51,7 @@ def current_cursor() -> Cursor:
 
 
 def renew_epoch() -> Cursor:
-    """End the present history, e.g. after a restore: every watcher is told to list again."""
+    """Begin a new epoch, e.g. after a restore: every watcher gets a 410 and has to list again."""
     with transaction.atomic():
         make_counter()
         RevisionCounter.objects.update(epoch=secrets.token_hex(16))
@@ -78,7 +75,7 @@ def _epoch(stored: str) -> str:
 
 
 class Scan(NamedTuple):
-    """Changes after a place, as they stand in the log; `next` is where to go on."""
+    """Changes after a place, as they stand in the log; `next` is the cursor for the following page."""
 
     next: Cursor
     changes: list[Change]
@@ -86,7 +83,7 @@ class Scan(NamedTuple):
 
 
 class SeenChange(NamedTuple):
-    """One change as a watcher sees it: to one that sees some sites, a camera that left them is deleted."""
+    """One change as a watcher sees it: a camera that left the sites a watcher sees is `deleted` to it."""
 
     change: Change
     kind: str
@@ -116,13 +113,13 @@ def scan_changes(since: Cursor | None, limit: int) -> Scan:
 
 
 def seen_by(principal: Principal, changes: Sequence[Change]) -> list[SeenChange]:
-    """Those of the changes that a principal may know of."""
+    """The changes that a principal may see."""
     scope = principal.scope_for("cameras.view_change")
     return [SeenChange(change, kind) for change in changes if (kind := _kind_seen(scope, change))]
 
 
 def _kind_seen(scope: Scope, change: Change) -> str | None:
-    """What a change is to who sees a scope, or None where it happened outside."""
+    """The kind of a change as seen from within a scope; None if it happened outside."""
     before = scope.covers(change.camera_id, change.site_before)
     after = scope.covers(change.camera_id, change.site_after)
     if before and after:

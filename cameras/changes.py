@@ -2,7 +2,6 @@
 
 Owns the revision counter and the diff. Lock order everywhere: camera rows by id, then the counter,
 taken once a transaction as one block by the outermost action, then vitals rows, then commit.
-Must not import actions or doors.
 """
 
 import json
@@ -117,7 +116,7 @@ def _write(recorder: Recorder) -> None:
 
 
 def _take_revisions(count: int) -> int:
-    """The last one of a block of revisions; every other writer waits until this transaction ends."""
+    """Returns the last of a block of new revisions; other writers wait until this transaction ends."""
     if not RevisionCounter.objects.update(revision=F("revision") + count):
         make_counter()
         RevisionCounter.objects.update(revision=F("revision") + count)
@@ -125,13 +124,13 @@ def _take_revisions(count: int) -> int:
 
 
 def make_counter() -> RevisionCounter:
-    """The one row of the counter, with an epoch of its own where it is new."""
+    """The counter's only row; a new one gets a new epoch."""
     counter, _ = RevisionCounter.objects.get_or_create(pk=1, defaults={"epoch": secrets.token_hex(16)})
     return counter
 
 
 def diff_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
-    """Field by field what differs: `{field: {"before": ..., "after": ...}}`."""
+    """The fields that differ: `{field: {"before": ..., "after": ...}}`."""
     return {
         name: {"before": before.get(name), "after": value}
         for name, value in after.items()
@@ -140,12 +139,12 @@ def diff_of(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, An
 
 
 def as_logged(camera: Camera, name: str) -> Any:
-    """The value of a field as the log keeps it; of a site the id as text."""
+    """The value of a field as the log keeps it; a site is its id as text."""
     if name == "site":
         return str(camera.site_id) if camera.site_id else None
     return getattr(camera, name)
 
 
 def same_as_logged(one: Any, other: Any) -> bool:
-    """Equal as text: to Python 1, 1.0 and true are equal, to whoever reads the configuration they are not."""
+    """Whether two values are equal as JSON text. In Python 1, 1.0 and True are equal; in a configuration not."""
     return json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)

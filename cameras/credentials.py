@@ -2,7 +2,7 @@
 
 The first key of FIELD_ENCRYPTION_KEYS encrypts, all of them decrypt (MultiFernet: AES-128-CBC and HMAC-SHA256).
 The camera's id is inside the sealed payload, so that a ciphertext copied to another row is an error and not
-another camera's password. Must not import models.
+another camera's password.
 """
 
 from functools import lru_cache

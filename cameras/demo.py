@@ -1,6 +1,6 @@
 """A made-up fleet to try the service with: sites, cameras, one login per role of people, one token per role.
 
-The audit trail tells what a demo made, so that it is made once and can be removed again. Must not import doors.
+The audit trail records what a demo made, so that it is made once and can be removed again.
 """
 
 import secrets
@@ -26,7 +26,7 @@ GROUP_OF = {"viewer": "Viewers", "operator": "Operators", "administrator": "Admi
 
 
 class DemoConflict(Exception):
-    """Something of the same name is there that no demo made."""
+    """Something of the same name exists that no demo made."""
 
 
 class Login(NamedTuple):
@@ -43,7 +43,7 @@ class Secrets:
 
 
 class Remains(NamedTuple):
-    """What there is of the demos that were made."""
+    """What is left of the demos that were made."""
 
     sites: list[UUID]
     cameras: list[UUID]

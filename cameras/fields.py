@@ -1,10 +1,8 @@
 """What people decide about a camera and about a site: each field is declared here, once.
 
-`intent`, the API's shapes and answers, the forms of the admin, the differences in the history, files of cameras,
-and what raises a camera's generation read these tables; what cannot, such as a column, is held to them by
-tests/cameras/test_fields.py. Every field of a camera is logged and exported: no flag lets one get lost.
-
-Must not import models: files of cameras are read and written without rows.
+The rules of `intent`, the API's shapes and answers, the forms of the admin, the difference of a change, files of
+cameras, and what raises a camera's generation are read from these tables; tests/cameras/test_fields.py checks
+what cannot be. Every field is kept in the change log and exported, so that neither can lose one unnoticed.
 """
 
 import enum
@@ -73,11 +71,11 @@ class Field:
     help: Words = ""
     section: Section = Section.FIRST
     is_required: bool = False
-    """Of whatever is new."""
+    """When a camera or a site is created."""
     is_spec: bool = False
     """A vision worker runs on it: a change of it raises the camera's generation."""
     is_listed: bool = False
-    """Stands in the API's list, besides in the detail."""
+    """Whether the API's list shows it too, not only the detail."""
     is_secret: bool = False
     """A form never shows it, and the change log only says that it changed."""
     max_length: int | None = None
@@ -86,7 +84,7 @@ class Field:
     choices: Sequence[tuple[str, Words]] = ()
     """Each value with its label."""
     stored_in: str = ""
-    """The column whose value is shown, where it has another name than the field."""
+    """The column whose value is shown, where its name differs from the field's."""
 
     @property
     def column(self) -> str:

@@ -1,7 +1,7 @@
 """Zones: which GeoJSON is accepted as a camera's `zone_config`, and the one form in which it is stored.
 
 This module owns every rule about a zone: geometry, id, properties, limits. It is pure: parsed JSON, however
-hostile, goes in, plain dicts and lists come out. It must not import Django, models or settings.
+hostile, goes in, plain dicts and lists come out.
 
 GeoJSON is RFC 7946; a valid polygon is that of OGC Simple Features (06-103r4, 6.1.11) as GEOS decides it.
 One thing is ours: a coordinate is a place in the picture, from its top left corner; `units` says in what.
@@ -53,7 +53,7 @@ _GEOS_REASONS = {
 
 @dataclass(frozen=True, slots=True)
 class ZoneProblem:
-    """One fault: `path` leads to it in the input ("" is all of it), `detail` tells a person what to do."""
+    """One fault: `path` leads to it in the input ("" is all of it), `detail` says in words what to do."""
 
     path: str
     detail: str
@@ -72,7 +72,7 @@ class InvalidZones(ValueError):
 
 @dataclass(slots=True)
 class _Zone:
-    """A Feature in the making, and how to tell what is wrong with it."""
+    """A Feature in the making, and where its faults are collected."""
 
     number: int
     faults: list[ZoneProblem]
@@ -115,7 +115,7 @@ def canonical_zones(value: object) -> dict[str, object]:
 
 
 def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, dict[str, int] | None]:
-    """Return the units and the frame, None for what is not told, and for a frame that is refused."""
+    """Return the units and the frame, None for each that is missing or refused."""
     units, frame = value.get("units"), value.get("frame")
     if units not in (None, "pixels", "normalised", "normalized"):
         faults.append(ZoneProblem("units", 'Units are "normalised" (0 to 1 from the top left) or "pixels".'))

@@ -1,7 +1,4 @@
-"""What actions begin with: who acts must hold the permission where it happens.
-
-Must not import actions or doors.
-"""
+"""What actions check first: the author must hold the permission for the camera or site in question."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,7 +17,7 @@ REVEAL = "cameras.reveal_camera"
 
 
 class OutOfScope(PermissionDenied):
-    """Who acts does not hold the permission for this here; `errors` name the field that it fails on, if any."""
+    """The author lacks the permission for this camera or site; `errors` name the field at fault, if any."""
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
@@ -55,8 +52,8 @@ def require_place(principal: Principal, permission: str, site_id: UUID | None) -
 def require_change(principal: Principal, camera: Camera, values: Mapping[str, Any]) -> None:
     """Raises OutOfScope where the principal may not give the camera these values.
 
-    Whoever may operate it may start and stop it. A move takes the permission at both sites: held for the camera
-    alone, it neither takes the camera away from a site nor puts it at another.
+    Whoever may operate it may start and stop it. A move takes the permission at both sites; the permission for
+    the camera alone is not enough.
     """
     if _holds(principal, OPERATE, camera) and not _holds(principal, CHANGE, camera):
         if values.keys() - {"desired_state"}:
@@ -70,7 +67,7 @@ def require_change(principal: Principal, camera: Camera, values: Mapping[str, An
 
 
 def require_copy(principal: Principal, source: Camera, site_id: UUID | None) -> None:
-    """Raises OutOfScope where the principal could read a copy of the connection string, but not the original."""
+    """Raises OutOfScope if the principal could read the connection string of the copy, but not the original's."""
     if principal.scope_for(REVEAL).covers(None, site_id) and not _holds(principal, REVEAL, source):
         detail = "You may not read that of the original, so it is not copied to this site: give one."
         raise OutOfScope(detail, "connection_string")

@@ -1,4 +1,4 @@
-"""What /readyz and /metrics tell of cameras. Registers itself with `controlplane.observability`."""
+"""What /readyz and /metrics report of cameras. Registers itself with `controlplane.observability`."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -37,7 +37,7 @@ def check_key_ring(now: datetime) -> Finding:
 
 
 def check_fleet(now: datetime) -> Finding:
-    """The fleet is heard; where it is not, no camera is blamed for it, and somebody should look."""
+    """A warning during an ingest outage or a mass silence; the service stays ready."""
     condition, since = fleet_condition(read_interruptions(now))
     if condition is FleetCondition.INGEST_OUTAGE:
         return Finding(True, f"Warning: no ingest process has run since {since:%Y-%m-%d %H:%M:%S} UTC.")

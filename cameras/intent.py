@@ -1,7 +1,6 @@
 """What people may decide about a camera or a site, judged by the rules of `fields`, for every endpoint.
 
-`clean_camera` and `clean_site` take what an endpoint received, as parsed JSON, and return values that the actions
-store. Must not import actions or endpoints.
+`clean_camera` and `clean_site` take parsed JSON and return the values that the actions store.
 """
 
 from collections.abc import Mapping
@@ -31,8 +30,8 @@ class InvalidIntent(ValueError):
 def clean_camera(values: object, *, stored_redacted: str | None = None) -> dict[str, Any]:
     """The values to store: `site` as an id, `connection_string` as an RtspUrl. Raises InvalidIntent.
 
-    `stored_redacted` is the redacted connection string of the camera that is edited: sent back just so, it
-    means unchanged. None stands for a new camera, which must have a name and a connection string.
+    `stored_redacted` is the redacted connection string of the camera that is edited: sent back unchanged, it
+    keeps what is stored. None stands for a new camera, which must have a name and a connection string.
     """
     values = _object(values)
     if stored_redacted is not None and values.get("connection_string") == stored_redacted:

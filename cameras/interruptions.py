@@ -1,4 +1,4 @@
-"""Reading the interruptions of the service, once a request, before silence is held against a camera."""
+"""Reading the interruptions of the service, once a request: silence during one says nothing of a camera."""
 
 from datetime import datetime
 
@@ -9,10 +9,10 @@ from cameras.status import MIN_OUTAGE, Interruptions, outage_threshold
 
 
 def read_interruptions(now: datetime, *, up_to_last_tick: bool = False) -> Interruptions:
-    """How ingest and the fleet as a whole are at `now`: one query, and one more while ingest may be away.
+    """The interruptions at `now`: one query, and one more while ingest may be away.
 
-    `up_to_last_tick` takes no silence after the last tick for granted: what is stored for good must not be
-    wrong because an outage has just begun.
+    With `up_to_last_tick`, all time after the last tick counts as an outage: whoever stores a status for good
+    must not be wrong because an outage has just begun.
     """
     vitals = FleetVitals.objects.first()
     if vitals is None:

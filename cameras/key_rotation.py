@@ -1,7 +1,7 @@
-"""Sealing anew on the first key of the ring, so that the keys behind it can be dropped. Also the canary.
+"""Re-encryption on the first key of the ring, so that the keys behind it can be dropped. Also the canary.
 
 Owns what the canary is. A rotation is no change of intent: it makes no revision and touches no `updated_at`. It
-never overwrites what was saved meanwhile, and may be stopped and run again at any time. Must not import doors.
+never overwrites what was saved meanwhile, and may be stopped and run again at any time.
 """
 
 from collections.abc import Callable, Iterator
@@ -43,7 +43,7 @@ class Survey:
     on_old_keys: int = 0
     unreadable: list[UUID] = field(default_factory=list)
     canary: Canary = Canary.MISSING
-    elsewhere: int = 0  # what is no camera's, and on an old key
+    elsewhere: int = 0  # texts of other apps that are on an old key
 
     @property
     def is_clean(self) -> bool:
@@ -67,7 +67,7 @@ def also_rotate(sealed: SealedElsewhere) -> None:
 
 
 class Rotation(NamedTuple):
-    """How many were sealed anew, and what a look afterwards found; None where the rotation was stopped."""
+    """How many were sealed anew, and what a survey afterwards found; None if the rotation was stopped."""
 
     rotated: int
     survey: Survey | None
@@ -79,7 +79,7 @@ class _Sealed(NamedTuple):
 
 
 def survey_keys(progress: Callable[[int], object] = lambda count: None) -> Survey:
-    """Look at every camera, and change nothing."""
+    """Counts of where every sealed text stands; changes nothing."""
     survey = Survey(canary=canary_state(), elsewhere=sum(sealed.count_on_old_keys() for sealed in _elsewhere))
     for page in _pages():
         for camera_id, text in page:
@@ -103,7 +103,7 @@ def rotate_keys(
 ) -> Rotation:
     """Seal on the first key whatever is not; the canary comes last, and an audit entry with the counts.
 
-    `stopping` is asked before each camera; `progress` is told how many were looked at.
+    `stopping` is asked before each camera; `progress` is called with how many more were read.
     """
     rotated, survey = 0, None
     for page in _pages():
@@ -113,7 +113,7 @@ def rotate_keys(
             break
     else:
         rotated += sum(sealed.move_to_first_key() for sealed in _elsewhere)
-        # A look afterwards: a process that still runs with the keys in their old order may have saved since.
+        # Counted afterwards: a process that still runs with the keys in their old order may have saved since.
         survey = survey_keys()
         if not survey.on_old_keys:
             survey.canary = _rotate_canary(replace_unreadable=not survey.unreadable)
@@ -146,7 +146,7 @@ def _pages() -> Iterator[list[_Sealed]]:
 
 
 def _rotate(page: list[_Sealed], stopping: Callable[[], bool]) -> int:
-    """Seal what is on an old key anew; returns how many were."""
+    """Seal anew what is on an old key; returns how many were."""
     rotated = 0
     for _ in range(ATTEMPTS):
         anew = []
@@ -180,7 +180,7 @@ def _replace(anew: list[tuple[_Sealed, str]]) -> set[UUID]:
                 if unchanged.update(sealed_connection=new):
                     replaced.add(old.camera_id)
     except OperationalError:
-        # Someone held a camera for longer than the lock's timeout. Where it is the database that is away, the
+        # Somebody locked a camera for longer than the lock's timeout. Where it is the database that is away, the
         # reading that follows says so.
         return set()
     return replaced
@@ -203,7 +203,7 @@ def canary_state() -> Canary:
 
 
 def key_ring_fits() -> bool:
-    """Whether the key ring is the one of this database. Where there is no canary yet, one camera tells."""
+    """Whether the key ring is the one of this database. Without a canary, one camera decides, and makes it."""
     state = canary_state()
     if state is not Canary.MISSING:
         return state is not Canary.UNREADABLE

@@ -170,7 +170,7 @@ class CameraVitals(models.Model):
 
 
 class KnownStatus(models.Model):
-    """The status that a camera was last seen to have: what a change of status is told from.
+    """The status that a camera was last seen to have: a transition is a difference from it.
 
     Written only together with the transition that it stands for. It may outlive the camera for a moment.
     """

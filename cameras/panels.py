@@ -1,7 +1,4 @@
-"""What other apps know of cameras, for the admin to show: they register it here, as cameras must not import them.
-
-Owns the registries only. Must not import an app.
-"""
+"""What other apps know of cameras, for the admin to show: they register it here, as cameras cannot import them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -14,7 +11,7 @@ HOURS = 24
 
 
 class Notice(NamedTuple):
-    """What the first page tells of the service as a whole, in words of the reader's language."""
+    """A message about the service as a whole on the first page, in the reader's language."""
 
     level: str
     """`danger` and `warning` stand on top, `info` below everything."""
@@ -23,7 +20,7 @@ class Notice(NamedTuple):
 
 
 class LogLine(NamedTuple):
-    """A status that a camera came to have, when, and why in words."""
+    """A change of a camera's status: when, to which, and why in words."""
 
     at: datetime
     status: str
@@ -68,6 +65,6 @@ def notices(now: datetime) -> list[Notice]:
 
 
 def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:
-    """What became of a camera's status, newest first."""
+    """The changes of a camera's status, newest first."""
     lines = [line for read in _logs for line in read(camera_id, now)]
     return sorted(lines, key=lambda line: line.at, reverse=True)

@@ -1,10 +1,11 @@
-"""The vocabulary in which cameras are asked for. Doors write no lookups of their own.
+"""The vocabulary of queries for cameras, sites and changes.
 
-Must not import models, actions or doors.
+Entry points look rows up by key; every other condition on these models is a method here.
 """
 
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
+from uuid import UUID
 
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
@@ -61,11 +62,11 @@ def _moment(value: datetime) -> Value:
 
 class CameraQuerySet(models.QuerySet[Any]):
     def within(self, scope: Scope) -> Self:
-        """Those in a scope, such as that in which a principal holds the permission for what it does."""
+        """Those in a scope, such as the one of a principal for a permission."""
         return self.filter(scope.as_q())
 
     def named_like(self, text: str) -> Self:
-        """Those where each word of the text stands in the name, address, location or site's name, in any case."""
+        """Those whose name, address, location or site's name contains each word of the text, ignoring case."""
         found = self
         for word in text.split():
             found = found.filter(
@@ -77,11 +78,18 @@ class CameraQuerySet(models.QuerySet[Any]):
         return found
 
     def silent_since(self, moment: datetime) -> Self:
-        """Those of which nothing was heard at or after a moment, or nothing ever."""
+        """Those without contact at or after a moment."""
         return self.filter(Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None))
 
+    def namesakes_of(self, camera: Any) -> Self:
+        """Other cameras of the same name at the same site."""
+        return self.filter(name=camera.name, site_id=camera.site_id).exclude(pk=camera.pk)
+
+    def with_zones(self) -> Self:
+        return self.filter(zone_config__features__0__isnull=False)
+
     def after(self, ordering: str, position: Any = None) -> Self:
-        """In an order by `name` or `created_at` (with `-`: backwards), from behind a position of it on.
+        """Ordered by `name` or `created_at` (with `-`: descending), those after a position.
 
         A position has the `value` of that column and the `id`, which decides between equal values.
         """
@@ -99,7 +107,7 @@ class CameraQuerySet(models.QuerySet[Any]):
         return self.defer(*(field.column for field in CAMERA_FIELDS if field.kind in LONG), "sealed_connection")
 
     def with_vitals(self) -> Self:
-        """Joins the vitals and the status that was last stored, so that neither costs a query."""
+        """Loads the vitals and the status that was last stored with the cameras."""
         return self.select_related("vitals", "known_status")
 
     def with_status(self, now: datetime, interruptions: Interruptions) -> Self:
@@ -158,8 +166,12 @@ class CameraQuerySet(models.QuerySet[Any]):
             )
         )
 
+    def in_status(self, status: str | None, now: datetime, interruptions: Interruptions) -> Self:
+        """Those whose derived status is this one."""
+        return self.with_status(now, interruptions).filter(derived_status=status)
+
     def in_trouble(self) -> Self:
-        """After `with_status`: those that somebody has to look after, the worst first, then the longest."""
+        """After `with_status`: those that need attention, the worst first, then the longest."""
         rank = Case(*(When(derived_status=status, then=Value(place)) for place, status in enumerate(IN_TROUBLE)))
         for_ = Case(
             When(derived_status=Status.ORPHANED, then=F("_stopped_for")),
@@ -174,7 +186,7 @@ class CameraQuerySet(models.QuerySet[Any]):
 
 
 def _microseconds(intervals: int) -> Any:
-    """So many expected intervals of the camera. A day of them is more than PostgreSQL's `integer` holds."""
+    """A number of expected intervals, in microseconds; many exceed PostgreSQL's `integer`."""
     return Cast("expected_interval_seconds", models.BigIntegerField()) * Value(intervals * 1_000_000)
 
 
@@ -192,7 +204,7 @@ def _counted_from(moment: Any, offline_after: Any, interruptions: Interruptions)
 
 
 def _excused(interruptions: Interruptions) -> Q:
-    """Fell silent with most of the fleet, and that is not over, or not for long."""
+    """Fell silent with most of the fleet, in a mass silence that lasts, or ended not long ago."""
     if interruptions.mass_silence_began_at is None:
         return Q(pk__in=())
     then = Q(vitals__last_contact__lte=interruptions.mass_silence_began_at) & Q(
@@ -219,3 +231,12 @@ class ChangeQuerySet(models.QuerySet[Any]):
     def since(self, revision: int) -> Self:
         """Those after a revision, oldest first."""
         return self.filter(revision__gt=revision).order_by("revision")
+
+    def of_camera(self, camera_id: UUID, *, after: int | None = None, before: int | None = None) -> Self:
+        """The changes of one camera, newest first; only those after or before a revision, where one is given."""
+        changes = self.filter(camera_id=camera_id).order_by("-revision")
+        if after is not None:
+            changes = changes.filter(revision__gt=after)
+        if before is not None:
+            changes = changes.filter(revision__lt=before)
+        return changes

@@ -3,8 +3,6 @@
 Owns the names under which cameras carry secrets outside the user info, the mask, and the reading of URLs that
 no parser accepts: a log line or an error text holds them cut off, escaped, encoded and mistyped. Where a text
 can be read in two ways, the reading that hides more wins. Every function is linear in its input.
-
-Pure: must not import Django, another module of this project, or anything that opens a connection.
 """
 
 import re

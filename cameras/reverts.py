@@ -1,7 +1,7 @@
-"""Going back: what undoing one change of a camera would do now, and doing it, which is a change like any other.
+"""Reverting one change of a camera: a plan of what it would do now, and the revert, which is a change like others.
 
-A value that somebody changed again since is shown and not taken back unless it is asked for by name. Secrets are
-not kept in the log, so they cannot be brought back. Must not import doors.
+A value that was changed again since is reverted only where it is asked for by name. The log keeps no secrets, so
+they cannot be reverted.
 """
 
 from collections.abc import Collection
@@ -36,12 +36,12 @@ class RevertedField(NamedTuple):
 
 
 def can_revert(change: Change) -> bool:
-    """Whether there is a state before it: what was registered or deleted has none to go back to."""
+    """Whether there is a state before the change: registering and deleting have none."""
     return change.kind == ChangeKind.UPDATED
 
 
 def plan_revert(change: Change, camera: Camera) -> list[RevertedField]:
-    """Field by field what undoing the change would do to the camera as it is now."""
+    """For each field, what reverting the change would do to the camera as it is now."""
     return [_reverted(name, entry, camera) for name, entry in change.diff.items()] if can_revert(change) else []
 
 
@@ -59,10 +59,10 @@ def _reverted(name: str, entry: dict[str, Any], camera: Camera) -> RevertedField
 
 
 def revert(*, change: Change, fields: Collection[str], seen_revision: int, by: Author, now: datetime) -> Camera:
-    """The camera with these fields as they were before the change, if it is still as it was at `seen_revision`.
+    """Set these fields to what they were before the change; returns the camera.
 
-    Raises Camera.DoesNotExist, actions.StaleRevision, and InvalidIntent for a value that is refused today, such
-    as a site that is gone.
+    Raises Camera.DoesNotExist, actions.StaleRevision where the camera has changed since `seen_revision`, and
+    InvalidIntent for a value that is not valid any more, such as a site that is gone.
     """
     before = {name: entry["before"] for name, entry in change.diff.items() if name in fields and "before" in entry}
     return actions.update_camera(

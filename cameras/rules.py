@@ -1,7 +1,7 @@
 """The rule of each kind of value that people may decide: parsed JSON goes in, the value to store comes out.
 
 No type is coerced: `"5"`, `true` and `1.0` are not integers. Each rule raises InvalidValue, whose text says what
-is wrong and never repeats the value. Pure: must not import Django, models or settings.
+is wrong and never repeats the value.
 """
 
 import math

@@ -1,7 +1,7 @@
-"""The one rule for a camera's health: derived from what is desired and what was heard, never stored.
+"""The one rule for a camera's health: derived from the desired state and the last contact, never stored.
 
-Pure: imports nothing of Django. `querysets.with_status` is its twin in SQL for filtering; a test holds them
-together at every boundary. Intervals are half-open: a threshold of 30 s is crossed at 30.000 s exactly.
+`querysets.with_status` is its twin in SQL, for filtering; a test compares both at every boundary. Intervals are
+half-open: a threshold of 30 s is crossed at 30.000 s exactly.
 """
 
 from datetime import datetime, timedelta
@@ -27,7 +27,7 @@ class Status(StrEnum):
     STOPPED = "stopped"
 
 
-# What somebody has to look after, the worst first.
+# The statuses that need attention, the worst first.
 IN_TROUBLE = (Status.OFFLINE, Status.ORPHANED, Status.STALE)
 STATUS_CHOICES = [(status.value, status.value.capitalize()) for status in Status]
 
@@ -47,7 +47,7 @@ class Reason(StrEnum):
 
 
 class Interruptions(NamedTuple):
-    """When silence said nothing of cameras: our own ingest was away, or most of the fleet fell silent at once.
+    """When silence said nothing of a single camera: ingest was away, or most of the fleet fell silent at once.
 
     From `outage_began_at` until `outage_ended_at` nothing was stored anywhere; `ingest_outage_since` is set while
     nothing is stored now. From `mass_silence_began_at` on, more than half of the fleet was silent, until
@@ -70,7 +70,7 @@ class FleetCondition(StrEnum):
 
 
 def fleet_condition(interruptions: Interruptions) -> tuple[FleetCondition, datetime | None]:
-    """What holds for the whole fleet, and since when; our own deafness comes before the cameras' silence."""
+    """The condition of the whole fleet, and since when. An ingest outage comes before a mass silence."""
     if interruptions.ingest_outage_since:
         return FleetCondition.INGEST_OUTAGE, interruptions.ingest_outage_since
     if interruptions.mass_silence_began_at and interruptions.mass_silence_ended_at is None:
@@ -87,9 +87,9 @@ class Verdict(NamedTuple):
 
 
 def outage_threshold(smallest_interval_seconds: int | None) -> timedelta:
-    """For how long nothing may be stored anywhere before that is an outage of ours and no silence of cameras.
+    """How long nothing may be stored anywhere before that is an ingest outage.
 
-    Takes the smallest expected interval among the running cameras, None where there are none.
+    Takes the smallest expected interval among the running cameras, None if none runs.
     """
     smallest_stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * (smallest_interval_seconds or 0))
     return max(smallest_stale_after, MIN_OUTAGE)
@@ -100,8 +100,8 @@ def beginning_of_outage(
 ) -> datetime:
     """When the outage began that ends with this tick; `ticked_at` is the tick before it.
 
-    One that follows so soon that no camera can have gone offline in between goes on with the one before: in a
-    loop of crashes the cameras have had no chance to be heard.
+    One that follows so soon that no camera can have gone offline in between continues the one before: while
+    ingest crashes again and again, workers have no chance to report.
     """
     if outage_began_at and outage_ended_at and ticked_at - outage_ended_at < 2 * threshold:
         return outage_began_at
@@ -117,10 +117,10 @@ def derive_status(
     now: datetime,
     interruptions: Interruptions,
 ) -> Verdict:
-    """What a camera's health is at `now`.
+    """A camera's health at `now`.
 
     `desired_state_at` is when the desired state was last changed, `last_contact` is by the server's clock,
-    `interruptions` is the service's own state: silence in an outage of ours says nothing of cameras.
+    silence during one of the `interruptions` says nothing of the camera.
     """
     if last_contact and last_contact > now + AHEAD_TOLERANCE:
         last_contact = None
@@ -132,7 +132,7 @@ def derive_status(
 
 
 def counted_from(moment: datetime, offline_after: timedelta, interruptions: Interruptions) -> datetime:
-    """From when on silence after `moment` counts: from the end of our own outage, where that is later.
+    """From when on silence after `moment` counts: from the end of an ingest outage, where that is later.
 
     What was offline before the outage began stays so: a restart must not make dead cameras look alive.
     """

@@ -1,7 +1,4 @@
-"""The Django admin of the fleet: a door that translates forms and calls one action.
-
-Must not be imported by the API or by telemetry.
-"""
+"""The Django admin of the fleet: its pages translate forms, and call one action."""
 
 from cameras.admin import cameras, changes, sites, tokens
 

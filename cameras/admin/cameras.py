@@ -35,7 +35,7 @@ from controlplane.access.principals import Author
 from controlplane.problems import FieldError
 from controlplane.search_terms import check_search
 
-# Of a camera that is there, the zones have a tab of their own.
+# The zones of a stored camera have their own tab.
 SETTINGS = [field for field in CAMERA_FIELDS if field.kind is not Kind.ZONES]
 
 
@@ -83,7 +83,7 @@ class CameraAdmin(
         return super().get_fieldsets(request, obj)
 
     def get_changeform_initial_data(self, request: HttpRequest) -> dict[str, Any]:
-        """A clone takes what it shows from its source, and nothing from the address."""
+        """The initial values of a clone come from its source, none from the query string."""
         return {} if self.clone_source(request) else super().get_changeform_initial_data(request)
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
@@ -139,9 +139,7 @@ class CameraAdmin(
             raise InvalidIntent([FieldError("connection_string", fault)]) from None
 
     def _warn_of_namesake(self, request: HttpRequest, camera: Camera) -> None:
-        same_site: Any = camera.site_id
-        namesakes = Camera.objects.filter(name=camera.name, site_id=same_site).exclude(pk=camera.pk)
-        if namesakes.exists():
+        if Camera.objects.namesakes_of(camera).exists():
             text = gettext("Another camera of this site is called “{}” too.")
             message = format_html(text, format_html("<bdi>{}</bdi>", camera.name))
             self.message_user(request, message, messages.WARNING)

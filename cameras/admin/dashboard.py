@@ -36,8 +36,8 @@ CONDITIONS = {
         "workers. No camera is called offline for it until it is over."
     ),
     FleetCondition.INGEST_OUTAGE: _(
-        "No ingest process runs, so nothing is heard from any worker. Start it; the cameras are judged as they "
-        "were heard last."
+        "No ingest process runs, so no worker can report. Start it; until then each camera keeps the status "
+        "that it had."
     ),
 }
 ATTENTION_AT_MOST = 12
@@ -71,7 +71,7 @@ class LivePages(CameraPages):
             raise PermissionDenied
         body = render_to_string("admin/cameras/fleet.html", _fleet(request), request).encode()
         etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        # When that was stands beside it: in the body it would make every answer another one.
+        # The time stands in a header: in the body it would change every ETag.
         headers = {"ETag": etag, "Cache-Control": "no-store", **_moment(request)}
         if etag in parse_etags(request.headers.get("If-None-Match", "")):
             return HttpResponseNotModified(headers=headers)

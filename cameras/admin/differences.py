@@ -1,4 +1,4 @@
-"""How a difference of a change is told: field by field, before and after, a secret only as changed."""
+"""How the difference of a change is shown: field by field, before and after, a secret only as changed."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -15,7 +15,7 @@ from cameras.models import Site
 from cameras.rules import parse_uuid
 
 _FIELDS = by_name(CAMERA_FIELDS)
-# A value in a list is told where it is this short.
+# Longer values are left out of lists.
 SHORT = 24
 SHOWN_AT_MOST = 20_000
 # Comparing line by line takes the square of the lines; longer texts are shown side by side.
@@ -23,7 +23,7 @@ COMPARED_LINES = 1_000
 
 
 def label_of(name: str) -> str:
-    """The log may hold fields that cameras no longer have."""
+    """The label of a field. The log may name fields that cameras no longer have."""
     return str(_FIELDS[name].label) if name in _FIELDS else name.replace("_", " ")
 
 
@@ -41,13 +41,13 @@ def _field_in_short(name: str, entry: dict[str, Any]) -> str:
 
 
 def site_names(diffs: Iterable[Mapping[str, Any]]) -> dict[UUID, str]:
-    """The names of the sites that differences speak of, in one query; none where they speak of none."""
+    """The names, by id, of the sites in differences: one query, or none without sites."""
     ids = {site_id for diff in diffs for value in diff.get("site", {}).values() if (site_id := parse_uuid(value))}
     return dict(Site.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
 
 
 def table_of(diff: Mapping[str, Any], sites: Mapping[UUID, str]) -> SafeString | str:
-    """All fields of one difference."""
+    """A table of all fields of one difference."""
     if not diff:
         return "–"
     rows = format_html_join(
@@ -99,7 +99,7 @@ def compared_lines(before: str, after: str) -> SafeString | None:
 
 
 def value_of(name: str, value: Any, sites: Mapping[UUID, str]) -> SafeString | str:
-    """One value, told as its field is."""
+    """One value as HTML, by the kind of its field."""
     if value is None or value in ("", {}):
         return format_html('<span class="cp-none">{}</span>', gettext("nothing"))
     if isinstance(value, dict | list):

@@ -28,7 +28,7 @@ from controlplane.access.admin.pages import PlainAdmin
 from controlplane.problems import FieldError
 
 ATTEMPTS = 3
-# A present value that is told within a sentence.
+# The longest stored value that is shown within a sentence.
 SHORT = 200
 
 
@@ -187,7 +187,7 @@ class IntentAdmin(PlainAdmin):
         return form.instance
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        """The form has written; what Django says of the row is said of the stored one."""
+        """Nothing to save: the action has stored the row, which Django goes on with."""
         obj.pk, obj.name = form.stored.pk, form.stored.name
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
@@ -209,7 +209,7 @@ class IntentAdmin(PlainAdmin):
                 return super().changeform_view(request, object_id, form_url, extra_context)
             except (StaleRevision, ObjectDoesNotExist):
                 continue
-        self.message_user(request, _("This is being changed by others; look and try again."), messages.ERROR)
+        self.message_user(request, _("This is being changed by others; check it and try again."), messages.ERROR)
         return HttpResponseRedirect(request.get_full_path())
 
 

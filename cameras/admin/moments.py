@@ -16,26 +16,26 @@ from cameras.status import Interruptions
 
 
 def now_of(request: HttpRequest) -> datetime:
-    """When this request was asked, read once: a badge, a filter and a log entry of one page agree."""
+    """The time of this request, in UTC, read once, so that everything on one page agrees."""
     if not hasattr(request, "asked_at"):
         request.asked_at = timezone.now()  # type: ignore[attr-defined]
     return request.asked_at  # type: ignore[attr-defined]
 
 
 def interruptions_of(request: HttpRequest) -> Interruptions:
-    """How the service itself was when this request was asked, read once."""
+    """The interruptions at the time of this request, read once."""
     if not hasattr(request, "interruptions"):
         request.interruptions = read_interruptions(now_of(request))  # type: ignore[attr-defined]
     return request.interruptions  # type: ignore[attr-defined]
 
 
 def zone_of(camera: Camera) -> ZoneInfo:
-    """The time zone in which a camera's days begin: its site's; the site must have been read along."""
+    """The time zone in which a camera's days begin: its site's, which must be loaded."""
     return ZoneInfo(camera.site.timezone if camera.site else "UTC")
 
 
 def age(moment: datetime, now: datetime) -> str:
-    """How long a moment lies back, in words that say enough at a glance."""
+    """How long ago a moment was, in short words."""
     seconds = max(0, int((now - moment).total_seconds()))
     return _("%(count)d s") % {"count": seconds} if seconds < 60 else timesince(moment, now, depth=1)
 

@@ -9,7 +9,7 @@ from cameras.rules import parse_uuid
 
 class _OfRows(AutocompleteMixin):
     def optgroups(self, name: str, value: Any, attr: Any = None) -> Any:
-        """A value that is no id is left out: the form has refused it, and Django would look it up."""
+        """Leaves out values that are not ids: the form has refused them, and Django would query for them."""
         return super().optgroups(name, [sent for sent in value if parse_uuid(str(sent))], attr)
 
 

@@ -30,7 +30,7 @@ def sparkline(day: LastDay) -> SafeString | str:
 
 
 def _runs(day: LastDay) -> list[list[tuple[float, float]]]:
-    """The points of each stretch without a gap."""
+    """The points of each run without a gap."""
     top = max((value for value in day if value is not None), default=0) or 1
     step = (WIDTH - 2 * PAD) / max(1, len(day) - 1)
     runs: list[list[tuple[float, float]]] = [[]]

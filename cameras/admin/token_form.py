@@ -40,7 +40,7 @@ class TokenForm(forms.ModelForm):
         label=_("Only these sites"),
         queryset=Site.objects.all(),
         required=False,
-        help_text=_("It then sees and touches only the cameras of these sites, and those named beside."),
+        help_text=_("It then sees and touches only the cameras of these sites, and those named below."),
         error_messages=GONE,
         widget=RowsSelect(Camera._meta.get_field("site"), admin.site),
     )
@@ -89,7 +89,7 @@ class TokenForm(forms.ModelForm):
             given["scope"] = Scope(frozenset(site.pk for site in sites), frozenset(row.pk for row in cameras))
         giver, site_of = principal_of_user(self.request.user), {row.pk: row.site_id for row in cameras}
         if not giver.may_give(grants_of(Role(given["role"]), given["scope"]), site_of):
-            fault = _("You may not give what you do not hold: choose another role, or other sites and cameras.")
+            fault = _("You may not grant more than you have: choose another role, or other sites and cameras.")
             self.add_error("role", fault)
         return given
 

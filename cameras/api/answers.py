@@ -31,7 +31,8 @@ from controlplane.problems import Problem
 
 T = TypeVar("T")
 
-# Times what others made a chunk wait: measured, see docs/explanation/performance.md.
+# A rest as a multiple of the time that a chunk waited for the processor: measured, see
+# docs/explanation/performance.md.
 REST = 4
 
 
@@ -47,12 +48,12 @@ class StrictViewSet(viewsets.GenericViewSet):
 
     @cached_property
     def now(self) -> datetime:
-        """When this request was asked, read once."""
+        """The time of this request, in UTC, read once."""
         return timezone.now()
 
     @cached_property
     def interruptions(self) -> Interruptions:
-        """How the service itself was then, read once."""
+        """The interruptions at that time, read once."""
         return read_interruptions(self.now)
 
     @property
@@ -65,12 +66,12 @@ class StrictViewSet(viewsets.GenericViewSet):
         return reduce(or_, map(self.principal.scope_for, needed_for(self)), NOWHERE)
 
     def find_camera(self, camera_id: UUID, cameras: CameraQuerySet | None = None) -> Camera:
-        """A camera with which the principal may do this. Raises Problem 404 where it may not even know of it."""
+        """The camera, if the principal may do this with it. Raises Problem 403, or 404 where it may not see it."""
         cameras = Camera.objects.all() if cameras is None else cameras
         return self._find(cameras.filter(pk=camera_id), "cameras.view_camera", "camera")
 
     def find_site(self, site_id: UUID) -> Site:
-        """A site at which the principal may do this. Raises Problem 404 where it may not even know of it."""
+        """The site, if the principal may do this with it. Raises Problem 403, or 404 where it may not see it."""
         return self._find(Site.objects.filter(pk=site_id), "cameras.view_site", "site")
 
     def _find(self, rows: Any, to_know: str, noun: str) -> Any:
@@ -84,7 +85,7 @@ class StrictViewSet(viewsets.GenericViewSet):
 
 
 def no_such(noun: str) -> Problem:
-    """The 404 for a camera or a site that there is not, or that whoever asks may not know of."""
+    """The 404 for a camera or a site that does not exist, or that the principal may not see."""
     return Problem(404, f"There is no {noun} with this id that you may see.")
 
 
@@ -105,9 +106,9 @@ def array_chunks(pages: Iterator[Any]) -> Iterator[bytes]:
 def streamed_answer(
     request: Request, chunks: Iterator[bytes], content_type: str = "application/json"
 ) -> StreamingHttpResponse:
-    """An answer that is never whole in memory. The first chunk is read now, so that a fault can still be told.
+    """An answer that is never whole in memory; empty for HEAD.
 
-    Of HEAD there is no more to it.
+    The first chunk is read at once, so that an error in it still becomes a status.
     """
     first = next(chunks)
     if request.method == "HEAD":
@@ -131,10 +132,10 @@ def streamed_answer(
 
 
 def next_with_rest(chunks: Iterator[bytes]) -> tuple[bytes | None, float]:
-    """The next chunk, None at the end; and for how many seconds to rest before the one after it.
+    """The next chunk, None at the end, and how many seconds to rest before the following one.
 
-    Where it took more than twice its own work, others wanted the processor, such as ingest: whoever lists all
-    cameras again and again would take it from all workers. Else there is no rest.
+    A chunk that took more than twice its own processor time had to compete for the processor, such as with
+    ingest. The rest then keeps clients that list all cameras again and again from slowing the workers down.
     """
     began_at, worked = time.monotonic(), -time.thread_time()
     chunk = next(chunks, None)

@@ -1,4 +1,4 @@
-"""The change feed on the wire, for both of its doors: query, answer and the 410."""
+"""The change feed on the wire, for both of its endpoints: query, answer and the 410."""
 
 from collections.abc import Sequence
 from typing import NamedTuple

@@ -56,7 +56,7 @@ class CameraFilter(filters.FilterSet):
 
     def with_this_status(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
         view = self.request.parser_context["view"]
-        return cameras.with_status(view.now, view.interruptions).filter(derived_status=value)
+        return cameras.in_status(value, view.now, view.interruptions)
 
     def named_like(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
         return cameras.named_like(value)

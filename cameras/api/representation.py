@@ -1,4 +1,4 @@
-"""Cameras and sites as the API shows them. Secrets are not among what is read here."""
+"""Cameras and sites as the API shows them, without secrets."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -36,7 +36,7 @@ _KNOWN = (*_COLUMNS, "status", "status_reason")
 
 
 def camera_detail(camera: Camera, now: datetime, interruptions: Interruptions) -> dict[str, Any]:
-    """All fields of a camera that was asked for `with_vitals`; its connection string in the redacted form."""
+    """All fields of a camera that was asked for `with_vitals`; its connection string is redacted."""
     vitals = getattr(camera, "vitals", None)
     verdict = camera.verdict(now, interruptions)
     latest = None
@@ -84,9 +84,9 @@ def camera_pages(
     after: ListPosition | None = None,
     size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
-    """The list in pages by key, each with where the next begins; one query a page, no object a row."""
+    """The list in pages by key, each with where the next begins; one query a page, and no model instances."""
     places = [_KNOWN.index(name) for name in fields]
-    # One place too many, which zip drops: of a single place itemgetter would return no tuple.
+    # One place too many, which zip drops: with a single place itemgetter would return no tuple.
     pick = itemgetter(*places, places[0])
     while True:
         rows = list(cameras.after(ordering, after).values_list(*_COLUMNS.values())[: size + 1])

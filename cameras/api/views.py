@@ -103,7 +103,7 @@ class CameraViewSet(StrictViewSet):
         limit = parameters.whole_number(query, "limit", CHUNK, 1, MAX_LIMIT)
         ordering = parameters.one_of(query, "ordering", None, ORDERINGS)
         after = _position(query["cursor"], ordering) if "cursor" in query else None
-        # Before the rows: what changes while they are read is then told by the feed.
+        # Before the rows: the feed then returns what changes while they are read.
         cursor = current_cursor()
         pages = camera_pages(
             cast(CameraQuerySet, self.filter_queryset(self.get_queryset())),
@@ -252,7 +252,7 @@ def _stale(epoch: str, error: actions.StaleRevision) -> Problem:
     return Problem(412, "The camera has changed since you read it.", headers={"ETag": etag}, current=etag)
 
 
-# Without an event loop a waiter holds a thread, so only a few may: `watch` serves the many.
+# Without an event loop each waiter takes a thread, so only a few may: `watch` serves the many.
 _waiting_threads = BoundedSemaphore(4)
 
 

@@ -1,4 +1,4 @@
-"""The waiting door of the change feed: GET /cameras/changes as a bare ASGI callable.
+"""The long poll of the change feed: GET /cameras/changes as a bare ASGI callable.
 
 Waiters hold neither a thread nor a connection: one poller a process reads the revision, and those that wait
 for the same page share one reading of it.
@@ -36,12 +36,12 @@ T = TypeVar("T")
 
 
 def is_watch(scope: Scope) -> bool:
-    """Whether a request is one for this door."""
+    """Whether a request is for this endpoint."""
     return scope["type"] == "http" and scope["method"] == "GET" and scope["path"] in PATHS
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer one page of the feed, at once or when there is something to tell."""
+    """Answer one page of the feed, at once or as soon as something changed."""
     try:
         await send_json(send, 200, await _page(scope, receive))
     except Problem as problem:
@@ -158,7 +158,7 @@ class _Watch:
             self._waiters -= 1
 
     async def scan(self, since: Cursor | None, limit: int) -> Scan:
-        """The page after a place, read once for all who ask for it before the reading begins."""
+        """The page after a cursor; those who ask for the same page before it is read share one reading."""
         key = (since, limit)
         if key not in self._queued:
             self._queued[key] = self.loop.create_task(self._scan(since, limit))
@@ -171,7 +171,7 @@ class _Watch:
             return await self.in_thread(lambda: scan_changes(since, limit))
 
     def end(self) -> None:
-        """Answer everybody who waits, and from now on whoever comes, at once."""
+        """Answer all who wait, and from now on everybody, at once."""
         self._ended = True
         self._changed.set()
 
@@ -189,7 +189,7 @@ class _Watch:
             try:
                 known = await self.in_thread(current_cursor)
             except problems.DATABASE_AWAY:
-                known = self._known  # waiters stay; their last reading tells them, or all is well again
+                known = self._known  # waiters stay until the database answers again, or their time is up
             if known != self._known:
                 self._known = known
                 self._changed.set()

@@ -1,4 +1,4 @@
-"""One action for many cameras: what will happen is named first, then it is one change of the fleet.
+"""One action for many cameras: a page says first what will happen, then it is one transaction.
 
 The page that asks carries the ids that it named, so what is confirmed is what was shown.
 """
@@ -37,7 +37,7 @@ VERBS = {"start": "operate", "stop": "operate", "move": "change", "delete": "del
 
 
 class SiteForm(forms.Form):
-    """Where to. Empty is an answer too: under no site."""
+    """The site to move to; empty is no site."""
 
     site = forms.ModelChoiceField(
         label=_("Site"),
@@ -106,7 +106,7 @@ class BulkActions(CameraPages):
     # --- Doing --------------------------------------------------------------------------------------------
 
     def bulk_view(self, request: HttpRequest, verb: str) -> HttpResponse:
-        """What was confirmed: a POST of the ids that the page named."""
+        """Does what was confirmed: a POST of the ids that the page listed."""
         if verb not in VERBS:
             raise Http404
         if not self.has_view_permission(request) or not getattr(self, f"has_{VERBS[verb]}_permission")(request):

@@ -1,4 +1,4 @@
-"""By what the list of cameras is narrowed, besides columns: derived status, and how long nothing was heard."""
+"""Filters of the list of cameras that are no columns: derived status, and time since the last contact."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -33,7 +33,7 @@ class StatusFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
         if self.value() not in STATUSES:
             return queryset
-        return queryset.with_status(now_of(request), interruptions_of(request)).filter(derived_status=self.value())
+        return queryset.in_status(self.value(), now_of(request), interruptions_of(request))
 
 
 class SiteFilter(AutocompleteSelectFilter):

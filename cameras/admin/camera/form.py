@@ -53,7 +53,7 @@ class CameraForm(IntentForm):
         camera = self.source or self.instance
         return {
             **{name: text_of(field, camera) for name, field in self.decided.items()},
-            # The ciphertext changes with the secret, and a keyed hash of it tells nobody anything.
+            # The ciphertext changes with the secret, and a keyed hash of it gives nothing away.
             "connection_string": salted_hmac(__name__, camera.sealed_connection).hexdigest(),
         }
 

@@ -75,7 +75,7 @@ class CameraHardware(CameraPages):
         ]
 
     def reveal_view(self, request: HttpRequest, camera_id: UUID) -> HttpResponse:
-        """The connection string in clear as JSON, once for each asking, which the audit trail tells."""
+        """The connection string in clear, as JSON; each reading is audited."""
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         camera = self.camera_for(request, camera_id)
@@ -107,7 +107,7 @@ class CameraHardware(CameraPages):
                 )
             except Camera.DoesNotExist:
                 raise Http404 from None
-            if replaced.updated_at == now_of(request):  # else nothing differed, and the log holds no reason
+            if replaced.updated_at == now_of(request):  # else nothing differed, and no reason was logged
                 text = format_html(
                     gettext("“{}” has other hardware now; its history and samples stay."),
                     format_html("<bdi>{}</bdi>", camera.name),

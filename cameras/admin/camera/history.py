@@ -1,4 +1,4 @@
-"""The history of one camera and going back: each change with who, when, by which way, and its difference."""
+"""The history of one camera: each change with author, time, `via` and difference; and its revert."""
 
 from typing import Any
 from uuid import UUID
@@ -26,12 +26,12 @@ KIND_COLOURS = {
     ChangeKind.UPDATED.value: "info",
     ChangeKind.DELETED.value: "danger",
 }
-# A revision beyond this is no number of the database's.
+# The largest number that the database takes.
 MAX_REVISION = 2**63 - 1
 
 
 def entry_of(change: Change, sites: dict[UUID, str], camera: Camera, request: HttpRequest) -> dict[str, Any]:
-    """One change as the page of its camera tells it, in the time zone of the camera's site."""
+    """One change as the page of its camera shows it, in the time zone of the camera's site."""
     return {
         "change": change,
         "colour": KIND_COLOURS[change.kind],
@@ -54,9 +54,9 @@ class CameraHistory(CameraPages):
         """Newest first, in pages that begin before a revision."""
         camera = self.camera_for(request, object_id)
         before = request.GET.get("before", "")
-        changes = Change.objects.filter(camera_id=camera.pk).order_by("-revision")
-        if before.isdecimal() and int(before) <= MAX_REVISION:
-            changes = changes.filter(revision__lt=int(before))
+        changes = Change.objects.of_camera(
+            camera.pk, before=int(before) if before.isdecimal() and int(before) <= MAX_REVISION else None
+        )
         page = list(changes[: PAGE + 1])
         sites = site_names(change.diff for change in page)
         return self.page_of(
@@ -72,7 +72,7 @@ class CameraHistory(CameraPages):
         )
 
     def revert_view(self, request: HttpRequest, camera_id: UUID, revision: int) -> HttpResponse:
-        """Asked, it shows what going back would do; told to, it goes back, unless the camera changed meanwhile."""
+        """GET shows what a revert would do; POST reverts, unless the camera has changed meanwhile."""
         camera = self.camera_for(request, camera_id)
         if not self.has_change_permission(request, camera):
             raise PermissionDenied
@@ -118,7 +118,7 @@ class CameraHistory(CameraPages):
                 now=now_of(request),
             )
         except StaleRevision:
-            text = gettext("The camera was changed while you looked; nothing was changed back. Look again.")
+            text = gettext("The camera was changed meanwhile; nothing was reverted. Check the fields again.")
             self.message_user(request, text, messages.ERROR)
             return None
         except Camera.DoesNotExist:
@@ -147,9 +147,9 @@ def _row_of(field: RevertedField, sites: dict[UUID, str]) -> dict[str, Any]:
 
 
 def _later(change: Change, fields: list[RevertedField]) -> list[Change]:
-    """The changes since of what is not as this one left it, newest first: why nothing is taken back unasked."""
+    """Up to five later changes of the fields that were changed again since, newest first."""
     names = {field.name for field in fields if field.effect == RevertEffect.CHANGED_SINCE}
     if not names:
         return []
-    since = Change.objects.filter(camera_id=change.camera_id, revision__gt=change.revision).order_by("-revision")
+    since = Change.objects.of_camera(change.camera_id, after=change.revision)
     return [later for later in since[:200] if later.diff.keys() & names][:5]

@@ -1,4 +1,4 @@
-"""What the page of a camera shows besides its form: its health explained, what was observed, its tabs."""
+"""What the page of a camera shows around its form: its health explained, what was observed, its tabs."""
 
 from datetime import tzinfo
 from typing import Any
@@ -35,7 +35,7 @@ def by_tab(form: AdminForm) -> dict[str, Any]:
 
 
 def overview_of(camera: Any) -> dict[str, Any]:
-    """The first tab. The camera was judged, and its vitals and its site were read along."""
+    """The context of the first tab, for a camera that `judge` has seen and whose vitals and site are loaded."""
     health, zone = camera.health, zone_of(camera)
     vitals: CameraVitals | None = getattr(camera, "vitals", None)
     running = camera.desired_state == DesiredState.RUNNING

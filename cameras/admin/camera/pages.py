@@ -15,7 +15,7 @@ from cameras.querysets import CameraQuerySet
 
 
 class CameraPages(IntentAdmin):
-    """The ground under the pages of cameras; each group of pages adds its addresses to `get_urls`."""
+    """The base of the pages of cameras; each group of pages adds its URLs to `get_urls`."""
 
     def get_queryset(self, request: HttpRequest) -> CameraQuerySet:
         return super().get_queryset(request).with_vitals().select_related("site")
@@ -27,7 +27,7 @@ class CameraPages(IntentAdmin):
         return camera
 
     def camera_for(self, request: HttpRequest, object_id: object) -> Camera:
-        """The camera of a page beside the form, for whoever may see it. Raises Http404 and PermissionDenied."""
+        """The camera of a page, if the person may see it. Raises Http404 and PermissionDenied."""
         camera = self.get_object(request, unquote(str(object_id)))
         if camera is None:
             raise Http404

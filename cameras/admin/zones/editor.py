@@ -1,7 +1,7 @@
-"""Zones drawn by hand: the textarea that a script turns into an editor, and the two questions that it asks.
+"""Zones drawn by hand: the textarea that a script turns into an editor, and the two endpoints that it calls.
 
-The script never judges: whether zones are valid, and in which words they are not, `cameras.geometry` tells.
-Must not write anything; the form around it saves.
+The script never judges: `cameras.geometry` decides whether zones are valid, and words what is wrong with them.
+Nothing is written here; the form around it saves.
 """
 
 from typing import Any
@@ -100,7 +100,7 @@ class ZoneEditor(UnfoldAdminTextareaWidget):
 
 
 class AnswersZoneEditor:
-    """For the admin of cameras: what the editor asks of the server."""
+    """For the admin of cameras: the endpoints of the editor."""
 
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ class AnswersZoneEditor:
             raise PermissionDenied
         cameras, _distinct = self.get_search_results(
             request,
-            self.get_queryset(request).filter(zone_config__features__0__isnull=False),
+            self.get_queryset(request).with_zones(),
             request.GET.get("q", ""),
         )
         rows = cameras.order_by("name", "id").values("id", "name", "site__name", "zone_config")[:MAX_OFFERED]

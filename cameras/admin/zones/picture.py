@@ -1,4 +1,4 @@
-"""The zones of a camera as a picture, for those who may look at them and not draw. Must not write anything."""
+"""The zones of a camera as a picture, for people who may see and not change them."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626", "#0891b2", "#c
 
 
 def zone_picture(zone_config: dict[str, Any]) -> SafeString:
-    """The stored zones as SVG, with their names beside it and their JSON below."""
+    """The stored zones as SVG, with their names next to it and their JSON below."""
     across, down, aspect = _extent(zone_config)
     scale = WIDTH / across, WIDTH / aspect / down
     context = {

@@ -56,7 +56,7 @@ class Command(CommandWithEpilog):
             action="append",
             default=[],
             metavar="ID",
-            help="bind it to a camera; may be given several times, and beside --site",
+            help="bind it to a camera; may be given several times, and together with --site",
         )
         parser.add_argument("--expires", type=int, metavar="DAYS", help="let it expire; never, by default")
 

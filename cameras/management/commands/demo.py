@@ -41,7 +41,7 @@ class Command(CommandWithEpilog):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reset", action="store_true", help="remove what demos made, and make it anew")
-        parser.add_argument("--force", action="store_true", help="make it beside cameras and sites of your own")
+        parser.add_argument("--force", action="store_true", help="make it even if there is other data")
         parser.add_argument(
             "--credentials-file",
             type=Path,

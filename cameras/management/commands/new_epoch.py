@@ -1,4 +1,4 @@
-"""`manage.py new_epoch`: every watcher of the change feed is told to list again."""
+"""`manage.py new_epoch`: every watcher of the change feed has to list again."""
 
 from typing import Any
 
@@ -43,5 +43,5 @@ class Command(CommandWithEpilog):
                 object_type="change log",
                 object_id=cursor,
             )
-        self.stderr.write("A new epoch has begun: watchers are told to list again. It begins at", style_func=str)
+        self.stderr.write("A new epoch has begun: watchers will list again. It begins at", style_func=str)
         self.stdout.write(str(cursor))

@@ -20,7 +20,6 @@ from tests.admin_client import (
     bulk,
     confirm,
     form_of,
-    shown_messages,
     new_camera,
     operator,
     page_of,

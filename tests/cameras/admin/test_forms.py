@@ -20,7 +20,6 @@ from tests.admin_client import (
     administrator,
     edit,
     form_of,
-    shown_messages,
     new_camera,
     page_of,
     shown_messages,

@@ -20,7 +20,6 @@ from tests.admin_client import (
     administrator,
     bulk,
     confirm,
-    shown_messages,
     new_camera,
     operator,
     page_of,

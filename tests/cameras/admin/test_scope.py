@@ -6,7 +6,7 @@ from django.test import Client
 from cameras import actions
 from cameras.models import Camera, Change, Site
 from controlplane.access import authentication
-from tests.admin_client import CAMERAS, administrator, bulk, confirm, edit, shown_messages, new_camera, stored
+from tests.admin_client import CAMERAS, administrator, bulk, confirm, edit, new_camera, shown_messages, stored
 from tests.factories import AUTHOR, NOW, make_camera, make_holder, make_site
 
 __all__ = ["administrator"]

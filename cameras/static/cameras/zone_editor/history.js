@@ -1,4 +1,4 @@
-// What was done, to be undone and done again. Entries are never changed; an action has a name, to be told by.
+// What was done, to be undone and done again. Entries are never changed; an action has a name, by which it is announced.
 
 const MAX_STEPS = 200;
 

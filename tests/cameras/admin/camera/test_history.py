@@ -87,8 +87,8 @@ def test_a_person_goes_back_and_the_page_says_what_stays(administrator: Client) 
     [
         ({}, "Choose at least one field"),
         ({"field": ["nonsense"]}, "Choose at least one field"),
-        ({"field": ["notes"], "seen_revision": "1"}, "The camera was changed while you looked"),
-        ({"field": ["notes"], "seen_revision": "x"}, "The camera was changed while you looked"),
+        ({"field": ["notes"], "seen_revision": "1"}, "The camera was changed meanwhile"),
+        ({"field": ["notes"], "seen_revision": "x"}, "The camera was changed meanwhile"),
         ({"field": ["connection_string"], "seen_revision": "2"}, "Choose at least one field"),
     ],
 )
