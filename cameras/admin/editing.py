@@ -1,7 +1,7 @@
 """Editing intent in a form: only what the person touched is written, and nothing that changed meanwhile.
 
 Owns the comparison of three versions of each field: as the form showed it, as the person sent it, and as it
-is stored now. The rules of the fields stand in `cameras.intent`; an action writes. Must not know a model.
+is stored now. The rules of the fields stand in `cameras.intent`; an action writes.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ SHORT = 200
 
 
 class IntentForm(forms.ModelForm):
-    """A form over intent. It carries a digest of each field as it was shown, so it never blocks or doubles it."""
+    """A form over intent. It carries a digest of each field as it was shown, to see what the person touched."""
 
     declared: ClassVar[tuple[Field, ...]] = ()
     stored: Any = None  # the row as the action has stored it
@@ -60,10 +60,10 @@ class IntentForm(forms.ModelForm):
         }
         self.shown = {} if self.is_new else _read_digests(self.data.get("as_rendered", ""))
 
-    # What a form of one model says of itself.
+    # What subclasses define.
 
     def texts(self) -> dict[str, str]:
-        """Each field of the stored row as its input shows it; of a secret, something that changes with it."""
+        """Each field of the stored row as its input shows it; for a secret, a text that changes with it."""
         return {name: inputs.text_of(field, self.instance) for name, field in self.decided.items()}
 
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,7 +134,7 @@ class IntentForm(forms.ModelForm):
             self._show_present()
 
     def _show_present(self) -> None:
-        """For the form that goes back to the person: what they did not touch is shown as it is now."""
+        """Where the form is shown again, fields that the person did not touch show what is stored now."""
         if self.secret and self.data.get(self.secret):
             self.add_error(self.secret, _("For safety it is not shown again: type it once more."))
         if self.is_new:
@@ -150,10 +150,9 @@ class IntentForm(forms.ModelForm):
         raise NotImplementedError
 
     def _post_clean(self) -> None:
-        """Django's last check, where it puts the values on the row and asks the row.
+        """In the place of Django's validation of the model: the action writes the values.
 
-        Here the action writes them, and has the last word: only it sees whether a name is taken or a site is gone,
-        and what it refuses is shown at the fields as any other fault is.
+        Only the action sees whether a name is taken or a site is gone; what it refuses is shown at the fields.
         """
         if self._errors:
             return
@@ -164,7 +163,7 @@ class IntentForm(forms.ModelForm):
 
 
 class IntentAdmin(PlainAdmin):
-    """Saves by `act`, which calls one action while the form is checked: what it refuses stands at the fields."""
+    """Saves by `act`, which calls one action while the form is checked: what it refuses is shown at the fields."""
 
     def act(self, request: HttpRequest, obj: Any, form: IntentForm, change: bool) -> Any:
         """Call the action; returns the stored row. Raises InvalidIntent, OutOfScope, and StaleRevision or
@@ -173,11 +172,11 @@ class IntentAdmin(PlainAdmin):
         raise NotImplementedError
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        # None is made from the model's columns: the form makes its inputs from what is declared.
+        # No inputs from the columns of the model: the form makes them from the declared fields.
         form = super().get_form(request, obj, change, **{**kwargs, "fields": ()})
 
         def write(filled: IntentForm) -> Any:
-            # A copy, on which an action may put values before it refuses them: the page shows the stored row.
+            # A copy, as an action may set values before it refuses them: the page must show the stored row.
             return self.act(request, copy(filled.instance), filled, change)
 
         form.write = write
@@ -200,9 +199,9 @@ class IntentAdmin(PlainAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """As Django's, but a row that somebody changes after it was read and before it is locked is read anew.
+        """As Django's, but tries again where somebody changed the row after it was read and before it was locked.
 
-        The form then compares with what they stored: it still fits, or shows at its fields what is there now.
+        The form then compares with what they stored: it is saved, or shows at its fields what is stored now.
         """
         for _attempt in range(ATTEMPTS):
             try:

@@ -1,6 +1,6 @@
 """How each kind of field is typed in a form: its input, the way from the row to text and back, and its place.
 
-The fields are declared in `cameras.fields`, and what was typed is judged by their rules: an input only reads it.
+The fields are declared in `cameras.fields`, and their rules validate what was typed: an input only reads it.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,7 +30,7 @@ from cameras.models import Camera, Site
 from cameras.rules import TIME_ZONES
 
 JSON_INPUT = {"rows": 12, "spellcheck": "false", "class": "cp-json-input"}
-# Their inputs come filled in, and are never left empty.
+# Their inputs are filled in, and must not be left empty.
 _NEVER_EMPTY = (Kind.CHOICE, Kind.SECONDS, Kind.TIME_ZONE)
 _SIDE_BY_SIDE = (Section.COORDINATES,)
 
@@ -89,7 +89,7 @@ def text_of(field: Field, row: Model) -> str:
 
 
 def words_of(field: Field, row: Model) -> str:
-    """The stored value of a row as a sentence may repeat it; of a secret, its redacted form."""
+    """The stored value of a row in words, for a sentence; a secret is redacted."""
     if field.kind is Kind.SITE:
         return str(getattr(row, field.name) or "")
     if field.kind is Kind.CHOICE:

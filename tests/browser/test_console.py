@@ -1,4 +1,4 @@
-"""The console as a person uses it: fifty cameras at once, going back, a conflict, a clone, a secret, a chart."""
+"""The console as a person uses it: fifty cameras at once, a revert, a conflict, a clone, a secret, a chart."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -79,7 +79,7 @@ def test_a_person_goes_back_to_what_was_before_a_change(administrator: Page) -> 
     expect(page.get_by_label("notes")).to_be_checked()
     expect(page.get_by_label("location")).not_to_be_checked()
     expect(page.get_by_text("This was changed again since")).to_be_visible()
-    page.get_by_role("button", name="Go back").click()
+    page.get_by_role("button", name="Revert").click()
 
     expect(page.get_by_text("Revert of change 2.")).to_be_visible()
     stored = Camera.objects.get()

@@ -1,4 +1,4 @@
-"""Each field of a camera that `cameras.fields` declares, through every endpoint; and what is written down beside it.
+"""Each field of a camera that `cameras.fields` declares, through every endpoint; and what is written down elsewhere.
 
 Nothing here names a field that is not special: a new one is tested as soon as it is declared.
 """
@@ -190,7 +190,7 @@ def test_a_file_takes_a_field_out_and_in_again(field: Field, target: Format) -> 
     assert stored(camera, field) == field.rule(new.value)
 
 
-# --- What is written down beside the table ----------------------------------------------------------------
+# --- What is written down outside the table ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The rules of zones: what is accepted, the one form that is stored, and what a refusal tells."""
+"""The rules of zones: what is accepted, the one form that is stored, and what a refusal says."""
 
 import copy
 import itertools
@@ -27,7 +27,7 @@ def line(*points):
 
 
 def feature(geometry=None, **members):
-    """A Feature; `id` goes beside its geometry, everything else into its properties."""
+    """A Feature; `id` goes next to its geometry, everything else into its properties."""
     own = {"id": members.pop("id")} if "id" in members else {}
     return {"type": "Feature", **own, "properties": members, "geometry": geometry or polygon()}
 

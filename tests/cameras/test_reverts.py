@@ -1,4 +1,4 @@
-"""Going back: what a revert would do, what it does, and what it never does unasked."""
+"""Reverts: what one would do, what it does, and what it does only on request."""
 
 from typing import Any
 
@@ -44,7 +44,7 @@ def test_a_plan_says_for_each_field_what_would_become_of_it() -> None:
     }
 
 
-def test_what_was_registered_or_deleted_has_no_state_to_go_back_to() -> None:
+def test_registering_and_deleting_cannot_be_reverted() -> None:
     camera = make_camera()
     actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)
 
@@ -71,7 +71,7 @@ def test_a_revert_is_a_change_like_any_other_and_can_be_reverted() -> None:
     assert stored(camera).site is None
 
 
-def test_nothing_is_taken_back_that_was_not_asked_for_by_name() -> None:
+def test_only_fields_that_are_named_are_reverted() -> None:
     camera = make_camera(notes="a", location="x")
     undone = change(camera, notes="b", location="y")
 
@@ -80,7 +80,7 @@ def test_nothing_is_taken_back_that_was_not_asked_for_by_name() -> None:
     assert (stored(camera).notes, stored(camera).location) == ("a", "y")
 
 
-def test_a_camera_that_changed_since_it_was_looked_at_is_left_alone() -> None:
+def test_a_camera_that_changed_since_it_was_read_is_left_alone() -> None:
     camera = make_camera(notes="a")
     undone = change(camera, notes="b")
     change(camera, notes="c")
@@ -91,7 +91,7 @@ def test_a_camera_that_changed_since_it_was_looked_at_is_left_alone() -> None:
     assert stored(camera).notes == "c"
 
 
-def test_a_site_that_is_gone_is_not_gone_back_to() -> None:
+def test_a_camera_is_not_reverted_to_a_site_that_is_gone() -> None:
     camera = make_camera(site=make_site())
     undone = change(camera, site=None)
     site_actions.retire_site(site=Site.objects.get(), by=AUTHOR, now=NOW)

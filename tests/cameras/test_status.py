@@ -1,4 +1,4 @@
-"""The rule of health at each of its boundaries, and its twin in SQL beside it."""
+"""The rule of health at each of its boundaries, and its twin in SQL."""
 
 from datetime import timedelta
 from typing import Any
@@ -21,7 +21,7 @@ def seconds(value: float) -> timedelta:
 
 
 def ago(**moments: float | None) -> Interruptions:
-    """A interruptions by how long ago each of its moments was."""
+    """Interruptions, by how long ago each of their moments was."""
     return Interruptions(**{name: None if age is None else NOW - seconds(age) for name, age in moments.items()})
 
 
@@ -39,7 +39,7 @@ def mass_silence(at: float, over: float | None = None) -> Interruptions:
 
 #: desired state, its age, the contact's age (None for none, negative for ahead), the interruptions, status, code, since
 TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, float | None]] = [
-    # Running, not heard since it was started
+    # Running, without contact since it was started
     ("running", 0, None, None, "pending", "starting", 0),
     ("running", 60 - US, None, None, "pending", "starting", 60 - US),
     ("running", 60, None, None, "offline", "never_reported", 0),
@@ -47,7 +47,7 @@ TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, floa
     ("running", 10, 10 + US, None, "pending", "starting", 10),
     ("running", 10, 10, None, "healthy", "reporting", None),
     ("running", 100, 100 + US, None, "offline", "never_reported", 40),
-    # Running, heard
+    # Running, with contact
     ("running", 1000, 0, None, "healthy", "reporting", None),
     ("running", 1000, 30 - US, None, "healthy", "reporting", None),
     ("running", 1000, 30, None, "stale", "late", 0),
@@ -72,7 +72,7 @@ TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, floa
     ("running", 5000, 3601, back(60, paused=3600), "offline", "silent", 0),
     ("running", 3660 - US, None, back(29, paused=3600), "pending", "starting", 3660 - US),
     ("running", 3660, None, back(29, paused=3600), "offline", "never_reported", 3600),
-    # While it is away, ages stand still
+    # During an outage, ages stand still
     ("running", 9000, 3600, outage(3600), "healthy", "reporting", None),
     ("running", 9000, 3630 - US, outage(3600), "healthy", "reporting", None),
     ("running", 9000, 3630, outage(3600), "stale", "late", 3600),

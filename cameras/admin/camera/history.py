@@ -96,7 +96,7 @@ class CameraHistory(CameraPages):
             title=gettext("Revert change %(revision)d") % {"revision": revision},
             entry=entry_of(change, sites, camera, request),
             fields=[_row_of(field, sites) for field in fields],
-            can_go_back=any(
+            can_be_reverted=any(
                 field.effect in (RevertEffect.RESTORED, RevertEffect.CHANGED_SINCE) for field in fields
             ),
             later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, fields)],
@@ -107,7 +107,7 @@ class CameraHistory(CameraPages):
         fields = [name for name in request.POST.getlist("field") if name in change.diff]
         seen = request.POST.get("seen_revision", "")
         if not fields:
-            self.message_user(request, gettext("Choose at least one field to go back to."), messages.WARNING)
+            self.message_user(request, gettext("Choose at least one field to revert."), messages.WARNING)
             return None
         try:
             revert(
@@ -125,10 +125,10 @@ class CameraHistory(CameraPages):
             raise Http404 from None
         except (InvalidIntent, OutOfScope) as error:
             faults = "; ".join(f"{label_of(fault.field)}: {fault.detail}" for fault in error.errors)
-            text = gettext("What was there before is refused today: %(faults)s") % {"faults": faults}
+            text = gettext("The earlier value is not valid any more: %(faults)s") % {"faults": faults}
             self.message_user(request, text, messages.ERROR)
             return None
-        text = gettext("“{}” is back at what was before change {}: {}.")
+        text = gettext("“{}” has its values from before change {} again: {}.")
         names = ", ".join(map(label_of, fields))
         message = format_html(text, format_html("<bdi>{}</bdi>", camera.name), change.revision, names)
         self.message_user(request, message, messages.SUCCESS)

@@ -37,7 +37,7 @@ TEXTS = {
     "action_text": _("Edit the JSON"),
     "area": _("Area"),
     "area_name": _("Area {number}"),
-    "cannot_draw": _("This JSON cannot be drawn. Put it right below, or undo."),
+    "cannot_draw": _("This JSON cannot be drawn. Correct it below, or undo."),
     "checking": _("Checking…"),
     "copied": _("Copied from {camera}: {count}. Undo takes them back."),
     "delete_point": _("Delete point {number}"),

@@ -76,7 +76,7 @@ class Command(CommandWithEpilog):
             write_private(refused, prepared.refused_file(plan))
         if count and not skip_refused:
             raise CommandError(
-                "Nothing was stored: mend the refused rows and import the file again, or leave them out with"
+                "Nothing was stored: correct the refused rows and import the file again, or leave them out with"
                 " --skip-refused."
             )
         if count == len(plan.rows):

@@ -1,4 +1,4 @@
-"""A person who holds less than the whole fleet: what the admin says where an action refuses."""
+"""A person without the whole fleet: what the admin says where an action refuses."""
 
 import pytest
 from django.test import Client
@@ -67,7 +67,7 @@ def test_a_camera_is_not_reverted_to_where_it_may_not_be_put(administrator: Clie
 
     answer = administrator.post(page, {"field": ["site"], "seen_revision": revision})
 
-    assert f"What was there before is refused today: site: {TO_SITE}" in shown_messages(answer)
+    assert f"The earlier value is not valid any more: site: {TO_SITE}" in shown_messages(answer)
     assert stored(camera).site == north
 
 

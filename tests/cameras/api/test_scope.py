@@ -1,4 +1,4 @@
-"""Whoever holds different roles at different places, and tokens that are bound to several: through the API."""
+"""Different roles at different places, and tokens that are bound to several, through the API."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime

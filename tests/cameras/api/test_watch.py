@@ -1,4 +1,4 @@
-"""The waiting door of the feed: many waiters, no thread and no connection each."""
+"""The long poll of the feed: many waiters, no thread and no connection each."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""The history of a camera in the admin, and the page that asks what to take back."""
+"""The history of a camera in the admin, and the page that asks what to revert."""
 
 from typing import Any
 from uuid import UUID
@@ -45,7 +45,7 @@ def test_times_are_those_of_the_site(administrator: Client) -> None:
     for page in ("history", "change"):
         text = administrator.get(f"/admin/cameras/camera/{camera.pk}/{page}/").content.decode()
         assert "2026-03-04 17:45:00 +0545" in text
-        assert "Times are those of Asia/Kathmandu." in text
+        assert "Times are in Asia/Kathmandu." in text
 
 
 def test_a_long_history_comes_in_pages(administrator: Client, django_assert_num_queries: Any) -> None:
@@ -64,7 +64,7 @@ def test_a_long_history_comes_in_pages(administrator: Client, django_assert_num_
     assert administrator.get(f"{url}?before={'9' * 40}").status_code == 200
 
 
-def test_a_person_goes_back_and_the_page_says_what_stays(administrator: Client) -> None:
+def test_a_person_reverts_and_the_page_says_what_stays(administrator: Client) -> None:
     camera = make_camera(notes="a", location="x")
     undone = change(camera, notes="b", location="y", connection_string=OTHER_URL)
     change(camera, location="z")
@@ -104,7 +104,7 @@ def test_a_revert_that_is_not_meant_so_changes_nothing(
     assert stored(camera).notes == "b"
 
 
-def test_a_change_that_is_none_of_this_camera_is_not_found(administrator: Client) -> None:
+def test_a_change_of_another_camera_is_not_found(administrator: Client) -> None:
     camera, other = make_camera(), make_camera("Other")
     theirs = change(other, notes="b")
 
@@ -115,7 +115,7 @@ def test_a_change_that_is_none_of_this_camera_is_not_found(administrator: Client
 
 
 @pytest.mark.parametrize("group", ["Viewers", "Operators"])
-def test_who_may_not_change_cameras_reads_their_history_and_reverts_nothing(groups: None, group: str) -> None:
+def test_whoever_may_not_change_cameras_reads_their_history_and_reverts_nothing(groups: None, group: str) -> None:
     client = sign_in(group)
     camera = make_camera(notes="a")
     undone = change(camera, notes="b")
