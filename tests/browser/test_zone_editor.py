@@ -205,7 +205,11 @@ def test_what_is_typed_as_json_is_drawn_on_a_phone_too_and_a_hostile_name_does_n
     text = administrator.get_by_label("Zones", exact=True)
     polygons = [[[[1, 1], [900, 1], [900, 500]]], [[[300, 300], [600, 300], [600, 600]]]]
     multi = {"type": "MultiPolygon", "coordinates": polygons}
-    text.fill(json.dumps({"type": "Feature", "properties": {"name": name}, "geometry": multi}))
+    feature = {"type": "Feature", "properties": {"name": name}, "geometry": multi}
+    text.fill(json.dumps(feature))
+    expect(administrator.get_by_text('Coordinates above 1 need "units"').first).to_be_visible()
+    typed = json.dumps({"type": "FeatureCollection", "units": "pixels", "features": [feature]})
+    text.fill(typed)
     expect(editor.verdict).to_have_text("Valid. Zones: 2")
     expect(editor.picture.get_by_role("button")).to_have_count(2)
     text.fill("{")
@@ -214,7 +218,7 @@ def test_what_is_typed_as_json_is_drawn_on_a_phone_too_and_a_hostile_name_does_n
     editor.button("Undo").click()
     expect(editor.button("Undo")).to_be_disabled()
     editor.button("Redo").click()
-    text.fill(json.dumps({"type": "Feature", "properties": {"name": name}, "geometry": multi}))
+    text.fill(typed)
     stored = editor.save()
 
     assert stored["units"] == "pixels"
