@@ -26,13 +26,12 @@ from cameras.transfer.files.formats import Format
 from cameras.transfer.files.rows import FIELDS
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import apply_plan
-from controlplane.access.principals import ADMINISTRATOR, Principal
 from tests.admin_client import CAMERAS, edit, form_of, new_camera, page_of, sign_in
-from tests.factories import AUTHOR, NOW, ApiClient, make_camera
+from tests.factories import AUTHOR, NOW, ApiClient, make_camera, make_principal
 
 pytestmark = pytest.mark.django_db
 
-ANNA = Principal("user:anna", ADMINISTRATOR, "user:anna")
+ANNA = make_principal("administrator", name="anna")
 IMPORT_DOCUMENT = Path(__file__).parents[2] / "docs" / "how-to" / "import.md"
 each_field = pytest.mark.parametrize("field", CAMERA_FIELDS, ids=lambda field: field.name)
 
