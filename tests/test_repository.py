@@ -299,6 +299,36 @@ def test_the_chart_has_the_buckets_of_the_api() -> None:
     assert sorted(re.findall(r'^  \["(\w+)", \d+\],$', listed, re.MULTILINE)) == sorted(buckets)
 
 
+def test_every_metric_is_documented() -> None:
+    product = " ".join(text for name, text in texts(FILES) if name.startswith(PRODUCT) and name.endswith(".py"))
+    documents = " ".join(text for name, text in texts(FILES) if name.startswith("docs/") and name.endswith(".md"))
+    metrics = set(re.findall(r'"(controlplane_[a-z_]+)"', product))
+
+    assert "controlplane_cameras" in metrics
+    assert sorted(name for name in metrics if not re.search(rf"`{name}\b", documents)) == []
+
+
+def recipes() -> str:
+    """The chapter of CONTRIBUTING.md that says what to touch for each kind of change."""
+    return (ROOT / "CONTRIBUTING.md").read_text().partition("\n## Recipes\n")[2].partition("\n## ")[0]
+
+
+def test_the_recipes_name_files_and_tests_that_exist() -> None:
+    quoted = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```$", "", recipes(), flags=re.MULTILINE | re.DOTALL))
+    commands = re.findall(r"^```sh$(.*?)^```$", recipes(), re.MULTILINE | re.DOTALL)
+    words = [word for span in (*quoted, *commands) for word in span.split()]
+    # What is made up stands in <...>; what begins with a dot is no part of the repository, but for one file.
+    paths = {
+        word for word in words if re.fullmatch(r"(?!\.venv)[\w./-]+(/|\.(py|md|js|css|toml|yaml|html))", word)
+    }
+    tests = {word for word in words if re.fullmatch(r"test_\w+", word)}
+    defined = {name for _, text in texts(FILES) for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
+
+    assert len(paths) > 40
+    assert sorted(path for path in paths if not (ROOT / path).exists()) == []
+    assert sorted(tests - defined) == []
+
+
 def slug(heading: str) -> str:
     """The anchor of a heading."""
     return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")

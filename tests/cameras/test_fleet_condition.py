@@ -1,6 +1,7 @@
 """What holds for the whole fleet, wherever it is shown."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -8,6 +9,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 
 from cameras.models import FleetVitals
+from cameras.status import FleetCondition
 from tests.factories import make_camera
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +29,14 @@ def make(condition: str) -> None:
     FleetVitals.objects.update_or_create(
         pk=1, defaults={"ticked_at": ticked_at, "mass_silence_began_at": mass_silence_began_at}
     )
+
+
+def test_every_condition_is_tried_here_and_documented_with_its_metric() -> None:
+    documented = (Path(__file__).parents[2] / "docs" / "reference" / "alerts.md").read_text()
+    row = documented.partition("| `controlplane_fleet_condition{condition}` |")[2].partition("\n")[0]
+
+    assert sorted(CONDITIONS) == sorted(FleetCondition)
+    assert [condition for condition in FleetCondition if f"`{condition}`" not in row] == []
 
 
 @pytest.mark.parametrize("condition", CONDITIONS)

@@ -1,16 +1,21 @@
 """The rule of health at each of its boundaries, and its twin in SQL."""
 
+import re
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cameras.admin.camera.columns import STATUS_COLOURS
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera, CameraVitals, FleetVitals
 from cameras.status import Interruptions, Status, beginning_of_outage, derive_status, outage_threshold
 from tests.factories import NOW, make_camera
+
+ROOT = Path(__file__).parents[2]
 
 # Expected interval 10 s: stale after 30 s, offline after 60 s; the grace of a stop is 30 s.
 US = 1e-6
@@ -128,6 +133,18 @@ TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, floa
     ("stopped", 10, -5, None, "stopping", "winding_down", 10),
     ("stopped", 100, -61, None, "stopped", "stopped_on_purpose", 100),
 ]
+
+
+def test_every_status_stands_in_the_table_and_has_its_colours_and_its_words() -> None:
+    statuses = sorted(Status)
+    stylesheet = (ROOT / "templates" / "static" / "controlplane" / "admin.css").read_text()
+    documented = (ROOT / "docs" / "reference" / "api.md").read_text().partition("| desired | status | when |\n")[2]
+
+    assert sorted({row[4] for row in TABLE}) == statuses
+    assert sorted(STATUS_COLOURS) == statuses
+    assert sorted(re.findall(r"^\.cp-is-(\w+) {", stylesheet, re.MULTILINE)) == statuses
+    rows = documented.partition("\n\n")[0]
+    assert sorted(re.findall(r"^\| \w* ?\| `(\w+)` \| \S", rows, re.MULTILINE)) == statuses
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[f"{n} {row[0]} {row[4]}" for n, row in enumerate(TABLE)])

@@ -1,11 +1,14 @@
 """The lists and pages of the admin: what each role sees and does, and what is asked before."""
 
+from collections import defaultdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from django.contrib.admin import site as admin_site
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from cameras import actions
 from cameras.intent import clean_camera
@@ -120,9 +123,42 @@ def test_forged_posts_of_an_operator_change_nothing_but_the_desired_state(operat
     assert Change.objects.count() == 1
 
 
-@pytest.mark.parametrize("path", ["", "cameras/camera/", "auth/user/", "access/auditentry/", "cameras/change/"])
-def test_nobody_reads_anything_without_signing_in(db: None, path: str) -> None:
-    assert Client().get(f"/admin/{path}").url.startswith("/admin/login/")
+def addresses_of_the_admin(object_id: object) -> dict[str, str]:
+    """The address of every page that has a name, by that name; of the object where it is about one."""
+    patterns = [
+        pattern
+        for group in admin_site.get_urls()
+        for pattern in getattr(group, "url_patterns", [group])
+        if pattern.name and pattern.name not in ("login", "logout", "app_list", "view_on_site")
+    ]
+    given = defaultdict(lambda: object_id, verb="start", revision=1, content_type_id=1)
+    return {
+        pattern.name: reverse(
+            f"admin:{pattern.name}", kwargs={key: given[key] for key in pattern.pattern.converters}
+        )
+        for pattern in patterns
+    }
+
+
+def test_nobody_reads_anything_without_signing_in() -> None:
+    read = [
+        name
+        for name, address in addresses_of_the_admin(make_camera().pk).items()
+        if (answer := Client().get(address)).status_code != 302 or not answer.url.startswith("/admin/login/")
+    ]
+
+    assert read == []
+
+
+def test_whoever_may_do_nothing_reads_no_page_about_the_fleet(groups: None) -> None:
+    nobody = sign_in(name="nobody")
+    answers = {name: nobody.get(address) for name, address in addresses_of_the_admin(make_camera().pk).items()}
+    ours = {
+        name: answer for name, answer in answers.items() if name.startswith(("access_", "alerts_", "cameras_"))
+    }
+
+    assert len(ours) > 40
+    assert [name for name, answer in ours.items() if answer.status_code not in (302, 403, 405)] == []
 
 
 # --- Removing ---------------------------------------------------------------------------------------------

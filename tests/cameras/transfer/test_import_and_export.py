@@ -16,12 +16,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras import actions
+from cameras.admin.transfer.forms import LABELS, ImportForm
 from cameras.intent import clean_camera
 from cameras.models import Camera, Change, Purge, Site
 from cameras.transfer import exports
 from cameras.transfer import plan as import_plan
 from cameras.transfer.files import csv_format, json_format
-from cameras.transfer.files.formats import Format, recognise
+from cameras.transfer.files.formats import IMPORTED, SUFFIXES, WITH_CREDENTIALS_ONLY, Format, recognise
 from cameras.transfer.files.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
@@ -118,7 +119,8 @@ def fleet() -> None:
 
 
 @pytest.mark.parametrize("with_credentials", [False, True], ids=["redacted", "in clear"])
-@pytest.mark.parametrize("target", [Format.CSV, Format.JSON])
+# Frigate's tells cameras apart by their names alone: it has a test of its own.
+@pytest.mark.parametrize("target", [source for source in IMPORTED if source is not Format.FRIGATE])
 def test_an_export_that_is_imported_again_changes_nothing(
     fleet: None, target: Format, with_credentials: bool
 ) -> None:
@@ -162,7 +164,7 @@ def test_no_cell_is_a_formula_and_each_is_read_as_it_was(texts: list[str]) -> No
     assert [row.values["notes"] for row in json_format.read(json_format.write(cameras).text)] == texts
 
 
-@pytest.mark.parametrize("target", [Format.CSV, Format.JSON])
+@pytest.mark.parametrize("target", [target for target in Format if target not in WITH_CREDENTIALS_ONLY])
 def test_an_export_shows_no_secret_unless_it_is_asked_to(fleet: None, target: Format) -> None:
     make_camera("plain")
 
@@ -580,20 +582,31 @@ def test_rows_of_json_name_the_field_that_is_unknown() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "data", "source"),
-    [
-        ("a.CSV", b"{", Format.CSV),
-        ("a.tsv", b"", Format.CSV),
-        ("a.json", b"", Format.JSON),
-        ("config.yml", b"[", Format.FRIGATE),
-        ("-", b"\xef\xbb\xbf [", Format.JSON),
-        ("-", b"mqtt: {}\ncameras:\n", Format.FRIGATE),
-        ("-", b"name,site", Format.CSV),
-    ],
-)
+# The name of a file, its beginning, and its format.
+RECOGNISED = [
+    ("a.CSV", b"{", Format.CSV),
+    ("a.tsv", b"", Format.CSV),
+    ("a.json", b"", Format.JSON),
+    ("config.yml", b"[", Format.FRIGATE),
+    ("-", b"\xef\xbb\xbf [", Format.JSON),
+    ("-", b"mqtt: {}\ncameras:\n", Format.FRIGATE),
+    ("-", b"name,site", Format.CSV),
+]
+
+
+@pytest.mark.parametrize(("name", "data", "source"), RECOGNISED)
 def test_the_format_is_recognised(name: str, data: bytes, source: Format) -> None:
     assert recognise(name, data) is source
+
+
+def test_every_format_has_its_words_and_the_name_of_its_file() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "how-to" / "import.md").read_text()
+    accepted = ImportForm.base_fields["file"].widget.attrs["accept"].split(",")
+
+    assert sorted(LABELS) == sorted(SUFFIXES) == sorted(Format)
+    assert {source for *_, source in RECOGNISED} == set(IMPORTED)
+    assert [source for source in IMPORTED if SUFFIXES[source] not in accepted] == []
+    assert [target for target in Format if target.lower() not in page.lower()] == []
 
 
 # --- The commands -----------------------------------------------------------------------------------------

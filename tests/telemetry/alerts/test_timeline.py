@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from cameras.status import Interruptions, Status
-from telemetry.alerts.timeline import Known, Observed, changes_between, first_known
+from telemetry.alerts.timeline import RUNNING, Known, Observed, changes_between, first_known
+from tests.cameras.test_status import TABLE as BOUNDARIES
 from tests.factories import NOW
 
 
@@ -89,6 +90,14 @@ TABLE: list[tuple[str, float, str, float, float | None, Interruptions, list[tupl
     # Somebody with a later clock was here before
     ("stale", -1, "running", 1000, 5, Interruptions(), []),
 ]
+
+
+def test_the_statuses_of_a_running_camera_are_those_that_the_rule_gives_it() -> None:
+    derived = {row[4] for row in BOUNDARIES if row[0] == "running"}
+    reached = {status for row in TABLE for status in (row[0], *(to_status for _, to_status in row[6]))}
+
+    assert derived == RUNNING
+    assert sorted(reached) == sorted(Status)
 
 
 @pytest.mark.parametrize("row", TABLE, ids=[f"{n} {row[0]} {row[2]}" for n, row in enumerate(TABLE)])

@@ -2,6 +2,7 @@
 
 import pytest
 from django.apps import apps
+from django.conf import settings
 from django.contrib import admin
 from django.test import Client
 
@@ -43,6 +44,13 @@ def lists() -> list[str]:
 def test_every_page_of_the_admin_stands_on_the_same_ground() -> None:
     assert all(isinstance(page, PlainAdmin) for page in admin.site._registry.values())
     assert len(lists()) >= 8
+
+
+def test_every_list_stands_in_the_sidebar() -> None:
+    sections = settings.UNFOLD["SIDEBAR"]["navigation"]
+    linked = {str(item["link"]) for section in sections for item in section["items"]}
+
+    assert [address for address in lists() if address not in linked] == []
 
 
 def test_no_lookup_on_any_column_of_any_model_is_let_through(superuser: Client) -> None:
