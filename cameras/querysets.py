@@ -1,6 +1,6 @@
 """The vocabulary of queries for cameras, sites and changes.
 
-Entry points look rows up by key; every other condition on these models is a method here.
+Entry points look rows up by key, or by the lookups of a filter of Django; other conditions are methods here.
 """
 
 from datetime import UTC, datetime, timedelta

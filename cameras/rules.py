@@ -40,7 +40,7 @@ def parse_uuid(value: object) -> UUID | None:
 
 
 def text(max_length: int, *, is_required: bool, has_lines: bool) -> Callable[[object], str]:
-    """Of texts in Unicode's form C, without blanks around them; only those that have lines may hold line ends."""
+    """The rule for a text, stored in Unicode's form C and stripped; line ends only where it `has_lines`."""
     unprintable = _UNPRINTABLE_IN_LINES if has_lines else _UNPRINTABLE
 
     def rule(value: object) -> str:
@@ -79,7 +79,7 @@ def whole_seconds(minimum: int, maximum: int) -> Callable[[object], int]:
 
 
 def degrees(limit: int) -> Callable[[object], float | None]:
-    """Of angles from `-limit` to `limit`; None is unknown."""
+    """The rule for an angle from `-limit` to `limit`; None is unknown."""
 
     def rule(value: object) -> float | None:
         if value is None:
@@ -100,7 +100,7 @@ def time_zone(value: object) -> str:
 
 
 def site_id(value: object) -> UUID | None:
-    """The id alone: whether there is such a site, the action sees."""
+    """The id of a site; the action checks whether the site exists."""
     if value is None:
         return None
     parsed = parse_uuid(value)

@@ -55,7 +55,7 @@ def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str
 
 
 class LivePages(CameraPages):
-    """What pages fetch to stay up to date, or draw when they are there."""
+    """Endpoints from which pages load what changes."""
 
     def get_urls(self) -> list[Any]:
         wrap = self.admin_site.admin_view
@@ -66,7 +66,7 @@ class LivePages(CameraPages):
         ]
 
     def fleet_view(self, request: HttpRequest) -> HttpResponse:
-        """The fragment of the first page; 304 where it is what the page has."""
+        """The fragment of the first page; 304 if the page has it already."""
         if not self.has_view_permission(request):
             raise PermissionDenied
         body = render_to_string("admin/cameras/fleet.html", _fleet(request), request).encode()
@@ -158,7 +158,7 @@ def _worst(judged: CameraQuerySet, request: HttpRequest) -> list[dict[str, Any]]
 
 
 def _messages(request: HttpRequest) -> dict[str, list[Notice]]:
-    """What concerns the whole service: what somebody should do something about, and what is only worth knowing."""
+    """Messages about the whole service: `notices` ask for an action, `remarks` only inform."""
     messages = [*_condition(request), *notices(now_of(request))]
     return {
         "notices": [message for message in messages if message.level != "info"],
@@ -197,7 +197,7 @@ def _line(camera: Any) -> dict[str, Any]:
 
 
 def _sites(groups: list[_Group]) -> list[dict[str, Any]]:
-    """Those with most trouble first, then by their number of cameras."""
+    """Those with most cameras in trouble first, then by their number of cameras."""
     by_site: dict[UUID | None, list[_Group]] = defaultdict(list)
     for group in groups:
         by_site[group.site_id].append(group)
@@ -239,7 +239,7 @@ def _bar(groups: list[_Group], total: int) -> list[dict[str, Any]]:
 
 
 def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
-    """What to do until the first sample is there; a link only for who may."""
+    """What to do until the first sample has come, with links for those who may."""
     running = sum(count for status, count in counts.items() if status not in (Status.STOPPED, Status.STOPPING))
     steps = [
         (

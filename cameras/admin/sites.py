@@ -84,7 +84,7 @@ class SiteAdmin(IntentAdmin):
                 raise site_actions.SiteInUse
             return super().delete_view(request, object_id, extra_context)
         except site_actions.SiteInUse:
-            self._tell_in_use(request, [site])
+            self._report_in_use(request, [site])
             return HttpResponseRedirect(reverse("admin:cameras_site_change", args=[object_id]))
 
     @action(description=IntentAdmin.delete_selected.short_description, permissions=["delete"])
@@ -96,7 +96,7 @@ class SiteAdmin(IntentAdmin):
             with transaction.atomic():
                 return super().delete_selected(request, queryset)
         except site_actions.SiteInUse:
-            self._tell_in_use(request, in_use)
+            self._report_in_use(request, in_use)
             return None
 
     def delete_model(self, request: HttpRequest, obj: Site) -> None:
@@ -106,7 +106,7 @@ class SiteAdmin(IntentAdmin):
         for site in queryset:
             self.delete_model(request, site)
 
-    def _tell_in_use(self, request: HttpRequest, sites: list[Any]) -> None:
+    def _report_in_use(self, request: HttpRequest, sites: list[Any]) -> None:
         names = ", ".join(f"{site.name} ({site.camera_count})" for site in sites[:10])
         text = gettext("There are still cameras at %(sites)s: move or delete them first. Nothing was deleted.")
         self.message_user(request, text % {"sites": names or gettext("a site")}, messages.ERROR)

@@ -61,7 +61,7 @@ class NamedChangeList(ChangeList):
 
 
 def name_bindings(rows: list[Any], request: HttpRequest) -> None:
-    """Put what each token is bound to on the row, by name, sites first: one query for any number of rows."""
+    """Set `bound_to` and `asked_at` on each token; `bound_to` has kinds and names. One query for all rows."""
     bindings = TokenBinding.objects.filter(token__in=rows).annotate(
         site_name=Subquery(Site.objects.filter(pk=OuterRef("site_id")).values("name")),
         camera_name=Subquery(Camera.objects.filter(pk=OuterRef("camera_id")).values("name")),
@@ -155,7 +155,7 @@ class TokenAdmin(PlainAdmin):
         """The action has written everything."""
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
-        """The one page that shows the secret: the answer itself, so that no cookie or session ever holds it."""
+        """Shows the secret, once: in this very answer, so that no cookie or session ever contains it."""
         context = {
             **self.admin_site.each_context(request),
             "opts": self.opts,
@@ -208,7 +208,7 @@ class TokenAdmin(PlainAdmin):
 
     @display(description=_("bound to"))
     def binding(self, token: Any) -> str:
-        """In the list: the first of many."""
+        """For the list: the first few."""
         words = _in_words(token, token.bound_to[:NAMED_AT_MOST])
         more = len(token.bound_to) - NAMED_AT_MOST
         return format_html(gettext("{} and {} more"), words, more) if more > 0 else words

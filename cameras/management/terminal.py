@@ -1,4 +1,4 @@
-"""What the commands print and take: text that cannot steer the terminal, and sites by their names."""
+"""What the commands print and read: text without control characters, and sites by their names."""
 
 import json
 from typing import Any
@@ -13,14 +13,14 @@ SHOWN_AT_MOST = 160
 
 
 def plain(text: str) -> str:
-    """The text on one line, what cannot be printed escaped, secrets masked."""
+    """The text on one line, shortened, with escapes for what cannot be printed, and secrets masked."""
     shown = redact_text(text)
     shown = shown if len(shown) <= SHOWN_AT_MOST else shown[:SHOWN_AT_MOST] + "…"
     return "".join(c if c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode() for c in shown)
 
 
 def in_words(name: str, entry: dict[str, Any]) -> str:
-    """A difference on one line; of a new camera only what it will be."""
+    """A difference on one line; for a new camera only the value."""
     before, after = _in_words(entry["before"]), _in_words(entry["after"])
     if name == "connection_string" and before == after:
         return f"{after}, with another secret"

@@ -1,4 +1,4 @@
-"""What the admin shows of a camera: its health, judged once a request for all rows, and what was observed."""
+"""The columns of cameras in the admin: health, judged at one moment for all rows, and what was observed."""
 
 from typing import Any
 
@@ -29,7 +29,7 @@ STATUS_LABELS = dict(STATUS_CHOICES)
 
 
 def judge(camera: Camera, request: HttpRequest) -> None:
-    """Put the camera's verdict on the row, for its columns; all rows of a page are judged at one moment."""
+    """Set `health` and `asked_at` on the camera, for its columns."""
     camera.asked_at = now_of(request)  # type: ignore[attr-defined]
     camera.health = camera.verdict(camera.asked_at, interruptions_of(request))  # type: ignore[attr-defined]
 
@@ -72,7 +72,7 @@ class CameraColumns:
 
     @display(description=_("last day"))
     def last_day(self, camera: Camera) -> SafeString:
-        """A place for the picture, which the page asks for once for all of its rows."""
+        """A place for the picture; the page requests those of all rows at once."""
         return format_html('<span class="cp-spark-place" data-camera="{}"></span>', camera.pk)
 
     @display(description=_("last contact"), ordering="vitals__last_contact")

@@ -94,7 +94,8 @@ class TransferPages:
             return self._plan(request, prepared, plan, text)
         except (PlanOutdated, InvalidIntent):
             messages.warning(
-                request, gettext("Cameras have changed since this plan was made. Nothing was stored; look again.")
+                request,
+                gettext("Cameras have changed since this plan was made. Nothing was stored; read it again."),
             )
             return self._plan(request, prepared, prepared.plan(principal), text)
         messages.success(request, _stored(plan))
@@ -131,7 +132,7 @@ class TransferPages:
 
     @action(description=_("Export"), url_path="export", permissions=["export"], icon="download")
     def export_cameras(self, request: HttpRequest) -> HttpResponse:
-        """A form, and the file that it asks for."""
+        """A form, and the file that was asked for with it."""
         principal = principal_of_user(request.user)
         form = ExportForm(
             request.POST or None,
@@ -166,7 +167,7 @@ def _owner(principal: Principal) -> str:
 
 
 def _shown(planned: PlannedRow) -> dict[str, Any]:
-    """A row of the plan; of a refused one what is wrong with it, of the others what would be stored."""
+    """A row of the plan: what is wrong with a refused one, what would be stored of the others."""
     refused = planned.effect is Effect.REFUSED
     return {
         "number": planned.row.number,
