@@ -1,7 +1,6 @@
-"""How a camera is reached: the connection string as it stands sealed on its row, read and put there.
+"""How a camera is reached: reads and sets the sealed connection string on its row.
 
-What an earlier version stored is read in today's form. Whoever puts one there saves the COLUMNS. Must not import
-actions or doors.
+What an earlier version stored is read in today's form. After `put` and `mend` the caller saves the COLUMNS.
 """
 
 from cameras import credentials, rtsp
@@ -16,37 +15,37 @@ def read(camera: Camera) -> str:
 
 
 def put(camera: Camera, url: rtsp.RtspUrl) -> None:
-    """Seal it on the row, which is still to be saved."""
+    """Seal it on the row, without saving."""
     camera.sealed_connection = credentials.seal(camera.pk, url.normalised)
     camera.redacted_connection, camera.address = url.redacted, url.address
 
 
 def holds(camera: Camera, text: str) -> bool:
-    """Whether just this text is sealed on the row."""
+    """Whether exactly this text is sealed on the row."""
     try:
         return credentials.unseal(camera.pk, camera.sealed_connection) == text
     except credentials.UnreadableCredential:
-        return False  # what is sent now mends it
+        return False  # then the text that is sent now replaces it
 
 
 def reaches(camera: Camera, text: str) -> bool:
-    """Whether the camera is reached in just this way already, however that is encoded."""
+    """Whether the camera is reached in the same way already, however the text is encoded."""
     try:
         return rtsp.same_camera(read(camera), text)
     except credentials.UnreadableCredential:
-        return False  # what is sent now mends it
+        return False  # then the text that is sent now replaces it
 
 
 def mend(camera: Camera) -> bool:
-    """Whether what an earlier version stored was put on the row in today's form, still to be saved.
+    """Set what an earlier version stored in today's form, without saving; returns whether it differs.
 
-    It is no change of intent: it reaches the same camera with the same password, so no log tells of it.
+    This is no change of intent and is not logged: the same camera is reached with the same password.
     """
     try:
         stored = credentials.unseal(camera.pk, camera.sealed_connection)
         url = rtsp.parse(rtsp.mended(stored))
     except (rtsp.InvalidRtspUrl, credentials.UnreadableCredential):
-        return False  # it stays as it was
+        return False  # it stays as it is
     if url.normalised != stored:
         put(camera, url)
     return url.normalised != stored

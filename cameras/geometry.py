@@ -119,7 +119,7 @@ def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, di
     units, frame = value.get("units"), value.get("frame")
     if units not in (None, "pixels", "normalised", "normalized"):
         faults.append(ZoneProblem("units", 'Units are "normalised" (0 to 1 from the top left) or "pixels".'))
-        units = "pixels"  # no point is refused for it besides
+        units = "pixels"  # so that points are not refused as well
     if frame is not None:
         sides = frame if isinstance(frame, dict) else {}
         frame = {"width": sides.get("width"), "height": sides.get("height")}
@@ -130,7 +130,7 @@ def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, di
 
 
 def _units_of(zones: list[_Zone], frame: dict[str, int] | None, faults: list[ZoneProblem]) -> str:
-    """Return the units that are not told: those of a picture 1 by 1 unless there is a frame to be pixels of."""
+    """Return the units where none are given: pixels if a point lies beyond 1, which takes a frame."""
     lines = [line for zone in zones for line in zone.lines.values()]
     if all(max(point) <= 1 + OVERSHOOT for line in lines for point in line):
         return "normalised"

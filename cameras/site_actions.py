@@ -1,7 +1,7 @@
-"""What can be done to sites, by whatever entry point: each is one transaction with its line in the audit trail.
+"""What can be done to sites. Entry points call these; each is one transaction with its audit entry.
 
-Keyword-only; `by` is who acts: written into the trail, and held to what they may do there (each action may raise
-`guards.OutOfScope`); `now` is read once at the entry point. Must not import entry points.
+`by` is the author: written into the audit trail, and checked for the permission (each action may raise
+`guards.OutOfScope`). `now` is read once by the entry point.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from controlplane.problems import FieldError
 
 
 class SiteInUse(Exception):
-    """A site that still has cameras is not removed: they would lose their time zone without a word."""
+    """A site that still has cameras is not removed: they would lose their time zone unnoticed."""
 
 
 def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Site:

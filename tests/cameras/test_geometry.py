@@ -181,11 +181,11 @@ def test_units_are_asked_for_where_nothing_tells_them(value):
     only({**polygon([[0, 0], [100, 0], [50, 100]]), "units": "pixels"})
 
 
-@pytest.mark.parametrize("told", [{}, {"units": "normalised"}])
-def test_what_lies_just_beyond_the_picture_is_on_its_border(told):
-    clamped = only({**polygon([[0, 0], [1.0000001, 0], [1.01, 1.005], [1.003, 1.002], [0, 1]]), **told})
+@pytest.mark.parametrize("given", [{}, {"units": "normalised"}])
+def test_what_lies_just_beyond_the_picture_is_on_its_border(given):
+    clamped = only({**polygon([[0, 0], [1.0000001, 0], [1.01, 1.005], [1.003, 1.002], [0, 1]]), **given})
     assert clamped["geometry"]["coordinates"] == [[[0, 0], [1, 0], [1, 1], [0, 1], [0, 0]]]
-    assert only({**line([0, 0.5], [1.01, 0.5]), **told})["geometry"]["coordinates"] == [[0, 0.5], [1, 0.5]]
+    assert only({**line([0, 0.5], [1.01, 0.5]), **given})["geometry"]["coordinates"] == [[0, 0.5], [1, 0.5]]
 
 
 def test_altitudes_are_dropped():

@@ -57,7 +57,7 @@ class ImportForm(forms.Form):
         empty_label=_("As the file says"),
         help_text=_(
             "For cameras that name no site in the file. A Frigate configuration names none: choose one where there"
-            " are several Frigates, so that cameras of the same name are told apart."
+            " are several Frigates, so that cameras of the same name stay apart."
         ),
         widget=UnfoldAdminSelectWidget,
     )

@@ -1,4 +1,4 @@
-// The editor: holds the picture, its history, what is chosen and what is being drawn, and tells the parts to redraw.
+// The editor: holds the picture, its history, what is chosen and what is being drawn, and has the parts redrawn.
 //
 // The textarea is what the form sends. Every step writes it, and what is typed into it is a step too.
 

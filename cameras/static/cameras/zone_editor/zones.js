@@ -1,7 +1,7 @@
 // Zones as the editor holds them, and the GeoJSON text that is stored. Pure: knows no page.
 //
 // A picture is {units, frame, zones}; a zone is {id, properties, shape, rings}, its rings open lists of [x, y].
-// Nothing is changed in place: every edit returns a new picture. What is valid, the server tells.
+// Nothing is changed in place: every edit returns a new picture. The server decides what is valid.
 
 export const NORMALISED = "normalised";
 export const LEAST = { Polygon: 3, LineString: 2 };

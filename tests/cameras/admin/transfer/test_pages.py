@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 import time_machine
-from django.contrib.messages import get_messages
 from django.test import Client
 from django.utils import timezone
 
@@ -16,7 +15,7 @@ from cameras.transfer import exports
 from cameras.transfer.files.formats import Format
 from cameras.transfer.files.rows import MAX_UPLOAD_BYTES
 from controlplane.access.models import AuditEntry
-from tests.admin_client import form_of, sign_in
+from tests.admin_client import form_of, shown_messages, sign_in
 from tests.factories import SECRET, URL, make_camera, make_site
 
 IMPORT = "/admin/cameras/camera/import/"
@@ -44,10 +43,6 @@ def upload(client: Client, text: str | bytes, name: str = "cameras.json", **said
     file = io.BytesIO(text.encode() if isinstance(text, str) else text)
     file.name = name
     return client.post(IMPORT, {"file": file, "format": "", "site": "", **said})
-
-
-def told(page: Any) -> str:
-    return " ".join(str(message) for message in get_messages(page.wsgi_request))
 
 
 def test_a_plan_is_shown_then_stored_and_holds_no_secret_of_the_file(anna: Client) -> None:
@@ -91,7 +86,7 @@ def test_a_plan_with_refused_rows_names_row_field_and_reason_and_stores_nothing_
     assert "an0ther-secret" not in text
     assert "Leave the refused rows out" in text
     again = anna.post(IMPORT, form_of(page, "confirm_form"))
-    assert "say whether the refused rows are left out" in told(again)
+    assert "say whether the refused rows are left out" in shown_messages(again)
     assert Camera.objects.count() == 0
 
     stored = anna.post(IMPORT, form_of(again, "confirm_form") | {"skip_refused": "on"}, follow=True)
@@ -111,7 +106,7 @@ def test_refused_rows_are_downloaded_with_their_reasons_by_whoever_saw_the_plan(
     assert lines[0].endswith("name,connection_string,refused_line,refused_because")
     assert [line.split(",")[2] for line in lines[1:]] == ["3", "4"]
     assert "Bad,http://u:an0ther-secret@h/p" in lines[1]
-    assert "not yours" in told(sign_in("Administrators", name="berta").post(IMPORT, data))
+    assert "not yours" in shown_messages(sign_in("Administrators", name="berta").post(IMPORT, data))
     assert Camera.objects.count() == 0
 
 
@@ -144,7 +139,7 @@ def test_a_plan_that_no_longer_fits_is_shown_anew_and_stores_nothing(anna: Clien
 
     again = anna.post(IMPORT, form_of(plan, "confirm_form"))
 
-    assert "Cameras have changed since this plan was made" in told(again)
+    assert "Cameras have changed since this plan was made" in shown_messages(again)
     assert "There is nothing to do" in again.content.decode()
     assert Camera.objects.get().notes == "theirs"
 
@@ -169,7 +164,7 @@ def test_a_file_comes_back_only_from_whom_it_was_shown_to_and_for_an_hour(anna: 
     with time_machine.travel(later):
         page = client.post(IMPORT, data)
 
-    assert "not yours" in told(page)
+    assert "not yours" in shown_messages(page)
     assert (page.status_code, page["Location"]) == (302, IMPORT)
     assert Camera.objects.count() == 0
 
