@@ -387,9 +387,9 @@ def test_hostile_input_is_refused_quickly():
         collection(*[feature(polygon(*[[None] * 400] * 400))] * 100),
     ]
     for value in hostile:
-        start = time.perf_counter()
+        start = time.process_time()
         found = problems(value)
-        assert time.perf_counter() - start < 2
+        assert time.process_time() - start < 2
         assert all(len(detail) < 300 for _, detail in found)
 
 
