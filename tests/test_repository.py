@@ -314,13 +314,13 @@ def recipes() -> str:
 
 
 def test_the_recipes_name_files_and_tests_that_exist() -> None:
-    quoted = re.findall(r"`([^`]+)`", re.sub(r"^```.*?^```$", "", recipes(), flags=re.MULTILINE | re.DOTALL))
-    commands = re.findall(r"^```sh$(.*?)^```$", recipes(), re.MULTILINE | re.DOTALL)
-    words = [word for span in (*quoted, *commands) for word in span.split()]
-    # What is made up stands in <...>; what begins with a dot is no part of the repository, but for one file.
-    paths = {
-        word for word in words if re.fullmatch(r"(?!\.venv)[\w./-]+(/|\.(py|md|js|css|toml|yaml|html))", word)
+    quoted = re.findall(r"`([^`]+)`", recipes().replace("```sh", "`").replace("```", "`"))
+    words = [word for span in quoted for word in span.split()]
+    # What is made up stands in <...>; addresses of the service begin with a slash.
+    named = {
+        word for word in words if re.fullmatch(r"[\w.-]+(/[\w.-]+)*/?", word) and not word.startswith(".venv")
     }
+    paths = {word for word in named if "/" in word or word.endswith((".py", ".toml", ".yaml", ".md", ".example"))}
     tests = {word for word in words if re.fullmatch(r"test_\w+", word)}
     defined = {name for _, text in texts(FILES) for name in re.findall(r"^def (test_\w+)", text, re.MULTILINE)}
 
