@@ -63,7 +63,7 @@ def clone_camera(
             guards.require_copy(by.principal, source, values.get("site"))
             try:
                 values = {**values, "connection_string": rtsp.parse(connections.read(source))}
-            except rtsp.InvalidRtspUrl as error:  # no rule of today lets through what was stored
+            except rtsp.InvalidRtspUrl as error:  # what was stored is not valid any more
                 raise InvalidIntent([FieldError("connection_string", error.hint)]) from None
         note = f"Clone of {source.name} ({source.pk})."
         return register_camera(values=values, by=by, now=now, camera_id=camera_id, note=note)
@@ -243,7 +243,7 @@ def _alter(
     note: str = "",
     if_revision_in: Collection[int] | None = None,
 ) -> set[str]:
-    """Put the values on a locked row, logged and still to be saved; returns which columns, none for no change."""
+    """Set the values on a locked row and log them, without saving; returns the columns that changed."""
     guards.require_change(log.by.principal, camera, values)
     _require_revision(camera, if_revision_in)
     site_before = camera.site_id

@@ -19,7 +19,7 @@ from controlplane.access import audit
 from controlplane.access.principals import Author
 
 CHUNK = 500
-# How often a camera that was saved while it was sealed anew is read again, before it is left for the next run.
+# How often a camera is tried again that was saved while it was sealed anew; then it is left for the next run.
 ATTEMPTS = 5
 # The canary is sealed like a camera's connection string, under an id that no camera has.
 CANARY_ID = UUID(int=0)
@@ -180,8 +180,8 @@ def _replace(anew: list[tuple[_Sealed, str]]) -> set[UUID]:
                 if unchanged.update(sealed_connection=new):
                     replaced.add(old.camera_id)
     except OperationalError:
-        # Somebody locked a camera for longer than the lock's timeout. Where it is the database that is away, the
-        # reading that follows says so.
+        # Somebody locked a camera for longer than the lock's timeout. If the database is away instead, the next
+        # read raises.
         return set()
     return replaced
 

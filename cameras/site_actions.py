@@ -68,7 +68,7 @@ def retire_site(*, site: Site, by: Author, now: datetime) -> None:
 
 
 def lock_site(site_id: UUID) -> bool:
-    """Whether there is such a site; it stays until the transaction ends."""
+    """Lock the site until the transaction ends; returns whether it exists."""
     return bool(Site.objects.select_for_update(no_key=True).filter(pk=site_id).values_list("pk").first())
 
 

@@ -18,7 +18,7 @@ _FIELDS = by_name(CAMERA_FIELDS)
 # Longer values are left out of lists.
 SHORT = 24
 SHOWN_AT_MOST = 20_000
-# Comparing line by line takes the square of the lines; longer texts are shown side by side.
+# Comparing line by line takes time by the square of the lines; longer texts are shown side by side.
 COMPARED_LINES = 1_000
 
 
@@ -89,7 +89,7 @@ def compared_lines(before: str, after: str) -> SafeString | None:
     old, new = before.split("\n"), after.split("\n")
     if len(old) + len(new) > COMPARED_LINES:
         return None
-    # Two lines of names of files, then the place of the first difference.
+    # Skips the two lines that name files, and the place of the first difference.
     lines = list(difflib.unified_diff(old, new, n=2, lineterm=""))[3:]
     marks = {"+": "cp-added", "-": "cp-removed", "@": "cp-place"}
     shown = ((marks.get(line[:1], ""), "⋯" if line.startswith("@@") else line) for line in lines)

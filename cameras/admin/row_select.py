@@ -14,13 +14,13 @@ class _OfRows(AutocompleteMixin):
 
 
 class RowSelect(_OfRows, AutocompleteSelect):
-    """For one of them."""
+    """Selects one row."""
 
 
 class RowsSelect(_OfRows, AutocompleteSelectMultiple):
-    """For several; each is taken away by itself.
+    """Selects several rows, removed one by one.
 
-    What takes all away at once would stand in the list of the chosen without being an item of it.
+    A button that removes all would stand in the list of chosen rows without being an item of it.
     """
 
     def build_attrs(self, base_attrs: Any, extra_attrs: Any = None) -> dict[str, Any]:

@@ -44,7 +44,7 @@ def _runs(day: LastDay) -> list[list[tuple[float, float]]]:
 
 
 def _line(run: Sequence[tuple[float, float]]) -> str:
-    """A point that stands alone is a line of no length, which round ends make a dot."""
+    """A line; for a single point one of no length, which its round ends show as a dot."""
     first, *rest = run
     return f"M{first[0]} {first[1]}" + "".join(f"L{x} {y}" for x, y in rest or [first])
 

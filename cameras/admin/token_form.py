@@ -94,4 +94,4 @@ class TokenForm(forms.ModelForm):
         return given
 
     def _post_clean(self) -> None:
-        """Nothing is put on the row here: `tokens.create_token` makes it."""
+        """Sets nothing on the row: `tokens.create_token` makes it."""

@@ -30,7 +30,7 @@ from controlplane.access.authentication import author_of
 
 # One hidden field holds the ids, at 37 bytes each, and Django reads bodies up to 2.5 MB.
 AT_MOST = 20_000
-# Each one's tokens and purge are rows of their own, written one after the other under the revision counter's lock.
+# Each deletion writes rows of tokens and a purge, one after the other, under the lock of the revision counter.
 DELETE_AT_MOST = 500
 NAMED_AT_MOST = 12
 VERBS = {"start": "operate", "stop": "operate", "move": "change", "delete": "delete"}
