@@ -1,7 +1,8 @@
 """Zones: which GeoJSON is accepted as a camera's `zone_config`, and the one form in which it is stored.
 
-This module owns every rule about a zone: geometry, id, properties, limits. It is pure: parsed JSON, however
-hostile, goes in, plain dicts and lists come out.
+This module and `outlines`, which knows points, own every rule about a zone: geometry, id, properties, limits.
+They are pure: parsed JSON, however hostile, goes in, plain dicts and lists come out.
+
 
 GeoJSON is RFC 7946; a valid polygon is that of OGC Simple Features (06-103r4, 6.1.11) as GEOS decides it.
 One thing is ours: a coordinate is a place in the picture, from its top left corner; `units` says in what.
@@ -9,26 +10,18 @@ One thing is ours: a coordinate is a place in the picture, from its top left cor
 
 import re
 import unicodedata
-from dataclasses import dataclass, field, replace
-from itertools import chain, count, groupby
+from dataclasses import replace
+from itertools import chain, count
 from typing import Any, Final
 
-import shapely
-
-from cameras.redaction import redact_text
+from cameras.outlines import OVERSHOOT, ZoneDraft, ZoneProblem, check_lines, read_lines
 
 MAX_ZONES: Final = 100
-MAX_POINTS: Final = 500
 MAX_ID: Final = 64
 MAX_NAME: Final = 100
 MAX_CAPACITY: Final = 1_000_000
-MAX_COORDINATE: Final = 1_000_000
 MAX_FRAME_SIDE: Final = 100_000
 MAX_PROBLEMS: Final = 20
-# By as much editors round past the border of the picture, and Frigate lets them.
-OVERSHOOT: Final = 0.01
-# A last point that is this near to the first one is it. (The difference of two numbers is not exact to the bit.)
-NEAR: Final = 1.000001e-9
 
 KINDS: Final = {"Polygon": ("area", "exclusion"), "LineString": ("line",)}  # the first is the default
 
@@ -42,21 +35,6 @@ _ID = re.compile(rf"[A-Za-z0-9][A-Za-z0-9_-]{{0,{MAX_ID - 1}}}")
 _COLOR = re.compile(r"#(?:[0-9A-Fa-f]{3,4}|[0-9A-Fa-f]{6}|[0-9A-Fa-f]{8})")
 # Control characters, line separators, lone surrogates, and bidi controls, which let a name pose as another.
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
-_GEOS_REASONS = {
-    "Self-intersection": "its edges cross or overlap",
-    "Ring Self-intersection": "its outline touches itself",
-    "Hole lies outside shell": "a hole lies outside its outline",
-    "Holes are nested": "a hole lies inside another hole",
-    "Interior is disconnected": "its holes cut it into pieces",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class ZoneProblem:
-    """One fault: `path` leads to it in the input ("" is all of it), `detail` says in words what to do."""
-
-    path: str
-    detail: str
 
 
 class InvalidZones(ValueError):
@@ -68,28 +46,6 @@ class InvalidZones(ValueError):
 
     def __str__(self) -> str:
         return " ".join(problem.detail for problem in self.problems)
-
-
-@dataclass(slots=True)
-class _Zone:
-    """A Feature in the making, and where its faults are collected."""
-
-    number: int
-    faults: list[ZoneProblem]
-    known: dict[str, Any] = field(default_factory=dict)  # its properties, and the id that was given
-    id: str = ""
-    id_path: str = ""
-    stem: str = ""  # what an id is made from when none was given
-    shape: str = ""
-    path: str = ""  # of its coordinates
-    raw: object = None  # its coordinates as sent
-    lines: dict[str, list[tuple[float, float]]] = field(default_factory=dict)  # rings or line, by path
-
-    def refuse(self, path: str, reason: str) -> None:
-        title = self.known.get("name") or self.known.get("id")
-        # People paste anything into a name, and a refusal is shown and logged.
-        label = f'Zone {self.number} ("{redact_text(str(title))}")' if title else f"Zone {self.number}"
-        self.faults.append(ZoneProblem(path, f"{label}: {reason}."))
 
 
 def canonical_zones(value: object) -> dict[str, object]:
@@ -104,10 +60,10 @@ def canonical_zones(value: object) -> dict[str, object]:
     zones = _read_zones(value, faults)
     _assign_ids(zones)
     for zone in zones:
-        _read_lines(zone)
+        read_lines(zone)
     units = units or _units_of(zones, frame, faults)
     for zone in zones:
-        _check_lines(zone, units, frame)
+        check_lines(zone, units, frame)
     if faults:
         raise InvalidZones(tuple(faults[:MAX_PROBLEMS]))
     framed = {"frame": frame} if frame else {}
@@ -129,7 +85,7 @@ def _read_picture(value: Any, faults: list[ZoneProblem]) -> tuple[str | None, di
     return "normalised" if units == "normalized" else units, frame
 
 
-def _units_of(zones: list[_Zone], frame: dict[str, int] | None, faults: list[ZoneProblem]) -> str:
+def _units_of(zones: list[ZoneDraft], frame: dict[str, int] | None, faults: list[ZoneProblem]) -> str:
     """Return the units where none are given: pixels if a point lies beyond 1, which takes a frame."""
     lines = [line for zone in zones for line in zone.lines.values()]
     if all(max(point) <= 1 + OVERSHOOT for line in lines for point in line):
@@ -142,7 +98,7 @@ def _units_of(zones: list[_Zone], frame: dict[str, int] | None, faults: list[Zon
     return "pixels"
 
 
-def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
+def _read_zones(value: object, faults: list[ZoneProblem]) -> list[ZoneDraft]:
     """Return the zones with their coordinates still unread; none if there are too many."""
     members: list[tuple[str, str, object]] = []  # path to a Feature, from there to its geometry, Feature
     match value:
@@ -157,10 +113,10 @@ def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
         case _ if value != {}:
             accepted = "a Polygon, MultiPolygon, LineString, Feature or FeatureCollection"
             faults.append(ZoneProblem("", f"Zones are {{}} (none) or GeoJSON: {accepted}."))
-    zones: list[_Zone] = []
+    zones: list[ZoneDraft] = []
     number = 1
     for at, geometry_at, feature in members:
-        made = _read_feature(feature, at, at + geometry_at, _Zone(number, faults))
+        made = _read_feature(feature, at, at + geometry_at, ZoneDraft(number, faults))
         zones += made
         number += len(made) or 1
     if number > MAX_ZONES + 1:
@@ -169,7 +125,7 @@ def _read_zones(value: object, faults: list[ZoneProblem]) -> list[_Zone]:
     return zones
 
 
-def _read_feature(feature: object, at: str, geometry_at: str, zone: _Zone) -> list[_Zone]:
+def _read_feature(feature: object, at: str, geometry_at: str, zone: ZoneDraft) -> list[ZoneDraft]:
     """Return the zones of one Feature (RFC 7946, 3.2): several for a MultiPolygon, none if it is refused."""
     if not isinstance(feature, dict) or feature.get("type") != "Feature":
         zone.refuse(at[:-1], "it is not a GeoJSON Feature; wrap its geometry in one")
@@ -178,6 +134,17 @@ def _read_feature(feature: object, at: str, geometry_at: str, zone: _Zone) -> li
     if not isinstance(properties, dict):
         zone.refuse(f"{at}properties", "its properties are not an object")
         properties = {}
+    _read_properties(feature, properties, at, zone)
+    zone.shape, parts = _read_geometry(feature.get("geometry"), geometry_at, zone)
+    kind, kinds = properties.get("kind"), KINDS.get(zone.shape, ())
+    if parts and kind is not None and kind not in kinds:
+        zone.refuse(f"{at}properties.kind", f"the kind of a {zone.shape} is {' or '.join(kinds)}")
+    zone.stem = zone.known.get("id") or _slug(zone.known.get("name", ""))
+    return [_part_of(zone, part, kind or kinds[0], path, raw) for part, (path, raw) in enumerate(parts.items())]
+
+
+def _read_properties(feature: dict[str, Any], properties: dict[str, Any], at: str, zone: ZoneDraft) -> None:
+    """Fill in what is known of the zone. An id stands in the Feature, or else in its properties."""
     zone.id_path = f"{at}properties.id" if feature.get("id") is None else f"{at}id"
     for member, rule in _RULES.items():
         path = zone.id_path if member == "id" else f"{at}properties.{member}"
@@ -187,19 +154,15 @@ def _read_feature(feature: object, at: str, geometry_at: str, zone: _Zone) -> li
             zone.known[member] = accepted
         elif sent is not None:
             zone.refuse(path, rule)
-    zone.shape, parts = _read_geometry(feature.get("geometry"), geometry_at, zone)
-    kind, kinds = properties.get("kind"), KINDS.get(zone.shape, ())
-    if parts and kind is not None and kind not in kinds:
-        zone.refuse(f"{at}properties.kind", f"the kind of a {zone.shape} is {' or '.join(kinds)}")
-    zone.stem = zone.known.get("id") or _slug(zone.known.get("name", ""))
-    zones = []
-    for part, (path, raw) in enumerate(parts.items()):
-        known = {**zone.known, "kind": kind or kinds[0]}
-        if part and "name" in known:
-            known["name"] = f"{known['name'][: MAX_NAME - 4]} {part + 1}"  # 4: room for " 100"
-        own_id = "" if part else known.get("id", "")
-        zones.append(replace(zone, number=zone.number + part, known=known, id=own_id, path=path, raw=raw))
-    return zones
+
+
+def _part_of(zone: ZoneDraft, part: int, kind: str, path: str, raw: object) -> ZoneDraft:
+    """Return one zone of a Feature; from the second on with a number in its name, and an id still to be given."""
+    known = {**zone.known, "kind": kind}
+    if part and "name" in known:
+        known["name"] = f"{known['name'][: MAX_NAME - 4]} {part + 1}"  # 4: room for " 100"
+    own_id = "" if part else known.get("id", "")
+    return replace(zone, number=zone.number + part, known=known, id=own_id, path=path, raw=raw)
 
 
 def _read_property(member: str, value: object) -> str | int | None:
@@ -218,7 +181,7 @@ def _read_property(member: str, value: object) -> str | int | None:
     return None
 
 
-def _read_geometry(geometry: object, at: str, zone: _Zone) -> tuple[str, dict[str, object]]:
+def _read_geometry(geometry: object, at: str, zone: ZoneDraft) -> tuple[str, dict[str, object]]:
     """Return the shape of the zones to make, and by path their raw coordinates; none if it is refused."""
     match geometry:
         case {"type": "Polygon" | "LineString" as shape, "coordinates": coordinates}:
@@ -233,7 +196,7 @@ def _read_geometry(geometry: object, at: str, zone: _Zone) -> tuple[str, dict[st
     return "", {}
 
 
-def _assign_ids(zones: list[_Zone]) -> None:
+def _assign_ids(zones: list[ZoneDraft]) -> None:
     """Give each zone an id of its own: as given, else from its name, else from its number."""
     given = [zone.id.lower() for zone in zones if zone.id]
     taken = set(given)
@@ -253,76 +216,7 @@ def _slug(name: str) -> str:
     return re.sub(r"[-\s]+", "-", re.sub(r"[^\w\s-]", "", text)).strip("-_")[:MAX_ID]
 
 
-def _read_lines(zone: _Zone) -> None:
-    """Fill the zone's lines (RFC 7946, 3.1); leave them empty if anything in the coordinates is refused."""
-    closes = zone.shape == "Polygon"
-    rings = zone.raw if closes else [zone.raw]
-    if not isinstance(rings, list) or not rings or not all(isinstance(ring, list) and ring for ring in rings):
-        form = "rings, [[[x, y], ...], ...]" if closes else "points, [[x, y], ...]"
-        return zone.refuse(zone.path, f"the coordinates of a {zone.shape} are a list of {form}")
-    zone.lines, points, faults_before = {}, 0, len(zone.faults)
-    for index, ring in enumerate(rings):
-        path = f"{zone.path}[{index}]" if closes else zone.path
-        line = zone.lines[path] = []
-        for place, point in enumerate(ring[: MAX_POINTS + 2]):  # enough to see that there are too many
-            numbers: list[Any] = point if isinstance(point, list) and len(point) in (2, 3) else [None]
-            pair = numbers[:2]  # what follows is an altitude (RFC 7946, 3.1.1)
-            if all(type(number) in (int, float) for number in numbers) and all(
-                0 <= number <= MAX_COORDINATE for number in pair
-            ):
-                line.append((abs(pair[0]), abs(pair[1])))  # -0.0 passes as 0, and must not keep its sign
-            else:
-                reason = f"point {place + 1} is not [x, y], two numbers from 0 to {MAX_COORDINATE:,}"
-                zone.refuse(f"{path}[{place}]", reason)
-        points += len(ring) - (closes and 1 < len(ring) == len(line) and _is_near(line[0], line[-1]))
-        if points > MAX_POINTS:
-            zone.refuse(zone.path, f"it has more than {MAX_POINTS} points; draw it with fewer")
-            break
-    if len(zone.faults) > faults_before:
-        zone.lines = {}
-
-
-def _check_lines(zone: _Zone, units: str, frame: dict[str, int] | None) -> None:
-    """Tidy the lines; refuse what lies outside the picture, is no line, or is no valid polygon."""
-    width, height = frame.values() if frame else (MAX_COORDINATE, MAX_COORDINATE)
-    beyond = 0.0
-    if units == "normalised":
-        width = height = 1
-        beyond = OVERSHOOT
-    closes = zone.shape == "Polygon"
-    for path, line in zone.lines.items():
-        for place, (x, y) in enumerate(line):
-            if x > width + beyond or y > height + beyond:
-                reason = f"point {place + 1} ({x}, {y}) is outside the {width} by {height} picture ({units})"
-                zone.refuse(f"{path}[{place}]", reason)
-                break
-        if units == "normalised":
-            line[:] = [(min(x, 1), min(y, 1)) for x, y in line]
-        line[:] = [point for point, _ in groupby(line)]
-        if closes:
-            while len(line) > 1 and _is_near(line[0], line[-1]):
-                line.pop()
-            line.append(line[0])
-        if len(set(line)) < 2 + closes:
-            return zone.refuse(path, f"it needs at least {'three' if closes else 'two'} different points")
-        hull = shapely.convex_hull(shapely.LineString(line))
-        # Rounding lifts points off their common line, as (0.1, 0.3) (0.2, 0.6) (0.3, 0.9): still no area.
-        if closes and hull.area <= 1e-12 * hull.length**2:
-            return zone.refuse(path, "it has no area: its points lie on one line; move one")
-    if closes and zone.lines:
-        outline, *holes = zone.lines.values()
-        reason, _, place = shapely.is_valid_reason(shapely.Polygon(outline, holes)).partition("[")
-        if reason != "Valid Geometry":
-            where = ", ".join(f"{float(number):.6g}" for number in place.rstrip("]").split())
-            why = _GEOS_REASONS.get(reason, "it is no valid polygon")
-            zone.refuse(zone.path, f"{why} at ({where}); redraw it there")
-
-
-def _is_near(one: tuple[float, float], other: tuple[float, float]) -> bool:
-    return abs(one[0] - other[0]) <= NEAR and abs(one[1] - other[1]) <= NEAR
-
-
-def _feature(zone: _Zone) -> dict[str, object]:
+def _feature(zone: ZoneDraft) -> dict[str, object]:
     lines = [[list(point) for point in line] for line in zone.lines.values()]
     geometry = {"type": zone.shape, "coordinates": lines if zone.shape == "Polygon" else lines[0]}
     properties = {"name": zone.id} | {member: known for member, known in zone.known.items() if member != "id"}

@@ -8,7 +8,7 @@ from typing import Any
 
 import shapely
 
-from cameras import geometry
+from cameras import geometry, outlines
 from cameras.transfer.files.rows import shown_key
 
 
@@ -55,7 +55,7 @@ def _usable(feature: dict[str, Any], zone_config: dict[str, Any]) -> tuple[dict[
     return (None, f"was left out: {problem.detail}") if problem else (feature, remark)
 
 
-def _problem(feature: dict[str, Any], zone_config: dict[str, Any]) -> geometry.ZoneProblem | None:
+def _problem(feature: dict[str, Any], zone_config: dict[str, Any]) -> outlines.ZoneProblem | None:
     try:
         geometry.canonical_zones({**zone_config, "features": [feature]})
     except geometry.InvalidZones as error:
@@ -65,7 +65,7 @@ def _problem(feature: dict[str, Any], zone_config: dict[str, Any]) -> geometry.Z
 
 def _largest_part(ring: list[list[float]], units: str) -> list[list[float]] | None:
     """The outer ring of the largest area that the ring encloses within the picture."""
-    side = geometry.MAX_COORDINATE if units == "pixels" else 1
+    side = outlines.MAX_COORDINATE if units == "pixels" else 1
     within = shapely.intersection(shapely.make_valid(shapely.Polygon(ring)), shapely.box(0, 0, side, side))
     largest = max(_polygons(within), key=shapely.area, default=None)
     if largest is None or not shapely.area(largest):

@@ -11,8 +11,9 @@ from pytest_django import DjangoAssertNumQueries
 
 from cameras.admin import json_text
 from cameras.admin.zones.editor import MAX_OFFERED, MAX_TEXT_BYTES
-from cameras.geometry import MAX_POINTS, MAX_ZONES, canonical_zones
+from cameras.geometry import MAX_ZONES, canonical_zones
 from cameras.models import Camera
+from cameras.outlines import MAX_POINTS
 from tests.admin_client import administrator, edit, operator, sign_in, viewer
 from tests.factories import make_camera, make_site
 from tests.hostile import HOSTILE_MARKUP
