@@ -3,7 +3,6 @@
 This module and `outlines`, which knows points, own every rule about a zone: geometry, id, properties, limits.
 They are pure: parsed JSON, however hostile, goes in, plain dicts and lists come out.
 
-
 GeoJSON is RFC 7946; a valid polygon is that of OGC Simple Features (06-103r4, 6.1.11) as GEOS decides it.
 One thing is ours: a coordinate is a place in the picture, from its top left corner; `units` says in what.
 """
