@@ -55,7 +55,7 @@ class Registry:
         self, rows: Sequence[Row], principal: Principal, site: Site | None = None, *, whole: bool = True
     ) -> None:
         self.principal = principal
-        self.default_site_id = site.pk if site else _only_site(principal.scope_for("cameras.add_camera"))
+        self.default_site_id = site.pk if site else _only_site(principal.scope_for("cameras.view_camera"))
         self.may_make_sites = principal.scope_for("cameras.add_site").is_whole
         visible_sites = Site.objects.within(principal.scope_for("cameras.view_site"))
         self.site_ids = dict(visible_sites.values_list("name", "pk"))
@@ -136,8 +136,8 @@ class Registry:
 
 
 def _only_site(scope: Scope) -> UUID | None:
-    """The site that needs no naming, as there is no other place for a new camera."""
-    return next(iter(scope.sites)) if len(scope.sites) == 1 and not scope.is_whole else None
+    """The one site of somebody who sees no other camera: there, no row needs to name it."""
+    return next(iter(scope.sites)) if scope == Scope(scope.sites) and len(scope.sites) == 1 else None
 
 
 def same_name(value: Any) -> str | None:

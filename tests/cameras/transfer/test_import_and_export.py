@@ -407,6 +407,7 @@ def test_an_import_changes_moves_and_makes_cameras_only_where_one_may() -> None:
         {"id": str(Camera.objects.get(name="A").pk), "site": "New"},
         {"name": "C", "connection_string": URL, "site": "South"},
         {"name": "D", "connection_string": URL},
+        {"name": "B", "notes": ""},
     ]
 
     def planned(row: dict[str, Any], principal: Principal) -> tuple[str, list[str]]:
@@ -420,7 +421,8 @@ def test_an_import_changes_moves_and_makes_cameras_only_where_one_may() -> None:
         ("refused", ["site"]),
         ("refused", ["site"]),
         ("refused", ["site"]),
-        ("create", []),
+        ("refused", ["site"]),
+        ("unchanged", []),
     ]
     both = make_principal("administrator", north, south)
     assert [planned(row, both) for row in rows] == [
@@ -431,6 +433,7 @@ def test_an_import_changes_moves_and_makes_cameras_only_where_one_may() -> None:
         ("refused", ["site"]),
         ("create", []),
         ("refused", ["site"]),
+        ("unchanged", []),
     ]
 
 
