@@ -22,7 +22,14 @@ from cameras.models import Camera, Change, Purge, Site
 from cameras.transfer import exports
 from cameras.transfer import plan as import_plan
 from cameras.transfer.files import csv_format, json_format
-from cameras.transfer.files.formats import IMPORTED, SUFFIXES, WITH_CREDENTIALS_ONLY, Format, recognise
+from cameras.transfer.files.formats import (
+    CONTENT_TYPES,
+    IMPORTED,
+    SUFFIXES,
+    WITH_CREDENTIALS_ONLY,
+    Format,
+    recognise,
+)
 from cameras.transfer.files.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
@@ -607,6 +614,7 @@ def test_every_format_has_its_words_and_the_name_of_its_file() -> None:
     accepted = ImportForm.base_fields["file"].widget.attrs["accept"].split(",")
 
     assert sorted(LABELS) == sorted(SUFFIXES) == sorted(Format)
+    assert {target for target in Format if SUFFIXES[target] not in (".yml", ".yaml")} == set(CONTENT_TYPES)
     assert {source for *_, source in RECOGNISED} == set(IMPORTED)
     assert [source for source in IMPORTED if SUFFIXES[source] not in accepted] == []
     assert [target for target in Format if target.lower() not in page.lower()] == []
