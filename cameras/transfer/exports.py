@@ -1,7 +1,4 @@
-"""Cameras as a file, for whoever may see them. Connection strings in clear are for those who may reveal them.
-
-Must not import doors.
-"""
+"""Cameras as a file, for whoever may see them. Connection strings in clear are for those who may reveal them."""
 
 from collections.abc import Iterator
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""An import from the file to the plan, the same for every door. Must not import doors."""
+"""An import from the file to the plan, the same for every entry point."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ class Prepared:
     def refused_file(self, plan: Plan) -> str:
         """The refused rows with their reasons, as a CSV that is imported again once they are mended.
 
-        It holds what the file told, its passwords too, but none that the environment of this service filled in.
+        It holds what the file says, its passwords too, but none that the environment of this service filled in.
         """
         hidden = ("connection_string",) if self.format is Format.FRIGATE else ()
         return csv_format.write_refused(

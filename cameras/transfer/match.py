@@ -81,9 +81,9 @@ class Registry:
     def match(self, row: Row) -> Match:
         match = Match()
         self._match_site(row, match)
-        told = row.values.get("id")
-        match.camera_id = parse_uuid(told)
-        if told is not None and match.camera_id is None:
+        given = row.values.get("id")
+        match.camera_id = parse_uuid(given)
+        if given is not None and match.camera_id is None:
             match.faults.append(Fault("id", "Must be a UUID, or empty."))
         elif match.camera_id in self.by_id:
             match.camera = self.by_id[match.camera_id]
@@ -106,11 +106,11 @@ class Registry:
             match.faults.append(Fault("id", "Belongs to a camera that you may not see, or that is being deleted."))
 
     def _match_site(self, row: Row, match: Match) -> None:
-        told = row.values.get("site")
-        if told is not None and not isinstance(told, str):
+        given = row.values.get("site")
+        if given is not None and not isinstance(given, str):
             match.faults.append(Fault("site", "Must be the name of a site, or null."))
             return
-        name = same_name(told)
+        name = same_name(given)
         if not name:
             match.names_site = "site" in row.values or self.default_site_id is not None
             match.site_id = self.default_site_id

@@ -1,8 +1,7 @@
 """What a file would do to the cameras, before anything is written; and doing it, all or nothing.
 
 `make_plan` judges each row by the rules of the fields; `apply_plan` refuses a plan that is not the one that was
-shown, or whose cameras have changed, or of which rows are refused unless it is told to leave those out. Must not
-import doors.
+shown, or whose cameras have changed, or of which rows are refused unless it is asked to leave those out.
 """
 
 import enum
@@ -55,8 +54,8 @@ class PlannedRow:
 
     @property
     def name(self) -> str:
-        told = self.row.values.get("name")
-        return told if isinstance(told, str) else self.match.camera.name if self.match.camera else ""
+        given = self.row.values.get("name")
+        return given if isinstance(given, str) else self.match.camera.name if self.match.camera else ""
 
     def refuse(self, faults: Sequence[Fault]) -> None:
         self.effect = Effect.REFUSED
@@ -187,13 +186,13 @@ def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> Pla
     planned = PlannedRow(row, Effect.CREATE, match, remarks=[*row.remarks, *match.remarks])
     faults = [*row.faults, *match.faults]
     refused_fields = {fault.field for fault in row.faults}
-    told = {name: value for name, value in row.values.items() if name not in ("id", "site")}
-    if told:
+    given = {name: value for name, value in row.values.items() if name not in ("id", "site")}
+    if given:
         try:
-            planned.values = clean_camera(told, stored_redacted=camera.redacted_connection if camera else None)
+            planned.values = clean_camera(given, stored_redacted=camera.redacted_connection if camera else None)
         except InvalidIntent as error:
             # A field whose own reading failed is not missing besides.
-            faults += [Fault(*fault) for fault in error.errors if not _is_told(fault.field, refused_fields)]
+            faults += [Fault(*fault) for fault in error.errors if not _is_refused(fault.field, refused_fields)]
     elif camera is None and not faults:
         faults = [Fault("name", "Is required.")]
     if match.names_site:
@@ -224,7 +223,7 @@ def _refuse_out_of_scope(planned: PlannedRow, principal: Principal) -> None:
         planned.refuse([Fault(*fault) for fault in error.errors])
 
 
-def _is_told(name: str, refused: set[str]) -> bool:
+def _is_refused(name: str, refused: set[str]) -> bool:
     """Frigate's `ffmpeg.inputs` is what gives the connection string."""
     return name in refused or (name == "connection_string" and any(one.startswith("ffmpeg") for one in refused))
 
@@ -274,11 +273,11 @@ def _shown(planned: PlannedRow, before: Mapping[str, Any], registry: Registry) -
 def _zones_in_words(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, str]:
     """The names of the zones, and which of them are drawn anew."""
     known = {zone["id"]: zone for zone in before["features"]} if before else {}
-    told = [
+    named = [
         zone["properties"]["name"] + (" (changed)" if known.get(zone["id"], zone) != zone else "")
         for zone in after["features"]
     ]
-    was, will = ", ".join(zone["properties"]["name"] for zone in known.values()), ", ".join(told)
+    was, will = ", ".join(zone["properties"]["name"] for zone in known.values()), ", ".join(named)
     return was, will if before is None or was != will else f"{will} (in another picture)".strip()
 
 
@@ -292,7 +291,7 @@ def _refuse_doubles(rows: Sequence[PlannedRow]) -> None:
         elif not match.faults:
             if match.camera_id:
                 groups[match.camera_id].append(planned)
-            if name := same_name(planned.name):  # that one is missing, they are told as it is
+            if name := same_name(planned.name):  # a missing name is reported as it is
                 groups[(match.site, name)].append(planned)
     for key, group in groups.items():
         told_apart = isinstance(key, tuple) and all(planned.match.camera_id for planned in group)

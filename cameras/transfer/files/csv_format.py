@@ -2,8 +2,6 @@
 
 A cell that a spreadsheet would take for a formula is written with an apostrophe in front, and so is one that
 begins with an apostrophe; reading takes exactly those apostrophes off again.
-
-Must not import models, actions or doors.
 """
 
 import csv
@@ -27,7 +25,7 @@ _MAY_BE_EMPTY = (Kind.TEXT, Kind.LINES, Kind.SITE)
 # The list of OWASP, and the wide forms that spreadsheets of East Asia read alike.
 _FORMULA = "=+-@\t\r\n＝＋－＠"
 # Above the headings, for Excel; the line is read by no other program.
-_TOLD_DELIMITER = re.compile(r'\s*"?sep=(?P<delimiter>[^"\r\n])"?[^\S\r\n]*(?:\r\n|\r|\n)', re.IGNORECASE)
+_GIVEN_DELIMITER = re.compile(r'\s*"?sep=(?P<delimiter>[^"\r\n])"?[^\S\r\n]*(?:\r\n|\r|\n)', re.IGNORECASE)
 # Spreadsheets and pandas write a whole number with places; three of them could be thousands.
 _WHOLE = re.compile(r"(?P<number>[0-9]{1,9})(?:[.,]0{1,2})?")
 _NEEDS_APOSTROPHE = (*_FORMULA, "'")
@@ -55,9 +53,9 @@ def read(text: str) -> list[Row]:
 
 def _lines(text: str) -> Iterator[tuple[int, list[str]]]:
     """The lines with their numbers, without the one that tells Excel what stands between cells."""
-    told = _TOLD_DELIMITER.match(text)
-    delimiter = told["delimiter"] if told else _delimiter(text)
-    start = told.end() if told else 0
+    given = _GIVEN_DELIMITER.match(text)
+    delimiter = given["delimiter"] if given else _delimiter(text)
+    start = given.end() if given else 0
     first = len(text[:start].splitlines()) + 1
     reader = csv.reader(io.StringIO(text[start:], newline=""), delimiter=delimiter, strict=True)
     number = first

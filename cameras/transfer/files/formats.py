@@ -1,7 +1,4 @@
-"""The formats by name: how a file's is recognised, and who reads and writes it.
-
-Must not import models, actions or doors.
-"""
+"""The formats by name: how a file's is recognised, and who reads and writes it."""
 
 import enum
 from collections.abc import Callable, Iterable, Mapping

@@ -3,8 +3,6 @@
 Read are `cameras` with `enabled`, `friendly_name`, the input with the detect role, `detect` for the size of the
 picture, and `zones`, wherever versions from 0.5 on have them; `go2rtc.streams` behind restreams; placeholders. All
 else is Frigate's own and passed over.
-
-Must not import models, actions or doors.
 """
 
 from collections.abc import Iterable, Mapping
@@ -41,8 +39,8 @@ def read(text: str, values: Mapping[str, str]) -> list[Row]:
 def _row(number: int, key: str, camera: Any, config: Section, restreams: Restreams) -> Row:
     row = Row(number, {"name": key})
     if not isinstance(camera, Section):
-        told = REFERENCE if isinstance(camera, Tagged) else "Is no section with the settings of a camera."
-        row.refuse("", told)
+        reason = REFERENCE if isinstance(camera, Tagged) else "Is no section with the settings of a camera."
+        row.refuse("", reason)
         return row
     name = camera.get("friendly_name")
     if isinstance(name, str | int | float) and str(name).strip():
@@ -87,16 +85,16 @@ def _zones_of(key: str, camera: Section, config: Section) -> Any:
 
 def _read_enabled(row: Row, enabled: Any) -> None:
     """What the file does not say stays as it is, and a new camera stopped."""
-    told = str(enabled).lower()
-    if told in _TRUE:
+    text = str(enabled).lower()
+    if text in _TRUE:
         row.values["desired_state"] = "running"
-    elif told in _FALSE:
+    elif text in _FALSE:
         row.values["desired_state"] = "stopped"
     elif enabled is not None:
         row.refuse("enabled", "Must be true or false.")
 
 
-def holds_the_same_zones(stored: Mapping[str, Any], told: Mapping[str, Any]) -> bool:
+def holds_the_same_zones(stored: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
     """Whether a configuration with the stored zones would tell just these: then there is nothing to change.
 
     Frigate knows no colours, capacities, holes or counting lines, and its files must not remove them.
@@ -104,7 +102,9 @@ def holds_the_same_zones(stored: Mapping[str, Any], told: Mapping[str, Any]) -> 
     written = frigate_zones.write(stored)
     read = frigate_zones.read(written.zones, frigate_zones.frame_of(written.detect))
     try:
-        return geometry.canonical_zones(read.zone_config)["features"] == geometry.canonical_zones(told)["features"]
+        return (
+            geometry.canonical_zones(read.zone_config)["features"] == geometry.canonical_zones(sent)["features"]
+        )
     except geometry.InvalidZones:
         return False
 

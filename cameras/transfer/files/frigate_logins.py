@@ -1,6 +1,6 @@
 """Passwords in the paths of Frigate's inputs: there they stand as they are typed, and Frigate encodes them itself.
 
-Only under `go2rtc.streams` does Frigate take an address as a URL. What it does with a path is told here as its
+Only under `go2rtc.streams` does Frigate take an address as a URL. What it does with a path stands here as its
 version 0.12 and all later ones do it.
 
 Pure: must not import Django or models.

@@ -45,8 +45,8 @@ class WrittenZones(NamedTuple):
 
 def frame_of(section: Any) -> Frame | None:
     """The size of the picture by a section with `width` and `height`, where it names both sides."""
-    told = [str(section.get(name)) for name in ("width", "height")] if isinstance(section, dict) else []
-    sides = [int(side) for side in told if re.fullmatch(r"[0-9]{1,6}", side)]
+    given = [str(section.get(name)) for name in ("width", "height")] if isinstance(section, dict) else []
+    sides = [int(side) for side in given if re.fullmatch(r"[0-9]{1,6}", side)]
     if len(sides) == 2 and all(1 < side <= geometry.MAX_FRAME_SIDE for side in sides):
         return Frame(*sides)
     return None

@@ -1,7 +1,4 @@
-"""Cameras as JSON: an array of objects, or an object with such an array under `cameras`.
-
-Must not import models, actions or doors.
-"""
+"""Cameras as JSON: an array of objects, or an object with such an array under `cameras`."""
 
 import json
 from collections.abc import Iterable, Mapping

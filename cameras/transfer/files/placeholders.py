@@ -38,8 +38,8 @@ def from_environment() -> dict[str, str]:
 def with_own(values: Mapping[str, str], section: Any) -> dict[str, str]:
     """The values, and over them those of a configuration's own `environment_vars`."""
     own = section.items() if isinstance(section, dict) else ()
-    told = {name: str(value) for name, value in own if isinstance(value, str | int | float)}
-    return {**values, **{name: value for name, value in told.items() if name.startswith(PREFIX)}}
+    given = {name: str(value) for name, value in own if isinstance(value, str | int | float)}
+    return {**values, **{name: value for name, value in given.items() if name.startswith(PREFIX)}}
 
 
 def fill(text: str, values: Mapping[str, str]) -> str:

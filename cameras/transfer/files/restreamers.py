@@ -1,7 +1,4 @@
-"""Cameras as paths of MediaMTX and as streams of go2rtc. Both hold the cameras' passwords.
-
-Must not import models, actions or doors.
-"""
+"""Cameras as paths of MediaMTX and as streams of go2rtc. Both hold the cameras' passwords."""
 
 import re
 from collections.abc import Iterable, Mapping

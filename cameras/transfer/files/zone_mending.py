@@ -1,7 +1,4 @@
-"""Zones that another program runs with, although they are no valid outlines: mended, or left out with a remark.
-
-Must not import models, actions or doors.
-"""
+"""Zones that another program runs with, although they are no valid outlines: mended, or left out with a remark."""
 
 from collections.abc import Iterator
 from typing import Any
