@@ -1,7 +1,6 @@
 """Which camera a row of a file means, and which site: by id, else by site and name.
 
-Reads the cameras and sites that a principal may see, in a few queries for all rows. Must not import actions or
-doors.
+Reads the cameras and sites that a principal may see, in a few queries for all rows.
 """
 
 import unicodedata

@@ -94,17 +94,15 @@ def _read_enabled(row: Row, enabled: Any) -> None:
         row.refuse("enabled", "Must be true or false.")
 
 
-def holds_the_same_zones(stored: Mapping[str, Any], given: Mapping[str, Any]) -> bool:
-    """Whether a configuration with the stored zones would tell just these: then there is nothing to change.
+def holds_the_same_zones(stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
+    """Whether a configuration written from the stored zones would hold just these: then there is nothing to change.
 
     Frigate knows no colours, capacities, holes or counting lines, and its files must not remove them.
     """
     written = frigate_zones.write(stored)
     read = frigate_zones.read(written.zones, frigate_zones.frame_of(written.detect))
     try:
-        return (
-            geometry.canonical_zones(read.zone_config)["features"] == geometry.canonical_zones(sent)["features"]
-        )
+        return geometry.canonical_zones(read.zone_config)["features"] == geometry.canonical_zones(sent)["features"]
     except geometry.InvalidZones:
         return False
 
