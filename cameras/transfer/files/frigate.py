@@ -95,7 +95,7 @@ def _read_enabled(row: Row, enabled: Any) -> None:
 
 
 def holds_the_same_zones(stored: Mapping[str, Any], sent: Mapping[str, Any]) -> bool:
-    """Whether a configuration written from the stored zones would hold just these: then there is nothing to change.
+    """Whether a configuration written from the stored zones would hold just these: nothing is to be changed.
 
     Frigate knows no colours, capacities, holes or counting lines, and its files must not remove them.
     """
