@@ -31,9 +31,9 @@ from controlplane.problems import Problem
 
 T = TypeVar("T")
 
-# A rest as a multiple of the time that a chunk waited for the processor: measured, see
-# docs/explanation/performance.md.
-REST = 4
+# How long a streamed list rests after a chunk, as a multiple of the time that the chunk waited for the processor:
+# measured, see docs/explanation/performance.md.
+REST_RATIO = 4
 
 
 class StrictViewSet(viewsets.GenericViewSet):
@@ -140,7 +140,7 @@ def next_with_rest(chunks: Iterator[bytes]) -> tuple[bytes | None, float]:
     began_at, worked = time.monotonic(), -time.thread_time()
     chunk = next(chunks, None)
     worked += time.thread_time()
-    return chunk, max(0.0, REST * (time.monotonic() - began_at - 2 * worked))
+    return chunk, max(0.0, REST_RATIO * (time.monotonic() - began_at - 2 * worked))
 
 
 def clean_or_problem(act: Callable[[], T]) -> T:
