@@ -5,6 +5,7 @@ Frigate runs with outlines that are none, and without a zone as well: no zone is
 Pure: must not import Django or models.
 """
 
+import math
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -70,29 +71,44 @@ class Outline(NamedTuple):
         return all(x <= frame.width + 1 and y <= frame.height + 1 for x, y in self.points)
 
 
+class Picture(NamedTuple):
+    """Outlines in the same units, the size of their picture where that is known, and what was left out for it."""
+
+    outlines: list[Outline]
+    units: str
+    frame: Frame | None
+    remarks: list[str]
+
+
 def read(section: Any, frame: Frame | None) -> Zones:
     """The zones of a section `zones`, for a picture of the size `frame` where that is known."""
     outlines, remarks = _read_outlines(section)
-    in_pixels = [outline for outline in outlines if outline.is_in_pixels()]
-    if frame and not all(outline.lies_within(frame) for outline in in_pixels):
-        remarks.append(f"Zones lie outside the {frame.width} by {frame.height} pixels of detect: kept in pixels.")
-        frame = None
-    units = "pixels" if in_pixels and not frame else "normalised"
-    if frame:
-        outlines = [outline.in_parts_of(frame) if outline.is_in_pixels() else outline for outline in outlines]
-    elif len(in_pixels) < len(outlines):
-        units = "normalised"
-        outlines = [outline for outline in outlines if not outline.is_in_pixels()]
-        remarks += [_left_out(outline.key, NEEDS_A_FRAME) for outline in in_pixels]
+    picture = _in_one_unit(outlines, frame)
     zone_config: dict[str, Any] = {
         "type": "FeatureCollection",
-        "units": units,
-        "features": [_feature(outline, units) for outline in outlines],
+        "units": picture.units,
+        "features": [_feature(outline, picture.units) for outline in picture.outlines],
     }
-    if frame:
-        zone_config["frame"] = frame._asdict()
+    if picture.frame:
+        zone_config["frame"] = picture.frame._asdict()
     zone_config, mending = mended(zone_config)
-    return Zones(zone_config, remarks + mending)
+    return Zones(zone_config, [*remarks, *picture.remarks, *mending])
+
+
+def _in_one_unit(outlines: list[Outline], frame: Frame | None) -> Picture:
+    """In parts of the picture where that is possible; those in pixels need its size for it."""
+    in_pixels = [outline for outline in outlines if outline.is_in_pixels()]
+    if frame and all(outline.lies_within(frame) for outline in in_pixels):
+        parts = [outline.in_parts_of(frame) if outline.is_in_pixels() else outline for outline in outlines]
+        return Picture(parts, "normalised", frame, [])
+    remarks = []
+    if frame:
+        remarks.append(f"Zones lie outside the {frame.width} by {frame.height} pixels of detect: kept in pixels.")
+    if in_pixels and len(in_pixels) == len(outlines):
+        return Picture(outlines, "pixels", None, remarks)
+    remarks += [_left_out(outline.key, NEEDS_A_FRAME) for outline in in_pixels]
+    rest = [outline for outline in outlines if not outline.is_in_pixels()]
+    return Picture(rest, "normalised", None, remarks)
 
 
 def _read_outlines(section: Any) -> tuple[list[Outline], list[str]]:
@@ -128,9 +144,10 @@ def _points(coordinates: Any) -> list[Point]:
     numbers: list[float] = []
     for part in _parts(coordinates):
         text = part.strip() if isinstance(part, str) else "" if isinstance(part, bool) else str(part)
-        if not _NUMBER.fullmatch(text):
+        number = float(text) if _NUMBER.fullmatch(text) else math.nan
+        if not math.isfinite(number):  # 1e999 too
             raise ValueError("its coordinates must be numbers with commas between: x,y,x,y,….")
-        numbers.append(float(text))
+        numbers.append(number)
     if len(numbers) % 2:
         raise ValueError(f"it has {len(numbers)} numbers: an x has no y.")
     if len(numbers) < 6:
@@ -178,18 +195,24 @@ def write(zone_config: Mapping[str, Any]) -> WrittenZones:
     for feature in zone_config["features"]:
         if feature["geometry"]["type"] != "Polygon" or feature["properties"].get("kind") == "exclusion":
             continue
-        ring = [
-            [round(value / side, 0 if in_pixels else PLACES) for value, side in zip(point, sides, strict=True)]
-            for point in feature["geometry"]["coordinates"][0]
-        ]
+        outline = feature["geometry"]["coordinates"][0]
+        ring = [_rounded(point, sides, 0 if in_pixels else PLACES) for point in outline]
         if not _is_outline(ring) or (in_pixels and max(map(max, ring)) <= 1):
             left_out.append(feature["id"])
-            continue
-        name = feature["properties"]["name"]
-        named = {"friendly_name": name} if name != feature["id"] else {}
-        numbers = [_text(value) for point in ring[:-1] for value in point]
-        zones[feature["id"]] = {**named, "coordinates": ",".join(numbers)}
+        else:
+            zones[feature["id"]] = _zone(feature, ring)
     return WrittenZones(zones, dict(frame) if frame else None, left_out)
+
+
+def _rounded(point: list[float], sides: tuple[int, int], places: int) -> list[float]:
+    return [round(value / side, places) for value, side in zip(point, sides, strict=True)]
+
+
+def _zone(feature: Mapping[str, Any], ring: list[list[float]]) -> dict[str, Any]:
+    name = feature["properties"]["name"]
+    named = {"friendly_name": name} if name != feature["id"] else {}
+    numbers = [_text(value) for point in ring[:-1] for value in point]
+    return {**named, "coordinates": ",".join(numbers)}
 
 
 def _is_outline(ring: list[list[float]]) -> bool:

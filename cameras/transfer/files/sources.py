@@ -117,18 +117,7 @@ def source_of(ffmpeg: Any, restreams: Restreams, read: Callable[[str], str] = re
 
     `read` makes an address of a path; versions that did not encode passwords have one of their own.
     """
-    if isinstance(ffmpeg, Tagged):
-        raise NoSource("ffmpeg", REFERENCE)
-    section = ffmpeg if isinstance(ffmpeg, dict) else {}
-    inputs = section.get("inputs")
-    if inputs is None and section.get("input") is not None:  # before there were roles
-        inputs = [{"path": section["input"]}]
-    if isinstance(inputs, Tagged):
-        raise NoSource("ffmpeg.inputs", REFERENCE)
-    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
-        raise NoSource("ffmpeg.inputs", "Must be a list of inputs, each with a path and roles.")
-    if sum("detect" in _roles(entry) for entry in inputs) > 1:
-        raise NoSource("ffmpeg.inputs", "More than one input has the detect role.")
+    inputs = _inputs_of(ffmpeg)
     # Frigate 0.12 restreamed the input with this role under the camera's own name.
     restreamed = next((entry.get("path") for entry in inputs if "restream" in _roles(entry)), None)
     refused: NoSource | None = None
@@ -147,6 +136,23 @@ def source_of(ffmpeg: Any, restreams: Restreams, read: Callable[[str], str] = re
     raise refused or NoSource("ffmpeg.inputs", "Names no input.")
 
 
+def _inputs_of(ffmpeg: Any) -> list[Mapping[str, Any]]:
+    """The inputs, of which one at most has the detect role. Raises NoSource."""
+    if isinstance(ffmpeg, Tagged):
+        raise NoSource("ffmpeg", REFERENCE)
+    section = ffmpeg if isinstance(ffmpeg, dict) else {}
+    inputs = section.get("inputs")
+    if inputs is None and section.get("input") is not None:  # before there were roles
+        inputs = [{"path": section["input"]}]
+    if isinstance(inputs, Tagged):
+        raise NoSource("ffmpeg.inputs", REFERENCE)
+    if not isinstance(inputs, list) or not all(isinstance(entry, dict) for entry in inputs):
+        raise NoSource("ffmpeg.inputs", "Must be a list of inputs, each with a path and roles.")
+    if sum("detect" in _roles(entry) for entry in inputs) > 1:
+        raise NoSource("ffmpeg.inputs", "More than one input has the detect role.")
+    return inputs
+
+
 def _roles(entry: Mapping[str, Any]) -> list[Any]:
     roles = entry.get("roles")
     return roles if isinstance(roles, list) else [roles]
@@ -159,16 +165,17 @@ def _source(path: Any, field: str, restreamed: Any, restreams: Restreams, read: 
         raise NoSource(field, "Must be a text in quotes: rtsp://user:password@host:port/path.")
     address = _UNIFI.sub("rtsps://", fill(path.strip(), restreams.values))
     restream = restreams.find(address)
-    found = restreams.source_of(restream.name) if restream else None
-    if restream and found:
-        by_another_name = f"It is read through {shown_key(restream.name)} of go2rtc's streams: that was followed."
-        return Source(found, "" if restream.is_certain else by_another_name)
-    if restream and restream.is_certain:
-        if restream.name not in restreams.streams and isinstance(restreamed, str) and restreamed != path:
-            return _source(restreamed, field, None, restreams, read)
-        return Source(
-            read(address), f"The source of this restream is not RTSP, or not in this file. {OF_FRIGATES_MACHINE}"
-        )
+    if restream:
+        found = restreams.source_of(restream.name)
+        if found:
+            followed = f"It is read through {shown_key(restream.name)} of go2rtc's streams: that was followed."
+            return Source(found, "" if restream.is_certain else followed)
+        if restream.is_certain:
+            is_known = restream.name in restreams.streams
+            if not is_known and isinstance(restreamed, str) and restreamed != path:
+                return _source(restreamed, field, None, restreams, read)
+            remark = f"The source of this restream is not RTSP, or not in this file. {OF_FRIGATES_MACHINE}"
+            return Source(read(address), remark)
     if not _RTSP.match(address):
         raise NoSource(field, "Only rtsp:// and rtsps:// can be imported.")
     escapes = READ_AS_IT_STANDS if read is read_input and holds_escapes(address) else ""

@@ -352,6 +352,7 @@ BOW_TIE = "0.1,0.1,0.9,0.9,0.9,0.1,0.1,0.9"
         ("coordinates: '0.1,0.2,0.9,0.2,0.5'", "an x has no y"),
         ("coordinates: '0.1,0.2,0.9,0.2,0.5,...'", "numbers with commas"),
         ("coordinates: 'nan,0.2,0.9,0.2,0.5,0.1'", "numbers with commas"),
+        ("coordinates: '0.1,0.2,1e999,0.2,0.5,0.1'", "numbers with commas"),
         ("coordinates: {a: 1}", "numbers with commas"),
         ("coordinates: ", "no coordinates"),
         ("coordinates: '0.1,0.1,0.5,0.5,0.9,0.9'", "encloses no area"),
