@@ -17,9 +17,9 @@ from django.db import connection
 
 from cameras import actions, connections, guards, site_actions
 from cameras.changes import diff_of, record_changes
-from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent, clean_camera, clean_site
 from cameras.models import Camera, Site
+from cameras.transfer.differences import difference_in_words
 from cameras.transfer.files.rows import Fault, Row
 from cameras.transfer.match import Match, Registry, same_name
 from controlplane.access.principals import Author, Principal
@@ -200,11 +200,11 @@ def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> Pla
     if faults:
         planned.refuse(faults)
     elif camera is None:
-        planned.diff = _shown(planned, {}, registry)
+        planned.diff = difference_in_words(match, planned.values, registry.site_names)
         _refuse_out_of_scope(planned, registry.principal)
     else:
         _keep_what_differs(planned, camera, same_zones)
-        planned.diff = _shown(planned, _before(planned, camera), registry)
+        planned.diff = difference_in_words(match, planned.values, registry.site_names)
         planned.effect = Effect.CHANGE if planned.values else Effect.UNCHANGED
         _refuse_out_of_scope(planned, registry.principal)
     return planned
@@ -242,43 +242,6 @@ def _keep_what_differs(planned: PlannedRow, camera: Camera, same_zones: SameZone
         del values[name]
     if url is not None and not connections.reaches(camera, url.normalised):
         values["connection_string"] = url
-
-
-def _before(planned: PlannedRow, camera: Camera) -> dict[str, Any]:
-    return {field.name: getattr(camera, field.column) for field in CAMERA_FIELDS if field.name in planned.values}
-
-
-def _shown(planned: PlannedRow, before: Mapping[str, Any], registry: Registry) -> dict[str, Any]:
-    """The difference for people; in one of a secret alone the two sides look the same."""
-
-    def worded(name: str, value: Any) -> Any:
-        if name == "connection_string":
-            return getattr(value, "redacted", value)
-        return registry.site_names.get(value, value) if name == "site" and value else value
-
-    before, after = dict(before), dict(planned.values)
-    if "site" in after:
-        after["site"] = planned.match.site
-    if "zone_config" in after:
-        before["zone_config"], after["zone_config"] = _zones_in_words(
-            before.get("zone_config"), after["zone_config"]
-        )
-    return {
-        name: {"before": worded(name, before.get(name)), "after": worded(name, value)}
-        for name, value in after.items()
-        if planned.match.camera or (name != "name" and value not in (None, "", {}))
-    }
-
-
-def _zones_in_words(before: Mapping[str, Any] | None, after: Mapping[str, Any]) -> tuple[str, str]:
-    """The names of the zones, and which of them are drawn anew."""
-    known = {zone["id"]: zone for zone in before["features"]} if before else {}
-    named = [
-        zone["properties"]["name"] + (" (changed)" if known.get(zone["id"], zone) != zone else "")
-        for zone in after["features"]
-    ]
-    was, will = ", ".join(zone["properties"]["name"] for zone in known.values()), ", ".join(named)
-    return was, will if before is None or was != will else f"{will} (in another picture)".strip()
 
 
 def _refuse_doubles(rows: Sequence[PlannedRow]) -> None:
