@@ -207,7 +207,7 @@ class FleetVitals(models.Model):
         null=True, help_text=_("When most of the fleet last fell silent at once.")
     )
     mass_silence_ended_at = models.DateTimeField(
-        null=True, help_text=_("When it was heard again; empty while it lasts.")
+        null=True, help_text=_("When it reported again; empty while it lasts.")
     )
 
     class Meta:
@@ -245,7 +245,7 @@ class Change(models.Model):
         max_length=300,
         blank=True,
         db_default="",
-        help_text=_("What it was for, where an action tells."),
+        help_text=_("What it was for, if the action says."),
     )
     site_before = models.UUIDField(null=True)
     site_after = models.UUIDField(null=True)

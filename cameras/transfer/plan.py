@@ -191,7 +191,7 @@ def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> Pla
         try:
             planned.values = clean_camera(given, stored_redacted=camera.redacted_connection if camera else None)
         except InvalidIntent as error:
-            # A field whose own reading failed is not missing besides.
+            # A field whose own reading failed is not called missing as well.
             faults += [Fault(*fault) for fault in error.errors if not _is_refused(fault.field, refused_fields)]
     elif camera is None and not faults:
         faults = [Fault("name", "Is required.")]

@@ -82,11 +82,11 @@ class WatchedZone(models.Model):
     pk = models.CompositePrimaryKey("camera_id", "zone")
     camera_id = models.UUIDField()
     zone = models.CharField(max_length=64)
-    seen_at = models.DateTimeField(help_text="The worker's clock: the sample that was looked at last.")
+    seen_at = models.DateTimeField(help_text="The worker's clock: the newest sample that was judged.")
     above_since = models.DateTimeField(
         null=True, help_text="The first sample since which it was above the capacity and never unknown."
     )
-    received_at = models.DateTimeField(null=True, help_text="The newest arrival among what was looked at.")
+    received_at = models.DateTimeField(null=True, help_text="The newest arrival among what was judged.")
 
     def __str__(self) -> str:
         return f"{self.camera_id} {self.zone} up to {self.seen_at}"
@@ -111,7 +111,7 @@ class Kind(models.TextChoices):
     ORPHANED = "camera.orphaned", _("Worker of a stopped camera")
     ORPHAN_GONE = "camera.orphan_gone", _("Worker of a stopped camera is gone")
     MASS_SILENCE_BEGAN = "fleet.silent", _("Fleet silent")
-    MASS_SILENCE_ENDED = "fleet.heard", _("Fleet heard again")
+    MASS_SILENCE_ENDED = "fleet.heard", _("Fleet reports again")
     CROWDED = "zone.over_capacity", _("Zone over capacity")
     CROWD_GONE = "zone.within_capacity", _("Zone within capacity")
     TEST = "test", _("Test")
@@ -141,7 +141,7 @@ class Alert(models.Model):
     camera_id = models.UUIDField(null=True)
     site_id = models.UUIDField(null=True)
     text = models.CharField(_("text"), max_length=600, help_text=_("One sentence for people."))
-    data = models.JSONField(default=dict, help_text=_("What a webhook tells besides."))
+    data = models.JSONField(default=dict, help_text=_("What a webhook says beside the text."))
 
     class Meta:
         verbose_name = _("alert")
@@ -166,7 +166,7 @@ class Subscription(models.Model):
     url = models.CharField(_("URL"), max_length=2_000, blank=True)
     addresses = models.TextField(_("e-mail addresses"), blank=True, help_text=_("One a line."))
     sealed_secret = models.TextField(editable=False, blank=True)
-    topics = models.JSONField(_("tells of"), default=list)
+    topics = models.JSONField(_("notifies of"), default=list)
     site = models.ForeignKey(
         Site, verbose_name=_("site"), null=True, blank=True, on_delete=models.CASCADE, related_name="+"
     )
