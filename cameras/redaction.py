@@ -1,14 +1,14 @@
-"""What may be shown of a connection string, and of any text that may hold one.
+"""What may be shown of any text that may hold connection strings.
 
-Owns the names under which cameras carry secrets outside the user info, the mask, and the reading of URLs that
-no parser accepts: a log line or an error text holds them cut off, escaped, encoded and mistyped. Where a text
-can be read in two ways, the reading that hides more wins. Every function is linear in its input.
+Owns the reading of URLs that no parser accepts: a log line or an error text holds them cut off, escaped, encoded
+and mistyped. Where a text can be read in two ways, the reading that hides more wins. Every function is linear in
+its input. `cameras.url_tails` owns what of a path and a query may be shown.
 """
 
 import re
 from urllib.parse import quote, unquote
 
-MASK = "***"
+from cameras.url_tails import MASK, mask_assigned, redact_tail
 
 _MAX_ENCODINGS = 4
 # The colon and the slashes after a scheme: plain, JSON-escaped (`:\/\/`), or percent-encoded once or more.
@@ -34,53 +34,6 @@ _HOST_AND_PORT = re.compile(r"""(?:\[[^\[\]<>]*\]|[\w.-]*+)(?::\d*+)?+[.,:;!)\]}
 _ADDRESS = re.compile(r"\[|\d{1,3}(?:\.\d{1,3}){3}(?![\w.-])")
 _LAST_AT_ADDRESS = re.compile(r".*@(?=\d{1,3}(?:\.\d{1,3}){3}(?!\w)|\[[0-9a-f:])", re.IGNORECASE)
 _AT_NAME = re.compile(r"[^=]*@[a-z][\w-]*[.:/\\]", re.IGNORECASE)
-
-_NAME_START = r"(?:(?<![a-z0-9])|(?<=%[0-9a-f]{2})|(?<=u0026)|(?-i:(?<=[a-z])(?=[A-Z])))"
-_SECRET_NAME = (
-    r"(?:passw(?:or)?d|pwd|pswd?|token|secret|credentials?|signature)[0-9]*"
-    rf"|{_NAME_START}(?:user|login|access|api|session|stream|private)?"
-    r"(?:pas(?:s[a-z0-9]{0,24})?(?:[_-][a-z0-9]{1,16})?|(?:pw|psd|key|sig|jwt)[0-9]*|auth[a-z0-9]{0,24})"
-    r"|(?<=[?&])u=[^?&\s]*&p"
-)
-# What follows a password in the underscore paths of Xiongmai; any other `_name=` belongs to the value.
-_NEXT_NAME = r"_(?:channel|chn?|stream|subtype|user(?:name)?|usr|onvif|real_stream)="
-_QUOTED = r"""(?:'[^']*(?:'|$)|"[^"]*(?:"|$))"""
-_ASSIGNED = re.compile(
-    rf"(?P<name>(?:{_SECRET_NAME})(?:=|(?P<encoded>%(?:25){{0,3}}3d)))"
-    rf"(?P<value>(?(encoded)(?:(?!%(?:25){{0,3}}26)[^&\s])*|{_QUOTED}?(?:(?!{_NEXT_NAME})[^&\s])*))",
-    re.IGNORECASE,
-)
-# Words such as `defaultPrimary` (Avigilon) and `StreamingSetting` (D-Link) are no tokens.
-_WORDS = r"[A-Za-z][a-z]{3,}(?:[A-Z][a-z]{3,})+(?![A-Za-z0-9])"
-_OPAQUE_PATH = re.compile(rf"^((?:\\*/)+)(?!{_WORDS})[A-Za-z0-9]{{12,}}+(?=[./\\]*(?:[^\w\-~%=+./\\]|$))")
-_LOGIN_SEGMENT = re.compile(r"(?<=/)([^/:=&?\s\\]+:)(?!\d{1,3}\\*/)[^/:=&?\s\\]+(?=\\*/)")
-_ENCODED_UNRESERVED = re.compile(r"%(?:2[de]|3[0-9]|4[1-9a-f]|5[0-9af]|6[1-9a-f]|7[0-9ae])", re.IGNORECASE)
-
-_MASK_ONLY = re.compile("[*\uff0a\u2217\u2022\u25cf\u2219\u00b7\u26ab\u2b24]+")
-
-
-def is_mask(value: str) -> bool:
-    """Whether `value`, quoted or percent-encoded or not, consists of asterisks and bullets only."""
-    return bool(_MASK_ONLY.fullmatch(unquote(value).strip("'\"")))
-
-
-def holds_mask(tail: str) -> bool:
-    """Whether a secret in `tail`, the path and query of a URL, was already replaced by a mask."""
-    values = (match["value"] for part in tail.partition("?") for match in _ASSIGNED.finditer(part))
-    return MASK in unquote(tail) or any(map(is_mask, values))
-
-
-def redact_tail(tail: str) -> str:
-    """Return `tail`, the path and query of a camera's URL, with `***` for each secret in it.
-
-    Secrets are the values of names such as `password` and `token` in the query and in path assignments, the
-    password in a path segment `user:password` (`/0/user:password/main`, Zmodo), and a path that is one opaque
-    token of 12 or more letters and digits (UniFi Protect). An empty value stays empty.
-    """
-    # RFC 3986 section 6.2.2.2: `p%61ss` and `pass` are the same name.
-    plain = _ENCODED_UNRESERVED.sub(lambda match: unquote(match[0]), tail)
-    masked = _mask_tail(plain)
-    return masked if masked != plain else _mask_tail(tail)
 
 
 def user_info_end(rest: str, word: str | None = None) -> int:
@@ -119,17 +72,22 @@ def _redact(text: str, encodings: int) -> str:
     separators = list(_SEPARATOR.finditer(text))
     ends = [_scheme_start(text, separator.start()) for separator in separators[1:]]
     shown: list[str] = []
-    done = 0
+    done = camera_until = 0
     for separator, end in zip(separators, [*ends, len(text)], strict=False):
         colon, start = separator.span("separator")
         is_rtsp = text[max(0, colon - 5) : colon].lower().endswith(("rtsp", "rtsps"))
+        if is_rtsp and separator["encoded"] is None and start > camera_until:
+            word_end = _WORD_END.search(text, start)
+            camera_until = word_end.start() if word_end else len(text)
+        is_of_camera = start <= camera_until
         if separator["encoded"] is None:
             line = _first_line(text[start:end])
-            shown += text[done:start], _redact_line(line, is_rtsp)
+            shown += text[done:start], _redact_line(line, is_rtsp, is_of_camera)
             done = start + len(line)
         elif encodings:
-            encoded = _redact_encoded(separator[0], is_rtsp, encodings - 1)
-            shown += text[done:colon], encoded, _redact_path(text[separator.end() : end], is_rtsp=False)
+            is_known = is_rtsp or not is_of_camera
+            encoded = _redact_encoded(separator[0], is_rtsp, encodings - 1) if is_known else MASK
+            shown += text[done:colon], encoded, _redact_path(text[separator.end() : end], is_of_camera)
             done = max(separator.end(), end)
     return "".join([*shown, text[done:]])
 
@@ -148,8 +106,8 @@ def _redact_encoded(word: str, is_rtsp: bool, encodings: int) -> str:
     return word if shown == plain else quote(shown[len(scheme) :], safe="*", errors="replace")
 
 
-def _redact_line(line: str, is_rtsp: bool) -> str:
-    """Redact a line that starts with the URL's user info or host."""
+def _redact_line(line: str, is_rtsp: bool, is_of_camera: bool) -> str:
+    """Redact a line that starts with a URL's user info or host; a camera's URL may hold one of another scheme."""
     slashes = line[: len(line) - len(line.lstrip("/\\"))] if is_rtsp else ""
     line = line[len(slashes) :]
     word = _word(line)
@@ -161,22 +119,22 @@ def _redact_line(line: str, is_rtsp: bool) -> str:
         cut = _COLON.search(authority)
         if cut and not _HOST_AND_PORT.fullmatch(authority) and (is_rtsp or cut.start()):
             return slashes + line[: cut.end()] + MASK + line[len(word) :]
-        return slashes + _redact_path(line, is_rtsp)
+        return slashes + _redact_path(line, is_of_camera)
     user, colon, password = line[:end].partition(":")
     if not colon and not is_rtsp:
         user = MASK
-    shown_user = _redact_path(user, is_rtsp) + colon + (MASK if password else "")
-    return slashes + shown_user + _redact_path(line[end:], is_rtsp)
+    shown_user = _redact_path(user, is_of_camera) + colon + (MASK if password else "")
+    return slashes + shown_user + _redact_path(line[end:], is_of_camera)
 
 
-def _redact_path(text: str, is_rtsp: bool) -> str:
+def _redact_path(text: str, is_of_camera: bool) -> str:
     """Redact the path and query of the URL that `text` starts with."""
     word = _word(text)
     path = _PATH_START.search(word)
     if not path:
         return text
     tail = word[path.start() :]
-    shown = redact_tail(tail) if is_rtsp else _ASSIGNED.sub(_mask_value, tail)
+    shown = redact_tail(tail) if is_of_camera else mask_assigned(tail)
     return word[: path.start()] + shown + text[len(word) :]
 
 
@@ -205,13 +163,3 @@ def _holds_the_host(tail: str, host: str, authority: str) -> bool:
     if _LAST_AT_ADDRESS.match(tail) or "@" in tail.partition("#")[2]:
         return True
     return ":" in authority and "." not in host and bool(_AT_NAME.match(tail))
-
-
-def _mask_tail(tail: str) -> str:
-    path, mark, query = tail.partition("?")
-    path = _LOGIN_SEGMENT.sub(rf"\g<1>{MASK}", _OPAQUE_PATH.sub(rf"\g<1>{MASK}", path))
-    return _ASSIGNED.sub(_mask_value, path) + _ASSIGNED.sub(_mask_value, mark + query)
-
-
-def _mask_value(assignment: re.Match[str]) -> str:
-    return assignment["name"] + (MASK if assignment["value"] else "")

@@ -11,12 +11,13 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import quote, unquote_to_bytes
 
-from cameras.redaction import MASK, holds_mask, is_mask, redact_tail, redact_text, user_info_end
+from cameras.redaction import redact_text, user_info_end
 from cameras.rtsp_faults import MAX_LENGTH, InvalidRtspUrl
+from cameras.url_tails import MASK, holds_mask, is_mask, redact_tail
 
 __all__ = [
     "MAX_LENGTH", "InvalidRtspUrl", "RtspUrl", "holds_placeholder", "mended", "parse", "redact_text",
-    "same_camera", "split",
+    "redacted_again", "same_camera", "split",
 ]  # fmt: skip
 
 _MAX_HOST_LENGTH = 253
@@ -101,7 +102,7 @@ def parse(text: str) -> RtspUrl:
         raise InvalidRtspUrl("length")
     return RtspUrl(
         normalised=normalised,
-        redacted=f"{scheme}://{shown_user_info}{at}{location}{redact_tail(redact_text(tail))}",
+        redacted=f"{scheme}://{shown_user_info}{at}{location}{_shown_tail(tail)}",
         address=f"{host}:{port or _DEFAULT_PORTS[scheme]}",
     )
 
@@ -118,6 +119,12 @@ def mended(stored: str) -> str:
         except InvalidRtspUrl:
             continue
     return stored
+
+
+def redacted_again(redacted: str) -> str:
+    """What an earlier version showed, held to today's rule. It can only hide more."""
+    scheme, user_info, location, tail = split(redacted)
+    return f"{scheme}://{user_info}{location}{_shown_tail(tail)}"
 
 
 def same_camera(one: str, other: str) -> bool:
@@ -262,3 +269,7 @@ def _read_tail(raw: str) -> str:
     if holds_mask(raw):
         raise InvalidRtspUrl("masked")
     return _ESCAPED_AMPERSAND.sub("&", _encode_non_ascii(raw))
+
+
+def _shown_tail(tail: str) -> str:
+    return redact_tail(redact_text(tail))
