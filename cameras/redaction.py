@@ -85,9 +85,11 @@ def _redact(text: str, encodings: int) -> str:
             shown += text[done:start], _redact_line(line, is_rtsp, is_of_camera)
             done = start + len(line)
         elif encodings:
-            is_known = is_rtsp or not is_of_camera
-            encoded = _redact_encoded(separator[0], is_rtsp, encodings - 1) if is_known else MASK
-            shown += text[done:colon], encoded, _redact_path(text[separator.end() : end], is_of_camera)
+            if is_rtsp or not is_of_camera:
+                shown += text[done:colon], _redact_encoded(separator[0], is_rtsp, encodings - 1)
+            else:
+                shown += text[done : max(done, _scheme_start(text, colon))], MASK
+            shown.append(_redact_path(text[separator.end() : end], is_of_camera))
             done = max(separator.end(), end)
     return "".join([*shown, text[done:]])
 
@@ -124,17 +126,17 @@ def _redact_line(line: str, is_rtsp: bool, is_of_camera: bool) -> str:
     if not colon and not is_rtsp:
         user = MASK
     shown_user = _redact_path(user, is_of_camera) + colon + (MASK if password else "")
-    return slashes + shown_user + _redact_path(line[end:], is_of_camera)
+    return slashes + shown_user + _redact_path(line[end:], is_of_camera, unquote(user))
 
 
-def _redact_path(text: str, is_of_camera: bool) -> str:
+def _redact_path(text: str, is_of_camera: bool, user: str = "") -> str:
     """Redact the path and query of the URL that `text` starts with."""
     word = _word(text)
     path = _PATH_START.search(word)
     if not path:
         return text
     tail = word[path.start() :]
-    shown = redact_tail(tail) if is_of_camera else mask_assigned(tail)
+    shown = redact_tail(tail, user) if is_of_camera else mask_assigned(tail)
     return word[: path.start()] + shown + text[len(word) :]
 
 

@@ -9,7 +9,7 @@ import ipaddress
 import re
 import unicodedata
 from dataclasses import dataclass
-from urllib.parse import quote, unquote_to_bytes
+from urllib.parse import quote, unquote, unquote_to_bytes
 
 from cameras.redaction import redact_text, user_info_end
 from cameras.rtsp_faults import MAX_LENGTH, InvalidRtspUrl
@@ -102,7 +102,7 @@ def parse(text: str) -> RtspUrl:
         raise InvalidRtspUrl("length")
     return RtspUrl(
         normalised=normalised,
-        redacted=f"{scheme}://{shown_user_info}{at}{location}{_shown_tail(tail)}",
+        redacted=f"{scheme}://{shown_user_info}{at}{location}{_shown_tail(tail, user_info)}",
         address=f"{host}:{port or _DEFAULT_PORTS[scheme]}",
     )
 
@@ -124,7 +124,7 @@ def mended(stored: str) -> str:
 def redacted_again(redacted: str) -> str:
     """What an earlier version showed, held to today's rule. It can only hide more."""
     scheme, user_info, location, tail = split(redacted)
-    return f"{scheme}://{user_info}{location}{_shown_tail(tail)}"
+    return f"{scheme}://{user_info}{location}{_shown_tail(tail, user_info)}"
 
 
 def same_camera(one: str, other: str) -> bool:
@@ -271,5 +271,5 @@ def _read_tail(raw: str) -> str:
     return _ESCAPED_AMPERSAND.sub("&", _encode_non_ascii(raw))
 
 
-def _shown_tail(tail: str) -> str:
-    return redact_tail(redact_text(tail))
+def _shown_tail(tail: str, user_info: str) -> str:
+    return redact_tail(redact_text(tail), unquote(re.split("[:@]", user_info, maxsplit=1)[0]))

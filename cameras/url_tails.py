@@ -12,19 +12,23 @@ from urllib.parse import unquote
 MASK = "***"
 
 # Compared in lower case, without punctuation and without a number at the end: `stream_id2` is `streamid`.
-_HARMLESS = frozenset(
-    """
-    aon app aud audio audiocodec audiosource backchannel begintime bitrate brightness cam camera cameraid ch channel
-    channelid channelname channelno channels chid chn clock codec color compression container contrast date device
-    doublescan duration enablesrtp endtime eptz event events format fps framerate gop govlength h26x height inst keyframe
-    keyframeinterval language line linktype mainstream maxbitrate maxfps mcast meta metadata mirror mode multicast onvif
-    overtcp port profile profileid profilename profileno proto protocol ptz quality realstream res resolution rotation
-    scale sessiontimeout size sms source speed srtp starttime stream streamid streamname streamno streamprofile streams streamtype
-    substream subtype tcp timeout track trackid transport transportmode transporttype type udp unicast vcd version video
-    videobitrate videocodec videocodectype videoinput videokeyframeinterval videoquality videosource view width x0 x1 y0 y1
-    loginuse u user username usr
-    """.split()
-)
+_HARMLESS = frozenset({
+    "aon", "app", "aud", "audio", "audiocodec", "audiosource", "backchannel", "begintime", "bitrate",
+    "brightness", "cam", "camera", "cameraid", "ch", "channel", "channelid", "channelname", "channelno",
+    "channels", "chid", "chn", "clock", "codec", "color", "compression", "container", "contrast", "date",
+    "device", "doublescan", "duration", "enablesrtp", "endtime", "eptz", "event", "events", "format", "fps",
+    "framerate", "gop", "govlength", "h26x", "height", "inst", "keyframe", "keyframeinterval", "language",
+    "line", "linktype", "mainstream", "maxbitrate", "maxfps", "mcast", "meta", "metadata", "mirror", "mode",
+    "multicast", "onvif", "overtcp", "port", "profile", "profileid", "profilename", "profileno", "proto",
+    "protocol", "ptz", "quality", "realstream", "res", "resolution", "rotation", "scale", "sessiontimeout",
+    "size", "sms", "source", "speed", "srtp", "starttime", "stream", "streamid", "streamname", "streamno",
+    "streamprofile", "streams", "streamtype", "substream", "subtype", "tcp", "timeout", "track", "trackid",
+    "transport", "transportmode", "transporttype", "type", "udp", "unicast", "vcd", "version", "video",
+    "videobitrate", "videocodec", "videocodectype", "videoinput", "videokeyframeinterval", "videoquality",
+    "videosource", "view", "width", "x0", "x1", "y0", "y1",
+    # Who signs in, but not with what.
+    "loginuse", "u", "user", "username", "usr",
+})  # fmt: skip
 # Their value is another camera's URL, which `redact_text` has dealt with.
 _OF_URLS = frozenset({"src", "url"})
 _URL = re.compile(r"rtsps?(?::|%(?:25){0,3}3a)(?:\\*/|%(?:25){0,3}2f){2}", re.IGNORECASE)
@@ -54,7 +58,7 @@ _OPAQUE_PATH = re.compile(rf"^((?:\\*/)+)(?!{_WORDS})[A-Za-z0-9]{{12,}}+(?=[./\\
 # Of `/user:password/`; Wowza writes the kind of a recording so (`mp4:name`), and others a pair of numbers.
 _RECORDING = re.compile(r"(?:mp[34]|m4[av]|f4v|flv|mov|aac|id3|smil|ngrp|amlst):", re.IGNORECASE)
 _LOGIN = re.compile(
-    rf"(?!{_RECORDING.pattern})([^:=&?\s\\]*?(?::|%(?:25){{0,3}}3a))(?!\d{{1,3}}(?!\w))[^=&?\s\\]+",
+    rf"(?!{_RECORDING.pattern})([^:=&?\s\\]*?(?::|%(?:25){{0,3}}3a))(?!\d{{1,3}}(?!\w))[^?\s\\]+",
     re.IGNORECASE,
 )
 _USER = re.compile(
@@ -83,8 +87,11 @@ _TERM = re.compile(
 _PIECE = re.compile(r"[A-Za-z0-9]+")
 _SERIAL = re.compile(r"(?:[0-9a-f]{8}|[0-9a-f]{12}|[0-9A-F]{12})")
 _RUN = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
-_SHORT_WORDS = frozenset("amp av bcs cam cctv cgi ch dvr hd hls hq id in ip lan lq nvr pc ptz rtp sd sdp smp sub tcp top tv udp uhd".split())
-_UNSPEAKABLE = re.compile(r"[^aeiouy]{7}")
+_SHORT_WORDS = frozenset({
+    "amp", "av", "bcs", "cam", "cctv", "cgi", "ch", "dvr", "hd", "hls", "hq", "id", "in", "ip", "lan", "lq",
+    "nvr", "pc", "ptz", "rtp", "sd", "sdp", "smp", "sub", "tcp", "top", "tv", "udp", "uhd",
+})  # fmt: skip
+_WORD = re.compile(r"(?!.*[^aeiouy]{7})(?=.*[aeiouy]).{4,}")
 
 _MASK_ONLY = re.compile("[*\uff0a\u2217\u2022\u25cf\u2219\u00b7\u26ab\u2b24]+")
 
@@ -100,18 +107,18 @@ def holds_mask(tail: str) -> bool:
     return MASK in unquote(tail) or any(map(is_mask, values))
 
 
-def redact_tail(tail: str) -> str:
+def redact_tail(tail: str, user: str = "") -> str:
     """Return `tail`, the path and query of a camera's URL, with `***` for all that may be a secret in it.
 
     Of a query, the values of harmless parameters and the names of all are shown. Of a path, masked are the values
-    of other parameters, what follows the name of a user or of a secret (`/admin/password/`, `/user:password/`), and
-    segments of 12 or more letters and digits that are not made of words. An empty value stays empty. Redacting
-    twice is redacting once.
+    of other parameters, what follows the name of a user (`/admin/password/`, `/user:password/`), `user` among them,
+    or of a secret, and segments of 12 or more letters and digits that are not made of words. An empty value stays
+    empty. Redacting twice is redacting once.
     """
     # RFC 3986 section 6.2.2.2: `p%61ss` and `pass` are the same name.
     plain = _ENCODED_UNRESERVED.sub(lambda match: unquote(match[0]), tail)
-    masked = _masked_until_stable(plain)
-    return masked if masked != plain else _masked_until_stable(tail)
+    masked = _masked_until_stable(plain, user)
+    return masked if masked != plain else _masked_until_stable(tail, user)
 
 
 def mask_assigned(text: str) -> str:
@@ -119,24 +126,24 @@ def mask_assigned(text: str) -> str:
     return _ASSIGNED.sub(lambda found: found["name"] + (MASK if found["value"] else ""), text)
 
 
-def _masked_until_stable(tail: str) -> str:
+def _masked_until_stable(tail: str, user: str) -> str:
     """What a mask leaves of odd punctuation can be read anew, as a login or the end of a value."""
     for _ in range(_MAX_READINGS):
-        masked = _mask_tail(tail)
+        masked = _mask_tail(tail, user)
         if masked == tail:
             break
         tail = masked
     return tail
 
 
-def _mask_tail(tail: str) -> str:
+def _mask_tail(tail: str, user: str) -> str:
     path, mark, query = tail.partition("?")
     path = mask_assigned(_OPAQUE_PATH.sub(rf"\g<1>{MASK}", path))
     query = mask_assigned(mark + query)[len(mark) :]
-    return "".join(_shown_segments(path, _SLASH)) + mark + _shown_query(query)
+    return "".join(_shown_segments(path, _SLASH, user)) + mark + _shown_query(query)
 
 
-def _shown_segments(path: str, slash: re.Pattern[str], *, is_at_end: bool = True) -> Iterator[str]:
+def _shown_segments(path: str, slash: re.Pattern[str], user: str, *, is_at_end: bool = True) -> Iterator[str]:
     parts = slash.split(path)
     is_after_name = False
     for index, segment in enumerate(parts):
@@ -147,19 +154,19 @@ def _shown_segments(path: str, slash: re.Pattern[str], *, is_at_end: bool = True
         if is_after_name:
             yield _masked(segment, is_last=is_last)
         else:
-            yield _shown_segment(segment, is_last=is_last, may_be_encoded=slash is _SLASH)
+            yield _shown_segment(segment, user, is_last=is_last, may_be_encoded=slash is _SLASH)
         # An encoded slash may end a segment, or belong to a password.
         name = unquote(segment).rpartition("/")[2]
-        is_after_name = bool(_USER.fullmatch(name) or _SECRET_SEGMENT.fullmatch(name))
+        is_after_name = bool(name == user or _USER.fullmatch(name) or _SECRET_SEGMENT.fullmatch(name))
 
 
-def _shown_segment(segment: str, *, is_last: bool, may_be_encoded: bool) -> str:
+def _shown_segment(segment: str, user: str, *, is_last: bool, may_be_encoded: bool) -> str:
     login = _LOGIN.match(segment)
     if login and not (is_last and not segment[login.end(1) : login.end()].strip(_CLOSING)):
         password = _masked(segment[login.end(1) : login.end()], is_last=is_last)
         segment = segment[: login.end(1)] + password + segment[login.end() :]
     if may_be_encoded and _ENCODED_SLASH.search(segment):
-        return "".join(_shown_segments(segment, _ENCODED_SLASH, is_at_end=is_last))
+        return "".join(_shown_segments(segment, _ENCODED_SLASH, user, is_at_end=is_last))
     parts = _BETWEEN_ASSIGNMENTS.split(segment)
     parts[::2] = [_shown_part(part, is_query=False, is_last=is_last) if part else "" for part in parts[::2]]
     return "".join(parts)
@@ -223,4 +230,4 @@ def _is_of_words(piece: str) -> bool:
 
 def _is_word(run: str) -> bool:
     word = run.lower()
-    return word in _SHORT_WORDS or (len(word) >= 4 and not _UNSPEAKABLE.search(word) and bool(re.search("[aeiouy]", word)))
+    return word in _SHORT_WORDS or bool(_WORD.fullmatch(word))
