@@ -111,9 +111,9 @@ def redact_tail(tail: str, user: str = "") -> str:
     """Return `tail`, the path and query of a camera's URL, with `***` for all that may be a secret in it.
 
     Of a query, the values of harmless parameters and the names of all are shown. Of a path, masked are the values
-    of other parameters, what follows the name of a user (`/admin/password/`, `/user:password/`), `user` among them,
-    or of a secret, and segments of 12 or more letters and digits that are not made of words. An empty value stays
-    empty. Redacting twice is redacting once.
+    of other parameters, what follows the name of a user (`/admin/password/`, `/user:password/`), `user` among
+    them, or of a secret, and segments of 12 or more letters and digits that are not made of words. An empty value
+    stays empty. Redacting twice is redacting once.
     """
     # RFC 3986 section 6.2.2.2: `p%61ss` and `pass` are the same name.
     plain = _ENCODED_UNRESERVED.sub(lambda match: unquote(match[0]), tail)
