@@ -1,7 +1,7 @@
 """The outline of a zone: which points it may have, and which of them make a line or a valid polygon. Pure.
 
 A valid polygon is that of OGC Simple Features (06-103r4, 6.1.11) as GEOS decides it. The draft of a zone collects
-what is refused. Must not import Django, models or settings.
+what is refused.
 """
 
 from dataclasses import dataclass, field

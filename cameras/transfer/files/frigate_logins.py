@@ -2,8 +2,6 @@
 
 Only under `go2rtc.streams` does Frigate take an address as a URL. What it does with a path stands here as its
 version 0.12 and all later ones do it.
-
-Pure: must not import Django or models.
 """
 
 import re

@@ -1,8 +1,6 @@
 """Zones in Frigate's notations: `x,y,x,y` as a text or a list, in parts of the picture or, before 0.14, in pixels.
 
 Frigate runs with outlines that are none, and without a zone as well: no zone is a reason to refuse a camera.
-
-Pure: must not import Django or models.
 """
 
 import math

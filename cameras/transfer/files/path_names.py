@@ -1,7 +1,4 @@
-"""Names of cameras as other programs take them for keys and paths.
-
-Pure: must not import Django or models.
-"""
+"""Names of cameras as other programs take them for keys and paths."""
 
 import re
 import unicodedata

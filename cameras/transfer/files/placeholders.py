@@ -1,8 +1,6 @@
 """Frigate's placeholders: `{FRIGATE_NAME}`, filled from where Frigate takes them; `{{` and `}}` are braces.
 
 Those of other programs (`{{ x }}`, `<pass>`, `$NAME`) are left by a step that did not run: they are never values.
-
-Pure: must not import Django or models.
 """
 
 import os

@@ -1,7 +1,4 @@
-"""What a file says of cameras, row by row, whatever its format; and what every file is held to.
-
-Must not import Django or models.
-"""
+"""What a file says of cameras, row by row, whatever its format; and what every file is held to."""
 
 import re
 from dataclasses import dataclass, field

@@ -2,8 +2,6 @@
 
 Only RTSP is an address for a camera here. Where Frigate reads a restream whose source is none (a picture over
 HTTP, a program), the restream itself is the one RTSP address that there is.
-
-Pure: must not import Django or models.
 """
 
 import re

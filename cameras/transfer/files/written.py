@@ -1,7 +1,4 @@
-"""A file as it was written, and what is not in it because its program cannot take it.
-
-Pure: must not import Django or models.
-"""
+"""A file as it was written, and what is not in it because its program cannot take it."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
