@@ -61,18 +61,24 @@ class NamedChangeList(ChangeList):
 
 
 def name_bindings(rows: list[Any], request: HttpRequest) -> None:
-    """Set `bound_to` and `asked_at` on each token; `bound_to` has kinds and names. One query for all rows."""
+    """Set `bound_to` and `asked_at` on each token; `bound_to` has kinds and names, sites first.
+
+    One query for all rows.
+    """
     bindings = TokenBinding.objects.filter(token__in=rows).annotate(
         site_name=Subquery(Site.objects.filter(pk=OuterRef("site_id")).values("name")),
         camera_name=Subquery(Camera.objects.filter(pk=OuterRef("camera_id")).values("name")),
     )
-    names: dict[UUID, list[tuple[Any, str]]] = defaultdict(list)
-    for binding in bindings.order_by("camera_name", "site_name", "pk"):
-        kind = _("site") if binding.site_id else _("camera")
-        names[binding.token_id].append((kind, binding.site_name or binding.camera_name or gettext("(deleted)")))
+    bound_to: dict[UUID, list[tuple[bool, str]]] = defaultdict(list)
+    for binding in bindings:
+        name = binding.site_name or binding.camera_name or gettext("(deleted)")
+        bound_to[binding.token_id].append((binding.site_id is None, name))
     for row in rows:
         row.asked_at = now_of(request)
-        row.bound_to = names[row.pk]
+        # Sorted here: one database puts what is NULL first, the other last.
+        row.bound_to = [
+            (_("camera") if is_camera else _("site"), name) for is_camera, name in sorted(bound_to[row.pk])
+        ]
 
 
 def _in_words(token: Any, bound_to: list[tuple[Any, str]]) -> str:
