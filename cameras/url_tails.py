@@ -13,19 +13,25 @@ MASK = "***"
 
 # Compared in lower case, without punctuation and without a number at the end: `stream_id2` is `streamid`.
 _HARMLESS = frozenset({
-    "aon", "app", "aud", "audio", "audiocodec", "audiosource", "backchannel", "begintime", "bitrate",
-    "brightness", "cam", "camera", "cameraid", "ch", "channel", "channelid", "channelname", "channelno",
-    "channels", "chid", "chn", "clock", "codec", "color", "compression", "container", "contrast", "date",
-    "device", "doublescan", "duration", "enablesrtp", "endtime", "eptz", "event", "events", "format", "fps",
-    "framerate", "gop", "govlength", "h26x", "height", "inst", "keyframe", "keyframeinterval", "language",
-    "line", "linktype", "mainstream", "maxbitrate", "maxfps", "mcast", "meta", "metadata", "mirror", "mode",
-    "multicast", "onvif", "overtcp", "port", "profile", "profileid", "profilename", "profileno", "proto",
-    "protocol", "ptz", "quality", "realstream", "res", "resolution", "rotation", "scale", "sessiontimeout",
-    "size", "sms", "source", "speed", "srtp", "starttime", "stream", "streamid", "streamname", "streamno",
-    "streamprofile", "streams", "streamtype", "substream", "subtype", "tcp", "timeout", "track", "trackid",
-    "transport", "transportmode", "transporttype", "type", "udp", "unicast", "vcd", "version", "video",
-    "videobitrate", "videocodec", "videocodectype", "videoinput", "videokeyframeinterval", "videoquality",
-    "videosource", "view", "width", "x0", "x1", "y0", "y1",
+    "aon", "app", "aud", "audio", "audiobitrate", "audiochannel", "audiocodec", "audiosource", "backchannel",
+    "begin", "begintime", "bitrate", "brightness", "buffersize", "cam", "camera", "cameraid", "cameraindex",
+    "cameranum", "cbr", "ch", "channel", "channelid", "channelindex", "channelname", "channelno",
+    "channelnumber", "channels", "chid", "chn", "clock", "codec", "color", "compression", "container",
+    "contrast", "date", "device", "doublescan", "duration", "enablesrtp", "encode", "encoding", "end",
+    "endtime", "eptz", "event", "events", "format", "fps", "framerate", "framesize", "gop", "govlength", "h264",
+    "h264profile", "h265", "h26x", "height", "imagesize", "inst", "keyframe", "keyframeinterval", "language",
+    "layout", "lens", "line", "linktype", "live", "main", "mainstream", "maxbitrate", "maxfps", "mcast", "meta",
+    "metadata", "mirror", "mjpeg", "mode", "mpeg4", "multicast", "multicastport", "nbrofframes", "onvif",
+    "overlays", "overtcp", "palette", "playback", "port", "pos", "preset", "profile", "profileid",
+    "profilename", "profileno", "proto", "protocol", "ptype", "ptz", "quad", "quality", "realstream", "rec",
+    "res", "resolution", "rnd", "rotation", "rtptransport", "rtsptransport", "samplerate", "scale",
+    "sessiontimeout", "size", "sms", "source", "speed", "squarepixel", "srtp", "start", "startdate",
+    "starttime", "stereo", "stoptime", "stream", "streamid", "streamindex", "streamname", "streamno",
+    "streamnumber", "streamprofile", "streams", "streamtype", "sub", "substream", "subtype", "tcp", "timeout",
+    "timezone", "track", "trackid", "transport", "transportmode", "transporttype", "type", "udp", "unicast",
+    "utc", "vbr", "vcd", "version", "video", "videobitrate", "videobitratemode", "videobitratepriority",
+    "videocodec", "videocodectype", "videoencoder", "videoinput", "videokeyframeinterval", "videomaxbitrate",
+    "videoquality", "videosource", "view", "viewid", "width", "x0", "x1", "y0", "y1",
     # Who signs in, but not with what.
     "loginuse", "u", "user", "username", "usr",
 })  # fmt: skip
@@ -65,6 +71,8 @@ _USER = re.compile(
     r"(?:\w+[_-])?(?:admin|administrator|root|user|username|operator|viewer|guest|supervisor)[0-9]*|888888|666666",
     re.IGNORECASE,
 )
+_USER_WORD = re.compile(r"users?|usr|username|login|account", re.IGNORECASE)
+_USER_GIVEN = re.compile(r"(?:user|usr|username|u|login|loginuse)=[^&;=]+", re.IGNORECASE)
 _SECRET_SEGMENT = re.compile(_SECRET_NAME, re.IGNORECASE)
 
 _SLASH = re.compile(r"((?<!\\)\\*/)")
@@ -145,19 +153,26 @@ def _mask_tail(tail: str, user: str) -> str:
 
 def _shown_segments(path: str, slash: re.Pattern[str], user: str, *, is_at_end: bool = True) -> Iterator[str]:
     parts = slash.split(path)
-    is_after_name = False
+    hidden_next = 0
     for index, segment in enumerate(parts):
         if index % 2 or not segment:
             yield segment
             continue
         is_last = is_at_end and index == len(parts) - 1
-        if is_after_name:
+        if hidden_next:
             yield _masked(segment, is_last=is_last)
         else:
             yield _shown_segment(segment, user, is_last=is_last, may_be_encoded=slash is _SLASH)
         # An encoded slash may end a segment, or belong to a password.
         name = unquote(segment).rpartition("/")[2]
-        is_after_name = bool(name == user or _USER.fullmatch(name) or _SECRET_SEGMENT.fullmatch(name))
+        hidden_next = max(hidden_next - 1, _hidden_after(name, user))
+
+
+def _hidden_after(name: str, user: str) -> int:
+    """Return how many segments after one called `name` are hidden: `/user/bob/password/` says both."""
+    if _USER_WORD.fullmatch(name):
+        return 2
+    return int(name == user or any(one.fullmatch(name) for one in (_USER, _USER_GIVEN, _SECRET_SEGMENT)))
 
 
 def _shown_segment(segment: str, user: str, *, is_last: bool, may_be_encoded: bool) -> str:
@@ -192,7 +207,8 @@ def _shown_part(part: str, *, is_query: bool, is_last: bool) -> str:
         return part
     # Two of them end a text in base64, which has no name.
     is_name = is_harmless or not (_looks_secret(name) or value.startswith("="))
-    is_shown = not value or (is_harmless and "=" not in unquote(value) and not _looks_secret(value))
+    is_plain = "=" not in unquote(value) and not _LOGIN.match(value) and not _looks_secret(value)
+    is_shown = not value or (is_harmless and is_plain)
     return (name if is_name else MASK) + equals + (value if is_shown else _masked(value, is_last=is_last))
 
 
