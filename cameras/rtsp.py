@@ -2,7 +2,7 @@
 
 Owns the rule for what a camera's address may be: an rtsp or rtsps URL (RFC 7826 section 4.2, in the syntax of
 RFC 3986), read as camera vendors and their users write it, mended only where one reading is left. No
-connection is attempted. `cameras.redaction` owns what may be shown of one.
+connection is attempted. What may be shown of one is the rule of `cameras.url_tails`.
 """
 
 import ipaddress
