@@ -134,6 +134,6 @@ def test_no_page_breaks_its_own_rules_or_runs_what_somebody_typed(administrator:
     ]:
         page.goto(f"/admin/{path}", wait_until="networkidle")
     page.goto("/admin/access/apitoken/add/")
-    choose(page, "site", "onerror")
+    choose(page, "sites", "onerror")
     expect(page.locator(".select2-selection__rendered").filter(has_text="onerror")).to_be_visible()
     assert Site.objects.get().name == HOSTILE
