@@ -4,6 +4,7 @@ import fcntl
 import os
 import sys
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,12 +13,13 @@ from typing import Any
 from django.contrib.auth.hashers import PBKDF2PasswordHasher
 
 # Beside a busy ingest a check of 0.3 s takes some seconds; with less priority it would take a minute.
-NICENESS = 10
+NICENESS = 15
+MAX_REST_SECONDS = 2.0
 
 
 class PatientHasher(PBKDF2PasswordHasher):
     """Django's own hasher, one password at a time for all processes of a service, by a thread that lets others go
-    first: who guesses costs at most one core, and none that ingest needs.
+    first: who guesses costs half of a core at most, and none that ingest needs.
     """
 
     def encode(self, password: str, salt: str, iterations: int | None = None) -> str:
@@ -25,13 +27,25 @@ class PatientHasher(PBKDF2PasswordHasher):
 
 
 def _in_turn(hash_password: Callable[..., Any], *args: Any) -> Any:
-    """In the turn among processes; gunicorn's workers share the folder of their metrics."""
+    """The hash, in the turn among the processes of a service: the folder of their metrics is shared by them.
+
+    After each turn nobody has one for as long as it took, so that guessing keeps half of a core busy at the most.
+    """
     folder = os.environ.get("PROMETHEUS_MULTIPROC_DIR")
     if not folder:
         return hash_password(*args)
-    with Path(folder, "passwords.lock").open("w") as lock:
+    with Path(folder, "passwords.lock").open("a+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # ends with the file, also where the process is killed
-        return hash_password(*args)
+        lock.seek(0)
+        # The clock is that of the machine, so all processes read the same one.
+        rest_seconds = float(lock.read() or 0) - time.monotonic()
+        time.sleep(min(max(0.0, rest_seconds), MAX_REST_SECONDS))
+        began_at = time.monotonic()
+        hashed = hash_password(*args)
+        ended_at = time.monotonic()
+        lock.truncate(0)
+        lock.write(str(ended_at + (ended_at - began_at)))
+        return hashed
 
 
 def _let_others_go_first() -> None:
