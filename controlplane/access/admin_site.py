@@ -10,9 +10,9 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from unfold.sites import UnfoldAdminSite
 
-from controlplane.problems import FieldError, Problem, shown_name
+from controlplane.problems import shown_name
 from controlplane.search_terms import check_search
-from controlplane.strict_json import fault_of_text
+from controlplane.strict_json import fault_of_text, refuse
 
 
 class ControlPlaneSite(UnfoldAdminSite):
@@ -31,15 +31,11 @@ def _check(request: HttpRequest, known: Collection[str], term: str) -> None:
     for name, values in request.GET.lists():
         # `_` is what jQuery adds against caches.
         if name not in known and name != "_":
-            _refuse(shown_name(name), f"There is no such parameter here. Known are: {', '.join(known)}.")
+            refuse(shown_name(name), f"There is no such parameter here. Known are: {', '.join(known)}.")
         for value in values:
             if name == term:
                 check_search(value, name)
             elif name == "page" and not re.fullmatch(r"[1-9][0-9]{0,5}", value):
-                _refuse(name, "Must be a whole number from 1 to 999,999.")
+                refuse(name, "Must be a whole number from 1 to 999,999.")
             elif fault := fault_of_text(value):
-                _refuse(name, fault)
-
-
-def _refuse(name: str, fault: str) -> None:
-    raise Problem(400, f"{name}: {fault}", [FieldError(name, fault)])
+                refuse(name, fault)

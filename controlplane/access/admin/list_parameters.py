@@ -6,7 +6,7 @@ database computes, and `sealed_connection__startswith=...` what is found out abo
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, NoReturn
+from typing import Any
 
 from django.contrib.admin.options import IS_FACETS_VAR, IS_POPUP_VAR, TO_FIELD_VAR
 from django.contrib.admin.utils import get_fields_from_path
@@ -14,9 +14,9 @@ from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, ORDER_VAR, PAGE
 from django.core.exceptions import ValidationError
 from django.http import HttpRequest
 
-from controlplane.problems import FieldError, Problem, shown_name
+from controlplane.problems import shown_name
 from controlplane.search_terms import fault_of_search
-from controlplane.strict_json import fault_of_text
+from controlplane.strict_json import fault_of_text, refuse
 
 # What Django puts in the place of bytes that are no UTF-8.
 REPLACEMENT_CHARACTER = "\ufffd"
@@ -32,10 +32,10 @@ def check_list_parameters(model_admin: Any, request: HttpRequest) -> None:
         check = checks.get(name) or _check_of_other_filter(model_admin, request, name)
         if check is None:
             known = ", ".join(sorted(checks))
-            _refuse(shown_name(name), f"There is no such parameter in this list. Known are: {known}.")
+            refuse(shown_name(name), f"There is no such parameter in this list. Known are: {known}.")
         for value in values:
             if fault := _fault_of_any_value(value) or check(value):
-                _refuse(name, fault)
+                refuse(name, fault)
 
 
 def checks_of_filters(model_admin: Any, request: HttpRequest) -> Mapping[str, Check]:
@@ -51,10 +51,6 @@ def checks_of_filters(model_admin: Any, request: HttpRequest) -> Mapping[str, Ch
         parts = ("year", "month", "day")
         checks |= {f"{model_admin.date_hierarchy}__{part}": _whole_number_up_to(9_999) for part in parts}
     return checks
-
-
-def _refuse(name: str, fault: str) -> NoReturn:
-    raise Problem(400, f"{name}: {fault}", [FieldError(name, fault)])
 
 
 def _fault_of_any_value(value: str) -> str | None:
