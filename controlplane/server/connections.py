@@ -14,9 +14,11 @@ import resource
 import signal
 import sys
 from collections.abc import Iterable
+from http import HTTPStatus
 from typing import Any
 
 from django.conf import settings
+from gunicorn.asgi import protocol
 from gunicorn.asgi.parser import UnsupportedTransferCoding
 from gunicorn.asgi.protocol import ASGIProtocol
 
@@ -278,6 +280,8 @@ def bound_connections(worker: Any) -> None:
 
     For gunicorn's hook `post_worker_init`, where SIGTERM is blocked; here it is let through once the loop runs.
     """
+    # gunicorn's own table lacks 412 and 429 among others, and calls them "Unknown".
+    protocol._REASON_PHRASES.update({status.value: status.phrase for status in HTTPStatus})
     connections = Connections(worker)
     listen_in_turns(worker.loop, lambda: connections.accept(worker), connections.open)
     worker.loop.call_soon(connections.begin)

@@ -22,6 +22,7 @@ class Answer(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
+    reason: str
 
     def json(self) -> Any:
         return json.loads(self.body)
@@ -87,7 +88,8 @@ class Connection:
             body = await self._body(headers)
         if headers.get("connection", "").lower() == "close":
             self.close()
-        return Answer(int(status_line.split()[1]), headers, body)
+        _, status, reason = status_line.split(" ", 2)
+        return Answer(int(status), headers, body, reason)
 
     async def _body(self, headers: dict[str, str]) -> bytes:
         assert self._reader is not None

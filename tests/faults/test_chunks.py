@@ -32,9 +32,10 @@ def chunk(part: bytes, zeros: int = 0, extension: bytes = b"") -> bytes:
 
 
 async def answer_from(reader: asyncio.StreamReader) -> Answer:
-    head = (await reader.readuntil(b"\r\n\r\n")).decode()
-    headers = dict(line.lower().split(": ", 1) for line in head.strip().split("\r\n")[1:])
-    return Answer(int(head.split()[1]), headers, await reader.readexactly(int(headers["content-length"])))
+    status_line, *lines = (await reader.readuntil(b"\r\n\r\n")).decode().strip().split("\r\n")
+    headers = dict(line.lower().split(": ", 1) for line in lines)
+    _, status, reason = status_line.split(" ", 2)
+    return Answer(int(status), headers, await reader.readexactly(int(headers["content-length"])), reason)
 
 
 async def answer_to(service: Service, sent: bytes) -> tuple[Answer, bytes]:

@@ -7,6 +7,7 @@ import random
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import psycopg
@@ -325,6 +326,24 @@ def test_what_is_no_readable_request_is_answered_with_a_problem(service: Service
             assert (answer.status, answer.headers["content-type"]) == (status, "application/problem+json")
 
     share([send(data, status) for data, status in UNREADABLE.values()], clients=1)
+
+
+def test_a_status_line_has_the_reason_phrase_of_its_status(service: Service, fleet: Fleet) -> None:
+    camera = f"/cameras/{fleet.cameras[0]}"
+
+    async def ask(method: str, path: str, headers: dict[str, str], status: int) -> None:
+        async with Connection(service.port, fleet.tokens["administrator"]) as connection:
+            answer = await connection.request(method, path, headers=headers)
+            assert (answer.status, answer.reason) == (status, HTTPStatus(status).phrase)
+
+    asked = [
+        ("GET", camera, {}, 200),
+        ("GET", "/nowhere", {}, 404),
+        ("PUT", camera, {}, 405),
+        ("GET", "/telemetry/latest", {"Accept": "image/png"}, 406),
+        ("DELETE", camera, {"If-Match": '"of-another-time"'}, 412),
+    ]
+    share([ask(*request) for request in asked], clients=1)
 
 
 def test_a_compressed_body_is_415(service: Service, fleet: Fleet, ledger: Ledger, database: Connect) -> None:
