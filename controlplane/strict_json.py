@@ -6,6 +6,7 @@ they are faults.
 
 import json
 import math
+from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
 from rest_framework.negotiation import BaseContentNegotiation
@@ -23,7 +24,11 @@ def refuse(field: str, detail: str) -> NoReturn:
 
 
 def parse(data: bytes) -> Any:
-    """The value of a JSON text in UTF-8. Raises Problem 400 that names the field of the fault."""
+    """The value of a JSON text in UTF-8, with one byte-order mark before it or none (RFC 8259, 8.1).
+
+    Raises Problem 400 that names the field of the fault.
+    """
+    data = data.removeprefix(BOM_UTF8)
     if not data.strip():
         refuse("", "The body is empty; send a JSON object.")
     try:

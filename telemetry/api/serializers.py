@@ -14,9 +14,15 @@ class EventShape(serializers.Serializer):
     timestamp = serializers.DateTimeField(help_text="RFC 3339 with an offset; finer than microseconds is cut.")
     occupancy = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
     confidence = serializers.FloatField(min_value=0, max_value=1)
-    zone = serializers.RegexField(SLUG, required=False, help_text="A zone's id; absent for the whole frame.")
+    zone = serializers.RegexField(
+        SLUG, required=False, allow_null=True, help_text="A zone's id; absent or null for the whole frame."
+    )
     generation = serializers.IntegerField(
-        required=False, min_value=0, max_value=2**63 - 1, help_text="Of the configuration that the worker runs."
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2**63 - 1,
+        help_text="Of the configuration that the worker runs.",
     )
 
 

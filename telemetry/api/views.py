@@ -43,7 +43,7 @@ class TelemetryViewSet(ReadingViewSet):
         operation_id="telemetry_batch_create",
         request={
             "application/json": BatchItem(many=True),
-            "application/x-ndjson": OpenApiRequest(OpenApiTypes.STR),
+            **dict.fromkeys(wire.NDJSON_TYPES, OpenApiRequest(OpenApiTypes.STR)),
         },
         responses={200: BatchReceipt},
     )

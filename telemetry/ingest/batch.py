@@ -1,6 +1,7 @@
 """Batches of telemetry: a JSON array or NDJSON, as events. An item at fault costs none of the others."""
 
 import re
+from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -45,6 +46,7 @@ def read_batch(body: bytes, *, ndjson: bool) -> Batch:
     """The events of a JSON array, or of NDJSON lines. Raises Problem 400 or 413 for the batch as a whole."""
     if len(body) > MAX_BATCH_BYTES:
         raise too_large(MAX_BATCH_BYTES)
+    body = body.removeprefix(BOM_UTF8)
     try:
         batch = _read_lines(body) if ndjson else _read_array(body)
     except InvalidEvent as error:

@@ -5,6 +5,7 @@ What msgspec alone would accept (duplicate keys, NUL, a space for the T, an offs
 
 import json
 import re
+from codecs import BOM_UTF8
 from collections.abc import Sequence
 from datetime import datetime
 from functools import lru_cache
@@ -19,6 +20,14 @@ from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.time_ranges import read_timestamp
 
 MAX_SINGLE_BYTES = 64 * 1024
+# None of them is registered; the first is that of the NDJSON specification.
+NDJSON_TYPES = (
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/jsonlines",
+    "application/x-jsonlines",
+)
 
 # --- Events in --------------------------------------------------------------------------------------------
 
@@ -43,8 +52,9 @@ class _Single(msgspec.Struct, gc=False):
     timestamp: str
     occupancy: Count
     confidence: Confidence
-    zone: Zone | UnsetType = UNSET
-    generation: Generation | UnsetType = UNSET
+    # Null is as good as absent, as in the JSON of protobuf: many libraries write every member of their models.
+    zone: Zone | UnsetType | None = UNSET
+    generation: Generation | UnsetType | None = UNSET
 
 
 class Item(_Single, gc=False, kw_only=True):
@@ -74,7 +84,7 @@ def read_single(camera_id: UUID, body: bytes) -> Event:
     if len(body) > MAX_SINGLE_BYTES:
         raise too_large(MAX_SINGLE_BYTES)
     try:
-        return _event(camera_id, decoded(_single, body))
+        return _event(camera_id, decoded(_single, body.removeprefix(BOM_UTF8)))
     except InvalidEvent as error:
         raise invalid(error) from None
 
@@ -152,6 +162,8 @@ def _invalid_event(message: str) -> InvalidEvent:
     field = place[1] if place else ""
     if missing := re.search(r"missing required field (\w+)", detail):
         field, detail = missing[1], "Is required."
+    elif field and detail.endswith("got null"):
+        detail = "Is required."
     elif "matching regex" in detail:
         detail = "Must be 1 to 64 letters, digits, - or _, beginning with a letter or digit."
     return InvalidEvent(field, detail)
@@ -173,7 +185,7 @@ def _event(camera_id: UUID, read: _Single) -> Event:
     return Event(
         camera_id,
         timestamp,
-        "" if read.zone is UNSET else read.zone,
+        read.zone or "",
         read.occupancy,
         read.confidence,
         None if read.generation is UNSET else read.generation,
@@ -190,7 +202,9 @@ def media_type_of(content_type: str) -> str:
         name, _, value = parameter.partition("=")
         if name.strip() == "charset" and value.strip().strip('"') not in ("utf-8", "utf8"):
             return ""
-    return {"application/json": "json", "application/x-ndjson": "ndjson"}.get(media_type, "")
+    if media_type == "application/json":
+        return "json"
+    return "ndjson" if media_type in NDJSON_TYPES else ""
 
 
 def no_such_camera() -> Problem:

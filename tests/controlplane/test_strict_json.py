@@ -20,6 +20,8 @@ from controlplane.problems import Problem
         (b"9007199254740993", 2**53 + 1),
         (b'"\\ud83d\\ude00"', "😀"),
         (b" 1 ", 1),
+        (b"\xef\xbb\xbf 1", 1),
+        (b'"\xef\xbb\xbf"', "\ufeff"),
     ],
 )
 def test_sound_json_keeps_its_value(text: bytes, value: Any) -> None:
@@ -33,6 +35,10 @@ def test_sound_json_keeps_its_value(text: bytes, value: Any) -> None:
         (b"  ", ""),
         (b"{", ""),
         (b"\xff", ""),
+        (b"\xef\xbb\xbf", ""),
+        (b"\xef\xbb\xbf\xef\xbb\xbf1", ""),
+        (b" \xef\xbb\xbf1", ""),
+        ('{"a":1}'.encode("utf-16"), ""),
         (b"{'a':1}", ""),
         (b'{"a":1,"a":1}', "a"),
         (b'{"a":[{"b":1,"b":2}]}', "a[0].b"),

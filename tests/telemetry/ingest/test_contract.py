@@ -19,6 +19,13 @@ from tests.asgi_client import AsgiClient
 from tests.factories import AUTHOR, ApiClient, make_camera, make_site, make_token
 from tests.telemetry.conftest import Endpoints, FastEndpoint
 
+NDJSON_TYPES = (
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+    "application/jsonlines",
+    "application/x-jsonlines",
+)
 EXAMPLE = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
 
 
@@ -260,6 +267,60 @@ def test_a_bad_event_is_400_names_the_field_and_stores_nothing(
     assert vitals_of(camera).last_contact is None
 
 
+@pytest.mark.parametrize("field", ["timestamp", "occupancy", "confidence"])
+def test_null_for_a_required_member_is_400_and_says_that_it_is_required(worker_endpoint: Any, field: str) -> None:
+    camera = make_camera()
+
+    single = worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, field: None})
+    batch = worker_endpoint.post("/telemetry", [{**EXAMPLE, "camera_id": str(camera.pk), field: None}])
+
+    for answer in (single, batch):
+        (error,) = answer.json()["errors"]
+        assert (answer.status_code, error["field"], error["detail"]) == (400, field, "Is required.")
+
+
+@pytest.mark.parametrize("form", ["single", "json", "ndjson"])
+def test_null_for_an_optional_member_is_as_good_as_absent(worker_endpoint: Any, form: str) -> None:
+    camera = make_camera()
+    with_nulls = {**EXAMPLE, "zone": None, "generation": None, "camera_id": str(camera.pk)}
+
+    def post(item: dict[str, Any]) -> Any:
+        if form == "single":
+            return worker_endpoint.post(f"/telemetry/{camera.pk}", item)
+        if form == "json":
+            return worker_endpoint.post("/telemetry", [item])
+        return worker_endpoint.post("/telemetry", json.dumps(item).encode(), content_type="application/x-ndjson")
+
+    stored, again = post(with_nulls), post({**EXAMPLE, "camera_id": str(camera.pk)})
+
+    assert stored.status_code == (201 if form == "single" else 200)
+    assert (stored.json()["accepted"], again.json()["duplicates"]) == (1, 1)
+    assert Sample.objects.get().zone == ""
+    assert vitals_of(camera).observed_generation is None
+
+
+BOM = b"\xef\xbb\xbf"
+
+
+def test_one_byte_order_mark_before_a_body_is_skipped(worker_endpoint: Any) -> None:
+    camera = make_camera()
+    single = json.dumps(EXAMPLE).encode()
+    item = json.dumps({**EXAMPLE, "camera_id": str(camera.pk)}).encode()
+    ndjson = {"content_type": "application/x-ndjson"}
+
+    answers = [
+        worker_endpoint.post(f"/telemetry/{camera.pk}", BOM + single),
+        worker_endpoint.post("/telemetry", BOM + b"[" + item + b"]"),
+        worker_endpoint.post("/telemetry", BOM + item + b"\n" + item, **ndjson),
+        worker_endpoint.post(f"/telemetry/{camera.pk}", BOM + BOM + single),
+        # Where files were put together, each line that begins with one is refused alone.
+        worker_endpoint.post("/telemetry", item + b"\n" + BOM + item, **ndjson),
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200, 400, 200]
+    assert [answer.json().get("rejected") for answer in answers] == [None, 0, 0, None, 1]
+
+
 def test_bounds_of_the_fields_are_accepted(worker_endpoint: Any) -> None:
     camera = make_camera()
     for number, values in enumerate(
@@ -363,7 +424,7 @@ def test_an_unknown_camera_is_404(worker_endpoint: Any, path: str) -> None:
         ("application/json; charset=latin-1", 415),
         ("text/plain", 415),
         ("application/x-www-form-urlencoded", 415),
-        ("application/x-ndjson", 415),
+        *((media_type, 415) for media_type in NDJSON_TYPES),
         ("", 415),
     ],
 )
@@ -373,6 +434,28 @@ def test_one_event_comes_as_json_in_utf_8(worker_endpoint: Any, content_type: st
     answer = worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE, content_type=content_type)
 
     assert answer.status_code == status
+
+
+@pytest.mark.parametrize(
+    ("content_type", "status"),
+    [
+        *((media_type, 200) for media_type in NDJSON_TYPES),
+        ("Application/NDJSON; charset=UTF-8", 200),
+        ("application/jsonl;charset=utf-8", 200),
+        ("application/ndjson; charset=latin-1", 415),
+        ("application/json-lines", 415),
+        ("text/plain", 415),
+    ],
+)
+def test_lines_of_json_come_under_the_names_that_ndjson_has(
+    worker_endpoint: Any, content_type: str, status: int
+) -> None:
+    camera = make_camera()
+    lines = "\n".join(json.dumps({**event(second), "camera_id": str(camera.pk)}) for second in (1, 2))
+
+    answer = worker_endpoint.post("/telemetry", lines.encode(), content_type=content_type)
+
+    assert (answer.status_code, answer.json().get("accepted")) == (status, 2 if status == 200 else None)
 
 
 def test_a_compressed_body_is_415(worker_endpoint: Any) -> None:
