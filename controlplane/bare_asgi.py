@@ -12,9 +12,12 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 
+# A body has the first seconds, and one more for each BODY_BYTES_A_SECOND that have come, up to the most: a batch
+# over a slow uplink comes through, and a sender that drips does not.
 BODY_DEADLINE_SECONDS = 10.0
+BODY_BYTES_A_SECOND = 8 * 1024
+MOST_BODY_SECONDS = 120.0
 SWEEPS_A_DEADLINE = 10
-OVERDUE = -1
 
 _ONCE = {b"authorization", b"content-type", b"content-encoding", b"content-length"}
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
@@ -38,7 +41,7 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
 async def read_body(
     scope: Scope, receive: Receive, limit: int, take_room: Callable[[int], None] = lambda size: None
 ) -> bytes:
-    """The whole body. Raises Problem 413 over the limit, 408 for a slow sender, and Disconnected.
+    """The whole body. Raises Problem 413 over the limit, 408 after `seconds_for` what has come, and Disconnected.
 
     `take_room` is called with the size of each part as it comes; what it raises ends the reading.
     """
@@ -48,22 +51,20 @@ async def read_body(
     readings = _of_this_loop()
     reading = readings.begin()
     try:
-        return await _read_body(receive, limit, take_room, lambda: readings.is_overdue(reading))
+        return await _read_body(receive, limit, take_room, reading)
     except asyncio.CancelledError:
-        if not readings.is_overdue(reading) or reading.uncancel():  # something else has cancelled it
+        if not reading.is_overdue or reading.task.uncancel():  # something else has cancelled it
             raise
-        raise Problem(408, f"The body did not arrive within {BODY_DEADLINE_SECONDS:.0f} seconds.") from None
+        raise too_slow() from None
     finally:
         readings.end(reading)
 
 
-async def _read_body(
-    receive: Receive, limit: int, take_room: Callable[[int], None], is_overdue: Callable[[], bool]
-) -> bytes:
+async def _read_body(receive: Receive, limit: int, take_room: Callable[[int], None], reading: "_Reading") -> bytes:
     body = bytearray()
     while True:
         message = await receive()
-        if is_overdue():
+        if reading.is_overdue:
             # A part that comes in the moment of the cancellation hides it: `asyncio.wait_for` before Python 3.12.
             raise asyncio.CancelledError
         if message["type"] == "http.disconnect":
@@ -71,10 +72,29 @@ async def _read_body(
         part = message.get("body", b"")
         take_room(len(part))
         body += part
-        if len(body) > limit:
+        reading.size = len(body)
+        if reading.size > limit:
             raise too_large(limit)
         if not message.get("more_body"):
             return bytes(body)
+
+
+class _Reading:
+    """One body that is being read: by which task, since when, and how much of it has come."""
+
+    __slots__ = ("began_at", "is_overdue", "size", "task")
+
+    def __init__(self, began_at: float) -> None:
+        self.task = cast("asyncio.Task[Any]", asyncio.current_task())
+        self.began_at = began_at
+        self.size = 0
+        self.is_overdue = False  # its deadline has passed, and so has cancelled the task
+
+    def check(self, now: float) -> None:
+        """Cancel the task where the deadline has passed."""
+        if not self.is_overdue and now - self.began_at >= seconds_for(self.size):
+            self.is_overdue = True
+            self.task.cancel()
 
 
 class _Readings:
@@ -84,34 +104,27 @@ class _Readings:
 
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
-        self._sweeps: dict[asyncio.Task[Any], int] = {}  # how many each has outlived, or OVERDUE
+        self._open: set[_Reading] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
-    def begin(self) -> asyncio.Task[Any]:
-        reading = cast("asyncio.Task[Any]", asyncio.current_task())
-        self._sweeps[reading] = 0
+    def begin(self) -> _Reading:
+        reading = _Reading(self.loop.time())
+        self._open.add(reading)
         if self._sweeper is None:
             self._sweeper = self._later()
         return reading
 
-    def end(self, reading: asyncio.Task[Any]) -> None:
-        del self._sweeps[reading]
-
-    def is_overdue(self, reading: asyncio.Task[Any]) -> bool:
-        """Whether its deadline has passed, and so has cancelled it."""
-        return self._sweeps[reading] == OVERDUE
+    def end(self, reading: _Reading) -> None:
+        self._open.remove(reading)
 
     def _later(self) -> asyncio.TimerHandle:
         return self.loop.call_later(BODY_DEADLINE_SECONDS / SWEEPS_A_DEADLINE, self._sweep)
 
     def _sweep(self) -> None:
-        for reading, sweeps in self._sweeps.items():
-            if sweeps >= SWEEPS_A_DEADLINE:
-                self._sweeps[reading] = OVERDUE
-                reading.cancel()
-            elif sweeps != OVERDUE:
-                self._sweeps[reading] = sweeps + 1
-        self._sweeper = self._later() if self._sweeps else None
+        now = self.loop.time()
+        for reading in self._open:
+            reading.check(now)
+        self._sweeper = self._later() if self._open else None
 
 
 _readings: _Readings | None = None
@@ -124,8 +137,21 @@ def _of_this_loop() -> _Readings:
     return _readings
 
 
+def seconds_for(size: int) -> float:
+    """How many seconds a body may take of which so many bytes have come."""
+    return min(BODY_DEADLINE_SECONDS + size / BODY_BYTES_A_SECOND, MOST_BODY_SECONDS)
+
+
 def too_large(limit: int) -> Problem:
     return Problem(413, f"The body is larger than {limit // 1024:,} KiB.")
+
+
+def too_slow() -> Problem:
+    return Problem(
+        408,
+        f"The body came too slowly: it has {BODY_DEADLINE_SECONDS:.0f} seconds, and one more for each "
+        f"{BODY_BYTES_A_SECOND // 1024} KiB that have come, but {MOST_BODY_SECONDS:.0f} at most.",
+    )
 
 
 def busy() -> Problem:

@@ -54,6 +54,46 @@ def test_a_body_that_is_not_whole_at_its_deadline_is_408(
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize(
+    ("size", "seconds"),
+    [
+        (0, 10),
+        (20, 10.0024),
+        (64 * 1024, 18),
+        (110 * 8 * 1024 - 8, 119.999),
+        (110 * 8 * 1024, 120),
+        (4 * 1024 * 1024, 120),
+    ],
+)
+def test_the_deadline_of_a_body_follows_its_rate(size: int, seconds: float) -> None:
+    assert bare_asgi.seconds_for(size) == pytest.approx(seconds, abs=0.0001)
+
+
+def test_who_has_sent_much_may_send_for_longer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bare_asgi, "BODY_DEADLINE_SECONDS", 0.2)
+    monkeypatch.setattr(bare_asgi, "BODY_BYTES_A_SECOND", 100)
+
+    def sender(parts: int, size: int) -> Callable[[], Awaitable[Any]]:
+        left = parts
+
+        async def receive() -> Any:
+            nonlocal left
+            await asyncio.sleep(0.05)
+            left -= 1
+            return {"type": "http.request", "body": b"x" * size, "more_body": left > 0}
+
+        return receive
+
+    async def scenario() -> None:
+        # Twenty parts take at least a second: 10 bytes each are 200 a second, 1 each are 20.
+        assert len(await bare_asgi.read_body({"headers": []}, sender(20, 10), 1_000)) == 200
+        with pytest.raises(Problem) as problem:
+            await bare_asgi.read_body({"headers": []}, sender(100, 1), 1_000)
+        assert problem.value.status == 408
+
+    asyncio.run(scenario())
+
+
 def test_a_request_that_is_cancelled_is_no_slow_sender() -> None:
     async def scenario() -> None:
         reading = asyncio.create_task(bare_asgi.read_body({"headers": []}, nothing, 10))

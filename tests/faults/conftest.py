@@ -73,6 +73,14 @@ def small_service(
         assert service.logged_errors() == []
 
 
+@pytest.fixture(scope="session")
+def ingest_tier(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("ingest")
+    with Service(folder, database_url, application="telemetry.asgi:application") as tier:
+        yield tier
+        assert tier.logged_errors() == []
+
+
 @pytest.fixture
 def service(_running: Service) -> Iterator[Service]:
     """The service; a test fails where its log shows an error, whatever clients were answered."""

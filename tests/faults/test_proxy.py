@@ -39,14 +39,6 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-@pytest.fixture(scope="module")
-def ingest_tier(database_url: str, fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    folder = tmp_path_factory.mktemp("ingest")
-    with Service(folder, database_url, application="telemetry.asgi:application") as tier:
-        yield tier
-        assert tier.logged_errors() == []
-
-
 @pytest.fixture
 def proxy(service: Service, ingest_tier: Service) -> Iterator[Proxy]:
     with Proxy(service.port, ingest_tier.port) as proxy:

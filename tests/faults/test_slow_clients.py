@@ -15,7 +15,7 @@ from django.contrib.auth.hashers import make_password
 from tests.faults.client import Answer, Connection, drip
 from tests.faults.conftest import SMALL_CAP
 from tests.faults.ledger import Ledger
-from tests.faults.load import Load, percentile
+from tests.faults.load import Load, batch_of, percentile
 from tests.faults.service import WORKERS, Fleet, Service
 
 Connect = Callable[..., psycopg.Connection[Any]]
@@ -55,6 +55,8 @@ def test_slow_senders_get_408_and_disturb_nobody(
         return await asyncio.gather(
             *(drip(service.port, token, head, b"X") for _ in range(50)),
             *(drip(service.port, token, body + by_length, b" ") for _ in range(25)),
+            # A kilobyte a second earns an eighth of a second more for each.
+            *(drip(service.port, token, body + b"Content-Length: 60000\r\n\r\n{", b" " * 512) for _ in range(5)),
             # So many drops that one falls together with the deadline.
             *(drip(service.port, token, body + in_chunks, b"1\r\n \r\n", 0.02) for _ in range(25)),
             *(drip(service.port, token, b"", b"") for _ in range(20)),
@@ -64,10 +66,10 @@ def test_slow_senders_get_408_and_disturb_nobody(
         ends = asyncio.run(all_at_once())
 
     ledger.check(database())
-    for _, answer in ends[:100]:
+    for _, answer in ends[:105]:
         assert answer is not None
         assert (answer.status, answer.headers["content-type"]) == (408, PROBLEM)
-    assert [answer for _, answer in ends[100:]] == [None] * 20, "who never sent a byte gets no answer"
+    assert [answer for _, answer in ends[105:]] == [None] * 20, "who never sent a byte gets no answer"
     assert max(seconds for seconds, _ in ends) < 15
     assert set(ledger.statuses) <= {200, 201}
     assert percentile([attempt.seconds for attempt in load.attempts], 0.99) < 1
@@ -75,8 +77,44 @@ def test_slow_senders_get_408_and_disturb_nobody(
         cut_after = asyncio.run(take_nothing(service.port))
         assert cut_after < 50
         record_property("a client that takes nothing is cut after (s)", round(cut_after, 1))
-    record_property("longest of 120 slow connections (s)", round(max(seconds for seconds, _ in ends), 1))
+    record_property("longest of 125 slow connections (s)", round(max(seconds for seconds, _ in ends), 1))
     record_property("p99 of ingest meanwhile (s)", round(percentile([a.seconds for a in load.attempts], 0.99), 3))
+
+
+async def trickle(port: int, token: str, path: str, body: bytes, bytes_a_second: int) -> tuple[float, Answer]:
+    """Send a request at a steady rate; how long that took, and what was answered."""
+    async with Connection(port, token) as connection:
+        data = connection.bytes_of("POST", path, body)
+        started = time.monotonic()
+        for start in range(0, len(data), bytes_a_second // 4):
+            await connection.send(data[start : start + bytes_a_second // 4])
+            await asyncio.sleep(0.25)
+        return time.monotonic() - started, await connection.receive()
+
+
+def test_a_slow_uplink_gets_through_in_every_tier(
+    service: Service, ingest_tier: Service, fleet: Fleet, ledger: Ledger, record_property: Record
+) -> None:
+    worker, administrator = fleet.tokens["worker"], fleet.tokens["administrator"]
+    kilobyte = 1024
+
+    def batch() -> bytes:
+        whole = batch_of([ledger.make_event().wire(item=True) for _ in range(500)])
+        return whole[:1] + b" " * (900 * kilobyte - len(whole)) + whole[1:]
+
+    async def all_at_once() -> list[tuple[float, Answer]]:
+        return await asyncio.gather(
+            trickle(service.port, worker, "/telemetry", batch(), 64 * kilobyte),
+            trickle(ingest_tier.port, worker, "/telemetry", batch(), 64 * kilobyte),
+            trickle(service.port, administrator, "/cameras", b"{}".rjust(200 * kilobyte), 14 * kilobyte),
+        )
+
+    (web_seconds, web), (tier_seconds, tier), (camera_seconds, camera) = asyncio.run(all_at_once())
+
+    assert min(web_seconds, tier_seconds, camera_seconds) > 12, "longer than the first seconds allow"
+    assert [(answer.status, answer.json()["accepted"]) for answer in (web, tier)] == [(200, 500)] * 2
+    assert (camera.status, camera.json()["detail"]) == (400, "The body names no field."), "it was read to its end"
+    record_property("a batch of 900 KiB at 64 KiB a second (s)", round(web_seconds, 1))
 
 
 def test_connections_over_the_cap_get_503_and_leave_the_others_alone(
