@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
+from controlplane.compressed_bodies import require_plain
 from controlplane.problems import FieldError, Problem, shown_name
 
 MAX_BYTES = 256 * 1024
@@ -131,8 +132,7 @@ class StrictJSONParser(BaseParser):
         request = parser_context["request"]
         if not is_utf8_json(request.META.get("CONTENT_TYPE", "")):
             raise Problem(415, "Send JSON in UTF-8 with `Content-Type: application/json`.")
-        if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-            raise Problem(415, "Send the body uncompressed, without Content-Encoding.")
+        require_plain(request.headers.get("Content-Encoding", ""))
         data = stream.read(MAX_BYTES + 1)
         if len(data) > MAX_BYTES:
             raise Problem(413, f"The body is larger than {MAX_BYTES // 1024} KiB.")

@@ -7,6 +7,7 @@ from drf_spectacular.utils import OpenApiRequest, extend_schema
 from rest_framework.request import Request
 
 from controlplane import problems
+from controlplane.compressed_bodies import inflated, is_gzip
 from controlplane.problems import Problem
 from telemetry.api.reading import ReadingViewSet
 from telemetry.api.serializers import BatchItem, BatchReceipt, EventShape, SingleReceipt
@@ -48,7 +49,7 @@ class TelemetryViewSet(ReadingViewSet):
         responses={200: BatchReceipt},
     )
     def create_batch(self, request: Request) -> HttpResponse:
-        """Report up to 5,000 observations of any cameras; each is accepted or refused by itself."""
+        """Report up to 5,000 observations of any cameras, also as gzip; each is accepted or refused by itself."""
         media_type = _media_type(request)
         if not media_type:
             raise wire.unsupported("`application/json` or `application/x-ndjson`")
@@ -71,24 +72,23 @@ def _accepted(submission: Submission) -> list[list[Receipt]]:
 
 
 def _media_type(request: Request) -> str:
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        return ""
     return wire.media_type_of(request.META.get("CONTENT_TYPE", ""))
 
 
 def _body(request: Request, limit: int) -> bytes:
-    """The body, cut one byte over the limit, which is enough for `wire` to refuse it.
+    """The body, inflated where it is gzip; cut one byte over the limit, which is enough for `wire` to refuse it.
 
-    Raises Problem 411, and 400 if the connection ended before the body did.
+    Raises Problem 411, 415 and 413, and 400 if the connection ended before the body did.
     """
     if "Transfer-Encoding" in request.headers:
         # Django takes a body without a length for an empty one; under ASGI `admission` gives it its length.
         raise Problem(411, "Send the body with a Content-Length: this server takes none in chunks.")
+    gzip = is_gzip(request.headers.get("Content-Encoding", ""))
     body = request._request.read(limit + 1)
     # Lines of NDJSON before the cut may be whole, so it would not be noticed later.
     if len(body) < min(int(request.META.get("CONTENT_LENGTH") or 0), limit + 1):
         raise Problem(400, "The body is shorter than its Content-Length; nothing was stored. Send it again.")
-    return body
+    return inflated(body, limit) if gzip and len(body) <= limit else body
 
 
 def _answer(status: int, body: bytes) -> HttpResponse:

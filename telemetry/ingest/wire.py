@@ -221,4 +221,4 @@ def unknown_parameter(query: bytes) -> Problem:
 
 
 def unsupported(accepted: str) -> Problem:
-    return Problem(415, f"Send {accepted}, in UTF-8 and uncompressed.")
+    return Problem(415, f"Send {accepted}, in UTF-8.")

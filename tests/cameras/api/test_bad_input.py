@@ -91,7 +91,7 @@ def test_a_bad_field_is_400_by_name_on_create_and_on_change(
         b"{",
         b'{"name":"a",}',
         b"\xff",
-        b'\xef\xbb\xbf{"name":"a"}',
+        b'\xef\xbb\xbf\xef\xbb\xbf{"name":"a"}',
         b'{"name":"a","name":"b","connection_string":"rtsp://h/"}',
         b"[" * 100_000,
         b'{"notes":' * 5_000 + b"1" + b"}" * 5_000,
@@ -107,13 +107,23 @@ def test_what_is_no_json_object_is_400(administrator: ApiClient, body: bytes) ->
     assert Camera.objects.count() == 1
 
 
+def test_a_byte_order_mark_before_json_is_skipped(administrator: ApiClient) -> None:
+    made = administrator.post("/cameras", b"\xef\xbb\xbf" + json.dumps(BRIEF).encode())
+    renamed = administrator.patch(f"/cameras/{made.json()['id']}", b'\xef\xbb\xbf{"name": "Renamed"}')
+
+    assert (made.status_code, renamed.status_code) == (201, 200)
+    assert Camera.objects.get().name == "Renamed"
+
+
 def test_an_oversize_body_is_413_and_another_type_is_415(administrator: ApiClient) -> None:
     big = json.dumps({**BRIEF, "notes": "x" * 300_000}).encode()
 
     assert administrator.post("/cameras", big).status_code == 413
     for content_type in ("text/plain", "multipart/form-data; boundary=x", "application/json; charset=utf-16", ""):
         assert administrator.post("/cameras", BRIEF, content_type=content_type).status_code == 415, content_type
-    assert administrator.post("/cameras", BRIEF, **{"Content-Encoding": "gzip"}).status_code == 415
+    for coding in ("gzip", "br"):
+        answer = administrator.post("/cameras", BRIEF, **{"Content-Encoding": coding})
+        assert (answer.status_code, answer["Accept-Encoding"]) == (415, "identity")
     assert not Camera.objects.exists()
 
 

@@ -1,6 +1,8 @@
 """What workers are promised, by every endpoint, on either database."""
 
+import gzip
 import json
+import zlib
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from typing import Any
@@ -458,12 +460,80 @@ def test_lines_of_json_come_under_the_names_that_ndjson_has(
     assert (answer.status_code, answer.json().get("accepted")) == (status, 2 if status == 200 else None)
 
 
-def test_a_compressed_body_is_415(worker_endpoint: Any) -> None:
+@pytest.mark.parametrize("coding", ["gzip", "x-gzip", "GZip", "identity, gzip", "identity", "IDENTITY", ""])
+def test_a_body_is_taken_as_gzip_or_plain(worker_endpoint: Any, coding: str) -> None:
+    camera = make_camera()
+    sent = {"Content-Encoding": coding}
+    item = {**event(), "camera_id": str(camera.pk)}
+    encode = gzip.compress if "gzip" in coding.lower() else bytes
+    single, batch = (encode(json.dumps(value).encode()) for value in (EXAMPLE, [item]))
+    lines = encode(BOM + json.dumps(item).encode() + b"\n")
+
+    answers = [
+        worker_endpoint.post(f"/telemetry/{camera.pk}", single, **sent),
+        worker_endpoint.post("/telemetry", batch, **sent),
+        worker_endpoint.post("/telemetry", lines, content_type="application/x-ndjson", **sent),
+    ]
+
+    assert [answer.status_code for answer in answers] == [201, 200, 200], answers[0].content
+    assert answers[2].json()["duplicates"] == 1
+    assert Sample.objects.count() == 2
+
+
+@pytest.mark.parametrize("coding", ["br", "deflate", "zstd", "gzip, gzip", "gzip;q=1", "utf-8"])
+def test_another_content_coding_is_415_and_names_the_one_that_is_taken(worker_endpoint: Any, coding: str) -> None:
     camera = make_camera()
 
-    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE, **{"Content-Encoding": "gzip"})
+    for path in (f"/telemetry/{camera.pk}", "/telemetry"):
+        answer = worker_endpoint.post(path, EXAMPLE, **{"Content-Encoding": coding})
+        assert (answer.status_code, answer["Accept-Encoding"]) == (415, "gzip")
+        assert "Accept-Encoding" not in worker_endpoint.post(path, EXAMPLE, content_type="text/plain").headers
+    assert vitals_of(camera).last_contact is None
 
-    assert answer.status_code == 415
+
+WHOLE = gzip.compress(json.dumps(EXAMPLE).encode())
+DAMAGED = {
+    "no gzip": (json.dumps(EXAMPLE).encode(), 400, "not gzip"),
+    "nothing": (b"", 400, "too early"),
+    "zlib": (zlib.compress(json.dumps(EXAMPLE).encode()), 400, "not gzip"),
+    "cut in its header": (WHOLE[:5], 400, "too early"),
+    "cut in its data": (WHOLE[:-20], 400, "too early"),
+    "cut in its checksum": (WHOLE[:-6], 400, "too early"),
+    "a wrong checksum": (WHOLE[:-8] + bytes(4) + WHOLE[-4:], 400, "damaged"),
+    "a wrong length": (WHOLE[:-4] + bytes(4), 400, "damaged"),
+    "bytes after its end": (WHOLE + b"\0", 400, "too early"),
+    "another text after its end": (WHOLE + b"{}" * 20, 400, "not gzip"),
+    "more members than anybody sends": (gzip.compress(b"") * 1_001, 400, "1,000 members"),
+    "a bomb": (gzip.compress(b" " * 50_000_000), 413, "once it is inflated"),
+    "one byte over": (gzip.compress(b" " * (64 * 1024 + 1)), 413, "once it is inflated"),
+}
+
+
+@pytest.mark.parametrize(("body", "status", "words"), DAMAGED.values(), ids=DAMAGED)
+def test_gzip_that_cannot_be_inflated_stores_nothing_and_says_why(
+    worker_endpoint: Any, body: bytes, status: int, words: str
+) -> None:
+    camera = make_camera()
+
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", body, **{"Content-Encoding": "gzip"})
+
+    assert (answer.status_code, answer["Content-Type"]) == (status, "application/problem+json")
+    assert words in answer.json()["detail"]
+    assert not Sample.objects.exists()
+
+
+def test_a_gzip_batch_is_bounded_by_what_it_holds_and_may_have_several_members(worker_endpoint: Any) -> None:
+    camera = make_camera()
+    sent = {"Content-Encoding": "gzip", "content_type": "application/x-ndjson"}
+    lines = [json.dumps({**event(second), "camera_id": str(camera.pk)}).encode() + b"\n" for second in range(3)]
+    limit = 2 * 1024 * 1024
+
+    full = worker_endpoint.post("/telemetry", gzip.compress(lines[0].ljust(limit)), **sent)
+    over = worker_endpoint.post("/telemetry", gzip.compress(lines[0].ljust(limit + 1)), **sent)
+    in_members = worker_endpoint.post("/telemetry", b"".join(map(gzip.compress, lines)), **sent)
+
+    assert (full.status_code, over.status_code) == (200, 413)
+    assert (in_members.json()["accepted"], in_members.json()["duplicates"]) == (2, 1)
 
 
 @pytest.mark.django_db
