@@ -17,7 +17,8 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 
-from cameras.models import Camera, CameraVitals, Change, ChangeKind, RevisionCounter
+from cameras.blocks import summary_of
+from cameras.models import BlockAction, Camera, CameraVitals, Change, ChangeKind, RevisionCounter, Site
 from controlplane.access.principals import Author
 
 
@@ -36,6 +37,7 @@ class Recorder:
 
     by: Author
     now: datetime
+    action: BlockAction | None = None
     recorded: list[_Recorded] = field(default_factory=list)
 
     def created(self, camera: Camera, diff: dict[str, Any], note: str = "") -> None:
@@ -52,11 +54,12 @@ _outermost: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
 
 @contextmanager
-def record_changes(*, by: Author, now: datetime) -> Iterator[Recorder]:
-    """A transaction whose changes of cameras are logged.
+def record_changes(*, by: Author, now: datetime, action: BlockAction | None = None) -> Iterator[Recorder]:
+    """A transaction whose changes of cameras are logged, as one entry.
 
     An action inside another one joins its block: the counter, on which all writers wait, is taken once and
-    last. A camera that was recorded has its `revision` when the outermost block ends.
+    last. A camera that was recorded has its `revision` when the outermost block ends. `action` is what the
+    outermost one says was done; without, it is read off the changes.
     """
     outer = _outermost.get()
     if outer is not None:
@@ -68,7 +71,7 @@ def record_changes(*, by: Author, now: datetime) -> Iterator[Recorder]:
             del outer.recorded[recorded_before:]
             raise
         return
-    recorder = Recorder(by, now)
+    recorder = Recorder(by, now, action)
     token = _outermost.set(recorder)
     try:
         with transaction.atomic():
@@ -103,8 +106,13 @@ def _write(recorder: Recorder) -> None:
                 note=entry.note[:300],
                 site_before=entry.site_before,
                 site_after=entry.site_after,
+                block_id=first,
             )
         )
+    block = summary_of(changes, recorder.action)
+    if block.site_id:
+        block.site_name = Site.objects.values_list("name", flat=True).get(pk=block.site_id)
+    block.save(force_insert=True)
     Change.objects.bulk_create(changes, batch_size=500)
     kept = [entry.camera.pk for entry in recorded if entry.kind != ChangeKind.DELETED]
     newest = Change.objects.filter(camera_id=OuterRef("pk"), revision__gte=first).order_by("-revision")

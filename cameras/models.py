@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
 from cameras.geometry import canonical_zones
-from cameras.querysets import CameraQuerySet, ChangeQuerySet, SiteQuerySet
+from cameras.querysets import IS_ENTRY, CameraQuerySet, ChangeQuerySet, SiteQuerySet
 from cameras.status import STATUS_CHOICES, Interruptions, Status, Verdict, derive_status
 
 DEFAULT_INTERVAL_SECONDS = 10
@@ -224,6 +224,53 @@ class ChangeKind(models.TextChoices):
     DELETED = "deleted", _("deleted")
 
 
+class BlockAction(models.TextChoices):
+    """What was done to all cameras of a block."""
+
+    REGISTERED = "registered", _("registered")
+    STARTED = "started", _("started")
+    STOPPED = "stopped", _("stopped")
+    MOVED = "moved", _("moved")
+    CHANGED = "changed", _("changed")
+    DELETED = "deleted", _("deleted")
+    RESTORED = "restored", _("restored")
+    IMPORTED = "imported", _("imported")
+    REVERTED = "reverted", _("reverted")
+
+
+class ChangeBlock(models.Model):
+    """The changes that one action made in one transaction: one entry of the log, which opens into its changes.
+
+    Its number is the revision of its first change; the revisions of all follow one another. `sentences` words it.
+    """
+
+    first_revision = models.BigIntegerField(_("entry"), primary_key=True)
+    at = models.DateTimeField(_("at"))
+    action = models.CharField(_("action"), max_length=16, choices=BlockAction)
+    by = models.CharField(_("by"), max_length=200)
+    via = models.CharField(_("via"), max_length=20)
+    request_id = models.CharField(_("request"), max_length=64, blank=True)
+    count = models.PositiveIntegerField(_("changes"))
+    name = models.CharField(_("camera"), max_length=MAX_NAME, help_text=_("Of the first change."))
+    site_id = models.UUIDField(null=True, help_text=_("Where all of its cameras stand, if at one site."))
+    site_name = models.CharField(_("site"), max_length=MAX_NAME, blank=True, help_text=_("As it was called then."))
+    fields = models.JSONField(default=dict, help_text=_("How many of its changes touch a field, by field."))
+    note = models.CharField(_("note"), max_length=300, blank=True, help_text=_("What all of its changes note."))
+
+    class Meta:
+        verbose_name = _("entry of the log")
+        verbose_name_plural = _("changes")
+        default_permissions = ()
+        indexes = [models.Index(fields=["at"], name="block_by_age")]
+
+    def __str__(self) -> str:
+        return f"{self.first_revision}: {self.count} {self.action}"
+
+    @property
+    def last_revision(self) -> int:
+        return self.first_revision + self.count - 1
+
+
 class Change(models.Model):
     """One change of a camera's intent. It outlives the camera, so it holds the id and name, and no foreign key."""
 
@@ -249,11 +296,13 @@ class Change(models.Model):
     )
     site_before = models.UUIDField(null=True)
     site_after = models.UUIDField(null=True)
+    block = models.ForeignKey(ChangeBlock, null=True, on_delete=models.PROTECT, related_name="changes")
 
     objects = models.Manager.from_queryset(ChangeQuerySet)()
 
     class Meta:
         verbose_name = _("change")
+        indexes = [models.Index(fields=["revision"], name="change_of_entry", condition=IS_ENTRY)]
 
     def __str__(self) -> str:
         return f"{self.revision}: {self.name} {self.kind}"

@@ -227,10 +227,22 @@ class SiteQuerySet(models.QuerySet[Any]):
         return self.filter(Q(pk__in=scope.sites) | Exists(named))
 
 
+# A change that stands for its entry in the log.
+IS_ENTRY = Q(block=F("revision")) | Q(block=None)
+
+
 class ChangeQuerySet(models.QuerySet[Any]):
     def since(self, revision: int) -> Self:
         """Those after a revision, oldest first."""
         return self.filter(revision__gt=revision).order_by("revision")
+
+    def entries(self) -> Self:
+        """The first change of each entry of the log, with its block; those of older versions have none."""
+        return self.filter(IS_ENTRY).select_related("block")
+
+    def with_any_of(self, changes: models.QuerySet[Any]) -> Self:
+        """After `entries`: those of which at least one change is among these."""
+        return self.filter(pk__in=changes.values(entry=Coalesce("block", "revision")))
 
     def of_camera(self, camera_id: UUID, *, after: int | None = None, before: int | None = None) -> Self:
         """The changes of one camera, newest first; only those after or before a revision, where one is given."""

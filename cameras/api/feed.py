@@ -44,6 +44,7 @@ def render(next_cursor: Cursor, changes: Sequence[SeenChange], more: bool) -> by
             "changes": [
                 {
                     "revision": change.revision,
+                    "block": change.block_id or change.revision,
                     "at": change.at,
                     "kind": kind,
                     "camera_id": change.camera_id,

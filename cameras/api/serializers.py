@@ -152,6 +152,7 @@ class SiteShape(serializers.Serializer):
 
 class ChangeShape(serializers.Serializer):
     revision = serializers.IntegerField()
+    block = serializers.IntegerField(help_text="The first revision of what was changed at once with it.")
     at = serializers.DateTimeField()
     kind = serializers.ChoiceField(choices=ChangeKind.choices)
     camera_id = serializers.UUIDField()

@@ -18,7 +18,7 @@ from django.db import connection
 from cameras import actions, connections, guards, site_actions
 from cameras.changes import diff_of, record_changes
 from cameras.intent import InvalidIntent, clean_camera, clean_site
-from cameras.models import Camera, Site
+from cameras.models import BlockAction, Camera, Site
 from cameras.transfer.differences import difference_in_words
 from cameras.transfer.files.rows import Fault, Row
 from cameras.transfer.match import Match, Registry, same_name
@@ -140,7 +140,7 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime, skips
     if plan.is_refused and not skips_refused:
         raise PlanRefused
     taken = [planned for planned in plan.rows if planned.effect is not Effect.REFUSED]
-    with record_changes(by=by, now=now):
+    with record_changes(by=by, now=now, action=BlockAction.IMPORTED):
         _one_import_at_a_time()
         registry = Registry([planned.row for planned in taken], plan.principal, plan.site, whole=False)
         if any(registry.match(planned.row).identity != planned.match.identity for planned in taken):

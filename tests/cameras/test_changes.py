@@ -39,6 +39,7 @@ def test_the_feed_returns_each_change_once_in_order_and_resumes(viewer: ApiClien
     assert kinds(second) == [("updated", "Gate"), ("created", "Roof"), ("deleted", "Gate")]
     assert second["changes"][0] | {"at": None} == {
         "revision": 2,
+        "block": 2,
         "at": None,
         "kind": "updated",
         "camera_id": str(gate.pk),

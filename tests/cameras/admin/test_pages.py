@@ -369,3 +369,31 @@ def test_a_difference_shows_before_and_after_with_the_names_of_sites(administrat
 
     for part in ("North", "South", "Stopped", "Running", "changed; secrets are not kept here"):
         assert part in page
+
+
+# --- Entries of the log -----------------------------------------------------------------------------------
+
+
+def test_a_bulk_change_is_one_row_of_the_changes_which_opens_into_its_rows(administrator: Client) -> None:
+    site = make_site("Berlin Mitte")
+    cameras = [make_camera(f"Gate {number}", site=site, desired_state="running") for number in range(3)]
+    confirm(administrator, bulk(administrator, "stop_cameras", cameras))
+
+    rows = administrator.get("/admin/cameras/change/").context["cl"].result_list
+    entry = administrator.get(f"/admin/cameras/change/entry/{rows[0].pk}/")
+
+    assert [(row.block.count, row.block.action) for row in rows] == [(3, "stopped"), *[(1, "registered")] * 3]
+    assert "3 cameras at Berlin Mitte stopped by anna" in entry.content.decode()
+    assert [change.name for change, *_ in entry.context["changes"]] == ["Gate 0", "Gate 1", "Gate 2"]
+    assert administrator.get("/admin/cameras/change/entry/5/").status_code == 404
+
+
+@pytest.mark.parametrize("term", ["Gate 2", "the camera's id"])
+def test_an_entry_is_found_by_any_of_its_cameras(administrator: Client, term: str) -> None:
+    cameras = [make_camera(f"Gate {number}") for number in range(3)]
+    confirm(administrator, bulk(administrator, "start_cameras", cameras))
+    term = str(cameras[2].pk) if term == "the camera's id" else term
+
+    found = administrator.get("/admin/cameras/change/", {"q": term}).context["cl"].result_list
+
+    assert [row.block.action for row in found] == ["started", "registered"]
