@@ -78,8 +78,9 @@ class CameraQuerySet(models.QuerySet[Any]):
         return found
 
     def silent_since(self, moment: datetime) -> Self:
-        """Those without contact at or after a moment."""
-        return self.filter(Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None))
+        """Those that should have been running since before a moment, without contact at or after it."""
+        unheard = Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None)
+        return self.filter(unheard, desired_state="running", desired_state_at__lt=moment)
 
     def namesakes_of(self, camera: Any) -> Self:
         """Other cameras of the same name at the same site."""

@@ -41,6 +41,21 @@ class FieldError(NamedTuple):
     detail: str
 
 
+class Link(NamedTuple):
+    """Where a page leads: the words and the address."""
+
+    words: str
+    url: str
+
+
+class NothingHere(Http404):
+    """A 404 that knows what is missing, in words, and where a person in the admin could look instead."""
+
+    def __init__(self, words: str, links: Iterable[Link] = ()) -> None:
+        super().__init__(words)
+        self.words, self.links = words, tuple(links)
+
+
 def shown_name(name: str) -> str:
     """A name that was sent, as an answer may repeat it: what is long or no plain name could be a secret."""
     return name if _PLAIN_NAME.fullmatch(name) else "(unknown)"
@@ -223,6 +238,9 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     if request.path.startswith("/admin"):
+        if isinstance(exception, NothingHere):
+            context = {"words": exception.words, "links": exception.links}
+            return HttpResponse(render_to_string("404.html", context), status=404)
         return defaults.page_not_found(request, exception)
     return response(Problem(404, "There is nothing at this address."))
 

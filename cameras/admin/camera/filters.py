@@ -46,6 +46,8 @@ class SiteFilter(AutocompleteSelectFilter):
 
 
 class SilenceFilter(DropdownFilter):
+    """Cameras that should run, and were not heard for longer since their start or last contact."""
+
     title = _("silent for longer than")
     parameter_name = "silent"
 

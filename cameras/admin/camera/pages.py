@@ -4,14 +4,17 @@ from typing import Any
 
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils.translation import gettext
 
 from cameras.admin.camera.columns import judge
 from cameras.admin.editing import IntentAdmin
 from cameras.models import Camera
 from cameras.querysets import CameraQuerySet
+from cameras.rules import parse_uuid
+from controlplane.problems import Link
 
 
 class CameraPages(IntentAdmin):
@@ -27,13 +30,21 @@ class CameraPages(IntentAdmin):
         return camera
 
     def camera_for(self, request: HttpRequest, object_id: object) -> Camera:
-        """The camera of a page, if the person may see it. Raises Http404 and PermissionDenied."""
+        """The camera of a page, if the person may see it. Raises NothingHere and PermissionDenied."""
         camera = self.get_object(request, unquote(str(object_id)))
         if camera is None:
-            raise Http404
+            raise self.nothing_at(request, str(object_id))
         if not self.has_view_permission(request, camera):
             raise PermissionDenied
         return camera
+
+    def links_from_nothing(self, request: HttpRequest, object_id: str) -> list[Link]:
+        links = super().links_from_nothing(request, object_id)
+        camera_id = parse_uuid(unquote(object_id))
+        if camera_id and request.user.has_perm("cameras.view_change"):
+            url = reverse("admin:cameras_change_changelist", query={"q": str(camera_id)})
+            links.append(Link(gettext("Changes of this camera"), url))
+        return links
 
     def page_of(self, request: HttpRequest, camera: Camera, template: str, **context: Any) -> HttpResponse:
         """A page under the camera's tabs."""

@@ -1,15 +1,17 @@
 """What every page of the admin has in common: bounded lists, removal that asks first, logs that are only read."""
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.actions import delete_selected as confirm_and_delete
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
@@ -18,7 +20,7 @@ from unfold.decorators import action
 from unfold.paginator import InfinitePaginator
 
 from controlplane.access.admin.list_parameters import check_list_parameters, checks_of_filters
-from controlplane.problems import Problem
+from controlplane.problems import Link, NothingHere, Problem
 from controlplane.search_terms import check_search
 
 # The confirmation sends one input a row, and Django takes 1,000 inputs.
@@ -34,7 +36,8 @@ class PlainAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         check_list_parameters(self, request)
-        return super().changelist_view(request, extra_context)
+        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
+        return super().changelist_view(request, title | (extra_context or {}))
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The list that was asked for. Raises Problem 400 where it has no such page, or a filter no such value."""
@@ -51,6 +54,22 @@ class PlainAdmin(ModelAdmin):
         """Also what pickers of rows and the palette search by. Raises Problem 400 where a search asks too much."""
         check_search(search_term, "search")
         return super().get_search_results(request, queryset, search_term)
+
+    def _get_obj_does_not_exist_redirect(self, request: HttpRequest, opts: Any, object_id: str) -> NoReturn:
+        """Raises NothingHere, in the place of Django's redirect to the first page with status 200."""
+        raise self.nothing_at(request, object_id)
+
+    def nothing_at(self, request: HttpRequest, object_id: str) -> NothingHere:
+        """The 404 of a page whose row is not there. Raises PermissionDenied for who may see no row at all."""
+        if not self.has_view_or_change_permission(request):
+            raise PermissionDenied
+        words = gettext("There is no %(kind)s at this address. It was deleted, or the address is mistyped.")
+        return NothingHere(words % {"kind": self.opts.verbose_name}, self.links_from_nothing(request, object_id))
+
+    def links_from_nothing(self, request: HttpRequest, object_id: str) -> list[Link]:
+        """Where whoever came to a row that is not there may look instead."""
+        url = reverse(f"admin:{self.opts.app_label}_{self.opts.model_name}_changelist")
+        return [Link(gettext("All %(kind)s") % {"kind": self.opts.verbose_name_plural}, url)]
 
     def history_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         """The change log or the audit trail where one of them has this row, else Django's own history."""

@@ -234,25 +234,38 @@ def test_a_reveal_that_no_key_opens_says_what_to_do(administrator: Client) -> No
 # --- The list ---------------------------------------------------------------------------------------------
 
 
+# When each camera was started or stopped, and when it was last heard.
+HOUR, WEEK, YEAR = timedelta(hours=1, seconds=1), timedelta(days=7, seconds=1), timedelta(days=365)
+SILENCES = {
+    "heard now": ("running", YEAR, timedelta()),
+    "heard an hour ago": ("running", YEAR, HOUR),
+    "heard a week ago": ("running", YEAR, WEEK),
+    "never heard": ("running", YEAR, None),
+    "heard a week ago, started an hour ago": ("running", HOUR, WEEK),
+    "started now, never heard": ("running", timedelta(), None),
+    "stopped": ("stopped", YEAR, WEEK),
+    "stopped, never heard": ("stopped", YEAR, None),
+}
+
+
 @pytest.mark.parametrize(
     ("chosen", "names"),
     [
-        ("5m", {"an hour", "a week", "never"}),
-        ("1h", {"an hour", "a week", "never"}),
-        ("6h", {"a week", "never"}),
-        ("7d", {"a week", "never"}),
-        ("30d", {"never"}),
+        ("5m", set(SILENCES) - {"heard now", "started now, never heard", "stopped", "stopped, never heard"}),
+        ("1h", set(SILENCES) - {"heard now", "started now, never heard", "stopped", "stopped, never heard"}),
+        ("6h", {"heard a week ago", "never heard"}),
+        ("7d", {"heard a week ago", "never heard"}),
+        ("30d", {"never heard"}),
     ],
 )
-def test_the_list_is_narrowed_to_who_was_silent_for_longer(viewer: Client, chosen: str, names: set[str]) -> None:
+def test_silent_for_longer_means_running_cameras_by_their_start_or_last_contact(
+    viewer: Client, chosen: str, names: set[str]
+) -> None:
     now = datetime.now(UTC)
-    for name, ago in {
-        "now": timedelta(),
-        "an hour": timedelta(hours=1, seconds=1),
-        "a week": timedelta(days=7, seconds=1),
-    }.items():
-        CameraVitals.objects.filter(pk=make_camera(name).pk).update(last_contact=now - ago)
-    make_camera("never")
+    for name, (desired_state, ago, heard_ago) in SILENCES.items():
+        camera = make_camera(name, desired_state=desired_state, now=now - ago)
+        if heard_ago is not None:
+            CameraVitals.objects.filter(pk=camera.pk).update(last_contact=now - heard_ago)
 
     listed = viewer.get(f"{CAMERAS}?silent={chosen}").context["cl"].result_list
 
