@@ -9,6 +9,7 @@ from django.views.generic import RedirectView
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from controlplane import probes, problems
+from controlplane.access.admin.preferences import preferences_page
 
 READ = ["get", "head"]
 
@@ -21,6 +22,7 @@ urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     # Django's redirect to an object's own page takes numbers for ids; ours are UUIDs, and none has such a page.
     path("admin/r/<path:rest>", nothing_here),
+    path("admin/preferences/", preferences_page, name="preferences"),
     path("admin/", admin.site.urls),
     path("", include("cameras.api.urls")),
     path("", include("telemetry.api.urls")),

@@ -1,6 +1,6 @@
 """The `now` and the interruptions of a request, and how the admin words moments."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
@@ -13,6 +13,9 @@ from django.utils.translation import gettext as _
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera
 from cameras.status import Interruptions
+from controlplane.access.time_zones import exact, own_zone
+
+__all__ = ["age", "aged", "ago", "exact", "interruptions_of", "now_of", "zone_of"]
 
 
 def now_of(request: HttpRequest) -> datetime:
@@ -30,8 +33,8 @@ def interruptions_of(request: HttpRequest) -> Interruptions:
 
 
 def zone_of(camera: Camera) -> ZoneInfo:
-    """The time zone in which a camera's days begin: its site's, which must be loaded."""
-    return ZoneInfo(camera.site.timezone if camera.site else "UTC")
+    """The time zone of a camera's pages: the person's own, else that of its site, which must be loaded."""
+    return own_zone() or ZoneInfo(camera.site.timezone if camera.site else "UTC")
 
 
 def age(moment: datetime, now: datetime) -> str:
@@ -44,12 +47,7 @@ def ago(moment: datetime, now: datetime) -> str:
     return _("%(age)s ago") % {"age": age(moment, now)} if moment < now else _("just now")
 
 
-def exact(moment: datetime, zone: tzinfo = UTC) -> str:
-    """To the second, with the time zone's abbreviation."""
-    return f"{moment.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}"
-
-
-def aged(moment: datetime | None, now: datetime, never: str = "", zone: tzinfo = UTC) -> SafeString | str:
+def aged(moment: datetime | None, now: datetime, never: str = "", zone: tzinfo | None = None) -> SafeString | str:
     """The age of a moment above the moment itself."""
     if moment is None:
         return never or _("never")

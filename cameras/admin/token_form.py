@@ -5,16 +5,19 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.http import HttpRequest
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminSplitDateTimeWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowsSelect
 from cameras.models import Camera, CameraVitals, Site
+from controlplane.access.admin.moment_input import MomentInput
 from controlplane.access.authentication import principal_of_user
 from controlplane.access.models import ApiToken
 from controlplane.access.principals import Role, grants_of
 from controlplane.access.scope import WHOLE_FLEET, Scope
+from controlplane.access.time_zones import present_zone
 
 GONE = {
     name: _("One of them is not there any more: choose again.") for name in ("invalid_choice", "invalid_pk_value")
@@ -53,18 +56,19 @@ class TokenForm(forms.ModelForm):
         # The admin's search takes its cue from any foreign key to cameras.
         widget=RowsSelect(CameraVitals._meta.get_field("camera"), admin.site),
     )
-    expires_at = forms.SplitDateTimeField(
-        label=_("Expires"),
-        required=False,
-        help_text=_("In UTC; without a date it is valid until it is revoked."),
-        widget=UnfoldAdminSplitDateTimeWidget,
-    )
+    expires_at = forms.DateTimeField(label=_("Expires"), required=False, widget=MomentInput)
 
     class Meta:
         model = ApiToken
         fields = ()
 
     request: HttpRequest
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "expires_at" in self.fields:  # the page of a token that exists has no inputs
+            help_text = gettext("In %(zone)s. Without it the token is valid until it is revoked.")
+            self.fields["expires_at"].help_text = help_text % {"zone": present_zone()}
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]

@@ -1,11 +1,15 @@
-"""Rows of access: tokens of machines, and the trail of what was done outside the cameras' change log."""
+"""Rows of access: tokens of machines, the trail of what was done outside the cameras' change log, preferences."""
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.access.principals import Role
+
+# The time zone of a person who has not chosen one by name.
+OF_SITE, OF_BROWSER = "site", "browser"
 
 
 class ApiToken(models.Model):
@@ -75,3 +79,20 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by}: {self.action} {self.object_name or self.object_id}"
+
+
+class Preferences(models.Model):
+    """What a person has chosen for themselves; who never chose has no row."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="preferences"
+    )
+    time_zone = models.CharField(
+        _("time zone"), max_length=64, default=OF_SITE, help_text=_("IANA name, `site` or `browser`.")
+    )
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("preferences")
+
+    def __str__(self) -> str:
+        return f"preferences of {self.user_id}"

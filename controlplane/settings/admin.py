@@ -39,7 +39,10 @@ UNFOLD = {
         }
     ],
     "STYLES": [lambda request: static("controlplane/admin.css")],
-    "SCRIPTS": [lambda request: static("controlplane/names.js")],
+    "SCRIPTS": [
+        lambda request: static("controlplane/names.js"),
+        lambda request: static("controlplane/time_zone.js"),
+    ],
     "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
     "SIDEBAR": {
         "show_search": False,

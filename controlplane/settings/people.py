@@ -3,6 +3,7 @@
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy as _
 
+AUTHENTICATION_BACKENDS = ["controlplane.access.preferences.PeopleBackend"]
 PASSWORD_HASHERS = [
     "controlplane.access.passwords.PatientHasher",
     # Passwords that were stored in these forms are taken, and stored anew at the next sign-in.
@@ -27,3 +28,4 @@ LANGUAGES = [("en", _("English"))]
 TIME_ZONE = "UTC"
 USE_I18N = True
 USE_TZ = True
+FORMAT_MODULE_PATH = ["controlplane.formats"]

@@ -6,6 +6,7 @@ from unfold.decorators import display
 
 from controlplane.access.admin.pages import ReadOnlyAdmin, ViaFilter
 from controlplane.access.models import AuditEntry
+from controlplane.access.time_zones import exact
 
 
 @admin.register(AuditEntry)
@@ -30,7 +31,7 @@ class AuditEntryAdmin(ReadOnlyAdmin):
 
     @display(description=_("at"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:
-        return f"{entry.at:%Y-%m-%d %H:%M:%S} UTC"
+        return exact(entry.at)
 
     @display(description=_("object"))
     def object(self, entry: AuditEntry) -> str:

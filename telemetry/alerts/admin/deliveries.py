@@ -10,6 +10,7 @@ from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdo
 from unfold.decorators import display
 
 from controlplane.access.admin.pages import ReadOnlyAdmin
+from controlplane.access.time_zones import exact
 from telemetry.alerts.models import Delivery, DeliveryState
 
 STATE_COLOURS = {
@@ -20,9 +21,8 @@ STATE_COLOURS = {
 }
 
 
-def exact(moment: Any) -> str:
-    """To the second, in UTC."""
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC" if moment else "–"
+def exact_or_dash(moment: Any) -> str:
+    return exact(moment) if moment else "–"
 
 
 @admin.register(Delivery)
@@ -76,12 +76,12 @@ class DeliveryAdmin(ReadOnlyAdmin):
                 else gettext("Due %(moment)s.")
             )
             return text % {"detail": delivery.detail, "moment": exact(delivery.next_attempt_at)}
-        return delivery.detail or exact(delivery.finished_at)
+        return delivery.detail or exact_or_dash(delivery.finished_at)
 
     @display(description=_("next attempt"))
     def next(self, delivery: Delivery) -> str:
-        return exact(delivery.next_attempt_at)
+        return exact_or_dash(delivery.next_attempt_at)
 
     @display(description=_("finished"))
     def finished(self, delivery: Delivery) -> str:
-        return exact(delivery.finished_at)
+        return exact_or_dash(delivery.finished_at)

@@ -49,7 +49,7 @@ def test_a_token_with_a_fault_is_not_made(administrator: Client) -> None:
     camera = make_camera()
 
     strange = make_by_form(administrator, cameras=[str(camera.pk), str(uuid4())], sites="x")
-    past = make_by_form(administrator, expires_at_0="2020-01-01", expires_at_1="00:00:00")
+    past = make_by_form(administrator, expires_at="2020-01-01T00:00")
     unknown = make_by_form(administrator, role="king")
     nameless = make_by_form(administrator, name=" ")
 
