@@ -132,14 +132,17 @@ def replace_hardware(
 
 
 def set_desired_state(
-    *, camera_ids: Iterable[UUID], desired_state: DesiredState, by: Author, now: datetime
+    *, camera_ids: Iterable[UUID], desired_state: DesiredState, by: Author, now: datetime, note: str = ""
 ) -> list[Camera]:
-    """Start or stop cameras in one transaction; returns those whose desired state changed."""
+    """Start or stop cameras in one transaction; returns those whose desired state changed.
+
+    `note` says in the log why.
+    """
     with record_changes(by=by, now=now) as log:
         return [
             camera
             for camera in _lock(camera_ids)
-            if _change(log, camera, {"desired_state": desired_state.value}, now)
+            if _change(log, camera, {"desired_state": desired_state.value}, now, note)
         ]
 
 
@@ -261,7 +264,10 @@ def _alter(
 
 
 def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """Set the values on the row; returns the diff as the log keeps it, for a secret only that it changed."""
+    """Set the values on the row; returns the diff as the log keeps it.
+
+    For a connection string that is only that it changed, and at which address: a host is no secret.
+    """
     values = dict(values)
     url = values.pop("connection_string", None)
     new = camera._state.adding
@@ -272,8 +278,11 @@ def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[st
     if "desired_state" in diff:
         camera.desired_state_at = now
     if url is not None and (new or not connections.holds(camera, url.normalised)):
+        address_before = camera.address
         connections.put(camera, url)
         diff["connection_string"] = {"changed": True}
+        if not new:
+            diff["connection_string"]["address"] = {"before": address_before, "after": camera.address}
     return diff
 
 

@@ -135,6 +135,7 @@ class Camera(models.Model):
             expected_interval_seconds=self.expected_interval_seconds,
             now=now,
             interruptions=interruptions,
+            created_at=self.created_at,
         )
         known = cast("KnownStatus | None", getattr(self, "known_status", None))
         if verdict.since is None and known and known.status == verdict.status:

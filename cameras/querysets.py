@@ -3,7 +3,10 @@
 Entry points look rows up by key, or by the lookups of a filter of Django; other conditions are methods here.
 """
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import Any, Self
 from uuid import UUID
 
@@ -244,6 +247,11 @@ class ChangeQuerySet(models.QuerySet[Any]):
     def with_any_of(self, changes: models.QuerySet[Any]) -> Self:
         """After `entries`: those of which at least one change is among these."""
         return self.filter(pk__in=changes.values(entry=Coalesce("block", "revision")))
+
+    def that_set_desired_state(self, cameras: Iterable[Any]) -> Self:
+        """Those since which these cameras have the desired state that they have; oldest first."""
+        set_at = [Q(camera_id=camera.pk, at=camera.desired_state_at) for camera in cameras]
+        return self.filter(reduce(or_, set_at, Q(pk__in=())), diff__has_key="desired_state").order_by("revision")
 
     def of_camera(self, camera_id: UUID, *, after: int | None = None, before: int | None = None) -> Self:
         """The changes of one camera, newest first; only those after or before a revision, where one is given."""

@@ -44,6 +44,7 @@ class Reason(StrEnum):
     WINDING_DOWN = "winding_down: Stopped; the worker may take a moment to learn of it."
     STILL_REPORTING = "still_reporting: Stopped, but a worker goes on reporting."
     STOPPED_ON_PURPOSE = "stopped_on_purpose: Somebody stopped this camera."
+    NEVER_STARTED = "never_started: Nobody has started this camera yet."
 
 
 class Interruptions(NamedTuple):
@@ -116,11 +117,13 @@ def derive_status(
     expected_interval_seconds: int,
     now: datetime,
     interruptions: Interruptions,
+    created_at: datetime | None = None,
 ) -> Verdict:
     """A camera's health at `now`.
 
     `desired_state_at` is when the desired state was last changed, `last_contact` is by the server's clock,
-    silence during one of the `interruptions` says nothing of the camera.
+    silence during one of the `interruptions` says nothing of the camera. Without `created_at` a camera that was
+    never started counts as one that was stopped.
     """
     if last_contact and last_contact > now + AHEAD_TOLERANCE:
         last_contact = None
@@ -128,7 +131,10 @@ def derive_status(
     stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * expected_interval_seconds)
     if desired_state == "running":
         return _running(desired_state_at, last_contact, stale_after, offline_after, now, interruptions)
-    return _stopped(desired_state_at, last_contact, offline_after, now)
+    verdict = _stopped(desired_state_at, last_contact, offline_after, now)
+    if verdict.status == Status.STOPPED and desired_state_at == created_at:
+        return verdict._replace(reason=Reason.NEVER_STARTED)
+    return verdict
 
 
 def counted_from(moment: datetime, offline_after: timedelta, interruptions: Interruptions) -> datetime:

@@ -22,6 +22,7 @@ from cameras.admin.camera.form import CameraForm
 from cameras.admin.camera.hardware import CameraHardware
 from cameras.admin.camera.history import CameraHistory
 from cameras.admin.camera.overview import ZONES, by_tab, overview_of
+from cameras.admin.camera.reason import StopForm
 from cameras.admin.dashboard import LivePages
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
@@ -164,6 +165,9 @@ class CameraAdmin(
             return HttpResponseRedirect(page)
         if not self.has_operate_permission(request) or not self.has_view_permission(request):
             raise PermissionDenied
-        if Camera.objects.filter(pk=camera_id).exists():
-            self.set_desired_state(request, [camera_id], DesiredState(wanted))
+        form = StopForm(request.POST)
+        if not form.is_valid():
+            self.message_user(request, " ".join(map(str, form.errors["reason"])), messages.ERROR)
+        elif Camera.objects.filter(pk=camera_id).exists():
+            self.set_desired_state(request, [camera_id], DesiredState(wanted), form.cleaned_data["reason"])
         return HttpResponseRedirect(page)

@@ -152,8 +152,7 @@ def _groups_of(judged: CameraQuerySet) -> list[_Group]:
 def _worst(judged: CameraQuerySet, request: HttpRequest) -> list[dict[str, Any]]:
     """The cameras that need attention most, a line each."""
     cameras = list(judged.in_trouble().select_related("site").without_long_values()[:ATTENTION_AT_MOST])
-    for camera in cameras:
-        judge(camera, request)
+    judge(cameras, request)
     return [_line(camera) for camera in cameras]
 
 
@@ -191,7 +190,7 @@ def _line(camera: Any) -> dict[str, Any]:
         "site": camera.site,
         "label": STATUS_LABELS[health.status.value],
         "colour": STATUS_COLOURS[health.status.value],
-        "reason": reason_in_words(health),
+        "reason": reason_in_words(camera),
         "duration": age(health.since, camera.asked_at) if health.since else "",
     }
 

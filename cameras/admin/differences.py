@@ -33,6 +33,9 @@ def in_short(diff: Mapping[str, Any]) -> str:
 
 
 def _field_in_short(name: str, entry: dict[str, Any]) -> str:
+    if address := entry.get("address"):
+        before, after = address["before"], address["after"]
+        return f"{label_of(name)}: {before} → {after}" if before != after else f"{label_of(name)} ({after})"
     before, after = entry.get("before"), entry.get("after")
     with_values = name != "site" and all(
         isinstance(value, str | int) and len(str(value)) <= SHORT for value in (before, after)
@@ -68,6 +71,14 @@ def table_of(diff: Mapping[str, Any], sites: Mapping[UUID, str]) -> SafeString |
 
 
 def _cells(name: str, entry: dict[str, Any], sites: Mapping[UUID, str]) -> SafeString:
+    if address := entry.get("address"):
+        if address["before"] == address["after"]:
+            words = gettext("changed at %(address)s; secrets are not kept here") % {"address": address["after"]}
+            return format_html('<td colspan="2">{}</td>', words)
+        kept = gettext("secrets are not kept here")
+        return format_html(
+            '<td>{}</td><td>{}<span class="cp-under">{}</span></td>', address["before"], address["after"], kept
+        )
     if "after" not in entry:
         return format_html('<td colspan="2">{}</td>', gettext("changed; secrets are not kept here"))
     before, after = entry.get("before"), entry["after"]

@@ -8,8 +8,9 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from copy import copy
+from datetime import datetime
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import Any, ClassVar, NamedTuple
 
 from django import forms
 from django.contrib import messages
@@ -21,10 +22,12 @@ from django.utils.translation import gettext as _
 from cameras.actions import StaleRevision
 from cameras.admin import inputs
 from cameras.admin.differences import compared_lines
+from cameras.admin.moments import clock, now_of
 from cameras.fields import Field, by_name
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from controlplane.access.admin.pages import PlainAdmin
+from controlplane.access.principals import in_words
 from controlplane.problems import FieldError
 
 ATTEMPTS = 3
@@ -32,11 +35,17 @@ ATTEMPTS = 3
 SHORT = 200
 
 
+class LastChange(NamedTuple):
+    by: str
+    at: datetime
+
+
 class IntentForm(forms.ModelForm):
     """A form over intent. It carries a digest of each field as it was shown, to see what the person touched."""
 
     declared: ClassVar[tuple[Field, ...]] = ()
     stored: Any = None  # the row as the action has stored it
+    asked_at: datetime  # the time of the request
 
     data: Any
     _errors: Any
@@ -69,6 +78,10 @@ class IntentForm(forms.ModelForm):
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The values as an action takes them. Raises InvalidIntent."""
         raise NotImplementedError
+
+    def last_change_of(self, name: str) -> LastChange | None:
+        """Who gave a field the value that is stored, and when; None where no log knows."""
+        return None
 
     # What was touched, and what of it may be written.
 
@@ -111,6 +124,10 @@ class IntentForm(forms.ModelForm):
         field = self.decided[name]
         present, typed = inputs.words_of(field, self.instance), inputs.tidied(field, str(self.data[name]))
         conflict = _("Somebody else changed this while the form was open; nothing was saved.")
+        if last := self.last_change_of(name):
+            who, when = in_words(last.by), clock(last.at, self.asked_at)
+            words = _("%(who)s changed this at %(when)s, while the form was open; nothing was saved.")
+            conflict = words % {"who": who, "when": when}
         choice = _("Save again to replace that, or put it in here to keep it.")
         if name == self.secret or (len(present) <= SHORT and "\n" not in present):
             now = _("It is now: %(present)s") % {"present": present or _("(empty)")}
@@ -179,7 +196,7 @@ class IntentAdmin(PlainAdmin):
             # A copy, as an action may set values before it refuses them: the page must show the stored row.
             return self.act(request, copy(filled.instance), filled, change)
 
-        form.write = write
+        form.write, form.asked_at = write, now_of(request)
         return form
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:

@@ -1,6 +1,6 @@
 """The `now` and the interruptions of a request, and how the admin words moments."""
 
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.http import HttpRequest
@@ -15,7 +15,7 @@ from cameras.models import Camera
 from cameras.status import Interruptions
 from controlplane.access.time_zones import exact, own_zone
 
-__all__ = ["age", "aged", "ago", "exact", "interruptions_of", "now_of", "zone_of"]
+__all__ = ["age", "aged", "ago", "clock", "exact", "interruptions_of", "now_of", "zone_of"]
 
 
 def now_of(request: HttpRequest) -> datetime:
@@ -45,6 +45,13 @@ def age(moment: datetime, now: datetime) -> str:
 
 def ago(moment: datetime, now: datetime) -> str:
     return _("%(age)s ago") % {"age": age(moment, now)} if moment < now else _("just now")
+
+
+def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:
+    """To the minute, with the time zone's abbreviation; the date too, unless it is today."""
+    local = moment.astimezone(zone or own_zone() or UTC)
+    is_today = local.date() == now.astimezone(local.tzinfo).date()
+    return f"{local:%H:%M %Z}" if is_today else f"{local:%Y-%m-%d %H:%M %Z}"
 
 
 def aged(moment: datetime | None, now: datetime, never: str = "", zone: tzinfo | None = None) -> SafeString | str:

@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from cameras import site_actions
-from cameras.admin.editing import IntentAdmin, IntentForm
+from cameras.admin.editing import IntentAdmin, IntentForm, LastChange
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
 from cameras.fields import SITE_FIELDS
@@ -24,6 +24,10 @@ from cameras.intent import clean_site
 from cameras.models import Site
 from controlplane.access.admin.pages import audit_trail_of
 from controlplane.access.authentication import author_of
+from controlplane.access.models import AuditEntry
+
+# Entries of the audit trail that are read for who changed a field last.
+LOOKED_BACK = 50
 
 
 class SiteForm(IntentForm):
@@ -32,6 +36,11 @@ class SiteForm(IntentForm):
     class Meta:
         model = Site
         fields = ()
+
+    def last_change_of(self, name: str) -> LastChange | None:
+        entries = AuditEntry.objects.filter(action="site.updated", object_id=str(self.instance.pk))
+        lately = entries.order_by("-at", "-pk").values_list("by", "at", "fields")[:LOOKED_BACK]
+        return next((LastChange(by, at) for by, at, fields in lately if name in fields), None)
 
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
         return clean_site(values, new=self.is_new)

@@ -33,6 +33,7 @@ _COLUMNS: dict[str, Any] = {
     **{field.name: F(field.column) for field in CAMERA_FIELDS if field.is_listed},
 }
 _KNOWN = (*_COLUMNS, "status", "status_reason")
+_CREATED_AT = _KNOWN.index("created_at")
 
 
 def camera_detail(camera: Camera, now: datetime, interruptions: Interruptions) -> dict[str, Any]:
@@ -103,6 +104,7 @@ def camera_pages(
 def _with_status(row: tuple[Any, ...], now: datetime, interruptions: Interruptions) -> tuple[Any, ...]:
     """The values of `_KNOWN`."""
     desired_state, desired_state_at, last_contact, interval = row[:4]
+    created_at = row[_CREATED_AT]
     verdict = derive_status(
         desired_state=desired_state,
         desired_state_at=desired_state_at,
@@ -110,5 +112,6 @@ def _with_status(row: tuple[Any, ...], now: datetime, interruptions: Interruptio
         expected_interval_seconds=interval,
         now=now,
         interruptions=interruptions,
+        created_at=created_at,
     )
     return (*row, verdict.status.value, verdict.reason.value)

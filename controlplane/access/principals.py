@@ -154,6 +154,14 @@ class Author(NamedTuple):
         return self.principal.label
 
 
+def in_words(label: str) -> str:
+    """Whom a label of the change log or the audit trail stands for, as a sentence names them."""
+    kind, _colon, name = label.partition(":")
+    if kind == "user" and name:
+        return name
+    return str(_("the token %(name)s") % {"name": name}) if kind == "token" and name else label
+
+
 def unlimited(label: str) -> Principal:
     """Who may do everything everywhere: a command, which is run by those who have the database as well."""
     return Principal(label, label, (Grant(ADMINISTRATOR, WHOLE_FLEET),))

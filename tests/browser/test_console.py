@@ -95,7 +95,9 @@ def test_a_person_is_shown_a_conflict_and_overwrites_nothing(administrator: Page
     change(camera, name="Theirs")
     page.get_by_role("button", name="Save", exact=True).click()
 
-    expect(page.get_by_text("Somebody else changed this").first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"factory changed this at .* UTC, while the form was open")).first
+    ).to_be_visible()
     expect(page.get_by_text("It is now: Theirs").first).to_be_visible()
     expect(page.get_by_label("Name")).to_have_value("Mine")
     assert Camera.objects.get().name == "Theirs"

@@ -172,11 +172,12 @@ def test_a_bulk_stop_is_one_block_of_those_that_were_running() -> None:
     assert sorted(camera.revision for camera in changed) == [5, 6, 7]
 
 
-def test_secrets_are_in_the_log_only_as_changed(administrator: ApiClient) -> None:
+def test_of_a_secret_the_log_holds_only_that_it_changed_and_where(administrator: ApiClient) -> None:
     camera = make_camera()
     administrator.patch(f"/cameras/{camera.pk}", {"connection_string": "rtsp://u:0ther-secret@10.0.0.9/x"})
 
-    assert Change.objects.get(kind="updated").diff == {"connection_string": {"changed": True}}
+    address = {"before": "10.0.0.5:554", "after": "10.0.0.9:554"}
+    assert Change.objects.get(kind="updated").diff == {"connection_string": {"changed": True, "address": address}}
 
 
 @pytest.mark.django_db(transaction=True)

@@ -3,7 +3,7 @@
 The page that asks carries the ids that it named, so what is confirmed is what was shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -20,6 +20,7 @@ from unfold.decorators import action
 
 from cameras import actions
 from cameras.admin.camera.pages import CameraPages
+from cameras.admin.camera.reason import StopForm
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
 from cameras.guards import OutOfScope
@@ -97,7 +98,7 @@ class BulkActions(CameraPages):
             "more": max(0, len(changing) - NAMED_AT_MOST),
             "running": sum(row[3] == DesiredState.RUNNING for row in rows),
             "ids": ",".join(str(row[0]) for row in rows),
-            "form": form or (SiteForm() if verb == "move" else None),
+            "form": form or (_FORMS[verb]() if verb in _FORMS else None),
             "list_url": reverse("admin:cameras_camera_changelist"),
             "media": self.media + form.media if form else self.media + SiteForm().media,
         }
@@ -116,27 +117,24 @@ class BulkActions(CameraPages):
         if request.method != "POST" or not ids or len(ids) > (DELETE_AT_MOST if verb == "delete" else AT_MOST):
             self.message_user(request, gettext("Nothing was done: choose the cameras again."), messages.WARNING)
             return the_list
-        site = None
-        if verb == "move":
-            form = SiteForm(request.POST)
-            if not form.is_valid():
-                return self._ask(request, verb, self.get_queryset(request).filter(pk__in=ids), form) or the_list
-            site = form.cleaned_data["site"]
+        form = _FORMS[verb](request.POST) if verb in _FORMS else None
+        if form and not form.is_valid():
+            return self._ask(request, verb, self.get_queryset(request).filter(pk__in=ids), form) or the_list
         try:
-            self._do(request, verb, ids, site)
+            self._do(request, verb, ids, form.cleaned_data if form else {})
         except OutOfScope as error:
             self.message_user(request, f"{error} {gettext('Nothing was done.')}", messages.ERROR)
         return the_list
 
-    def _do(self, request: HttpRequest, verb: str, ids: Sequence[UUID], site: Site | None) -> None:
+    def _do(self, request: HttpRequest, verb: str, ids: Sequence[UUID], given: Mapping[str, Any]) -> None:
         if verb == "move":
-            self._move(request, ids, site)
+            self._move(request, ids, given["site"])
         elif verb == "delete":
             retired = actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
             text = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
             self.message_user(request, text % {"count": retired}, messages.SUCCESS)
         else:
-            self.set_desired_state(request, ids, _WANTED[verb])
+            self.set_desired_state(request, ids, _WANTED[verb], given.get("reason", ""))
 
     def _move(self, request: HttpRequest, ids: Sequence[UUID], site: Site | None) -> None:
         try:
@@ -155,10 +153,16 @@ class BulkActions(CameraPages):
         text = format_html("{} <bdi>{}</bdi>.", count, site.name if site else gettext("no site"))
         self.message_user(request, text, messages.SUCCESS if moved else messages.INFO)
 
-    def set_desired_state(self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState) -> None:
+    def set_desired_state(
+        self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState, reason: str = ""
+    ) -> None:
         changed = len(
             actions.set_desired_state(
-                camera_ids=camera_ids, desired_state=wanted, by=author_of(request, "admin"), now=now_of(request)
+                camera_ids=camera_ids,
+                desired_state=wanted,
+                by=author_of(request, "admin"),
+                now=now_of(request),
+                note=reason,
             )
         )
         present = self.get_queryset(request).filter(pk__in=camera_ids).count()
@@ -177,6 +181,7 @@ class BulkActions(CameraPages):
         self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
 
 
+_FORMS: Mapping[str, type[forms.Form]] = {"move": SiteForm, "stop": StopForm}
 _WANTED = {"start": DesiredState.RUNNING, "stop": DesiredState.STOPPED}
 _TITLES = {
     "start": _("Start cameras"),

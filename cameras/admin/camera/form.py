@@ -8,11 +8,11 @@ from django.utils.crypto import salted_hmac
 from django.utils.html import format_html
 from django.utils.translation import gettext
 
-from cameras.admin.editing import IntentForm
+from cameras.admin.editing import IntentForm, LastChange
 from cameras.admin.inputs import text_of
 from cameras.fields import CAMERA_FIELDS, MAX_NAME
 from cameras.intent import clean_camera
-from cameras.models import Camera, DesiredState
+from cameras.models import Camera, Change, DesiredState
 
 
 class CameraForm(IntentForm):
@@ -56,6 +56,11 @@ class CameraForm(IntentForm):
             # The ciphertext changes with the secret, and a keyed hash of it gives nothing away.
             "connection_string": salted_hmac(__name__, camera.sealed_connection).hexdigest(),
         }
+
+    def last_change_of(self, name: str) -> LastChange | None:
+        changes = Change.objects.of_camera(self.instance.pk).filter(diff__has_key=name)
+        last = changes.values_list("by", "at").first()
+        return LastChange(*last) if last else None
 
     def rule(self, values: Mapping[str, Any]) -> dict[str, Any]:
         if self.source:

@@ -19,17 +19,16 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import UnfoldAdminPasswordWidget
 
 from cameras import actions, credentials
 from cameras.admin.camera.pages import CameraPages
+from cameras.admin.camera.reason import ReasonField
 from cameras.admin.moments import now_of
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera
 from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
-
-MAX_REASON = 200
 
 
 class ReplacementForm(forms.Form):
@@ -41,24 +40,12 @@ class ReplacementForm(forms.Form):
         widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password", "spellcheck": "false"}),
         help_text=_("rtsp://user:password@host:port/path. It is kept encrypted and not shown again."),
     )
-    reason = forms.CharField(
-        label=_("Why"),
-        required=False,
-        max_length=MAX_REASON,
-        help_text=_("For the history, e.g. the serial number or what had happened."),
-        widget=UnfoldAdminTextInputWidget({"maxlength": MAX_REASON}),
-    )
+    reason = ReasonField(help_text=_("For the history, e.g. the serial number or what had happened."))
 
     def clean_connection_string(self) -> Any:
         sent = {"connection_string": self.cleaned_data["connection_string"]}
         try:
             return clean_camera(sent, stored_redacted="")["connection_string"]
-        except InvalidIntent as error:
-            raise forms.ValidationError([fault.detail for fault in error.errors]) from None
-
-    def clean_reason(self) -> str:
-        try:
-            return clean_camera({"location": self.cleaned_data["reason"]}, stored_redacted="")["location"]
         except InvalidIntent as error:
             raise forms.ValidationError([fault.detail for fault in error.errors]) from None
 

@@ -13,12 +13,13 @@ from django.utils.translation import gettext
 from cameras.actions import StaleRevision
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.differences import label_of, site_names, table_of, value_of
-from cameras.admin.moments import ago, exact, now_of, zone_of
+from cameras.admin.moments import ago, clock, exact, now_of, zone_of
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, Change, ChangeKind
 from cameras.reverts import RevertedField, RevertEffect, can_revert, plan_revert, revert
 from controlplane.access.authentication import author_of
+from controlplane.access.principals import in_words
 
 PAGE = 25
 KIND_COLOURS = {
@@ -118,8 +119,10 @@ class CameraHistory(CameraPages):
                 now=now_of(request),
             )
         except StaleRevision:
-            text = gettext("The camera was changed meanwhile; nothing was reverted. Check the fields again.")
-            self.message_user(request, text, messages.ERROR)
+            last = Change.objects.of_camera(camera.pk)[0]
+            when = clock(last.at, now_of(request), zone_of(camera))
+            text = gettext("%(who)s changed the camera at %(when)s; nothing was reverted. Check the fields again.")
+            self.message_user(request, text % {"who": in_words(last.by), "when": when}, messages.ERROR)
             return None
         except Camera.DoesNotExist:
             raise Http404 from None

@@ -43,7 +43,7 @@ def overview_of(camera: Any) -> dict[str, Any]:
     return {
         "health_label": STATUS_LABELS[health.status.value],
         "health_colour": STATUS_COLOURS[health.status.value],
-        "health_reason": reason_in_words(health),
+        "health_reason": reason_in_words(camera, zone),
         "health_for": age(health.since, camera.asked_at) if health.since else "",
         "late_after": STALE_AFTER_INTERVALS * interval,
         "offline_after": OFFLINE_AFTER_INTERVALS * interval,

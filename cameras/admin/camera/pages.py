@@ -26,7 +26,7 @@ class CameraPages(IntentAdmin):
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Camera | None:
         camera = super().get_object(request, object_id, from_field)
         if camera:
-            judge(camera, request)
+            judge([camera], request)
         return camera
 
     def camera_for(self, request: HttpRequest, object_id: object) -> Camera:

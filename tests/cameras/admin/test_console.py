@@ -194,7 +194,11 @@ def test_other_hardware_keeps_the_camera_and_says_why_in_the_log(administrator: 
     assert credentials.unseal(now.pk, now.sealed_connection) == NEW_URL
     assert (now.pk, now.generation) == (camera.pk, 2)
     change = Change.objects.latest("revision")
-    assert (change.note, change.diff) == ("Hardware replaced: Hail", {"connection_string": {"changed": True}})
+    address = {"before": "10.0.0.5:554", "after": "10.0.0.6:554"}
+    assert (change.note, change.diff) == (
+        "Hardware replaced: Hail",
+        {"connection_string": {"changed": True, "address": address}},
+    )
 
     again = administrator.post(page, {"connection_string": NEW_URL, "reason": "Frost"})
     assert "It has this one already; nothing was changed." in again.content.decode()

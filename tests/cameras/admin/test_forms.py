@@ -1,6 +1,7 @@
 """The forms of the admin: a save writes only what the person touched, faults stand at their fields, no secret shows."""
 
 import json
+import re
 from datetime import UTC, datetime
 from typing import Any
 
@@ -133,7 +134,8 @@ def test_a_field_that_both_changed_is_refused_with_its_present_value_and_the_sec
     refused = administrator.post(page_of(camera), form)
 
     assert refused.status_code == 200
-    assert "Somebody else changed this" in refused.context["errors"][0][0]
+    by_whom = r"^factory changed this at \d\d:\d\d UTC, while the form was open; nothing was saved\."
+    assert re.search(by_whom, refused.context["errors"][0][0])
     assert "Theirs" in refused.context["errors"][0][0]
     assert (stored(camera).name, stored(camera).notes) == ("Theirs", "")
     again = form_of(refused, "camera_form")
@@ -210,7 +212,7 @@ def test_a_connection_string_that_both_changed_is_refused(administrator: Client)
     refused = administrator.post(page_of(camera), form | {"connection_string": NEW_URL})
 
     page = refused.content.decode()
-    assert "Somebody else changed this" in page
+    assert "factory changed this at " in page
     assert "theirs" not in page
     assert NEW_SECRET not in page
     assert credentials.unseal(camera.pk, stored(camera).sealed_connection) == theirs
@@ -405,4 +407,5 @@ def test_the_history_of_the_admin_holds_names_of_fields_and_no_value(administrat
 
     entry = LogEntry.objects.get()
     assert json.loads(entry.change_message) == [{"changed": {"fields": ["Connection string", "Notes"]}}]
-    assert Change.objects.latest("revision").diff["connection_string"] == {"changed": True}
+    address = {"before": "10.0.0.5:554", "after": "10.0.0.6:554"}
+    assert Change.objects.latest("revision").diff["connection_string"] == {"changed": True, "address": address}

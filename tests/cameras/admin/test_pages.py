@@ -367,7 +367,15 @@ def test_a_difference_shows_before_and_after_with_the_names_of_sites(administrat
         f"/admin/cameras/change/{Change.objects.latest('revision').pk}/change/"
     ).content.decode()
 
-    for part in ("North", "South", "Stopped", "Running", "changed; secrets are not kept here"):
+    for part in (
+        "North",
+        "South",
+        "Stopped",
+        "Running",
+        "10.0.0.5:554",
+        "10.0.0.6:554",
+        "secrets are not kept here",
+    ):
         assert part in page
 
 
