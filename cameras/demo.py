@@ -6,12 +6,13 @@ The audit trail records what a demo made, so that it is made once and can be rem
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
+from django.db import transaction
 
 from cameras import actions, site_actions
 from cameras.changes import record_changes
@@ -70,12 +71,28 @@ def has_other_data(demo: Remains) -> bool:
     return Camera.objects.exclude(pk__in=demo.cameras).exists() or Site.objects.exclude(pk__in=demo.sites).exists()
 
 
-def make_demo(*, by: Author, now: datetime) -> Secrets:
+def make_demo(*, by: Author, began_at: datetime, now: datetime) -> Secrets:
     """Make everything, in one transaction; returns the secrets, which cannot be shown again.
 
-    Raises DemoConflict, and InvalidIntent for a site's name that is taken.
+    The fleet is there since `began_at`, and was edited here and there until `now`. Raises DemoConflict, and
+    InvalidIntent for a site's name that is taken.
     """
     made = Secrets()
+    with transaction.atomic():
+        cameras = _make_fleet(by, began_at)
+        _edit_fleet(cameras, by, began_at, now)
+        for role in GROUP_OF:
+            made.users[role] = _make_user(role, by, now)
+        for role in Role.values:
+            token, secret = tokens.create_token(name=f"demo-{role}", role=role, by=by, now=now)
+            _note(MADE, "token", token.pk, token.name, by, now)
+            made.tokens[role] = secret
+    return made
+
+
+def _make_fleet(by: Author, now: datetime) -> dict[str, Camera]:
+    """Sites and cameras; returns the cameras by name."""
+    made = {}
     with record_changes(by=by, now=now):
         for planned in SITES:
             site = site_actions.register_site(values=clean_site(planned.values, new=True), by=by, now=now)
@@ -88,13 +105,16 @@ def make_demo(*, by: Author, now: datetime) -> Secrets:
                 }
                 row = actions.register_camera(values=clean_camera(values), by=by, now=now)
                 _note(MADE, "camera", row.pk, row.name, by, now)
-        for role in GROUP_OF:
-            made.users[role] = _make_user(role, by, now)
-        for role in Role.values:
-            token, secret = tokens.create_token(name=f"demo-{role}", role=role, by=by, now=now)
-            _note(MADE, "token", token.pk, token.name, by, now)
-            made.tokens[role] = secret
+                made[row.name] = row
     return made
+
+
+def _edit_fleet(cameras: Mapping[str, Camera], by: Author, began_at: datetime, now: datetime) -> None:
+    for name, hours_ago, values in EDITS:
+        at = now - timedelta(hours=hours_ago)
+        if at > began_at:
+            cleaned = clean_camera(values, stored_redacted=cameras[name].redacted_connection)
+            actions.update_camera(camera_id=cameras[name].pk, values=cleaned, by=by, now=at)
 
 
 def remove_demo(*, by: Author, now: datetime) -> Remains:
@@ -278,3 +298,13 @@ _STATION = _Site(
     ),
 )
 SITES = (_PARKING_LOT, _SHOP, _STATION)
+
+# What was changed since: which camera, how many hours ago, and what.
+EDITS: tuple[tuple[str, float, dict[str, Any]], ...] = (
+    ("Hall", 150, {"notes": "Lens cleaned."}),
+    ("Front door", 75, {"location": "Above the door, inside, left"}),
+    ("Hall", 51, {"model_config": {**PEOPLE, "fps": 8}}),
+    ("North entrance", 20, {"notes": "The barrier was replaced; its zone is drawn anew."}),
+    ("Hall", 5, {"model_config": {**PEOPLE, "fps": 8, "threshold": 0.55}}),
+    ("Platform 2", 3, {"notes": "Works at the edge until Friday."}),
+)

@@ -1,4 +1,4 @@
-"""A fleet on a day like any other, for pictures: the demo, a day of history, some trouble, some changes.
+"""A fleet on a day like any other, for pictures: the demo with its history, some trouble, some changes.
 
 Made in a database of its own, by `manage.py shell`.
 """
@@ -8,7 +8,6 @@ import secrets
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from django.contrib.auth import get_user_model
 
@@ -16,13 +15,9 @@ from cameras import actions, demo
 from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change, FleetVitals
 from controlplane.access.principals import Author, unlimited
-from telemetry.ingest.accept import Submission, accept
-from telemetry.ingest.batch import MAX_BATCH_ITEMS, read_batch
-from telemetry.simulation.worker import Worker
-from tests.factories import make_principal
+from telemetry.demo import write_history
 
-HISTORY = timedelta(hours=26)
-HISTORY_EVERY = timedelta(minutes=2)
+HISTORY = timedelta(days=9)
 COMMAND = unlimited("command:demo").author("command")
 ANNA, OSKAR = unlimited("user:anna").author("admin"), unlimited("user:oskar").author("admin")
 PLANNER = unlimited("token:planner").author("api")
@@ -31,12 +26,12 @@ PLANNER = unlimited("token:planner").author("api")
 def make_scene(file: str) -> None:
     """Make it all, and write what a photographer needs to know into a file."""
     now = datetime.now(UTC)
-    made = demo.make_demo(by=COMMAND, now=now - timedelta(days=9))
+    made = demo.make_demo(by=COMMAND, began_at=now - HISTORY, now=now)
     user = get_user_model().objects.get(username="demo-administrator")
     password = secrets.token_urlsafe(12)
     user.set_password(password)
     user.save()
-    _write_history(now)
+    write_history(demo.find_demo().cameras, now - HISTORY, now)
     cameras = {camera.name: camera for camera in Camera.objects.all()}
     hall = cameras["Hall"]
 
@@ -74,20 +69,3 @@ def make_scene(file: str) -> None:
 def forget_the_start() -> None:
     """As if the service had been there all the time: silence before it started counts too."""
     FleetVitals.objects.update(outage_began_at=None, outage_ended_at=None)
-
-
-def _write_history(now: datetime) -> None:
-    """Samples of every running camera, as its simulated worker would have seen them; one has a gap."""
-    gap = (now - timedelta(hours=11), now - timedelta(hours=9, minutes=20))
-    lines = []
-    for camera in Camera.objects.filter(desired_state="running").select_related("site"):
-        worker = Worker(camera.pk, camera.generation, timezone=ZoneInfo(camera.site.timezone))
-        at = now - HISTORY
-        while at < now:
-            if camera.name != "Hall" or not gap[0] <= at < gap[1]:
-                lines += [{"camera_id": str(seen.camera_id), **seen.sample} for seen in worker.observe(at)]
-            at += HISTORY_EVERY
-    principal = make_principal("worker", name="demo-worker")
-    for first in range(0, len(lines), MAX_BATCH_ITEMS):
-        body = json.dumps(lines[first : first + MAX_BATCH_ITEMS]).encode()
-        accept([Submission(principal, read_batch(body, ndjson=False).events)], now)

@@ -174,7 +174,7 @@ def test_a_new_epoch_ends_every_cursor_that_was_given_out(capsys: Any) -> None:
 
 def run_demo(tmp_path: Path, *arguments: str) -> dict[str, Any]:
     file = tmp_path / "demo.json"
-    call_command("demo", "--credentials-file", str(file), *arguments)
+    call_command("demo", "--days", "0", "--credentials-file", str(file), *arguments)
     content: dict[str, Any] = json.loads(file.read_text())
     return content
 
@@ -220,7 +220,7 @@ def test_the_secrets_of_a_demo_work_and_only_their_owner_can_read_the_file(
 
 
 def test_a_demo_without_a_file_shows_its_secrets_once(groups: None, capsys: Any) -> None:
-    call_command("demo")
+    call_command("demo", "--days", "0")
     first = capsys.readouterr().out
     call_command("demo")
     second = capsys.readouterr().out

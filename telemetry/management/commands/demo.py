@@ -3,7 +3,8 @@
 import json
 import os
 import tempfile
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,14 @@ from cameras.demo import DemoConflict, Remains, Secrets, find_demo, has_other_da
 from cameras.intent import InvalidIntent
 from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
+from telemetry.demo import write_history
 
 AUTHOR = unlimited("command:demo").author("command")
+DEFAULT_DAYS, MAX_DAYS = 8, 60
 
 HELP = """\
-Make a demo: three sites, 24 cameras with zones, a login for each role of people, and a token for each role.
+Make a demo: three sites, 24 cameras with zones, a login for each role of people, and a token for each role; and
+what the cameras that run would have reported in the last days, so that charts show something.
 
 The passwords and tokens are random, and shown once: on standard output, or in a file with --credentials-file.
 Where a demo is there already, or the database has cameras or sites of its own, nothing is made.
@@ -41,6 +45,12 @@ class Command(CommandWithEpilog):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--reset", action="store_true", help="remove what demos made, and make it anew")
+        parser.add_argument(
+            "--days",
+            type=_days,
+            default=DEFAULT_DAYS,
+            help=f"of history, 0 to {MAX_DAYS} (default: %(default)s)",
+        )
         parser.add_argument("--force", action="store_true", help="make it even if there is other data")
         parser.add_argument(
             "--credentials-file",
@@ -51,8 +61,11 @@ class Command(CommandWithEpilog):
         )
 
     @needs_database()
-    def handle(self, *, reset: bool, force: bool, credentials_file: Path | None, **options: Any) -> None:
+    def handle(
+        self, *, reset: bool, force: bool, days: int, credentials_file: Path | None, **options: Any
+    ) -> None:
         now = timezone.now()
+        began_at = now - timedelta(days=days)
         there = find_demo()
         if any(there) and not reset:
             self.stdout.write(f"The demo is there already ({_counts(there)}); nothing was made. {NEW_SECRETS}")
@@ -68,7 +81,7 @@ class Command(CommandWithEpilog):
             with transaction.atomic():
                 if reset:
                     removed = remove_demo(by=AUTHOR, now=now)
-                made = make_demo(by=AUTHOR, now=now)
+                made = make_demo(by=AUTHOR, began_at=began_at, now=now)
                 if credentials_file:
                     _write(credentials_file, made)
         except (DemoConflict, InvalidIntent) as error:
@@ -79,7 +92,9 @@ class Command(CommandWithEpilog):
             ) from None
         if reset:
             self.stdout.write(f"Removed: {_counts(removed)}.")
-        self.stdout.write(f"Made: {_counts(find_demo())}.")
+        demo = find_demo()
+        samples = write_history(demo.cameras, began_at, now) if days else 0
+        self.stdout.write(f"Made: {_counts(demo)}, {samples:,} samples.")
         if credentials_file:
             self.stdout.write(f"Logins and tokens stand in {credentials_file}, and are shown nowhere else.")
         else:
@@ -92,6 +107,12 @@ class Command(CommandWithEpilog):
         self.stdout.write("Tokens, shown this once:")
         for role, secret in made.tokens.items():
             self.stdout.write(f"  {role:<14} {secret}")
+
+
+def _days(text: str) -> int:
+    if not text.isdecimal() or int(text) > MAX_DAYS:
+        raise ArgumentTypeError(f"must be a whole number from 0 to {MAX_DAYS}")
+    return int(text)
 
 
 def _counts(demo: Remains) -> str:
