@@ -22,7 +22,24 @@ def _list_of(title: object, icon: str, model: str) -> dict[str, object]:
     }
 
 
+# The accent of what can be pressed, and of nothing else: the colours of data and of statuses stand in admin.css.
+# 500 is that of links in the dark, so it is lighter than on the usual scale.
+ACCENT = {
+    "50": "oklch(96.2% .018 272.3)",
+    "100": "oklch(93% .034 272.8)",
+    "200": "oklch(87% .065 274)",
+    "300": "oklch(78.5% .115 274.7)",
+    "400": "oklch(74% .14 276)",
+    "500": "oklch(69% .17 276.9)",
+    "600": "oklch(51.1% .262 277)",
+    "700": "oklch(45.7% .24 277)",
+    "800": "oklch(39.8% .195 277.4)",
+    "900": "oklch(35.9% .144 278.7)",
+    "950": "oklch(25.7% .09 281.3)",
+}
+
 UNFOLD = {
+    "COLORS": {"primary": ACCENT},
     "SITE_TITLE": "Control plane",
     "SITE_HEADER": "Control plane",
     "SITE_SUBHEADER": "Cameras, desired state, telemetry",
