@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, NamedTuple
 
-import msgspec
 import structlog
 from django.core.exceptions import DisallowedHost, PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import InterfaceError, InternalError, OperationalError
@@ -19,6 +18,8 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.views import defaults
 from rest_framework import exceptions
+
+from controlplane.encoding import encode_json
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -132,7 +133,7 @@ def body(problem: Problem) -> dict[str, Any]:
 
 
 def encode(problem: Problem) -> bytes:
-    return msgspec.json.encode(body(problem))
+    return encode_json(body(problem))
 
 
 def response(problem: Problem) -> HttpResponse:

@@ -27,6 +27,7 @@ from cameras.status import Interruptions
 from controlplane.access.permissions import needed_for
 from controlplane.access.principals import Principal
 from controlplane.access.scope import NOWHERE, Scope
+from controlplane.encoding import encode_json
 from controlplane.problems import Problem
 
 T = TypeVar("T")
@@ -90,11 +91,11 @@ def no_such(noun: str) -> Problem:
 
 
 def json_answer(value: Any, status: int = 200) -> HttpResponse:
-    return HttpResponse(msgspec.json.encode(value), status=status, content_type="application/json")
+    return HttpResponse(encode_json(value), status=status, content_type="application/json")
 
 
 def array_chunks(pages: Iterator[Any]) -> Iterator[bytes]:
-    """A JSON array, page by page."""
+    """A JSON array, page by page; the moments in its items are texts already."""
     opening = b"["
     for items, _ in pages:
         if items:

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
 from django.http import QueryDict
 
 from cameras.api.parameters import only, refuse, whole_number
 from cameras.change_feed import Cursor, CursorGone, SeenChange, parse_cursor
+from controlplane.encoding import encode_json
 from controlplane.problems import Problem
 
 DEFAULT_LIMIT = 500
@@ -38,7 +38,7 @@ def read_query(query: QueryDict) -> FeedQuery:
 
 def render(next_cursor: Cursor, changes: Sequence[SeenChange], more: bool) -> bytes:
     """The body of a page."""
-    return msgspec.json.encode(
+    return encode_json(
         {
             "next": str(next_cursor),
             "changes": [

@@ -13,6 +13,7 @@ from cameras.fields import CAMERA_FIELDS, SITE_FIELDS
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet, QuickMoment
 from cameras.status import Interruptions, derive_status
+from controlplane.encoding import moment_text
 
 LIST_FIELDS = tuple(CameraListItem().fields)
 DETAIL_FIELDS = tuple(CameraDetail().fields)
@@ -85,7 +86,10 @@ def camera_pages(
     after: ListPosition | None = None,
     size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
-    """The list in pages by key, each with where the next begins; one query a page, and no model instances."""
+    """The list in pages by key, each with where the next begins; one query a page, and no model instances.
+
+    Moments are texts already.
+    """
     places = [_KNOWN.index(name) for name in fields]
     # One place too many, which zip drops: with a single place itemgetter would return no tuple.
     pick = itemgetter(*places, places[0])
@@ -114,4 +118,5 @@ def _with_status(row: tuple[Any, ...], now: datetime, interruptions: Interruptio
         interruptions=interruptions,
         created_at=created_at,
     )
-    return (*row, verdict.status.value, verdict.reason.value)
+    shown = moment_text(last_contact) if last_contact else None
+    return (*row[:2], shown, *row[3:], verdict.status.value, verdict.reason.value)

@@ -7,11 +7,11 @@ from io import StringIO
 from itertools import islice
 from typing import Any
 
-import msgspec
 from django.http import HttpResponseBase
 from rest_framework.request import Request
 
 from cameras.api.answers import json_answer, streamed_answer
+from controlplane.encoding import moment_text
 from controlplane.problems import Problem
 
 JSON, CSV = "application/json", "text/csv"
@@ -52,7 +52,7 @@ def _chunks(columns: Sequence[str], rows: Iterator[Iterable[Any]]) -> Iterator[b
 
 def _cell(value: Any) -> Any:
     if isinstance(value, datetime):
-        return msgspec.to_builtins(value)
+        return moment_text(value)
     if isinstance(value, str) and value.startswith(FORMULA):
         return f"'{value}"
     return value

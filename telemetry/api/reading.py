@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
 from cameras.models import Camera, Site
+from controlplane.encoding import moment_text
 from controlplane.problems import try_later
 from controlplane.time_ranges import read_range
 from telemetry.api.formats import CSV, JSON, answer, csv_answer, wants_csv
@@ -134,7 +135,7 @@ class ReadingViewSet(StrictViewSet):
         rows = Camera.objects.within(self.scope).order_by("pk").values_list(*LATEST_COLUMNS)
         if wants_csv(request):
             return csv_answer(request, LATEST, (row for page in _pages_by_id(rows) for row in page))
-        pages = (([dict(zip(LATEST, row, strict=True)) for row in page], None) for page in _pages_by_id(rows))
+        pages = (([_latest_item(row) for row in page], None) for page in _pages_by_id(rows))
         return streamed_answer(request, array_chunks(pages))
 
     @extend_schema(parameters=[FROM, TO], responses=_given_as(Gaps))
@@ -238,6 +239,11 @@ def _all_samples(samples: SampleQuerySet) -> Iterator[tuple[Any, ...]]:
 def _first(samples: SampleQuerySet, count: int) -> list[tuple[Any, ...]]:
     with _bounded("from"), snapshot():
         return list(samples.oldest_first().values_list(*SAMPLE)[:count])
+
+
+def _latest_item(row: tuple[Any, ...]) -> dict[str, Any]:
+    values = (moment_text(value) if isinstance(value, datetime) else value for value in row)
+    return dict(zip(LATEST, values, strict=True))
 
 
 def _pages_by_id(rows: Any) -> Iterator[Iterable[tuple[Any, ...]]]:

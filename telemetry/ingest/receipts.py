@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from controlplane.encoding import moment_text
 from controlplane.problems import FieldError, Problem, encode
 from telemetry.ingest.batch import Batch, ItemError
 
@@ -38,7 +39,7 @@ class _SingleAnswer(msgspec.Struct):
     duplicates: int
     desired_state: str
     generation: int
-    server_time: datetime
+    server_time: str
 
 
 class _ListedError(msgspec.Struct):
@@ -54,7 +55,7 @@ class _BatchAnswer(msgspec.Struct):
     rejected: int
     errors: list[_ListedError]
     stop: list[UUID]
-    server_time: datetime
+    server_time: str
 
 
 _FAULTS: dict[Outcome, tuple[int, str, str]] = {
@@ -71,10 +72,12 @@ def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
     outcome = receipt.outcome
     stored = outcome is Outcome.STORED
     if stored or outcome is Outcome.DUPLICATE:
-        answer = _SingleAnswer(int(stored), int(not stored), receipt.desired_state, receipt.generation, now)
+        answer = _SingleAnswer(
+            int(stored), int(not stored), receipt.desired_state, receipt.generation, moment_text(now)
+        )
         return (201 if stored else 200), _encoder.encode(answer)
     status, field, detail = _FAULTS[outcome]
-    members: dict[str, Any] = {"code": outcome.value, "server_time": now}
+    members: dict[str, Any] = {"code": outcome.value, "server_time": moment_text(now)}
     if receipt.desired_state:
         members |= {
             "accepted": 0,
@@ -108,7 +111,7 @@ def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tu
         len(faults),
         [_ListedError(*fault) for fault in faults[:MAX_LISTED_ERRORS]],
         list(stop),
-        now,
+        moment_text(now),
     )
     if len(faults) < batch.size:
         return 200, _encoder.encode(answer)

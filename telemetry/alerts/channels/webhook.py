@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
 from cameras import credentials
+from controlplane.encoding import encode_json
 from telemetry.alerts.channels import destinations, posting
 from telemetry.alerts.channels.base import BaseChannel, NothingToSend
 from telemetry.alerts.channels.signature import signed_headers
@@ -32,7 +32,7 @@ class WebhookChannel(BaseChannel[posting.Message]):
 
     def render(self, delivery: Delivery, now: datetime) -> posting.Message:
         alert, subscription = delivery.alert, delivery.subscription
-        body = msgspec.json.encode(
+        body = encode_json(
             {
                 "type": alert.kind,
                 "timestamp": alert.at,

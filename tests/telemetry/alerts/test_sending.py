@@ -75,7 +75,7 @@ def test_a_webhook_is_signed_so_that_its_receiver_can_verify_it(receiver: Receiv
     assert headers["host"] == receiver.url.split("/")[2]
     assert headers["content-type"] == "application/json"
     message = json.loads(body)
-    assert (message["type"], message["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00Z")
+    assert (message["type"], message["timestamp"]) == ("camera.offline", "2026-03-04T12:00:00.000000Z")
     assert message["data"]["text"] == "Gate is offline."
     assert (one().state, one().attempts, one().detail) == ("delivered", 1, "")
 

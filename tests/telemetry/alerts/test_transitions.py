@@ -348,11 +348,11 @@ def test_transitions_are_read_in_pages(viewer: Any, operator_elsewhere: Any) -> 
     assert (whole["next"], rest["next"]) == (None, None)
     assert first["transitions"] + rest["transitions"] == whole["transitions"]
     assert whole["transitions"][1] == {
-        "at": "2026-03-04T12:00:30Z",
+        "at": "2026-03-04T12:00:30.000000Z",
         "from_status": "healthy",
         "to_status": "stale",
         "reason": "late",
-        "detected_at": "2026-03-04T12:03:20Z",
+        "detected_at": "2026-03-04T12:03:20.000000Z",
     }
     within = viewer.get(f"{path}?from=2026-03-04T12:00:30Z&to=2026-03-04T12:01:00Z").json()
     assert [row["to_status"] for row in within["transitions"]] == ["stale"]

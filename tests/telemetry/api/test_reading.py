@@ -88,16 +88,16 @@ def test_buckets_hold_what_is_known_of_samples_and_of_the_time_between(viewer: A
         "bucket": "5m",
         "points": [
             {
-                "start": "2026-03-29T00:00:00Z", "count": 3, "min": 2, "max": 5, "avg": 11 / 3,
+                "start": "2026-03-29T00:00:00.000000Z", "count": 3, "min": 2, "max": 5, "avg": 11 / 3,
                 # 15 s of 2, 30 s of 5, 15 s of 4 until the next sample; unknown from 0:45 to 4:45.
                 "weighted_avg": (15 * 2 + 30 * 5 + 15 * 4) / 60, "known_seconds": 60.0, "first": 2, "last": 4,
             },
             {
-                "start": "2026-03-29T00:05:00Z", "count": 1, "min": 7, "max": 7, "avg": 7.0,
+                "start": "2026-03-29T00:05:00.000000Z", "count": 1, "min": 7, "max": 7, "avg": 7.0,
                 "weighted_avg": 7.0, "known_seconds": 30.0, "first": 7, "last": 7,
             },
             {
-                "start": "2026-03-29T01:00:00Z", "count": 1, "min": 1, "max": 1, "avg": 1.0,
+                "start": "2026-03-29T01:00:00.000000Z", "count": 1, "min": 1, "max": 1, "avg": 1.0,
                 "weighted_avg": 1.0, "known_seconds": 30.0, "first": 1, "last": 1,
             },
         ],
@@ -114,7 +114,7 @@ def test_a_sample_that_is_still_valid_makes_a_point_in_a_bucket_without_samples(
 
     points = series(viewer, camera, "?bucket=1m")["points"]
 
-    expected = {"start": "2026-03-29T00:01:00Z", "count": 0, "weighted_avg": 3.0, "known_seconds": 24.0}
+    expected = {"start": "2026-03-29T00:01:00.000000Z", "count": 0, "weighted_avg": 3.0, "known_seconds": 24.0}
     assert points[1] == expected | dict.fromkeys(("min", "max", "avg", "first", "last"))
     assert len(points) == 2
 
@@ -153,9 +153,9 @@ def test_days_begin_in_the_time_zone_of_the_site_that_a_camera_is_at_now(
     points = series(viewer, camera, "?bucket=1d")["points"]
 
     assert [(point["start"], point["min"], point["max"]) for point in points] == [
-        ("2026-03-27T23:00:00Z", 1, 1),
-        ("2026-03-28T23:00:00Z", 2, 3),
-        ("2026-03-29T22:00:00Z", 4, 4),
+        ("2026-03-27T23:00:00.000000Z", 1, 1),
+        ("2026-03-28T23:00:00.000000Z", 2, 3),
+        ("2026-03-29T22:00:00.000000Z", 4, 4),
     ]
 
 
@@ -239,10 +239,10 @@ def test_csv_holds_every_sample_without_pages(viewer: ApiClient, monkeypatch: py
 
     assert lines == [
         "timestamp,zone,occupancy,confidence",
-        "2026-03-29T00:00:00Z,,1,1.0",
-        "2026-03-29T00:00:00Z,door,4,1.0",
-        "2026-03-29T00:01:00Z,,2,1.0",
-        "2026-03-29T00:02:00Z,,3,1.0",
+        "2026-03-29T00:00:00.000000Z,,1,1.0",
+        "2026-03-29T00:00:00.000000Z,door,4,1.0",
+        "2026-03-29T00:01:00.000000Z,,2,1.0",
+        "2026-03-29T00:02:00.000000Z,,3,1.0",
     ]
     refused = viewer.get(f"/telemetry/{camera.pk}?limit=2", Accept="text/csv")
     assert refused.json()["errors"][0]["field"] == "limit"
@@ -285,10 +285,10 @@ def test_the_latest_of_the_fleet_costs_the_same_for_any_number_of_cameras(
     assert by_id[str(silent.pk)] == {"camera_id": str(silent.pk)} | dict.fromkeys(reading.LATEST[1:])
     assert by_id[str(reporting.pk)] == {
         "camera_id": str(reporting.pk),
-        "timestamp": "2026-03-29T00:00:00Z",
+        "timestamp": "2026-03-29T00:00:00.000000Z",
         "occupancy": 3,
         "confidence": 0.5,
-        "last_contact": "2026-03-29T00:00:00Z",
+        "last_contact": "2026-03-29T00:00:00.000000Z",
     }
 
 
@@ -322,8 +322,8 @@ def test_a_site_adds_up_the_averages_of_the_cameras_that_are_known(viewer: ApiCl
         "site_id": str(site.pk),
         "bucket": "1h",
         "points": [
-            {"start": "2026-03-29T00:00:00Z", "occupancy": 13.0, "cameras": 2, "known_seconds": 90.0},
-            {"start": "2026-03-29T01:00:00Z", "occupancy": 8.0, "cameras": 1, "known_seconds": 30.0},
+            {"start": "2026-03-29T00:00:00.000000Z", "occupancy": 13.0, "cameras": 2, "known_seconds": 90.0},
+            {"start": "2026-03-29T01:00:00.000000Z", "occupancy": 8.0, "cameras": 1, "known_seconds": 30.0},
         ],
     }
     assert [(point["occupancy"], point["cameras"]) for point in door["points"]] == [(3.0, 1)]
@@ -485,11 +485,15 @@ def test_silences_over_the_api(viewer: ApiClient) -> None:
     assert answer.json() == {
         "camera_id": str(camera.pk),
         "gaps": [
-            {"start": "2026-03-29T00:00:30Z", "end": "2026-03-29T00:10:00Z"},
-            {"start": "2026-03-29T00:10:30Z", "end": None},
+            {"start": "2026-03-29T00:00:30.000000Z", "end": "2026-03-29T00:10:00.000000Z"},
+            {"start": "2026-03-29T00:10:30.000000Z", "end": None},
         ],
     }
-    assert table == ["start,end", "2026-03-29T00:00:30Z,2026-03-29T00:10:00Z", "2026-03-29T00:10:30Z,"]
+    assert table == [
+        "start,end",
+        "2026-03-29T00:00:30.000000Z,2026-03-29T00:10:00.000000Z",
+        "2026-03-29T00:10:30.000000Z,",
+    ]
     assert viewer.get(f"/telemetry/{make_camera('New').pk}/gaps").json()["gaps"] == []
 
 
