@@ -69,15 +69,14 @@ _encoder = msgspec.json.Encoder()
 
 def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
     """Status and body for one event: 201 or 200. Otherwise raises Problem, with the same members."""
-    outcome = receipt.outcome
+    outcome, server_time = receipt.outcome, moment_text(now)
     stored = outcome is Outcome.STORED
     if stored or outcome is Outcome.DUPLICATE:
-        answer = _SingleAnswer(
-            int(stored), int(not stored), receipt.desired_state, receipt.generation, moment_text(now)
-        )
+        known = int(not stored)
+        answer = _SingleAnswer(int(stored), known, receipt.desired_state, receipt.generation, server_time)
         return (201 if stored else 200), _encoder.encode(answer)
     status, field, detail = _FAULTS[outcome]
-    members: dict[str, Any] = {"code": outcome.value, "server_time": moment_text(now)}
+    members: dict[str, Any] = {"code": outcome.value, "server_time": server_time}
     if receipt.desired_state:
         members |= {
             "accepted": 0,
