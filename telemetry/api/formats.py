@@ -1,4 +1,4 @@
-"""JSON or CSV, as the Accept header says."""
+"""JSON or CSV, as `format` in the address says, or else the Accept header."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -10,35 +10,38 @@ from typing import Any
 from django.http import HttpResponseBase
 from rest_framework.request import Request
 
-from cameras.api.answers import json_answer, streamed_answer
+from cameras.api import parameters
+from cameras.api.answers import streamed_answer
 from controlplane.encoding import moment_text
 from controlplane.problems import Problem
 
 JSON, CSV = "application/json", "text/csv"
+FORMATS = ("json", "csv")
 ROWS_A_CHUNK = 1_000
 # A spreadsheet would take a text that begins so for a formula (OWASP, CSV injection).
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def wants_csv(request: Request) -> bool:
-    """Whether CSV is preferred to JSON. Raises Problem 406 if neither is accepted."""
+    """Whether CSV is asked for. A link cannot set Accept, so `format` comes before it.
+
+    Raises Problem 400 for another format, and 406 if Accept takes neither.
+    """
+    if named := parameters.one_of(request.query_params, "format", None, FORMATS):
+        return named == "csv"
     preferred = request._request.get_preferred_type([JSON, CSV])
     if preferred is None:
         raise Problem(406, f"There is {JSON} and {CSV} here.")
     return preferred == CSV
 
 
-def answer(request: Request, value: Any, columns: Sequence[str], rows: Iterable[Any]) -> HttpResponseBase:
-    """The value as JSON, or `rows`, which have the columns as attributes, as CSV."""
-    if wants_csv(request):
-        cells = ([getattr(row, column) for column in columns] for row in rows)
-        return csv_answer(request, columns, cells)
-    return json_answer(value)
-
-
-def csv_answer(request: Request, columns: Sequence[str], rows: Iterable[Iterable[Any]]) -> HttpResponseBase:
-    """Rows as CSV, streamed as they come (RFC 4180, UTF-8, with a header)."""
-    return streamed_answer(request, _chunks(columns, iter(rows)), f"{CSV}; charset=utf-8")
+def csv_answer(
+    request: Request, name: str, columns: Sequence[str], rows: Iterable[Iterable[Any]]
+) -> HttpResponseBase:
+    """Rows as CSV, streamed as they come (RFC 4180, UTF-8, with a header); a browser saves it as `name`.csv."""
+    table = streamed_answer(request, _chunks(columns, iter(rows)), f"{CSV}; charset=utf-8")
+    table["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return table
 
 
 def _chunks(columns: Sequence[str], rows: Iterator[Iterable[Any]]) -> Iterator[bytes]:

@@ -17,11 +17,13 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
 from cameras.models import Camera, Site
+from cameras.rules import InvalidValue, time_zone
 from controlplane.encoding import moment_text
 from controlplane.problems import try_later
 from controlplane.time_ranges import read_range
-from telemetry.api.formats import CSV, JSON, answer, csv_answer, wants_csv
+from telemetry.api.formats import CSV, FORMATS, JSON, csv_answer, wants_csv
 from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
+from telemetry.history.calendars import BUCKETS
 from telemetry.history.gaps import Gap, gaps_of
 from telemetry.history.series import (
     Point,
@@ -34,7 +36,6 @@ from telemetry.history.series import (
     site_points_of,
     snapshot,
 )
-from telemetry.history.spans import BUCKETS
 from telemetry.history.summaries import validity_of
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
@@ -62,10 +63,18 @@ BUCKET, BUCKET_REQUIRED = (
         str,
         enum=list(BUCKETS),
         required=required,
-        description="Points, not samples; of the whole frame unless `zone`. A range is widened to whole buckets.",
+        description="Points, not samples; of the whole frame unless `zone`. A range is widened to whole buckets, "
+        "which from hours on are those of `timezone`.",
     )
     for required in (False, True)
 )
+TIMEZONE = OpenApiParameter(
+    "timezone",
+    parameters.NOT_EMPTY,
+    description="Whose clock and calendar the buckets have: `site`, or an IANA name. "
+    "Unless given, the site's, and UTC for a camera without a site.",
+)
+FORMAT = OpenApiParameter("format", str, enum=FORMATS, description="Comes before the Accept header.")
 LIMIT = OpenApiParameter(
     "limit",
     parameters.within(1, MAX_LIMIT),
@@ -94,9 +103,10 @@ class ReadingViewSet(StrictViewSet):
     lookup_value_regex = "[^/]+"
     required_permissions = dict.fromkeys(("retrieve", "latest", "gaps", "occupancy"), "telemetry.view_sample")
     query_parameters = {
-        "retrieve": ("from", "to", "zone", "bucket", "limit", "cursor"),
-        "gaps": ("from", "to"),
-        "occupancy": ("from", "to", "zone", "bucket"),
+        "retrieve": ("from", "to", "zone", "bucket", "timezone", "limit", "cursor", "format"),
+        "latest": ("format",),
+        "gaps": ("from", "to", "format"),
+        "occupancy": ("from", "to", "zone", "bucket", "timezone", "format"),
     }
     problem_statuses = {action: [406] for action in required_permissions}
 
@@ -105,7 +115,9 @@ class ReadingViewSet(StrictViewSet):
         """DRF's, and Vary: Accept, because every answer may be JSON or CSV."""
         return {**super().default_response_headers, "Vary": "Accept"}
 
-    @extend_schema(parameters=[FROM, TO, ZONE, BUCKET, LIMIT, CURSOR], responses=_given_as(Series))
+    @extend_schema(
+        parameters=[FROM, TO, ZONE, BUCKET, TIMEZONE, LIMIT, CURSOR, FORMAT], responses=_given_as(Series)
+    )
     def retrieve(self, request: Request, camera_id: str) -> HttpResponseBase:
         """Samples of a camera, oldest first, in pages (as CSV all of them); with `bucket`, points of them."""
         query, in_csv, now = request.query_params, wants_csv(request), timezone.now()
@@ -116,29 +128,33 @@ class ReadingViewSet(StrictViewSet):
         for name in ("limit", "cursor"):
             if name in query and (bucket or in_csv):
                 parameters.refuse(name, "Is for samples in JSON; all else comes as a whole.")
+        timezone_of_buckets = _timezone(query, camera.site)
         if bucket:
-            series_query = SeriesQuery(bucket, start, end, zone or "", _timezone_of(camera.site), now)
+            series_query = SeriesQuery(bucket, start, end, zone or "", timezone_of_buckets, now)
             with _bounded():
                 points = points_of(camera.pk, validity_of(camera.expected_interval_seconds), series_query)
-            whole = {"camera_id": camera.pk, "bucket": bucket, "points": points}
-            return answer(request, whole, Point.__struct_fields__, points)
+            if in_csv:
+                return _points_table(request, "series", Point, points, timezone_of_buckets)
+            return json_answer({"camera_id": camera.pk, "bucket": bucket, "points": points})
+        if "timezone" in query:
+            parameters.refuse("timezone", "Is for points: name their `bucket`.")
         samples = Sample.objects.of_camera(camera.pk).between(start, end)
         if zone is not None:
             samples = samples.of_zone(zone)
         if in_csv:
-            return csv_answer(request, SAMPLE, _all_samples(samples))
+            return csv_answer(request, "samples", SAMPLE, _all_samples(samples))
         return json_answer(_page(camera.pk, samples, query))
 
-    @extend_schema(responses=_given_as(Latest(many=True)))
+    @extend_schema(parameters=[FORMAT], responses=_given_as(Latest(many=True)))
     def latest(self, request: Request) -> HttpResponseBase:
         """The newest whole-frame sample of every camera that the principal may see, and when it was last heard."""
         rows = Camera.objects.within(self.scope).order_by("pk").values_list(*LATEST_COLUMNS)
         if wants_csv(request):
-            return csv_answer(request, LATEST, (row for page in _pages_by_id(rows) for row in page))
+            return csv_answer(request, "latest", LATEST, (row for page in _pages_by_id(rows) for row in page))
         pages = (([_latest_item(row) for row in page], None) for page in _pages_by_id(rows))
         return streamed_answer(request, array_chunks(pages))
 
-    @extend_schema(parameters=[FROM, TO], responses=_given_as(Gaps))
+    @extend_schema(parameters=[FROM, TO, FORMAT], responses=_given_as(Gaps))
     def gaps(self, request: Request, camera_id: str) -> HttpResponseBase:
         """The silences of a camera: when none of its samples holds any more, after three expected intervals."""
         camera = self._camera(camera_id)
@@ -147,9 +163,14 @@ class ReadingViewSet(StrictViewSet):
             gaps = gaps_of(
                 camera.pk, validity_of(camera.expected_interval_seconds), start, end, now=timezone.now()
             )
-        return answer(request, {"camera_id": camera.pk, "gaps": gaps}, Gap.__struct_fields__, gaps)
+        if wants_csv(request):
+            return csv_answer(request, "gaps", Gap.__struct_fields__, map(msgspec.structs.astuple, gaps))
+        return json_answer({"camera_id": camera.pk, "gaps": gaps})
 
-    @extend_schema(parameters=[SITE, FROM_REQUIRED, TO, ZONE, BUCKET_REQUIRED], responses=_given_as(SiteSeries))
+    @extend_schema(
+        parameters=[SITE, FROM_REQUIRED, TO, ZONE, BUCKET_REQUIRED, TIMEZONE, FORMAT],
+        responses=_given_as(SiteSeries),
+    )
     def occupancy(self, request: Request, id: str) -> HttpResponseBase:
         """The cameras of a site added up: in each bucket the sum of their averages, weighted by time."""
         query, now = request.query_params, timezone.now()
@@ -161,13 +182,15 @@ class ReadingViewSet(StrictViewSet):
         intervals = cameras.values_list("pk", "expected_interval_seconds")
         validities = {camera_id: validity_of(seconds) for camera_id, seconds in intervals}
         bucket = parameters.one_of(query, "bucket", None, BUCKETS) or ""
+        timezone_of_buckets = _timezone(query, site)
         series_query = SeriesQuery(
-            bucket, *read_range(query), _zone(query, validities) or "", _timezone_of(site), now
+            bucket, *read_range(query), _zone(query, validities) or "", timezone_of_buckets, now
         )
         with _bounded():
             points = site_points_of(validities, series_query)
-        whole = {"site_id": site.pk, "bucket": bucket, "points": points}
-        return answer(request, whole, SitePoint.__struct_fields__, points)
+        if wants_csv(request):
+            return _points_table(request, "occupancy", SitePoint, points, timezone_of_buckets)
+        return json_answer({"site_id": site.pk, "bucket": bucket, "points": points})
 
     def _camera(self, camera_id: str) -> Camera:
         found = parameters.id_in_path(camera_id, "camera_id")
@@ -191,8 +214,17 @@ def _zone(query: Mapping[str, str], validities: Mapping[UUID, timedelta]) -> str
     return zone
 
 
-def _timezone_of(site: Site | None) -> tzinfo:
-    return zoneinfo.ZoneInfo(site.timezone if site else "UTC")
+def _timezone(query: Mapping[str, str], site: Site | None) -> tzinfo:
+    """Whose clock and calendar the buckets have. Raises Problem 400 for no such zone, or for no such site."""
+    name = query.get("timezone")
+    if name == "site" and site is None:
+        parameters.refuse("timezone", "The camera is at no site: name a time zone, e.g. Europe/Berlin or UTC.")
+    if name in (None, "site"):
+        return zoneinfo.ZoneInfo(site.timezone if site else "UTC")
+    try:
+        return zoneinfo.ZoneInfo(time_zone(name))
+    except InvalidValue:
+        parameters.refuse("timezone", "Must be site, or a time zone by its IANA name, e.g. Europe/Berlin.")
 
 
 @contextmanager
@@ -209,6 +241,19 @@ def _bounded(field: str = "bucket") -> Iterator[None]:
 
 
 # --- What is answered -------------------------------------------------------------------------------------
+
+
+def _points_table(
+    request: Request, name: str, kind: type[Point | SitePoint], points: Iterable[Any], zone: tzinfo
+) -> HttpResponseBase:
+    """Points as CSV; beside their start in UTC stands what the clock of their time zone showed."""
+    start, *others = kind.__struct_fields__
+    rows = (
+        (point.start, point.start.astimezone(zone).isoformat(timespec="microseconds"), *rest)
+        for point in points
+        for _, *rest in [msgspec.structs.astuple(point)]
+    )
+    return csv_answer(request, name, (start, "local_start", *others), rows)
 
 
 def _page(camera_id: UUID, samples: SampleQuerySet, query: Mapping[str, str]) -> dict[str, Any]:

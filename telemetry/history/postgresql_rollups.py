@@ -185,7 +185,7 @@ def read_sums(sources: Sources, zone: str, grid: Grid, limit: int) -> list[SiteS
 
 def _read(statement: str, sources: Sources, zone: str, grid: Grid, limit: int) -> list[tuple[Any, ...]]:
     if grid.width:
-        bucket = "date_bin(%(bucket_width)s, start_at, %(epoch)s)"
+        bucket = "greatest(date_bin(%(bucket_width)s, start_at, %(origin)s), %(grid_start)s::timestamptz)"
     else:
         bucket = "(%(edges)s::timestamptz[])[width_bucket(start_at, %(edges)s::timestamptz[])]"
     given = {
@@ -193,6 +193,8 @@ def _read(statement: str, sources: Sources, zone: str, grid: Grid, limit: int) -
         **_spans("hour_", sources.hours),
         **_spans("minute_", sources.minutes),
         "bucket_width": grid.width,
+        "origin": grid.origin,
+        "grid_start": grid.start,
         "edges": list(grid.edges),
         "zone": zone,
         "limit": limit,

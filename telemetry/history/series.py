@@ -16,24 +16,10 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import Min
 
 from controlplane.problems import is_cancelled
+from telemetry.history.calendars import Buckets
 from telemetry.history.dirty_ranges import dirty_spans
 from telemetry.history.rollups import carried_samples, database_rollups, kept_from
-from telemetry.history.spans import (
-    BUCKETS,
-    HOUR,
-    MINUTE,
-    Grid,
-    Span,
-    ceil_to,
-    clipped,
-    cut_at,
-    day_starts,
-    floor_to,
-    merged,
-    start_of_day,
-    start_of_next_day,
-    without,
-)
+from telemetry.history.spans import HOUR, MINUTE, Grid, Span, ceil_to, clipped, cut_at, floor_to, merged, without
 from telemetry.history.summaries import RawPart, Sources, Summary
 from telemetry.models import HourRollup, KeptFrom, Sample
 
@@ -76,7 +62,10 @@ class TooSlow(Exception):
 
 
 class SeriesQuery(NamedTuple):
-    """Which buckets to read: those that overlap [start, end), None leaving a side open; days are of `timezone`."""
+    """Which buckets to read: those that overlap [start, end), None leaving a side open.
+
+    Hours and longer ones are of `timezone`.
+    """
 
     bucket: str
     start: datetime | None
@@ -85,23 +74,14 @@ class SeriesQuery(NamedTuple):
     timezone: tzinfo
     now: datetime
 
+    @property
+    def buckets(self) -> Buckets:
+        return Buckets(self.bucket, self.timezone)
+
     def check(self) -> None:
         """Raises TooManyPoints if the range alone shows it, before anything is read."""
-        if self.start and self.end:
-            width = BUCKETS[self.bucket] or timedelta(hours=23)
-            if (self.end - self.start) / width > MAX_POINTS:
-                raise TooManyPoints
-
-    def start_of_bucket(self, moment: datetime) -> datetime:
-        width = BUCKETS[self.bucket]
-        return floor_to(moment, width) if width else start_of_day(moment, self.timezone)
-
-    def end_of_bucket(self, moment: datetime) -> datetime:
-        """The first end of a bucket that is not before a moment."""
-        if width := BUCKETS[self.bucket]:
-            return ceil_to(moment, width)
-        start = start_of_day(moment, self.timezone)
-        return moment if start == moment else start_of_next_day(moment, self.timezone)
+        if self.start and self.end and (self.end - self.start) / self.buckets.shortest > MAX_POINTS:
+            raise TooManyPoints
 
 
 @contextmanager
@@ -154,8 +134,9 @@ def points_of(camera_id: UUID, validity: timedelta, query: SeriesQuery) -> list[
     """
     query.check()
     with snapshot():
-        sources, grid = _plan({camera_id: validity}, query)
-        summaries = database_rollups().read(sources, query.zone, grid, MAX_POINTS + 1)
+        read = database_rollups().read
+        plans = _plans({camera_id: validity}, query)
+        summaries = [row for plan in plans for row in read(plan.sources, query.zone, plan.grid, MAX_POINTS + 1)]
     return [_point(summary) for summary in _at_most(summaries)]
 
 
@@ -163,8 +144,9 @@ def site_points_of(validities: Mapping[UUID, timedelta], query: SeriesQuery) -> 
     """Each bucket in which any of the cameras is known, oldest first. Raises TooManyPoints and TooSlow."""
     query.check()
     with snapshot():
-        sources, grid = _plan(validities, query)
-        sums = database_rollups().read_sums(sources, query.zone, grid, MAX_POINTS + 1)
+        read = database_rollups().read_sums
+        plans = _plans(validities, query)
+        sums = [row for plan in plans for row in read(plan.sources, query.zone, plan.grid, MAX_POINTS + 1)]
     return [SitePoint(row.start, row.occupancy, row.cameras, row.known / 1_000_000) for row in _at_most(sums)]
 
 
@@ -183,40 +165,59 @@ def knows_zone(validities: Mapping[UUID, timedelta], zone: str) -> bool:
 # --- Where each part of a range is read from --------------------------------------------------------------
 
 
-def _plan(validities: Mapping[UUID, timedelta], query: SeriesQuery) -> tuple[Sources, Grid]:
-    """Where the buckets of a range are read from, and how they divide it."""
+class Plan(NamedTuple):
+    """Where a part of a range is read from, and how buckets divide it."""
+
+    sources: Sources
+    grid: Grid
+
+
+def _plans(validities: Mapping[UUID, timedelta], query: SeriesQuery) -> list[Plan]:
+    """How a range is read, oldest first; no bucket lies in two of them."""
     kept = kept_from()
     dirty = dirty_spans(validities)
-    span = _range(list(validities), chain.from_iterable(dirty.values()), query)
-    if span is None:
-        return Sources(), Grid(MINUTE)
-    width = BUCKETS[query.bucket]
-    grid = Grid(width) if width else Grid(None, day_starts(span, query.timezone))
+    whole = _range(list(validities), chain.from_iterable(dirty.values()), query)
+    if whole is None:
+        return []
     # Points end at now, so the minute that contains it cannot come from a rollup, which is of the whole minute.
     open_minute = Span(floor_to(query.now, MINUTE), query.now)
+    raw = Span(kept.raw or whole.start, query.now)
+    holes = {camera_id: merged(clipped([*spans, open_minute], raw)) for camera_id, spans in dirty.items()}
+    return [Plan(_sources(validities, span, holes, grid, kept), grid) for span, grid in query.buckets.grids(whole)]
+
+
+def _sources(
+    validities: Mapping[UUID, timedelta],
+    span: Span,
+    holes_of: Mapping[UUID, Sequence[Span]],
+    grid: Grid,
+    kept: KeptFrom,
+) -> Sources:
+    """Where a span is read from: samples in the holes, rollups elsewhere."""
     hours: list[tuple[UUID, Span]] = []
     minutes: list[tuple[UUID, Span]] = []
     raw_parts: list[RawPart] = []
     for camera_id, validity in validities.items():
-        holes = merged(clipped([*dirty[camera_id], open_minute], Span(kept.raw or span.start, query.now)))
-        raw_parts += [RawPart(camera_id, hole, validity) for hole in clipped(holes, span)]
-        for clean in without(span, holes):
+        raw_parts += [RawPart(camera_id, hole, validity) for hole in clipped(holes_of[camera_id], span)]
+        for clean in without(span, holes_of[camera_id]):
             whole_hours, parts = _clean(clean, grid, kept)
             hours += [(camera_id, hour) for hour in whole_hours]
             minutes += [(camera_id, part) for part in parts]
-    return Sources(hours, minutes, raw_parts, carried_samples(raw_parts, kept.raw), kept.raw), grid
+    return Sources(hours, minutes, raw_parts, carried_samples(raw_parts, kept.raw), kept.raw)
 
 
 def _clean(span: Span, grid: Grid, kept: KeptFrom) -> tuple[list[Span], list[Span]]:
     """Whole hours, and minutes for the parts that are no whole hours.
 
-    Where minutes were removed, an hour in which a day begins counts for the day before, and finer buckets are
-    empty.
+    Where minutes were removed, an hour in which a bucket begins counts for the bucket before, and buckets of less
+    than an hour are empty.
     """
     gone = clipped([span], Span(span.start, kept.minutes)) if kept.minutes else []
     left = clipped([span], Span(kept.minutes or span.start, span.end))
     if grid.width and grid.width < HOUR:
         return [], left
+    if not grid.follows_utc:
+        return gone, left
     hours, minutes = gone, []
     for part in (part for whole in left for part in cut_at(whole, grid.edges_within_hours())):
         whole = Span(ceil_to(part.start, HOUR), floor_to(part.end, HOUR))
@@ -236,10 +237,10 @@ def _range(cameras: Collection[UUID], dirty: Iterable[Span], query: SeriesQuery)
         start = min([oldest or query.now, *(span.start for span in dirty)])
     if start >= query.now:
         return None
-    start = query.start_of_bucket(start)
+    start = query.buckets.start_of(start)
     if end is None or end >= query.now:
         return Span(start, query.now)
-    return Span(start, min(query.end_of_bucket(end), query.now))
+    return Span(start, min(query.buckets.end_from(end), query.now))
 
 
 def _at_most(rows: Sequence[Any]) -> Sequence[Any]:

@@ -1,11 +1,8 @@
-"""Spans of time, half-open and in UTC, and the buckets that divide them. Pure.
-
-Seconds, minutes and hours are of UTC; days are of a place's calendar, 23 to 25 hours long.
-"""
+"""Spans of time, half-open and in UTC, and how buckets divide them. Pure."""
 
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -14,9 +11,6 @@ MICROSECOND = timedelta(microseconds=1)
 MINUTE = timedelta(minutes=1)
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-
-# The length of each bucket; None for a day.
-BUCKETS = {"1m": MINUTE, "5m": 5 * MINUTE, "15m": 15 * MINUTE, "1h": HOUR, "1d": None}
 
 
 class Span(NamedTuple):
@@ -79,41 +73,32 @@ def cut_at(span: Span, moments: Iterable[datetime]) -> list[Span]:
     return [Span(*pair) for pair in pairwise(edges)]
 
 
-def start_of_day(moment: datetime, zone: tzinfo) -> datetime:
-    """The first instant of the calendar day that a moment lies in."""
-    # Where midnight is skipped or comes twice, `fold=0` is the day's first instant.
-    return moment.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)
-
-
-def start_of_next_day(moment: datetime, zone: tzinfo) -> datetime:
-    day = moment.astimezone(zone).date() + DAY
-    following = datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
-    # A zone that crosses the date line skips a day of the calendar: its midnight is that of the day after.
-    return following if following > moment else start_of_next_day(moment + DAY, zone)
-
-
-def day_starts(span: Span, zone: tzinfo) -> list[datetime]:
-    """The first instant of every day that a span touches, and that of the day after them."""
-    starts = [start_of_day(span.start, zone)]
-    while starts[-1] < span.end:
-        starts.append(start_of_next_day(starts[-1], zone))
-    return starts
-
-
 class Grid(NamedTuple):
-    """How time is divided into buckets: by one width, or at the edges of days."""
+    """How time is divided into buckets: by one width from an origin on, or at edges.
+
+    A bucket of a width that would begin before `start` begins there.
+    """
 
     width: timedelta | None
+    origin: datetime = EPOCH
+    start: datetime = EPOCH
     edges: Sequence[datetime] = ()
 
     @property
+    def follows_utc(self) -> bool:
+        """Whether no whole hour of UTC lies in two buckets of a width."""
+        return floor_to(self.origin, HOUR) == self.origin
+
+    @property
     def part(self) -> timedelta:
-        """A width that never crosses an edge: days begin at a quarter of an hour of UTC everywhere."""
-        return self.width or MINUTE * 15
+        """A width that never crosses an edge: clocks differ from UTC by quarters of an hour everywhere."""
+        return self.width if self.width and self.follows_utc else MINUTE * 15
 
     def start_of(self, moment: datetime) -> datetime:
         """The start of the bucket that a moment lies in."""
-        return floor_to(moment, self.width) if self.width else self.edges[bisect_right(self.edges, moment) - 1]
+        if self.width:
+            return max(moment - (moment - self.origin) % self.width, self.start)
+        return self.edges[bisect_right(self.edges, moment) - 1]
 
     def edges_within_hours(self) -> list[datetime]:
         """The edges that are no whole hours of UTC."""

@@ -45,6 +45,7 @@ describe("a range", () => {
   test("is widened to whole buckets, and left alone where it has these", () => {
     deepEqual(widened([61, 119], MINUTE), [60, 120]);
     deepEqual(widened([60, 120], MINUTE), [60, 120]);
+    deepEqual(widened([3600, 7200], HOUR, 1800), [1800, 9000]);
   });
 
   const MOVES = { earlier: [-500, 500], later: [500, 1500], in: [250, 750], out: [-500, 1500] };
@@ -79,6 +80,15 @@ describe("the intervals of a series", () => {
         [180, null],
       ],
     );
+  });
+
+  test("by hour begin when the clock of the place shows a full one", () => {
+    const known = starting("2026-03-01T10:30:00.000000Z");
+    const range = [at("2026-03-01T10:00Z"), at("2026-03-01T12:00Z")];
+    const starts = (zone) => complete([known], range, HOUR, zone).map((one) => one.at);
+
+    deepEqual(starts("Asia/Kolkata"), ["2026-03-01T09:30Z", "2026-03-01T10:30Z", "2026-03-01T11:30Z"].map(at));
+    deepEqual(starts("UTC"), ["2026-03-01T10:00Z", "2026-03-01T10:30Z", "2026-03-01T11:00Z"].map(at));
   });
 
   // Days of a place begin when the server says so for those that are known, and are worked out for the others.

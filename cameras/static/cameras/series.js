@@ -20,10 +20,10 @@ export const meanOf = (point) => point.weighted_avg ?? point.avg;
 export const bucketFor = ([from, to]) =>
   BUCKETS.find(([, seconds]) => (to - from) / seconds <= MOST_POINTS) ?? BUCKETS.at(-1);
 
-// A range to whole buckets.
-export const widened = ([from, to], seconds) => [
-  Math.floor(from / seconds) * seconds,
-  Math.ceil(to / seconds) * seconds,
+// A range to whole buckets, of which one begins at the origin.
+export const widened = ([from, to], seconds, origin = 0) => [
+  Math.floor((from - origin) / seconds) * seconds + origin,
+  Math.ceil((to - origin) / seconds) * seconds + origin,
 ];
 
 export const moved = ([from, to], how) => MOVES[how].map((part, end) => [from, to][end] + part * (to - from));
@@ -35,12 +35,13 @@ export function shown([from, to], now) {
   return [Math.round(end - span), end];
 }
 
-// Every interval that a range touches, in order; its point is null where nothing is known. Days are those of the
-// time zone.
+// Every interval that a range touches, in order; its point is null where nothing is known. Hours and days are those of
+// the time zone.
 export function complete(points, range, seconds, timeZone) {
   const known = new Map(points.map((point) => [Date.parse(point.start) / 1000, point]));
+  const origin = seconds === 3600 ? pastTheHour(range[0], timeZone) : 0;
   const missing =
-    seconds < 86400 ? startsOf(widened(range, seconds), seconds) : daysWithout(known.keys(), range, timeZone);
+    seconds < 86400 ? startsOf(widened(range, seconds, origin), seconds) : daysWithout(known.keys(), range, timeZone);
   const starts = new Set([...known.keys(), ...missing]);
   return [...starts].toSorted((one, other) => one - other).map((at) => ({ at, point: known.get(at) ?? null }));
 }
@@ -62,16 +63,24 @@ function daysWithout(starts, [from, to], timeZone) {
   return days;
 }
 
-// When the day of a moment began in the time zone.
-export function midnightBefore(at, timeZone) {
+// How many seconds after a full hour of UTC the clock of the time zone shows one: 1800 in India.
+const pastTheHour = (at, timeZone) => (at - clockOf(timeZone)(at)) % 3600;
+
+// What the clock of a time zone shows at a moment, in seconds since midnight.
+function clockOf(timeZone) {
   const clock = new Intl.DateTimeFormat("en-GB", { timeStyle: "medium", hourCycle: "h23", timeZone });
-  const sinceMidnight = (moment) => {
+  return (moment) => {
     const [hours, minutes, seconds] = clock
       .format(moment * 1000)
       .split(":")
       .map(Number);
     return hours * 3600 + minutes * 60 + seconds;
   };
+}
+
+// When the day of a moment began in the time zone.
+export function midnightBefore(at, timeZone) {
+  const sinceMidnight = clockOf(timeZone);
   const near = at - sinceMidnight(at); // an hour beside it where the clock was changed since
   const off = sinceMidnight(near);
   return off < 43200 ? near - off : near + 86400 - off;

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test import RequestFactory
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.request import Request
 
 from cameras.api.answers import streamed_answer
@@ -203,6 +204,114 @@ def test_more_than_ten_thousand_points_are_refused(viewer: ApiClient) -> None:
     assert len(series(viewer, camera, "?bucket=5m")["points"]) == 2_001
 
 
+ON_KOLKATA = datetime(2026, 3, 4, 4, 30, tzinfo=UTC)  # 10:00 there
+
+
+@pytest.mark.parametrize("computed", [False, True])
+@pytest.mark.parametrize("asked", ["", "&timezone=site", "&timezone=Asia/Kolkata"])
+def test_hours_are_those_of_the_site(viewer: ApiClient, asked: str, computed: bool) -> None:
+    site = make_site(timezone="Asia/Kolkata")
+    camera = make_camera(site=site)
+    # Ten people from ten to eleven by the clock of the site, then none.
+    moments = [ON_KOLKATA + timedelta(seconds=10 * number) for number in range(2 * 360)]
+    people = [10 if moment < ON_KOLKATA + timedelta(hours=1) else 0 for moment in moments]
+    report(camera.pk, [("", at, count) for at, count in zip(moments, people, strict=True)], moments[-1])
+    if computed:
+        compute_rollups(START)
+    range_ = "from=2026-03-04T04:30:00Z&to=2026-03-04T06:30:00Z"
+
+    points = series(viewer, camera, f"?bucket=1h&{range_}{asked}")["points"]
+    of_site = viewer.get(f"/sites/{site.pk}/occupancy?bucket=1h&{range_}{asked}").json()["points"]
+    table = viewer.get(f"/telemetry/{camera.pk}?bucket=1h&{range_}{asked}&format=csv").content.decode()
+
+    assert [(point["start"], point["avg"], point["weighted_avg"]) for point in points] == [
+        ("2026-03-04T04:30:00.000000Z", 10, 10),
+        ("2026-03-04T05:30:00.000000Z", 0, 0),
+    ]
+    assert [(point["start"], point["occupancy"]) for point in of_site] == [
+        ("2026-03-04T04:30:00.000000Z", 10),
+        ("2026-03-04T05:30:00.000000Z", 0),
+    ]
+    assert [line.split(",")[:3] for line in table.splitlines()] == [
+        ["start", "local_start", "count"],
+        ["2026-03-04T04:30:00.000000Z", "2026-03-04T10:00:00.000000+05:30", "360"],
+        ["2026-03-04T05:30:00.000000Z", "2026-03-04T11:00:00.000000+05:30", "360"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "starts"),
+    [
+        ("bucket=1h&timezone=UTC", ["2026-03-29T00:00", "2026-03-29T01:00"]),
+        ("bucket=1h&timezone=Asia/Kathmandu", ["2026-03-28T23:15", "2026-03-29T00:15", "2026-03-29T01:15"]),
+        ("bucket=15m&timezone=Asia/Kathmandu", ["2026-03-29T00:00", "2026-03-29T00:45", "2026-03-29T01:45"]),
+        ("bucket=1d&timezone=America/New_York", ["2026-03-28T04:00"]),
+        ("bucket=1w&timezone=UTC", ["2026-03-23T00:00"]),
+        ("bucket=1w&timezone=site", ["2026-03-22T23:00"]),
+        ("bucket=1mo", ["2026-02-28T23:00"]),
+        ("bucket=1mo&timezone=Pacific/Auckland", ["2026-02-28T11:00"]),
+    ],
+)
+def test_buckets_begin_by_the_clock_and_calendar_that_are_asked_for(
+    viewer: ApiClient, query: str, starts: list[str]
+) -> None:
+    camera = make_camera(site=make_site(timezone="Europe/Berlin"))
+    store(camera, (5, 1), (50, 2), (110, 3))
+
+    points = series(viewer, camera, f"?{query}")["points"]
+
+    assert [point["start"] for point in points] == [f"{start}:00.000000Z" for start in starts]
+    assert sum(point["count"] for point in points) == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        (
+            "bucket=1h&timezone=site",
+            "timezone: The camera is at no site: name a time zone, e.g. Europe/Berlin or UTC.",
+        ),
+        ("bucket=1h&timezone=IST", "timezone: Must be site, or a time zone by its IANA name, e.g. Europe/Berlin."),
+        ("bucket=1h&timezone=", "timezone: Must not be empty; leave the parameter out."),
+        ("timezone=UTC", "timezone: Is for points: name their `bucket`."),
+        ("bucket=1w&from=2000-01-01T00:00:00Z&to=2200-01-01T00:00:00Z", "bucket: This range gives over 10,000"),
+        ("bucket=1y", "bucket: Must be one of 1m, 5m, 15m, 1h, 1d, 1w, 1mo."),
+        ("format=xml", "format: Must be one of json, csv."),
+    ],
+)
+def test_what_no_bucket_can_be_is_refused_in_words(viewer: ApiClient, query: str, words: str) -> None:
+    answer = viewer.get(f"/telemetry/{make_camera().pk}?{query}")
+
+    assert answer.status_code == 400
+    assert answer.json()["detail"].startswith(words)
+
+
+def test_where_minutes_are_gone_an_hour_of_utc_counts_for_the_local_hour_in_which_it_begins(
+    viewer: ApiClient,
+) -> None:
+    camera = make_camera(site=make_site(timezone="Asia/Kolkata"))
+    store(camera, (10, 1), (40, 2))
+    compute_rollups(START + timedelta(days=400))
+    KeptFrom.objects.create(raw=START + timedelta(days=300), minutes=START + timedelta(days=300))
+
+    points = series(viewer, camera, "?bucket=1h")["points"]
+
+    assert [(point["start"], point["count"]) for point in points] == [("2026-03-28T23:30:00.000000Z", 2)]
+
+
+def test_hours_of_26_years_with_one_old_sample_are_read_at_once(
+    viewer: ApiClient, django_assert_max_num_queries: Any
+) -> None:
+    camera = make_camera(site=make_site(timezone="Asia/Kolkata"))
+    report(camera.pk, [("", datetime(2000, 1, 1, tzinfo=UTC), 3)], START)
+    compute_rollups(START)
+
+    with django_assert_max_num_queries(20):
+        points = series(viewer, camera, "?bucket=1h")["points"]
+
+    assert [point["start"] for point in points] == ["1999-12-31T23:30:00.000000Z"]
+
+
 @pytest.mark.parametrize(
     ("accept", "status", "content_type"),
     [
@@ -227,6 +336,47 @@ def test_accept_says_json_or_csv(viewer: ApiClient, accept: str, status: int, co
         answer = viewer.get(path, Accept=accept)
         assert (answer.status_code, answer["Content-Type"]) == (status, content_type), path
         assert "Accept" in answer["Vary"], path
+
+
+#: What a client asks for in the address and by its headers, and what it gets.
+FORMATS = [
+    ("csv", None, "text/csv; charset=utf-8"),
+    ("csv", "application/json", "text/csv; charset=utf-8"),
+    ("csv", "text/html,application/xhtml+xml", "text/csv; charset=utf-8"),
+    ("json", None, "application/json"),
+    ("json", "text/csv", "application/json"),
+    ("json", "application/xml", "application/json"),
+]
+
+
+@pytest.mark.parametrize(("named", "accept", "content_type"), FORMATS)
+def test_the_format_in_the_address_comes_before_accept(
+    viewer: ApiClient, named: str, accept: str | None, content_type: str
+) -> None:
+    camera = make_camera(site=make_site())
+    store(camera, (0, 1))
+    document = SchemaGenerator().get_schema(request=None, public=True)
+    in_csv = {path for path, item in document["paths"].items() if "text/csv" in str(item.get("get", {}))}
+    asked = {
+        "/telemetry/{camera_id}": ["?", "?bucket=1h&"],
+        "/telemetry/{camera_id}/gaps": ["?"],
+        "/telemetry/latest": ["?"],
+        "/sites/{id}/occupancy": ["?bucket=1h&from=2026-03-29T00:00:00Z&"],
+    }
+    assert in_csv == set(asked)
+
+    for path, queries in asked.items():
+        address = path.format(camera_id=camera.pk, id=camera.site_id)
+        for query in queries:
+            answer = viewer.get(f"{address}{query}format={named}", **({"Accept": accept} if accept else {}))
+            assert (answer.status_code, answer["Content-Type"]) == (200, content_type), address
+            saved = answer.headers.get("Content-Disposition", "")
+            assert saved.endswith('.csv"') == (named == "csv")
+            refused = viewer.get(f"{address}{query}format=xml")
+            assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "format")
+    for path in (f"/telemetry/{camera.pk}/transitions", "/cameras", f"/cameras/{camera.pk}", "/sites"):
+        refused = viewer.get(f"{path}?format=csv")
+        assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "format"), path
 
 
 def test_csv_holds_every_sample_without_pages(viewer: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
 """A camera's history for tests: what workers send, and the brute-force model of its buckets."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from functools import cache
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
@@ -18,7 +19,7 @@ EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
 MICROSECOND = timedelta(microseconds=1)
 EVERY = timedelta(seconds=10)
-WIDTHS = {"1m": 1, "5m": 5, "15m": 15, "1h": 60}
+WIDTHS = {"1m": 1, "5m": 5, "15m": 15}
 WORKER_PRINCIPAL = make_principal("worker")
 
 Samples = Mapping[tuple[str, datetime], int]
@@ -33,6 +34,21 @@ def report(camera_id: UUID, samples: Iterable[tuple[str, datetime, int]], now: d
 def number_of(moment: datetime) -> int:
     """Minutes since the Unix epoch."""
     return (moment - EPOCH) // MINUTE
+
+
+@cache
+def label(bucket: str, zone: tzinfo, minute: int) -> Hashable:
+    """What the bucket of a minute is called at a place: an hour by what the clock shows, with how it is set then."""
+    if bucket in WIDTHS:
+        return minute // WIDTHS[bucket]
+    local = (EPOCH + minute * MINUTE).astimezone(zone)
+    names: dict[str, Hashable] = {
+        "1h": (local.date(), local.hour, local.utcoffset()),
+        "1d": local.date(),
+        "1w": local.isocalendar()[:2],
+        "1mo": (local.year, local.month),
+    }
+    return names[bucket]
 
 
 class Model:
@@ -51,22 +67,21 @@ class Model:
     def points(self, bucket: str, start: datetime, end: datetime, zone: tzinfo) -> list[dict[str, Any]]:
         """The points of all buckets that overlap [start, end)."""
 
-        def label(minute: int) -> Any:
-            if bucket == "1d":
-                return (EPOCH + minute * MINUTE).astimezone(zone).date()
-            return minute // WIDTHS[bucket]
+        def name_of(minute: int) -> Hashable:
+            return label(bucket, zone, minute)
 
-        first, last = label(number_of(start)), label(number_of(end - MICROSECOND))
-        begins: dict[Any, int] = {}  # the first minute of each
-        for minute in range(number_of(start) - 60 * 26, number_of(end - MICROSECOND) + 1):
-            if first <= (name := label(minute)) <= last:
-                begins.setdefault(name, minute)
-        valid: dict[Any, list[tuple[int, int]]] = {}
+        first = number_of(start)
+        while name_of(first - 1) == name_of(first):  # a range is widened to whole buckets
+            first -= 1
+        begins: dict[Hashable, int] = {}  # the first minute of each
+        for minute in range(first, number_of(end - MICROSECOND) + 1):
+            begins.setdefault(name_of(minute), minute)
+        valid: dict[Hashable, list[tuple[int, int]]] = {}
         for minute, count, length in self.valid:
-            valid.setdefault(label(minute), []).append((count, length))
-        seen: dict[Any, list[int]] = {}
+            valid.setdefault(name_of(minute), []).append((count, length))
+        seen: dict[Hashable, list[int]] = {}
         for at, count in self.seen:
-            seen.setdefault(label(number_of(at)), []).append(count)
+            seen.setdefault(name_of(number_of(at)), []).append(count)
         points = []
         for name, minute in begins.items():
             counts, pieces = seen.get(name, []), valid.get(name, [])

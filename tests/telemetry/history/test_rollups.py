@@ -16,10 +16,11 @@ from hypothesis import strategies as st
 
 from cameras.models import Camera, CameraVitals
 from telemetry.history import rollups
+from telemetry.history.calendars import BUCKETS
 from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, claim_dirty_ranges, count_pending
 from telemetry.history.rollups import compute_rollups, kept_from
-from telemetry.history.series import SeriesQuery, points_of
-from telemetry.history.spans import BUCKETS, HOUR
+from telemetry.history.series import SeriesQuery, points_of, site_points_of
+from telemetry.history.spans import HOUR
 from telemetry.history.summaries import validity_of
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.storage import partitions
@@ -38,6 +39,12 @@ DAYS = [
     ("Africa/Cairo", datetime(2026, 4, 23, 20, tzinfo=UTC)),
     ("Australia/Lord_Howe", datetime(2026, 4, 4, 12, tzinfo=UTC)),
     ("Asia/Kathmandu", datetime(2026, 2, 28, 17, tzinfo=UTC)),
+    ("Asia/Kolkata", datetime(2026, 5, 31, 16, tzinfo=UTC)),  # a Sunday before a first of the month
+    ("Australia/Lord_Howe", datetime(2026, 10, 3, 12, tzinfo=UTC)),
+    ("Pacific/Chatham", datetime(2026, 4, 4, 11, tzinfo=UTC)),
+    ("Pacific/Chatham", datetime(2026, 9, 26, 11, tzinfo=UTC)),
+    ("America/St_Johns", datetime(2026, 11, 1, 2, tzinfo=UTC)),
+    ("Pacific/Apia", datetime(2011, 12, 29, 20, tzinfo=UTC)),  # which has no 30 December
     ("UTC", datetime(2027, 12, 31, 22, tzinfo=UTC)),
 ]
 STEPS = [1, 999_999, 1_000_000, 7_300_000, 29_000_000, 60_000_000, 600_000_001, 3_599_000_000, 9_000_000_000]
@@ -110,6 +117,42 @@ def test_every_bucket_equals_the_model_whatever_is_computed_late_or_gone(history
     check(camera, stored, zone, start, end, later, ranges=1)
     compute_rollups(later)
     check(camera, stored, zone, start, end, later)
+
+
+@pytest.mark.parametrize(("zone", "start"), DAYS)
+def test_every_bucket_of_every_zone_equals_the_model(zone: str, start: datetime) -> None:
+    cameras = [make_camera(name, expected_interval_seconds=100) for name in ("Gate", "Yard")]
+    chance = random.Random(zone)
+    now = start + timedelta(hours=31)
+    stored: list[dict[tuple[str, datetime], int]] = []
+    for camera in cameras:
+        moments = [start + timedelta(seconds=chance.randrange(30 * 3_600)) for _ in range(120)]
+        stored.append({("", moment): chance.randrange(9) for moment in moments})
+        report(camera.pk, [(name, at, occupancy) for (name, at), occupancy in stored[-1].items()], now)
+
+    for _ in ("from samples", "from rollups"):
+        check(cameras[0], stored[0], zone, start, now, now, ranges=1)
+        check_sum(cameras, stored, zone, start, now)
+        compute_rollups(now)
+
+
+def check_sum(cameras: list[Camera], stored: list[Any], zone: str, start: datetime, now: datetime) -> None:
+    validities = {camera.pk: validity_of(camera.expected_interval_seconds) for camera in cameras}
+    for bucket in BUCKETS:
+        expected: dict[datetime, tuple[Any, int, float]] = {}
+        for camera, samples in zip(cameras, stored, strict=True):
+            model = Model(samples, "", validities[camera.pk], now)
+            for point in model.points(bucket, start, now, ZoneInfo(zone)):
+                if point["known_seconds"]:
+                    occupancy, count, known = expected.get(point["start"], (0, 0, 0))
+                    whole = (occupancy + point["weighted_avg"], count + 1, known + point["known_seconds"])
+                    expected[point["start"]] = whole
+        points = site_points_of(validities, SeriesQuery(bucket, start, now, "", ZoneInfo(zone), now))
+        assert [(point.start, point.cameras, point.known_seconds) for point in points] == [
+            (at, *whole[1:]) for at, whole in sorted(expected.items())
+        ]
+        sums = [whole[0] for _, whole in sorted(expected.items())]
+        assert [point.occupancy for point in points] == pytest.approx(sums)
 
 
 def test_a_sample_that_comes_while_its_minute_is_computed_is_not_forgotten(
