@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from itertools import product
 
 from django.db.models import Min
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
-from telemetry.alerts.models import Breach, Delivery, DeliveryState, Flapping
+from telemetry.alerts.models import AttemptTotal, Breach, Channel, Delivery, DeliveryState, Flapping, Outcome
 
 LATE_AFTER = timedelta(minutes=5)
 
@@ -26,6 +27,14 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
     for state in (DeliveryState.WAITING, DeliveryState.GIVEN_UP):
         deliveries.add_metric([state.value], Delivery.objects.filter(state=state).count())
     yield deliveries
+    attempts = CounterMetricFamily(
+        "controlplane_alert_attempts_total", "Attempts to deliver an alert.", labels=["channel", "outcome"]
+    )
+    totals = {(total.channel, total.outcome): total.attempts for total in AttemptTotal.objects.all()}
+    # Those that never happened too: a rate needs the 0 before the first.
+    for channel, outcome in product(Channel.values, Outcome.values):
+        attempts.add_metric([channel, outcome], totals.get((channel, outcome), 0))
+    yield attempts
     overdue = GaugeMetricFamily("controlplane_alerts_overdue_seconds", "How long the oldest alert is due.")
     overdue.add_metric([], (now - _oldest_due(now)).total_seconds())
     yield overdue

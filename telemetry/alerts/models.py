@@ -196,6 +196,28 @@ class DeliveryState(models.TextChoices):
     WITHDRAWN = "withdrawn", _("Withdrawn")
 
 
+class Outcome(models.TextChoices):
+    """What came of one attempt to deliver."""
+
+    DELIVERED = "delivered", _("Delivered")
+    FAILED = "failed", _("Failed")
+
+
+class AttemptTotal(models.Model):
+    """How many attempts by a channel ever had an outcome: a counter for the metrics of every process.
+
+    Deliveries are removed after a while, and whoever sends them may be a process that ends after each round.
+    """
+
+    pk = models.CompositePrimaryKey("channel", "outcome")
+    channel = models.CharField(max_length=16, choices=Channel)
+    outcome = models.CharField(max_length=16, choices=Outcome)
+    attempts = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.channel}, {self.outcome}: {self.attempts}"
+
+
 class Delivery(models.Model):
     """An alert on its way to one subscription: the durable outbox, and afterwards the log.
 

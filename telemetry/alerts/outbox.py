@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import F, Min
 
-from telemetry.alerts.models import Alert, Delivery, DeliveryState, Kind, Subscription
+from telemetry.alerts.models import Alert, AttemptTotal, Delivery, DeliveryState, Kind, Outcome, Subscription
 
 # Longer than any attempt may take: then nobody sends what somebody else is still sending.
 LEASE = timedelta(seconds=90)
@@ -118,6 +118,15 @@ def settle(delivery: Delivery, fault: str, now: datetime, *, attempts: int = ATT
         mine.update(state=DeliveryState.GIVEN_UP, finished_at=now, next_attempt_at=None, detail=fault[:300])
     else:
         mine.update(next_attempt_at=now + retry_after(delivery.attempts), detail=fault[:300])
+
+
+def count_attempt(channel: str, outcome: Outcome) -> None:
+    """Add one attempt to the totals, in the transaction in which it is settled."""
+    total = AttemptTotal.objects.filter(channel=channel, outcome=outcome)
+    one_more = {"attempts": F("attempts") + 1}
+    if not total.update(**one_more):
+        AttemptTotal.objects.get_or_create(channel=channel, outcome=outcome)
+        total.update(**one_more)
 
 
 def retry_after(attempts: int) -> timedelta:

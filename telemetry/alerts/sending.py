@@ -11,12 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from prometheus_client import Counter
+from django.db import transaction
 
 from telemetry.alerts import outbox
 from telemetry.alerts.channels.base import NothingToSend
 from telemetry.alerts.channels.table import UnknownChannel, channel_of
-from telemetry.alerts.models import Delivery
+from telemetry.alerts.models import Delivery, Outcome
 
 Attempt = Callable[[], Awaitable[str]]
 
@@ -24,8 +24,6 @@ ROUND_SECONDS = 20.0
 AT_ONCE = 64
 # Of one subscription: a receiver is not flooded, and leaves room for others.
 EACH = 4
-
-ATTEMPTS = Counter("controlplane_alert_attempts_total", "Attempts to deliver an alert.", ["channel", "outcome"])
 
 
 def send_due(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> tuple[int, int]:
@@ -45,8 +43,10 @@ def send_due(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> 
         if not taken:
             break
         for delivery, fault in zip(taken, send(taken, clock()), strict=True):
-            outbox.settle(delivery, fault, clock())
-            ATTEMPTS.labels(delivery.subscription.channel, "failed" if fault else "delivered").inc()
+            with transaction.atomic():
+                outbox.settle(delivery, fault, clock())
+                outcome = Outcome.FAILED if fault else Outcome.DELIVERED
+                outbox.count_attempt(delivery.subscription.channel, outcome)
             failed += bool(fault)
             arrived += not fault
             if fault:
