@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from cameras import connections, guards, rtsp
+from cameras import connections, guards, recycle_bin, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
 from cameras.intent import InvalidIntent
-from cameras.models import Camera, DesiredState, Purge, Site
+from cameras.models import Camera, DesiredState, Site
 from cameras.querysets import CameraQuerySet
 from cameras.site_actions import lock_site
 from controlplane.access import audit, tokens
@@ -38,11 +38,13 @@ def register_camera(
     """A new camera from values of `intent.clean_camera`; stopped unless they say otherwise.
 
     `note` says in the log what this was for. Raises InvalidIntent for a site that does not exist, and for an id
-    whose samples are still being purged.
+    that belongs to a deleted camera.
     """
     with record_changes(by=by, now=now) as log:
-        if camera_id and Purge.objects.filter(pk=camera_id).exists():
-            raise InvalidIntent([FieldError("id", "The samples of a deleted camera are still being purged.")])
+        if camera_id and recycle_bin.reserved([camera_id]):
+            raise InvalidIntent(
+                [FieldError("id", "Belongs to a deleted camera: restore it, or erase it for good.")]
+            )
         camera = _made(log, camera_id, values, now, note)
         _save(camera, force_insert=True)
     return camera
@@ -83,7 +85,7 @@ def update_camera(
     Raises Camera.DoesNotExist, StaleRevision, and InvalidIntent for a site that does not exist.
     """
     with record_changes(by=by, now=now) as log:
-        camera: Camera = _lock([camera_id]).get()
+        camera: Camera = lock_cameras([camera_id]).get()
         _change(log, camera, values, now, note, if_revision_in)
     return camera
 
@@ -101,7 +103,7 @@ def save_cameras(
     the values. Raises StaleRevision if one has changed or is gone, and InvalidIntent for a site that is gone.
     """
     with record_changes(by=by, now=now) as log:
-        cameras = list(_lock(changed))
+        cameras = list(lock_cameras(changed))
         columns = {"updated_at"}
         for camera in cameras:
             revision, values = changed[camera.pk]
@@ -141,7 +143,7 @@ def set_desired_state(
     with record_changes(by=by, now=now) as log:
         return [
             camera
-            for camera in _lock(camera_ids)
+            for camera in lock_cameras(camera_ids)
             if _change(log, camera, {"desired_state": desired_state.value}, now, note)
         ]
 
@@ -152,38 +154,42 @@ def move_cameras(*, camera_ids: Iterable[UUID], site_id: UUID | None, by: Author
     Raises InvalidIntent for a site that does not exist.
     """
     with record_changes(by=by, now=now) as log:
-        return [camera for camera in _lock(camera_ids) if _change(log, camera, {"site": site_id}, now)]
+        return [camera for camera in lock_cameras(camera_ids) if _change(log, camera, {"site": site_id}, now)]
 
 
-def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime) -> int:
-    """Remove cameras in one transaction; returns how many of them still existed."""
-    retired = 0
-    with record_changes(by=by, now=now):
-        for camera_id in sorted(camera_ids):
-            try:
-                retire_camera(camera_id=camera_id, by=by, now=now)
-            except Camera.DoesNotExist:  # removed by somebody else meanwhile
-                continue
-            retired += 1
-    return retired
+def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime, is_kept: bool = True) -> list[Camera]:
+    """Remove cameras in one transaction; returns those that still existed. They go to the bin if they are kept."""
+    with record_changes(by=by, now=now) as log:
+        cameras = list(lock_cameras(camera_ids))
+        for camera in cameras:
+            guards.require(by.principal, guards.DELETE, camera)
+            log.deleted(camera, is_kept=is_kept)
+        ids = [camera.pk for camera in cameras]
+        tokens.unbind_from_cameras(camera_ids=ids, by=by, now=now)
+        # camera.delete() would lock the vitals before the counter, against the lock order of `changes`.
+        Camera.objects.filter(pk__in=ids)._raw_delete("default")
+    return cameras
 
 
 def retire_camera(
-    *, camera_id: UUID, by: Author, now: datetime, if_revision_in: Collection[int] | None = None
-) -> None:
-    """Remove a camera, its vitals and its tokens' bindings; its changes stay, its samples are purged later.
+    *,
+    camera_id: UUID,
+    by: Author,
+    now: datetime,
+    if_revision_in: Collection[int] | None = None,
+    is_kept: bool = True,
+) -> Camera:
+    """Remove a camera, its vitals and its tokens' bindings; its changes stay. Returns what it was.
 
-    Raises Camera.DoesNotExist and StaleRevision.
+    If it is kept, it goes to the bin, from which `restores` brings it back; else its samples are purged from now
+    on. Raises Camera.DoesNotExist and StaleRevision.
     """
-    with record_changes(by=by, now=now) as log:
-        camera: Camera = _lock([camera_id]).get()
-        guards.require(by.principal, "cameras.delete_camera", camera)
+    with record_changes(by=by, now=now):
+        camera: Camera = lock_cameras([camera_id]).get()
+        guards.require(by.principal, guards.DELETE, camera)
         _require_revision(camera, if_revision_in)
-        log.deleted(camera)
-        Purge.objects.create(camera_id=camera_id, requested_at=now)
-        tokens.unbind_from_camera(camera_id=camera_id, by=by, now=now)
-        # camera.delete() would lock the vitals before the counter, against the lock order of `changes`.
-        Camera.objects.filter(pk=camera_id)._raw_delete("default")
+        (retired,) = retire_cameras(camera_ids=[camera_id], by=by, now=now, is_kept=is_kept)
+    return retired
 
 
 def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> str:
@@ -201,7 +207,7 @@ def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> st
     return text
 
 
-def _lock(camera_ids: Iterable[UUID]) -> CameraQuerySet:
+def lock_cameras(camera_ids: Iterable[UUID]) -> CameraQuerySet:
     """The cameras, locked in the order of their ids.
 
     Citus refuses this clause for several rows of a distributed table; it would be left out here.
@@ -234,7 +240,7 @@ def _made(
     """A new camera: logged, not saved yet."""
     guards.require_place(log.by.principal, guards.ADD, values.get("site"))
     camera = Camera(id=camera_id or uuid4(), created_at=now, updated_at=now, desired_state_at=now)
-    log.created(camera, _assign(camera, values, now), note)
+    log.created(camera, assign(camera, values, now), note)
     return camera
 
 
@@ -250,7 +256,7 @@ def _alter(
     guards.require_change(log.by.principal, camera, values)
     _require_revision(camera, if_revision_in)
     site_before = camera.site_id
-    diff = _assign(camera, values, now)
+    diff = assign(camera, values, now)
     if not diff:
         return set()
     columns = _columns(diff)
@@ -263,7 +269,7 @@ def _alter(
     return columns | {"generation", "updated_at"}
 
 
-def _assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:
     """Set the values on the row; returns the diff as the log keeps it.
 
     For a connection string that is only that it changed, and at which address: a host is no secret.

@@ -17,6 +17,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, OuterRef, Subquery
 
+from cameras import recycle_bin
 from cameras.blocks import summary_of
 from cameras.models import BlockAction, Camera, CameraVitals, Change, ChangeKind, RevisionCounter, Site
 from controlplane.access.principals import Author
@@ -29,6 +30,8 @@ class _Recorded(NamedTuple):
     site_before: UUID | None
     site_after: UUID | None
     note: str = ""
+    vitals: CameraVitals | None = None
+    is_kept: bool = True
 
 
 @dataclass
@@ -40,14 +43,20 @@ class Recorder:
     action: BlockAction | None = None
     recorded: list[_Recorded] = field(default_factory=list)
 
-    def created(self, camera: Camera, diff: dict[str, Any], note: str = "") -> None:
-        self.recorded.append(_Recorded(camera, ChangeKind.CREATED, diff, None, camera.site_id, note))
+    def created(
+        self, camera: Camera, diff: dict[str, Any], note: str = "", vitals: CameraVitals | None = None
+    ) -> None:
+        """`vitals` are those that the camera begins with, if not with empty ones."""
+        self.recorded.append(_Recorded(camera, ChangeKind.CREATED, diff, None, camera.site_id, note, vitals))
 
     def updated(self, camera: Camera, diff: dict[str, Any], site_before: UUID | None, note: str = "") -> None:
         self.recorded.append(_Recorded(camera, ChangeKind.UPDATED, diff, site_before, camera.site_id, note))
 
-    def deleted(self, camera: Camera) -> None:
-        self.recorded.append(_Recorded(camera, ChangeKind.DELETED, {}, camera.site_id, None))
+    def deleted(self, camera: Camera, *, is_kept: bool) -> None:
+        """A camera that is kept goes to the bin; the samples of another one are purged from now on."""
+        note = "" if is_kept else "Erased at once."
+        entry = _Recorded(camera, ChangeKind.DELETED, {}, camera.site_id, None, note, is_kept=is_kept)
+        self.recorded.append(entry)
 
 
 _outermost: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
@@ -114,13 +123,21 @@ def _write(recorder: Recorder) -> None:
         block.site_name = Site.objects.values_list("name", flat=True).get(pk=block.site_id)
     block.save(force_insert=True)
     Change.objects.bulk_create(changes, batch_size=500)
-    kept = [entry.camera.pk for entry in recorded if entry.kind != ChangeKind.DELETED]
+    present = [entry.camera.pk for entry in recorded if entry.kind != ChangeKind.DELETED]
     newest = Change.objects.filter(camera_id=OuterRef("pk"), revision__gte=first).order_by("-revision")
-    Camera.objects.filter(pk__in=kept).update(revision=Subquery(newest.values("revision")[:1]))
-    created = sorted(entry.camera.pk for entry in recorded if entry.kind == ChangeKind.CREATED)
-    CameraVitals.objects.bulk_create([CameraVitals(camera_id=pk) for pk in created], batch_size=500)
-    gone = [entry.camera.pk for entry in recorded if entry.kind == ChangeKind.DELETED]
-    CameraVitals.objects.filter(camera_id__in=gone).delete()
+    Camera.objects.filter(pk__in=present).update(revision=Subquery(newest.values("revision")[:1]))
+    vitals = [
+        entry.vitals or CameraVitals(camera_id=entry.camera.pk)
+        for entry in recorded
+        if entry.kind == ChangeKind.CREATED
+    ]
+    CameraVitals.objects.bulk_create(sorted(vitals, key=lambda row: row.camera_id), batch_size=500)
+    gone = [entry for entry in recorded if entry.kind == ChangeKind.DELETED]
+    if gone:
+        kept = [entry.camera for entry in gone if entry.is_kept]
+        recycle_bin.put(kept, by=recorder.by.label, now=recorder.now)
+        recycle_bin.purge([entry.camera for entry in gone if not entry.is_kept], now=recorder.now)
+        CameraVitals.objects.filter(camera_id__in=[entry.camera.pk for entry in gone]).delete()
 
 
 def _take_revisions(count: int) -> int:

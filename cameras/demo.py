@@ -125,7 +125,7 @@ def remove_demo(*, by: Author, now: datetime) -> Remains:
     demo = find_demo()
     with record_changes(by=by, now=now):
         for camera_id in sorted(demo.cameras):
-            actions.retire_camera(camera_id=camera_id, by=by, now=now)
+            actions.retire_camera(camera_id=camera_id, by=by, now=now, is_kept=False)
         for site in Site.objects.filter(pk__in=demo.sites).order_by("pk"):
             try:
                 site_actions.retire_site(site=site, by=by, now=now)

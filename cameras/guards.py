@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 
-from cameras.models import Camera
+from cameras.models import Camera, DeletedCamera
 from controlplane.access.principals import Principal
 from controlplane.problems import FieldError
 
 ADD = "cameras.add_camera"
 CHANGE = "cameras.change_camera"
+DELETE = "cameras.delete_camera"
 OPERATE = "cameras.operate_camera"
 REVEAL = "cameras.reveal_camera"
 
@@ -24,7 +25,7 @@ class OutOfScope(PermissionDenied):
         self.errors = [FieldError(field, detail)]
 
 
-def require(principal: Principal, permission: str, camera: Camera) -> None:
+def require(principal: Principal, permission: str, camera: Camera | DeletedCamera) -> None:
     """Raises OutOfScope where the principal does not hold the permission for this camera."""
     if not _holds(principal, permission, camera):
         raise OutOfScope("Your role may not do this with this camera.")
@@ -73,5 +74,5 @@ def require_copy(principal: Principal, source: Camera, site_id: UUID | None) -> 
         raise OutOfScope(detail, "connection_string")
 
 
-def _holds(principal: Principal, permission: str, camera: Camera) -> bool:
+def _holds(principal: Principal, permission: str, camera: Camera | DeletedCamera) -> bool:
     return principal.scope_for(permission).covers(camera.pk, camera.site_id)

@@ -14,7 +14,7 @@ from uuid import UUID
 from django.db import OperationalError, transaction
 
 from cameras import credentials
-from cameras.models import Camera, KeyCanary
+from cameras.models import Camera, DeletedCamera, KeyCanary
 from controlplane.access import audit
 from controlplane.access.principals import Author
 
@@ -78,10 +78,16 @@ class _Sealed(NamedTuple):
     text: str
 
 
+# Whatever holds the sealed connection string of a camera, whose id is its key. Cameras come last: one that is
+# restored meanwhile takes its text to them.
+_Holder = type[Camera] | type[DeletedCamera]
+_HOLDERS: tuple[_Holder, ...] = (DeletedCamera, Camera)
+
+
 def survey_keys(progress: Callable[[int], object] = lambda count: None) -> Survey:
     """Counts of where every sealed text stands; changes nothing."""
     survey = Survey(canary=canary_state(), elsewhere=sum(sealed.count_on_old_keys() for sealed in _elsewhere))
-    for page in _pages():
+    for _, page in _pages():
         for camera_id, text in page:
             try:
                 if credentials.is_on_first_key(camera_id, text):
@@ -106,8 +112,8 @@ def rotate_keys(
     `stopping` is asked before each camera; `progress` is called with how many more were read.
     """
     rotated, survey = 0, None
-    for page in _pages():
-        rotated += _rotate(page, stopping)
+    for holder, page in _pages():
+        rotated += _rotate(holder, page, stopping)
         progress(len(page))
         if stopping():
             break
@@ -132,20 +138,21 @@ def rotate_keys(
     return Rotation(rotated, survey)
 
 
-def _pages() -> Iterator[list[_Sealed]]:
-    last: UUID | None = None
-    while True:
-        cameras = Camera.objects.order_by("pk")
-        if last:
-            cameras = cameras.filter(pk__gt=last)
-        page = [_Sealed(*row) for row in cameras.values_list("pk", "sealed_connection")[:CHUNK]]
-        if not page:
-            return
-        yield page
-        last = page[-1].camera_id
+def count_sealed() -> int:
+    """How many cameras a rotation looks at, those in the bin too."""
+    return sum(holder.objects.count() for holder in _HOLDERS)
 
 
-def _rotate(page: list[_Sealed], stopping: Callable[[], bool]) -> int:
+def _pages() -> Iterator[tuple[_Holder, list[_Sealed]]]:
+    for holder in _HOLDERS:
+        rows = holder.objects.order_by("pk").values_list("pk", "sealed_connection")
+        page = [_Sealed(*row) for row in rows[:CHUNK]]
+        while page:
+            yield holder, page
+            page = [_Sealed(*row) for row in rows.filter(pk__gt=page[-1].camera_id)[:CHUNK]]
+
+
+def _rotate(holder: _Holder, page: list[_Sealed], stopping: Callable[[], bool]) -> int:
     """Seal anew what is on an old key; returns how many were."""
     rotated = 0
     for _ in range(ATTEMPTS):
@@ -158,25 +165,25 @@ def _rotate(page: list[_Sealed], stopping: Callable[[], bool]) -> int:
                     anew.append((old, credentials.seal(old.camera_id, credentials.unseal(*old))))
             except credentials.UnreadableCredential:
                 continue  # the survey names it
-        replaced = _replace(anew)
+        replaced = _replace(holder, anew)
         rotated += len(replaced)
         missed = [old.camera_id for old, _ in anew if old.camera_id not in replaced]
         if not missed or stopping():
             break
         page = [
             _Sealed(*row)
-            for row in Camera.objects.filter(pk__in=missed).order_by("pk").values_list("pk", "sealed_connection")
+            for row in holder.objects.filter(pk__in=missed).order_by("pk").values_list("pk", "sealed_connection")
         ]
     return rotated
 
 
-def _replace(anew: list[tuple[_Sealed, str]]) -> set[UUID]:
+def _replace(holder: _Holder, anew: list[tuple[_Sealed, str]]) -> set[UUID]:
     """Compare and set, in the order of the ids as every writer of cameras; returns which were replaced."""
     replaced = set()
     try:
         with transaction.atomic():
             for old, new in anew:
-                unchanged = Camera.objects.filter(pk=old.camera_id, sealed_connection=old.text)
+                unchanged = holder.objects.filter(pk=old.camera_id, sealed_connection=old.text)
                 if unchanged.update(sealed_connection=new):
                     replaced.add(old.camera_id)
     except OperationalError:
@@ -207,10 +214,10 @@ def key_ring_fits() -> bool:
     state = canary_state()
     if state is not Canary.MISSING:
         return state is not Canary.UNREADABLE
-    camera = Camera.objects.order_by("pk").values_list("pk", "sealed_connection").first()
+    _, page = next(_pages(), (Camera, []))
     try:
-        if camera:
-            credentials.unseal(*camera)
+        for sealed in page[:1]:
+            credentials.unseal(*sealed)
     except credentials.UnreadableCredential:
         return False
     make_canary()

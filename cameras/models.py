@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
 from cameras.geometry import canonical_zones
-from cameras.querysets import IS_ENTRY, CameraQuerySet, ChangeQuerySet, SiteQuerySet
+from cameras.querysets import IS_ENTRY, CameraQuerySet, ChangeQuerySet, DeletedCameraQuerySet, SiteQuerySet
 from cameras.status import STATUS_CHOICES, Interruptions, Status, Verdict, derive_status
 
 DEFAULT_INTERVAL_SECONDS = 10
@@ -323,11 +323,46 @@ class RevisionCounter(models.Model):
         return f"revision {self.revision}"
 
 
+class DeletedCamera(models.Model):
+    """A camera in the bin: all that restores it, until `maintain` erases it and begins to purge its samples.
+
+    The log holds no secrets and is never rewritten, so the sealed connection string stands here.
+    """
+
+    id = models.UUIDField(_("id"), primary_key=True, help_text=_("The camera's own."))
+    name = models.CharField(_("camera"), max_length=MAX_NAME)
+    site_id = models.UUIDField(null=True)
+    site_name = models.CharField(_("site"), max_length=MAX_NAME, blank=True, help_text=_("As it was called then."))
+    sealed_connection = models.TextField()
+    redacted_connection = models.TextField(_("connection string"))
+    address = models.CharField(_("address"), max_length=300)
+    configuration = models.JSONField(help_text=_("The other fields that people decide, by name."))
+    generation = models.BigIntegerField(help_text=_("The last one; a restored camera has the next."))
+    created_at = models.DateTimeField(_("created"))
+    deleted_at = models.DateTimeField(_("deleted"), db_index=True)
+    deleted_by = models.CharField(_("by"), max_length=200)
+    revision = models.BigIntegerField(help_text=_("Of the change that deleted it."))
+    dirty_from_at = models.DateTimeField(null=True, help_text=_("Oldest sample that no rollup holds yet."))
+    dirty_until_at = models.DateTimeField(null=True, help_text=_("Newest sample that no rollup holds yet."))
+
+    objects = models.Manager.from_queryset(DeletedCameraQuerySet)()
+
+    class Meta:
+        verbose_name = _("deleted camera")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Purge(models.Model):
-    """A deleted camera whose samples `maintain` still has to remove."""
+    """A deleted camera that cannot be restored any more, whose samples `maintain` still has to remove."""
 
     camera_id = models.UUIDField(primary_key=True)
+    site_id = models.UUIDField(null=True)
     requested_at = models.DateTimeField()
+
+    objects = models.Manager.from_queryset(DeletedCameraQuerySet)()
 
     def __str__(self) -> str:
         return f"purge of {self.camera_id}"

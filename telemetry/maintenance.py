@@ -17,6 +17,7 @@ from typing import NamedTuple
 import structlog
 from django.db import connection
 
+from cameras import recycle_bin
 from controlplane.problems import DATABASE_AWAY
 from telemetry.alerts import steps as alerts
 from telemetry.history import dirty_ranges, rollups
@@ -77,6 +78,14 @@ def _plan_partitions(turn: Turn) -> str:
     return f"{ahead} of {partitions.DAYS_AHEAD} days ahead are there; would make what is missing"
 
 
+def _empty_bin(turn: Turn) -> str:
+    return f"erased {recycle_bin.erase_expired(turn.now, stopping=turn.stopping):,} deleted cameras"
+
+
+def _plan_bin(turn: Turn) -> str:
+    return f"would erase {recycle_bin.count_expired(turn.now):,} deleted cameras"
+
+
 def _purge(turn: Turn) -> str:
     purged = retention.purge_deleted_cameras(stopping=turn.stopping, progress=turn.progress)
     return f"removed {purged.samples:,} samples; finished with {purged.cameras:,} deleted cameras"
@@ -111,6 +120,7 @@ STEPS: tuple[Step, ...] = (
     Step("status", alerts.record_status, alerts.plan_status),
     Step("alerts", alerts.send_alerts, alerts.plan_alerts),
     Step("partitions", _make_partitions, _plan_partitions),
+    Step("bin", _empty_bin, _plan_bin, resumable=True),
     Step("purge", _purge, _plan_purge, resumable=True),
     # Before retention, which removes no samples that are not summed up yet.
     Step("rollups", _compute_rollups, _plan_rollups, resumable=True),

@@ -94,6 +94,13 @@ def json_answer(value: Any, status: int = 200) -> HttpResponse:
     return HttpResponse(encode_json(value), status=status, content_type="application/json")
 
 
+def next_page(request: Request, cursor: str) -> str:
+    """The `Link` header of a page, to the one that begins at the cursor."""
+    query = request.query_params.copy()
+    query["cursor"] = cursor
+    return f'<{request.build_absolute_uri(f"{request.path}?{query.urlencode()}")}>; rel="next"'
+
+
 def array_chunks(pages: Iterator[Any]) -> Iterator[bytes]:
     """A JSON array, page by page; the moments in its items are texts already."""
     opening = b"["

@@ -10,8 +10,9 @@ from django.db.models import F
 
 from cameras.api.serializers import CameraDetail, CameraListItem
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS
-from cameras.models import Camera, Site
+from cameras.models import Camera, DeletedCamera, Site
 from cameras.querysets import CameraQuerySet, QuickMoment
+from cameras.recycle_bin import restorable_until
 from cameras.status import Interruptions, derive_status
 from controlplane.encoding import moment_text
 
@@ -62,6 +63,22 @@ def camera_detail(camera: Camera, now: datetime, interruptions: Interruptions) -
         "updated_at": camera.updated_at,
     }
     return {name: values[name] for name in DETAIL_FIELDS}
+
+
+def deleted_detail(row: DeletedCamera) -> dict[str, Any]:
+    return {
+        "id": row.pk,
+        "name": row.name,
+        "site": row.site_id,
+        "site_name": row.site_name,
+        "connection_string": row.redacted_connection,
+        "address": row.address,
+        "desired_state": row.configuration["desired_state"],
+        "generation": row.generation,
+        "deleted_at": row.deleted_at,
+        "deleted_by": row.deleted_by,
+        "restorable_until": restorable_until(row),
+    }
 
 
 def site_detail(site: Site) -> dict[str, Any]:

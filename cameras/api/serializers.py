@@ -120,6 +120,26 @@ class CameraDetail(serializers.Serializer):
         return _in_order(super().get_fields() | decided, _DETAIL_ORDER)
 
 
+class RestoredCamera(CameraDetail):
+    warnings = serializers.ListField(
+        child=serializers.CharField(), help_text="What is not as it was, such as a site that is gone."
+    )
+
+
+class DeletedCameraShape(serializers.Serializer):
+    id = serializers.UUIDField()
+    name = serializers.CharField()
+    site = serializers.UUIDField(allow_null=True, help_text="Where it stood; it may be gone meanwhile.")
+    site_name = serializers.CharField(help_text="As the site was called then; empty for no site.")
+    connection_string = serializers.CharField(help_text="Redacted.")
+    address = serializers.CharField(help_text="host:port")
+    desired_state = serializers.ChoiceField(choices=DesiredState.choices, help_text="As it will be again.")
+    generation = serializers.IntegerField(help_text="Its last one; a restored camera has the next.")
+    deleted_at = serializers.DateTimeField()
+    deleted_by = serializers.CharField()
+    restorable_until = serializers.DateTimeField()
+
+
 @extend_schema_serializer(
     examples=[
         OpenApiExample(

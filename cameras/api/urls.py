@@ -1,7 +1,8 @@
-"""Addresses of cameras and sites. A trailing slash is taken off by `OptionalTrailingSlash`."""
+"""Addresses of cameras, deleted ones too, and sites. A trailing slash is taken off by `OptionalTrailingSlash`."""
 
 from django.urls import path
 
+from cameras.api.deleted import DeletedCameraViewSet
 from cameras.api.sites import SiteViewSet
 from cameras.api.views import CameraViewSet
 
@@ -13,6 +14,9 @@ urlpatterns = [
         CameraViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
     ),
     path("cameras/<id>/credentials", CameraViewSet.as_view({"get": "credentials"})),
+    path("deleted-cameras", DeletedCameraViewSet.as_view({"get": "list"})),
+    path("deleted-cameras/<id>", DeletedCameraViewSet.as_view({"delete": "destroy"})),
+    path("deleted-cameras/<id>/restore", DeletedCameraViewSet.as_view({"post": "restore"})),
     path("sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
     path("sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})),
 ]

@@ -19,6 +19,7 @@ from cameras.api.answers import (
     array_chunks,
     clean_or_problem,
     json_answer,
+    next_page,
     no_such,
     streamed_answer,
 )
@@ -37,6 +38,9 @@ from controlplane.problems import Problem
 
 MAX_LIMIT = 1_000
 IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read.")
+PURGE = OpenApiParameter(
+    "purge", str, enum=("0", "1"), description="1 erases it at once, and its samples: it cannot be restored."
+)
 ETAG = OpenApiParameter(
     "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="For If-Match only."
 )
@@ -89,6 +93,7 @@ class CameraViewSet(StrictViewSet):
     query_parameters = {
         "list": (*CameraFilter.base_filters, "ordering", "fields", "limit", "cursor"),
         "changes": ("since", "limit", "wait"),
+        "destroy": ("purge",),
     }
     problem_statuses = {"partial_update": [412], "destroy": [412], "credentials": [409], "changes": [410]}
 
@@ -121,7 +126,7 @@ class CameraViewSet(StrictViewSet):
             )
             if following:
                 position = parameters.page_cursor(msgspec.to_builtins(following))
-                response["Link"] = f'<{_with_cursor(request, position)}>; rel="next"'
+                response["Link"] = next_page(request, position)
         else:
             response = streamed_answer(request, array_chunks(pages))
         response["X-Cursor"] = str(cursor)
@@ -166,10 +171,11 @@ class CameraViewSet(StrictViewSet):
             raise no_such("camera") from None
         return self._detail(camera_id)
 
-    @extend_schema(responses={204: None}, parameters=[IF_MATCH])
+    @extend_schema(responses={204: None}, parameters=[IF_MATCH, PURGE])
     def destroy(self, request: Request, id: str) -> Response:
-        """Remove a camera at once; its samples are purged in the background, its changes stay."""
+        """Delete a camera; it can be restored for some days, see `/deleted-cameras`. Its changes stay."""
         camera = self.find_camera(parameters.id_in_path(id))
+        purge = parameters.one_of(request.query_params, "purge", "0", ("0", "1"))
         epoch = current_cursor().epoch
         try:
             actions.retire_camera(
@@ -177,6 +183,7 @@ class CameraViewSet(StrictViewSet):
                 by=author_of(request),
                 now=self.now,
                 if_revision_in=parameters.revisions_of(request.headers.get("If-Match"), epoch),
+                is_kept=purge == "0",
             )
         except actions.StaleRevision as error:
             raise _stale(epoch, error) from None
@@ -239,12 +246,6 @@ def _position(cursor: str, ordering: str | None) -> ListPosition:
     if parse_uuid(position.id) is None:
         parameters.refuse("cursor", parameters.FOREIGN_CURSOR)
     return ListPosition(position.ordering, value, position.id)
-
-
-def _with_cursor(request: Request, cursor: str) -> str:
-    query = request.query_params.copy()
-    query["cursor"] = cursor
-    return request.build_absolute_uri(f"{request.path}?{query.urlencode()}")
 
 
 def _stale(epoch: str, error: actions.StaleRevision) -> Problem:

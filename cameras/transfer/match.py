@@ -10,8 +10,9 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+from cameras import guards, recycle_bin
 from cameras.intent import InvalidIntent, clean_site
-from cameras.models import Camera, Purge, Site
+from cameras.models import Camera, DeletedCamera, Site
 from cameras.rules import parse_uuid
 from cameras.transfer.files.rows import Fault, Row
 from controlplane.access.principals import Principal
@@ -73,9 +74,12 @@ class Registry:
             for camera in visible.filter(name__in=chunk).order_by("pk"):
                 self.by_name[camera.name].append(camera)
         self.taken: set[UUID] = set()
+        self.restorable: set[UUID] = set()
+        mine = DeletedCamera.objects.within(principal.scope_for(guards.DELETE))
         for chunk in _chunks(ids - self.by_id.keys()):
             self.taken.update(Camera.objects.filter(pk__in=chunk).values_list("pk", flat=True))
-            self.taken.update(Purge.objects.filter(pk__in=chunk).values_list("pk", flat=True))
+            self.taken |= recycle_bin.reserved(chunk)
+            self.restorable.update(mine.filter(pk__in=chunk).values_list("pk", flat=True))
 
     def match(self, row: Row) -> Match:
         match = Match()
@@ -101,8 +105,10 @@ class Registry:
             match.camera = fitting[0]
             if match.camera_id:
                 match.remarks.append("No camera has this id; the one with this name was taken.")
+        elif match.camera_id in self.restorable:
+            match.faults.append(Fault("id", "Belongs to a deleted camera: restore it, or erase it for good."))
         elif match.camera_id in self.taken:
-            match.faults.append(Fault("id", "Belongs to a camera that you may not see, or that is being deleted."))
+            match.faults.append(Fault("id", "Belongs to a camera that you may not see, or that was deleted."))
 
     def _match_site(self, row: Row, match: Match) -> None:
         given = row.values.get("site")

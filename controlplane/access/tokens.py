@@ -7,7 +7,7 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -82,9 +82,15 @@ def revoke_tokens(*, ids: Iterable[UUID], by: Author, now: datetime) -> int:
     return len(tokens)
 
 
-def unbind_from_camera(*, camera_id: UUID, by: Author, now: datetime) -> None:
-    """A camera goes, and what binds tokens to it; a token that is bound to nothing else is revoked."""
-    _unbind(Q(camera_id=camera_id), f"camera {camera_id}", by, now)
+def unbind_from_cameras(*, camera_ids: Collection[UUID], by: Author, now: datetime) -> None:
+    """Cameras go, and what binds tokens to them; a token that is bound to nothing else is revoked."""
+    lost = TokenBinding.objects.filter(camera_id__in=camera_ids)
+    with transaction.atomic():
+        # Those of all cameras, in one order: else two deletions could wait for one another.
+        list(_locked(Q(pk__in=lost.values("token"))))
+        bound = lost.values_list("camera_id", flat=True).order_by("camera_id").distinct()
+        for camera_id in list(bound):
+            _unbind(Q(camera_id=camera_id), f"camera {camera_id}", by, now)
 
 
 def unbind_from_site(*, site_id: UUID, by: Author, now: datetime) -> None:

@@ -1,6 +1,7 @@
 """Dirty ranges: spans of a camera whose rollups are not computed yet, or not any more.
 
 Ingest notes them in the transaction that stores the samples: recent ones in CameraVitals, older ones as DirtyHour.
+A camera that goes to the bin takes its recent one along.
 `maintain` claims them: it moves them into RollupWork, and computes those. Readers ask `dirty_spans`, and compute
 these from samples.
 """
@@ -13,7 +14,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from cameras.models import CameraVitals
+from cameras.models import CameraVitals, DeletedCamera
 from telemetry.history.spans import HOUR, MICROSECOND, MINUTE, Span, merged, widened
 from telemetry.models import DirtyHour, RollupWork
 
@@ -57,7 +58,7 @@ def claim_dirty_ranges(now: datetime) -> int:
     Ranges of a camera that is being written to may stay for the next call. Waits for no lock. Only one process may
     call this at a time.
     """
-    return _claim_vitals(now) + _claim_hours()
+    return _claim_vitals(now) + _claim_deleted() + _claim_hours()
 
 
 def is_pending(before: datetime) -> bool:
@@ -66,13 +67,15 @@ def is_pending(before: datetime) -> bool:
         RollupWork.objects.filter(start_at__lt=before).exists()
         or DirtyHour.objects.filter(start_at__lt=before).exists()
         or CameraVitals.objects.filter(dirty_from_at__lt=before).exists()
+        or DeletedCamera.objects.filter(dirty_from_at__lt=before).exists()
     )
 
 
 def count_pending() -> int:
     """How many dirty ranges there are, claimed or not."""
     vitals = CameraVitals.objects.filter(dirty_from_at__isnull=False)
-    return vitals.count() + DirtyHour.objects.count() + RollupWork.objects.count()
+    deleted = DeletedCamera.objects.filter(dirty_from_at__isnull=False)
+    return vitals.count() + deleted.count() + DirtyHour.objects.count() + RollupWork.objects.count()
 
 
 def _claim_vitals(now: datetime) -> int:
@@ -101,6 +104,19 @@ def _span_of(dirty_range: Any) -> Span:
     """The half-open span of the vitals' dirty range, which names its oldest and its newest sample."""
     oldest, newest = dirty_range
     return Span(oldest, newest + MICROSECOND)
+
+
+def _claim_deleted() -> int:
+    """Those of cameras in the bin, which may be restored after their samples are gone."""
+    dirty = DeletedCamera.objects.filter(dirty_from_at__isnull=False).order_by("pk")
+    if not dirty.exists():
+        return 0
+    with transaction.atomic():
+        locked = dirty.select_for_update(skip_locked=True).values_list("pk", "dirty_from_at", "dirty_until_at")
+        spans = {pk: _span_of(dirty_range) for pk, *dirty_range in locked[:CLAIMED_AT_ONCE]}
+        add_work(spans.items())
+        DeletedCamera.objects.filter(pk__in=list(spans)).update(dirty_from_at=None, dirty_until_at=None)
+    return len(spans)
 
 
 def _claim_hours() -> int:

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import connection, transaction
 
-from cameras.models import Camera
+from cameras.models import Camera, DeletedCamera
 from telemetry.history import portable_rollups, postgresql_rollups
 from telemetry.history.dirty_ranges import CLAIMED_AT_ONCE, add_work, affected, claim_dirty_ranges
 from telemetry.history.spans import DAY, HOUR, Span, floor_to, merged
@@ -73,11 +73,19 @@ def carried_samples(raw_parts: Sequence[RawPart], raw_from: datetime | None) -> 
     return list(newest.values())
 
 
+def _intervals_of(camera_ids: set[UUID]) -> dict[UUID, int]:
+    """The expected intervals of cameras, those in the bin too: when one is restored, its rollups must be there."""
+    deleted = DeletedCamera.objects.filter(pk__in=camera_ids)
+    cameras = Camera.objects.filter(pk__in=camera_ids)
+    return dict(deleted.values_list("pk", "configuration__expected_interval_seconds")) | dict(
+        cameras.values_list("pk", "expected_interval_seconds")
+    )
+
+
 def _compute(work: Sequence[RollupWork]) -> int:
     """Compute the first of the work, at most one day of each and CHUNK_TIME of all, and remove what was done."""
     raw_from = kept_from().raw
-    cameras = Camera.objects.filter(pk__in={item.camera_id for item in work})
-    intervals = dict(cameras.values_list("pk", "expected_interval_seconds"))
+    intervals = _intervals_of({item.camera_id for item in work})
     wanted: dict[UUID, list[Span]] = {}
     done: list[RollupWork] = []
     rest: list[tuple[UUID, Span]] = []
@@ -87,7 +95,7 @@ def _compute(work: Sequence[RollupWork]) -> int:
             break
         done.append(item)
         if item.camera_id not in intervals:
-            continue  # the camera was deleted, and its history is purged
+            continue  # the camera was erased, and its history is purged
         span = affected(Span(item.start_at, item.end_at), validity_of(intervals[item.camera_id]))
         span = Span(max(span.start, raw_from or span.start), span.end)
         tomorrow = floor_to(span.start, DAY) + DAY

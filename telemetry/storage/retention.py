@@ -1,4 +1,4 @@
-"""Which history is kept: so many days of samples, minutes and hours, so many bytes, nothing of deleted cameras.
+"""Which history is kept: so many days of samples, minutes and hours, so many bytes, nothing of erased cameras.
 
 On PostgreSQL whole partitions are dropped. Rows of DEFAULT that are too old are deleted in chunks; if there are
 too many bytes DEFAULT is emptied at once. On other databases all rows are deleted in chunks. Samples are removed
@@ -15,7 +15,7 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max, Min
 
-from cameras.models import Camera, Purge
+from cameras.models import Camera, DeletedCamera, Purge
 from telemetry.history.dirty_ranges import is_pending
 from telemetry.history.rollups import kept_from
 from telemetry.history.spans import DAY, MICROSECOND, ceil_to, floor_to
@@ -56,7 +56,7 @@ def purge_deleted_cameras(
     stopping: Callable[[], bool] = lambda: False,
     progress: Callable[[int], object] = lambda count: None,
 ) -> Purged:
-    """Remove the history of every deleted camera, then its Purge row; the next call does what is left.
+    """Remove the history of every camera that has a Purge row, then the row; the next call does what is left.
 
     A camera may have millions of rows, so they are removed in chunks, each in a transaction of its own: none keeps
     locks or a snapshot for long.
@@ -203,6 +203,11 @@ def _advance(level: Level, end: datetime) -> bool:
 # --- Rows -------------------------------------------------------------------------------------------------
 
 
+def _cameras_with_history() -> list[UUID]:
+    """Cameras, those in the bin too. What is being purged goes by itself."""
+    return [pk for model in (Camera, DeletedCamera) for pk in model.objects.values_list("pk", flat=True)]
+
+
 def _old_rows(level: Level, camera_id: UUID, cutoff: datetime, received_before: datetime) -> Any:
     rows = level.model.objects.of_camera(camera_id).between(None, cutoff)
     return rows.filter(received_at__lt=received_before) if level.model is Sample else rows
@@ -220,14 +225,13 @@ def _newest_row(level: Level, cutoff: datetime) -> datetime | None:
             given = {"cutoff": cutoff, "received_before": cutoff}
             cursor.execute(f"SELECT max({level.table.column}) {_in_default(level)}", given)
             return cursor.fetchone()[0]
-    cameras = Camera.objects.values_list("pk", flat=True)
-    rows = (_old_rows(level, camera_id, cutoff, cutoff) for camera_id in cameras)
+    rows = (_old_rows(level, camera_id, cutoff, cutoff) for camera_id in _cameras_with_history())
     moments = (of_camera.aggregate(newest=Max(of_camera.moment))["newest"] for of_camera in rows)
     return max(filter(None, moments), default=None)
 
 
 def _oldest_row(level: Level) -> datetime | None:
-    rows = (level.model.objects.of_camera(pk) for pk in Camera.objects.values_list("pk", flat=True))
+    rows = (level.model.objects.of_camera(pk) for pk in _cameras_with_history())
     moments = (of_camera.aggregate(oldest=Min(of_camera.moment))["oldest"] for of_camera in rows)
     return min(filter(None, moments), default=None)
 
@@ -236,8 +240,7 @@ def _delete_rows(level: Level, cutoff: datetime, received_before: datetime, pace
     """Remove, in chunks, the rows that are too old and not in a partition of their own; returns how many."""
     if connection.vendor == "postgresql":
         return sum(_delete_from_default(level, cutoff, received_before, pace))
-    cameras = list(Camera.objects.values_list("pk", flat=True))
-    rows = (_old_rows(level, camera_id, cutoff, received_before) for camera_id in cameras)
+    rows = (_old_rows(level, camera_id, cutoff, received_before) for camera_id in _cameras_with_history())
     return sum(sum(_delete_in_chunks(of_camera, pace)) for of_camera in rows)
 
 

@@ -14,7 +14,7 @@ from django.core.management import CommandError, call_command
 from django.db import OperationalError, connection
 
 from cameras import actions
-from cameras.models import Purge
+from cameras.models import DeletedCamera, Purge
 from controlplane.observability import metrics_text
 from telemetry import maintenance
 from telemetry.maintenance import Step, StepResult, Turn, run_steps
@@ -57,12 +57,13 @@ def test_one_round_makes_partitions_and_purges_deleted_cameras(capsys: Any) -> N
     Sample.objects.create(
         camera_id=camera.pk, timestamp=NOW, zone="", occupancy=1, confidence=0.9, received_at=NOW
     )
-    actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)
+    actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)  # longer ago than it can be restored
 
     call_command("maintain", "--once")
 
     assert not Sample.objects.exists()
     assert not Purge.objects.exists()
+    assert not DeletedCamera.objects.exists()
     assert 'controlplane_maintenance_rows{step="purge"} 1.0' in metrics_text(datetime.now(UTC), None).decode()
     assert partitions.days_ahead(datetime.now(UTC)) == partitions.DAYS_AHEAD
     assert "removed 1 samples; finished with 1 deleted cameras" in capsys.readouterr().out

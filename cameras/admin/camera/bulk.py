@@ -130,7 +130,9 @@ class BulkActions(CameraPages):
         if verb == "move":
             self._move(request, ids, given["site"])
         elif verb == "delete":
-            retired = actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
+            retired = len(
+                actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
+            )
             text = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
             self.message_user(request, text % {"count": retired}, messages.SUCCESS)
         else:

@@ -7,8 +7,7 @@ from django.core.management.base import CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
-from cameras.key_rotation import Canary, Survey, rotate_keys, survey_keys
-from cameras.models import Camera
+from cameras.key_rotation import Canary, Survey, count_sealed, rotate_keys, survey_keys
 from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog
 from controlplane.problems import DATABASE_AWAY
@@ -47,7 +46,7 @@ class Command(CommandWithEpilog):
 
     def handle(self, *, check: bool, **options: Any) -> None:
         try:
-            with stop_signals() as stopping, tqdm(total=Camera.objects.count(), unit="cam", disable=None) as bar:
+            with stop_signals() as stopping, tqdm(total=count_sealed(), unit="cam", disable=None) as bar:
                 if check:
                     rotated, survey = 0, survey_keys(bar.update)
                 else:

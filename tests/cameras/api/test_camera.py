@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from cameras import credentials
-from cameras.models import Camera, CameraVitals, Change, Purge
+from cameras.models import Camera, CameraVitals, Change, DeletedCamera, Purge
 from controlplane.access.models import ApiToken
 from tests.at_once import at_once
 from tests.factories import BRIEF, URL, ApiClient, make_camera, make_token
@@ -218,7 +218,9 @@ def test_telemetry_does_not_change_the_etag_nor_the_log(administrator: ApiClient
     assert Change.objects.count() == 1
 
 
-def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_a_purge(administrator: ApiClient) -> None:
+def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_stands_in_the_bin(
+    administrator: ApiClient,
+) -> None:
     camera = make_camera()
     make_token("worker", camera)
 
@@ -229,7 +231,8 @@ def test_a_deleted_camera_is_gone_at_once_and_leaves_its_changes_and_a_purge(adm
     assert administrator.delete(f"/cameras/{camera.pk}").status_code == 404
     assert list(Change.objects.order_by("revision").values_list("kind", flat=True)) == ["created", "deleted"]
     assert not CameraVitals.objects.exists()
-    assert Purge.objects.get().camera_id == camera.pk
+    assert DeletedCamera.objects.get().pk == camera.pk
+    assert not Purge.objects.exists()
     assert ApiToken.objects.get(role="worker").revoked_at is not None
 
 

@@ -15,10 +15,10 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cameras import actions
+from cameras import actions, restores
 from cameras.admin.transfer.forms import LABELS, ImportForm
 from cameras.intent import clean_camera
-from cameras.models import Camera, Change, Purge, Site
+from cameras.models import Camera, Change, DeletedCamera, Site
 from cameras.transfer import exports
 from cameras.transfer import plan as import_plan
 from cameras.transfer.files import csv_format, json_format
@@ -35,6 +35,7 @@ from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
 from controlplane.access.models import AuditEntry
 from controlplane.access.principals import Principal
+from tests.at_once import at_once
 from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_holder, make_principal, make_site
 
 pytestmark = pytest.mark.django_db
@@ -150,7 +151,7 @@ def test_a_frigate_export_that_is_imported_again_changes_nothing(fleet: None) ->
 def test_an_export_moves_a_fleet_to_an_empty_service_with_its_ids(fleet: None) -> None:
     text = export(Format.JSON, with_credentials=True)
     remove(Camera.objects.all())
-    Purge.objects.all().delete()
+    DeletedCamera.objects.all().delete()
     Site.objects.all().delete()
 
     apply(text, Format.JSON)
@@ -513,6 +514,44 @@ def test_a_plan_that_no_longer_fits_is_refused_and_shown_anew(meanwhile: str) ->
     assert (Camera.objects.count(), Change.objects.latest("revision").revision) == (count, last)
 
 
+def test_a_row_with_the_id_of_a_deleted_camera_is_refused_in_words() -> None:
+    camera, hidden = make_camera("Gate"), make_camera("Roof")
+    remove(Camera.objects.filter(pk=camera.pk))
+    actions.retire_camera(camera_id=hidden.pk, by=AUTHOR, now=NOW, is_kept=False)
+    rows = [{"id": str(one.pk), "name": f"New {one.name}", "connection_string": URL} for one in (camera, hidden)]
+
+    plan = read_upload(Upload(json.dumps(rows).encode(), "x.json")).plan(ANNA)
+
+    assert [planned.faults[0].detail for planned in plan.rows] == [
+        "Belongs to a deleted camera: restore it, or erase it for good.",
+        "Belongs to a camera that you may not see, or that was deleted.",
+    ]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_an_import_and_a_restore_of_one_id_at_once_make_one_camera() -> None:
+    for number in range(10):
+        camera = make_camera(f"Gate {number}")
+        rows = [{"id": str(camera.pk), "name": f"Gate {number}", "notes": "imported", "connection_string": URL}]
+        prepared = read_upload(Upload(json.dumps(rows).encode(), "x.json"))
+        plan = prepared.plan(ANNA)  # while the camera stands
+        remove(Camera.objects.filter(pk=camera.pk))
+
+        def restore(camera: Camera = camera) -> str:
+            restores.restore_camera(camera_id=camera.pk, by=AUTHOR, now=NOW)
+            return "restored"
+
+        def import_it(plan: Any = plan) -> str:
+            try:
+                import_plan.apply_plan(plan, fingerprint=plan.fingerprint, by=AUTHOR, now=NOW)
+            except PlanOutdated:
+                return "outdated"
+            return "imported"
+
+        assert at_once(restore, import_it) == ["restored", "outdated"]
+        assert (Camera.objects.get(pk=camera.pk).notes, DeletedCamera.objects.exists()) == ("", False)
+
+
 def test_a_frigate_file_leaves_alone_what_it_cannot_hold() -> None:
     camera = make_camera("yard", zone_config=ZONES, notes="keep", desired_state="running")
     text = export(Format.FRIGATE, True).replace("0.3333333333", "0.333333")
@@ -538,7 +577,7 @@ def test_planning_and_doing_take_as_many_queries_for_one_camera_as_for_fifty(cou
 
     assert len(planning) == 2
     # SQLite takes 999 parameters a statement, so that a hundred rows of the log are two.
-    expected = {("postgresql", 1): 14, ("postgresql", 50): 14, ("sqlite", 1): 13, ("sqlite", 50): 14}
+    expected = {("postgresql", 1): 15, ("postgresql", 50): 15, ("sqlite", 1): 14, ("sqlite", 50): 15}
     told = [query["sql"] for query in doing if "SAVEPOINT" not in query["sql"]]
     assert len(told) == expected[connection.vendor, count]
     assert Camera.objects.filter(location="roof").count() == count

@@ -146,9 +146,9 @@ def test_a_token_loses_what_goes_and_is_revoked_with_the_last_of_it() -> None:
     other, unbound = make_token("worker", scope=Scope(frozenset({uuid4()}))), make_token("worker")
 
     assert reports_in(secret)
-    tokens.unbind_from_camera(camera_id=camera, by=AUTHOR, now=now())
+    tokens.unbind_from_cameras(camera_ids=[camera], by=AUTHOR, now=now())
     assert reports_in(secret) == Scope(frozenset({site}))
-    tokens.unbind_from_camera(camera_id=camera, by=AUTHOR, now=now())
+    tokens.unbind_from_cameras(camera_ids=[camera], by=AUTHOR, now=now())
     tokens.unbind_from_site(site_id=site, by=AUTHOR, now=now())
 
     assert tokens.verify(secret, now()) is None
@@ -168,7 +168,7 @@ def test_what_was_revoked_before_is_not_audited_again() -> None:
     token = ApiToken.objects.get()
     tokens.revoke_tokens(ids=[token.pk], by=AUTHOR, now=now())
 
-    tokens.unbind_from_camera(camera_id=camera, by=AUTHOR, now=now())
+    tokens.unbind_from_cameras(camera_ids=[camera], by=AUTHOR, now=now())
 
     assert not token.bindings.exists()
     assert list(AuditEntry.objects.values_list("action", flat=True)) == ["token.created", "token.revoked"]
@@ -190,7 +190,7 @@ def test_of_two_bindings_that_go_at_once_one_is_seen_to_be_the_last() -> None:
         cameras = [uuid4(), uuid4()]
         secret = make_token("worker", scope=Scope(cameras=frozenset(cameras)))
 
-        at_once(*(partial(tokens.unbind_from_camera, camera_id=pk, by=AUTHOR, now=now()) for pk in cameras))
+        at_once(*(partial(tokens.unbind_from_cameras, camera_ids=[pk], by=AUTHOR, now=now()) for pk in cameras))
 
         assert tokens.verify(secret, now()) is None
 

@@ -7,8 +7,9 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from cameras import actions
+from cameras import actions, restores
 from cameras.models import Purge
+from telemetry.history.dirty_ranges import count_pending, is_pending
 from telemetry.history.rollups import compute_rollups, kept_from
 from telemetry.models import DirtyHour, HourRollup, KeptFrom, MinuteRollup, RollupWork, Sample
 from telemetry.storage import forecast, partitions, retention
@@ -29,7 +30,7 @@ def chunk(monkeypatch: pytest.MonkeyPatch) -> int:
 def deleted_camera(count: int, zones: tuple[str, ...] = ("",), every: timedelta = EVERY) -> UUID:
     camera_id = make_camera().pk
     fill(camera_id, count, zones, every=every)
-    actions.retire_camera(camera_id=camera_id, by=AUTHOR, now=NOW)
+    actions.retire_camera(camera_id=camera_id, by=AUTHOR, now=NOW, is_kept=False)
     return camera_id
 
 
@@ -78,6 +79,34 @@ def test_samples_of_many_days_are_all_removed() -> None:
     assert not Sample.objects.exists()
 
 
+def test_samples_of_a_camera_that_can_be_restored_are_kept_and_rolled_up() -> None:
+    camera_id = make_camera().pk
+    report(camera_id, [("", NOW - timedelta(minutes=5), 1), ("", NOW, 2)], NOW)
+    actions.retire_camera(camera_id=camera_id, by=AUTHOR, now=NOW)
+    assert is_pending(NOW + timedelta(hours=1))
+
+    assert purge_deleted_cameras() == (0, 0)
+    compute_rollups(NOW + timedelta(hours=1))
+
+    assert not is_pending(NOW + timedelta(hours=1))
+    assert (Sample.objects.count(), HourRollup.objects.count()) == (2, 2)
+    restores.restore_camera(camera_id=camera_id, by=AUTHOR, now=NOW)
+    assert count_pending() == 0
+
+
+def test_old_samples_of_a_camera_that_can_be_restored_are_removed_like_those_of_others() -> None:
+    with kept_for(raw=1):
+        camera_id = make_camera().pk
+        report(camera_id, [("", NOW - timedelta(days=5), 1)], NOW - timedelta(days=5))
+        report(camera_id, [("", NOW, 2)], NOW)
+        actions.retire_camera(camera_id=camera_id, by=AUTHOR, now=NOW)
+        compute_rollups(NOW + timedelta(hours=1))
+
+        remove_old(NOW + timedelta(hours=1))
+
+    assert list(Sample.objects.values_list("timestamp", flat=True)) == [NOW]
+
+
 def test_a_purge_stops_between_two_chunks_and_goes_on_when_run_again() -> None:
     deleted_camera(35)
     chunks: list[int] = []
@@ -118,7 +147,7 @@ def test_a_purge_removes_rollups_and_dirty_ranges_too() -> None:
     for camera_id in (kept, gone):
         report(camera_id, [("", NOW - timedelta(days=2), 1)], NOW)
         RollupWork.objects.create(camera_id=camera_id, start_at=NOW, end_at=NOW)
-    actions.retire_camera(camera_id=gone, by=AUTHOR, now=NOW)
+    actions.retire_camera(camera_id=gone, by=AUTHOR, now=NOW, is_kept=False)
 
     purge_deleted_cameras()
 

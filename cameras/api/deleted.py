@@ -1,0 +1,134 @@
+"""Deleted cameras over REST: which can be restored, bringing one back, and erasing one at once."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import msgspec
+from django.http import HttpResponse
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from cameras import restores
+from cameras.api import parameters
+from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, next_page
+from cameras.api.representation import camera_detail, deleted_detail
+from cameras.api.serializers import DeletedCameraShape, RestoredCamera
+from cameras.change_feed import current_cursor
+from cameras.models import Camera, DeletedCamera, Purge
+from cameras.querysets import DeletedCameraQuerySet
+from controlplane.access.authentication import author_of
+from controlplane.problems import Problem
+
+DEFAULT_LIMIT = 500
+MAX_LIMIT = 1_000
+LIST_PARAMETERS = [
+    OpenApiParameter(
+        "Link", str, OpenApiParameter.HEADER, response=[200], description="The next page, where there is one."
+    ),
+    OpenApiParameter(
+        "limit", parameters.within(1, MAX_LIMIT), description=f"Cameras a page, {DEFAULT_LIMIT:,} by default."
+    ),
+    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="From the `Link` header of the page before."),
+]
+RESTORED_HEADERS = [
+    OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200], description="For If-Match only."),
+    OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[200]),
+]
+
+
+class BinPosition(msgspec.Struct, array_like=True):
+    """Where a page of the bin ended."""
+
+    deleted_at: datetime
+    id: UUID
+
+
+class DeletedCameraViewSet(StrictViewSet):
+    """The cameras in the bin."""
+
+    queryset = DeletedCamera.objects.all()
+    serializer_class = DeletedCameraShape
+    lookup_field = "id"
+    lookup_value_regex = "[^/]+"
+    required_permissions = {
+        "list": "cameras.delete_camera",
+        "restore": "cameras.delete_camera",
+        "destroy": "cameras.delete_camera",
+    }
+    query_parameters = {"list": ("limit", "cursor")}
+    problem_statuses = {"restore": [409]}
+
+    def get_queryset(self) -> DeletedCameraQuerySet:
+        return DeletedCamera.objects.within(self.scope)
+
+    @extend_schema(parameters=LIST_PARAMETERS, responses={200: DeletedCameraShape(many=True)})
+    def list(self, request: Request) -> HttpResponse:
+        """Deleted cameras that can be restored, the latest first, in pages."""
+        query = request.query_params
+        limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        rows = list(self.get_queryset().latest_first(_position(query.get("cursor")))[: limit + 1])
+        response = json_answer([deleted_detail(row) for row in rows[:limit]])
+        if len(rows) > limit:
+            last = BinPosition(rows[limit - 1].deleted_at, rows[limit - 1].pk)
+            response["Link"] = next_page(request, parameters.page_cursor(msgspec.to_builtins(last)))
+        return response
+
+    @extend_schema(request=None, responses={200: RestoredCamera}, parameters=RESTORED_HEADERS)
+    def restore(self, request: Request, id: str) -> HttpResponse:
+        """Bring a deleted camera back, with its id and its samples; one that is back already is only answered."""
+        camera_id = parameters.id_in_path(id)
+        if not self.get_queryset().filter(pk=camera_id).exists():
+            return self._not_in_bin(camera_id)
+        try:
+            restored = clean_or_problem(
+                lambda: restores.restore_camera(camera_id=camera_id, by=author_of(request), now=self.now)
+            )
+        except (DeletedCamera.DoesNotExist, restores.PurgeBegun):  # somebody else was first
+            return self._not_in_bin(camera_id)
+        return self._detail(restored.camera.pk, restored.lost_site)
+
+    @extend_schema(responses={204: None})
+    def destroy(self, request: Request, id: str) -> Response:
+        """Erase a deleted camera at once: it cannot be restored any more, and its samples are purged."""
+        camera_id = parameters.id_in_path(id)
+        if not self.get_queryset().filter(pk=camera_id).exists():
+            raise _no_such()
+        try:
+            restores.erase_camera(camera_id=camera_id, by=author_of(request), now=self.now)
+        except DeletedCamera.DoesNotExist:
+            raise _no_such() from None
+        return Response(status=204)
+
+    def _not_in_bin(self, camera_id: UUID) -> HttpResponse:
+        if Purge.objects.within(self.scope).filter(pk=camera_id).exists():
+            raise Problem(409, "The camera was erased and its samples are being purged: it cannot be restored.")
+        if Camera.objects.within(self.scope).filter(pk=camera_id).exists():
+            return self._detail(camera_id)
+        raise _no_such()
+
+    def _detail(self, camera_id: UUID, lost_site: str = "") -> HttpResponse:
+        camera = self.find_camera(camera_id, Camera.objects.with_vitals())
+        warnings = []
+        if lost_site:
+            warnings.append("The site where the camera stood is gone: it is at no site now.")
+        if Camera.objects.namesakes_of(camera).exists():
+            warnings.append("Another camera of this site has the same name.")
+        detail: dict[str, Any] = camera_detail(camera, self.now, self.interruptions)
+        response = json_answer({**detail, "warnings": warnings})
+        response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
+        response["Location"] = f"/cameras/{camera.pk}"
+        return response
+
+
+def _position(cursor: str | None) -> BinPosition | None:
+    """Where the page before ended. Raises Problem 400."""
+    if cursor is None:
+        return None
+    position: BinPosition = parameters.read_page_cursor(cursor, BinPosition)
+    return BinPosition(parameters.moment_in_cursor(position.deleted_at), position.id)
+
+
+def _no_such() -> Problem:
+    return Problem(404, "There is no deleted camera with this id that you may see.")
