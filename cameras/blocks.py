@@ -5,15 +5,15 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 from uuid import UUID
 
-from cameras.models import BlockAction, Change, ChangeBlock, ChangeKind, DesiredState
+from cameras.models import MAX_NOTE, BlockAction, Change, ChangeBlock, ChangeKind, DesiredState
 
 T = TypeVar("T")
 
 
-def summary_of(changes: Sequence[Change], action: BlockAction | None = None) -> ChangeBlock:
+def summary_of(changes: Sequence[Change], action: BlockAction | None = None, note: str = "") -> ChangeBlock:
     """The block of changes that were made at once, without the name of their site.
 
-    `action` is what was done, if it is known. The revisions of the changes are set already.
+    `action` is what was done, and `note` what for, if it is known. The revisions of the changes are set already.
     """
     first = changes[0]
     return ChangeBlock(
@@ -27,7 +27,7 @@ def summary_of(changes: Sequence[Change], action: BlockAction | None = None) -> 
         name=first.name,
         site_id=_only(_place_of(change) for change in changes),
         fields=dict(Counter(name for change in changes for name in change.diff)),
-        note=_only(change.note for change in changes) or "",
+        note=note[:MAX_NOTE] or _only(change.note for change in changes) or "",
     )
 
 

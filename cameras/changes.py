@@ -19,7 +19,7 @@ from django.db.models import F, OuterRef, Subquery
 
 from cameras import recycle_bin
 from cameras.blocks import summary_of
-from cameras.models import BlockAction, Camera, CameraVitals, Change, ChangeKind, RevisionCounter, Site
+from cameras.models import MAX_NOTE, BlockAction, Camera, CameraVitals, Change, ChangeKind, RevisionCounter, Site
 from controlplane.access.principals import Author
 
 
@@ -41,6 +41,7 @@ class Recorder:
     by: Author
     now: datetime
     action: BlockAction | None = None
+    note: str = ""
     recorded: list[_Recorded] = field(default_factory=list)
 
     def created(
@@ -63,12 +64,14 @@ _outermost: ContextVar[Recorder | None] = ContextVar("recorder", default=None)
 
 
 @contextmanager
-def record_changes(*, by: Author, now: datetime, action: BlockAction | None = None) -> Iterator[Recorder]:
+def record_changes(
+    *, by: Author, now: datetime, action: BlockAction | None = None, note: str = ""
+) -> Iterator[Recorder]:
     """A transaction whose changes of cameras are logged, as one entry.
 
     An action inside another one joins its block: the counter, on which all writers wait, is taken once and
-    last. A camera that was recorded has its `revision` when the outermost block ends. `action` is what the
-    outermost one says was done; without, it is read off the changes.
+    last. A camera that was recorded has its `revision` when the outermost block ends. `action` and
+    `note` are what the outermost one says was done, and what for; without, they are read off the changes.
     """
     outer = _outermost.get()
     if outer is not None:
@@ -80,7 +83,7 @@ def record_changes(*, by: Author, now: datetime, action: BlockAction | None = No
             del outer.recorded[recorded_before:]
             raise
         return
-    recorder = Recorder(by, now, action)
+    recorder = Recorder(by, now, action, note)
     token = _outermost.set(recorder)
     try:
         with transaction.atomic():
@@ -112,13 +115,13 @@ def _write(recorder: Recorder) -> None:
                 via=recorder.by.via,
                 request_id=recorder.by.request_id,
                 diff=entry.diff,
-                note=entry.note[:300],
+                note=(entry.note or recorder.note)[:MAX_NOTE],
                 site_before=entry.site_before,
                 site_after=entry.site_after,
                 block_id=first,
             )
         )
-    block = summary_of(changes, recorder.action)
+    block = summary_of(changes, recorder.action, recorder.note)
     if block.site_id:
         block.site_name = Site.objects.values_list("name", flat=True).get(pk=block.site_id)
     block.save(force_insert=True)

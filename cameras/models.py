@@ -17,6 +17,7 @@ from cameras.querysets import IS_ENTRY, CameraQuerySet, ChangeQuerySet, DeletedC
 from cameras.status import STATUS_CHOICES, Interruptions, Status, Verdict, derive_status
 
 DEFAULT_INTERVAL_SECONDS = 10
+MAX_NOTE = 300
 
 
 def no_zones() -> dict[str, object]:
@@ -256,7 +257,7 @@ class ChangeBlock(models.Model):
     site_id = models.UUIDField(null=True, help_text=_("Where all of its cameras stand, if at one site."))
     site_name = models.CharField(_("site"), max_length=MAX_NAME, blank=True, help_text=_("As it was called then."))
     fields = models.JSONField(default=dict, help_text=_("How many of its changes touch a field, by field."))
-    note = models.CharField(_("note"), max_length=300, blank=True, help_text=_("What all of its changes note."))
+    note = models.CharField(_("note"), max_length=MAX_NOTE, blank=True, help_text=_("What it was for."))
 
     class Meta:
         verbose_name = _("entry of the log")
@@ -290,7 +291,7 @@ class Change(models.Model):
     )
     note = models.CharField(
         _("note"),
-        max_length=300,
+        max_length=MAX_NOTE,
         blank=True,
         db_default="",
         help_text=_("What it was for, if the action says."),

@@ -10,9 +10,9 @@ from enum import StrEnum
 from typing import Any, NamedTuple
 
 from cameras import actions
-from cameras.changes import as_logged, same_as_logged
+from cameras.changes import as_logged, record_changes, same_as_logged
 from cameras.intent import clean_camera
-from cameras.models import Camera, Change, ChangeKind
+from cameras.models import BlockAction, Camera, Change, ChangeKind
 from controlplane.access.principals import Author
 
 
@@ -65,11 +65,9 @@ def revert(*, change: Change, fields: Collection[str], seen_revision: int, by: A
     InvalidIntent for a value that is not valid any more, such as a site that is gone.
     """
     before = {name: entry["before"] for name, entry in change.diff.items() if name in fields and "before" in entry}
-    return actions.update_camera(
-        camera_id=change.camera_id,
-        values=clean_camera(before, stored_redacted=""),
-        by=by,
-        now=now,
-        if_revision_in=[seen_revision],
-        note=f"Revert of change {change.revision}.",
-    )
+    values = clean_camera(before, stored_redacted="")
+    note = f"Revert of change {change.revision}."
+    with record_changes(by=by, now=now, action=BlockAction.REVERTED, note=note):
+        return actions.update_camera(
+            camera_id=change.camera_id, values=values, by=by, now=now, if_revision_in=[seen_revision]
+        )

@@ -5,6 +5,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.fields import CAMERA_FIELDS, by_name
 from cameras.models import BlockAction, ChangeBlock
+from controlplane.access.principals import in_words
 
 _FIELDS = by_name(CAMERA_FIELDS)
 # More fields than these are not named.
@@ -24,7 +25,7 @@ _DONE = {
 
 def sentence_of(block: ChangeBlock) -> str:
     """What was done to which cameras, and by whom."""
-    return gettext("%(done)s by %(author)s") % {"done": done_of(block), "author": author_in_words(block.by)}
+    return gettext("%(done)s by %(author)s") % {"done": done_of(block), "author": in_words(block.by)}
 
 
 def done_of(block: ChangeBlock) -> str:
@@ -45,14 +46,6 @@ def cameras_of(block: ChangeBlock) -> str:
     if not block.site_name:
         return _count_of(block)
     return gettext("%(cameras)s at %(site)s") % {"cameras": _count_of(block), "site": block.site_name}
-
-
-def author_in_words(by: str) -> str:
-    """The author as a sentence names it: a person by name, a token as one."""
-    kind, _, name = by.partition(":")
-    if kind == "user" and name:
-        return name
-    return gettext("the token %(name)s") % {"name": name} if kind == "token" and name else by
 
 
 def _count_of(block: ChangeBlock) -> str:

@@ -74,7 +74,7 @@ class Migration(migrations.Migration):
                 ('site_id', models.UUIDField(help_text='Where all of its cameras stand, if at one site.', null=True)),
                 ('site_name', models.CharField(blank=True, help_text='As it was called then.', max_length=200, verbose_name='site')),
                 ('fields', models.JSONField(default=dict, help_text='How many of its changes touch a field, by field.')),
-                ('note', models.CharField(blank=True, help_text='What all of its changes note.', max_length=300, verbose_name='note')),
+                ('note', models.CharField(blank=True, help_text='What it was for.', max_length=300, verbose_name='note')),
             ],
             options={
                 'verbose_name': 'entry of the log',

@@ -12,7 +12,7 @@ from django.db import connection
 from cameras import actions
 from cameras.intent import clean_camera
 from cameras.models import Camera, Change, ChangeBlock, DesiredState
-from cameras.sentences import author_in_words, cameras_of, sentence_of
+from cameras.sentences import cameras_of, sentence_of
 from tests.factories import AUTHOR, NOW, make_camera, make_site
 
 pytestmark = pytest.mark.django_db
@@ -104,14 +104,6 @@ def test_cameras_of_several_sites_are_only_counted() -> None:
     _delete(cameras)
 
     assert cameras_of(newest()) == "2 cameras"
-
-
-@pytest.mark.parametrize(
-    ("by", "words"),
-    [("user:olga", "olga"), ("token:nvr", "the token nvr"), ("maintain", "maintain"), ("user:", "user:")],
-)
-def test_an_author_is_named_as_in_a_sentence(by: str, words: str) -> None:
-    assert author_in_words(by) == words
 
 
 def test_the_migration_makes_entries_of_what_was_logged_before() -> None:
