@@ -1,5 +1,5 @@
 """The Django admin of the fleet: its pages translate forms, and call one action."""
 
-from cameras.admin import cameras, changes, sites, tokens
+from cameras.admin import cameras, changes, deleted, sites, tokens
 
-__all__ = ["cameras", "changes", "sites", "tokens"]
+__all__ = ["cameras", "changes", "deleted", "sites", "tokens"]

@@ -17,6 +17,7 @@ from unfold.views import ChangeList
 from cameras import actions, credentials
 from cameras.admin.camera.bulk import BulkActions
 from cameras.admin.camera.columns import CameraColumns, JudgedChangeList
+from cameras.admin.camera.deletion import DeletionForm, deletion_context, what_is_left
 from cameras.admin.camera.filters import SilenceFilter, SiteFilter, StatusFilter
 from cameras.admin.camera.form import CameraForm
 from cameras.admin.camera.hardware import CameraHardware
@@ -27,6 +28,7 @@ from cameras.admin.dashboard import LivePages
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
 from cameras.admin.transfer.pages import TransferPages
+from cameras.admin.undo import with_undo
 from cameras.admin.zones.editor import AnswersZoneEditor
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.intent import InvalidIntent
@@ -105,13 +107,6 @@ class CameraAdmin(
             )
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, Any, Any]:
-        names, *rest = super().get_deleted_objects(objs, request)
-        goes = gettext(
-            "Its samples go too, and tokens bound to nothing else are revoked; its changes stay in the log."
-        )
-        return [part for name in names for part in (name, [goes])], *rest
-
     # --- Writing ------------------------------------------------------------------------------------------
 
     def act(self, request: HttpRequest, obj: Camera, form: Any, change: bool) -> Camera:
@@ -145,8 +140,24 @@ class CameraAdmin(
             message = format_html(text, format_html("<bdi>{}</bdi>", camera.name))
             self.message_user(request, message, messages.WARNING)
 
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        context = {**(extra_context or {}), **deletion_context(), "form": DeletionForm()}
+        return super().delete_view(request, object_id, context)
+
     def delete_model(self, request: HttpRequest, obj: Camera) -> None:
-        actions.retire_cameras(camera_ids=[obj.pk], by=author_of(request, "admin"), now=now_of(request))
+        form = DeletionForm(request.POST)
+        is_kept = not (form.is_valid() and form.cleaned_data["erase"])
+        retired = actions.retire_cameras(
+            camera_ids=[obj.pk], by=author_of(request, "admin"), now=now_of(request), is_kept=is_kept
+        )
+        done = format_html(gettext("“{}” deleted."), format_html("<bdi>{}</bdi>", obj.name))
+        text = format_html("{} {}", done, what_is_left(count=1, is_erased=not is_kept))
+        self.message_user(request, with_undo(text, retired) if is_kept else text, messages.SUCCESS)
+
+    def response_delete(self, request: HttpRequest, obj_display: str, obj_id: int) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:cameras_camera_changelist"))
 
     # --- Start and stop -----------------------------------------------------------------------------------
 

@@ -3,10 +3,8 @@
 from typing import Any
 
 from django.contrib import admin
-from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpRequest, HttpResponse
-from django.template.response import TemplateResponse
-from django.urls import path, reverse
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
@@ -15,25 +13,14 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
-from cameras.admin.differences import in_short, site_names, table_of
+from cameras.admin.differences import site_names, table_of
+from cameras.admin.entries import EntryPages
 from cameras.admin.moments import exact
 from cameras.blocks import summary_of
-from cameras.models import Camera, Change, ChangeBlock, ChangeKind
+from cameras.models import Camera, Change, ChangeBlock
 from cameras.rules import parse_uuid
 from cameras.sentences import sentence_of
-from controlplane.access.admin.pages import ReadOnlyAdmin, ViaFilter
-
-KIND_COLOURS = {
-    ChangeKind.CREATED.value: "success",
-    ChangeKind.UPDATED.value: "info",
-    ChangeKind.DELETED.value: "danger",
-}
-
-
-# Changes of an entry on one page.
-PAGE = 100
-# The largest number that the database takes.
-MAX_REVISION = 2**63 - 1
+from controlplane.access.admin.pages import ViaFilter
 
 
 def block_of(change: Change) -> ChangeBlock:
@@ -56,11 +43,12 @@ class EntryList(ChangeList):
 
 
 @admin.register(Change)
-class ChangeAdmin(ReadOnlyAdmin):
+class ChangeAdmin(EntryPages):
     list_display = ("moment", "entry", "note", "via")
     list_display_links = None
     list_filter = (("block__action", ChoicesDropdownFilter), ViaFilter)
     list_filter_submit = True
+    change_form_outer_after_template = "admin/cameras/change_revert.html"
     search_fields = ("name", "by", "request_id")  # and the camera's id, see `get_search_results`
     search_help_text = _("Camera, who, the camera's id or the request's id")
     ordering = ("-revision",)
@@ -74,6 +62,9 @@ class ChangeAdmin(ReadOnlyAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return EntryList
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return super().get_queryset(request).select_related("block")
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         camera_id = parse_uuid(search_term.strip())
@@ -91,41 +82,17 @@ class ChangeAdmin(ReadOnlyAdmin):
         sentence = sentence_of(block_of(change))
         return format_html('<a class="cp-link" href="{}"><bdi>{}</bdi></a>', address_of(change), sentence)
 
-    # --- An entry -----------------------------------------------------------------------------------------
-
-    def get_urls(self) -> list[Any]:
-        view = self.admin_site.admin_view(self.entry_view)
-        return [path("entry/<int:revision>/", view, name="cameras_change_entry"), *super().get_urls()]
-
-    def entry_view(self, request: HttpRequest, revision: int) -> HttpResponse:
-        """The changes of one entry, in pages that begin after a revision."""
-        if not self.has_view_permission(request):
-            raise PermissionDenied
-        block = ChangeBlock.objects.filter(pk=revision).first() if revision <= MAX_REVISION else None
-        if block is None:
-            raise Http404
-        after = request.GET.get("after", "")
-        changes = block.changes.order_by("revision")
-        if after.isdecimal() and int(after) <= MAX_REVISION:
-            changes = changes.filter(revision__gt=int(after))
-        page = list(changes[: PAGE + 1])
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": sentence_of(block),
-            "block": block,
-            "at": exact(block.at),
-            "changes": [(change, KIND_COLOURS[change.kind], self.what(change)) for change in page[:PAGE]],
-            "following": page[PAGE - 1].revision if len(page) > PAGE else None,
-            "is_first_page": not after,
-        }
-        return TemplateResponse(request, "admin/cameras/entry.html", context)
-
-    def what(self, change: Change) -> str:
-        """The difference in one line."""
-        return in_short(change.diff) if change.kind == ChangeKind.UPDATED else ""
-
     # --- One change ---------------------------------------------------------------------------------------
+
+    def changeform_view(
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        extra_context = {**(extra_context or {}), "may_revert": self.may_revert(request)}
+        return super().changeform_view(request, object_id, form_url, extra_context)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         change = super().get_object(request, object_id, from_field)

@@ -128,8 +128,10 @@ def make_plan(
     return Plan(planned, principal, site)
 
 
-def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime, skips_refused: bool = False) -> None:
-    """Do what was shown under the fingerprint, as one change of the fleet.
+def apply_plan(
+    plan: Plan, *, fingerprint: str, by: Author, now: datetime, skips_refused: bool = False
+) -> list[Camera]:
+    """Do what was shown under the fingerprint, as one change of the fleet; returns the cameras that were written.
 
     With `skips_refused` the refused rows are left out; without, they keep all others from being stored.
     The rules took their time before; the transaction only sees that all rows still mean what they meant.
@@ -140,7 +142,7 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime, skips
     if plan.is_refused and not skips_refused:
         raise PlanRefused
     taken = [planned for planned in plan.rows if planned.effect is not Effect.REFUSED]
-    with record_changes(by=by, now=now, action=BlockAction.IMPORTED):
+    with record_changes(by=by, now=now, action=BlockAction.IMPORTED) as log:
         _one_import_at_a_time()
         registry = Registry([planned.row for planned in taken], plan.principal, plan.site, whole=False)
         if any(registry.match(planned.row).identity != planned.match.identity for planned in taken):
@@ -164,6 +166,7 @@ def apply_plan(plan: Plan, *, fingerprint: str, by: Author, now: datetime, skips
             )
         except (actions.StaleRevision, guards.OutOfScope):
             raise PlanOutdated from None
+    return [entry.camera for entry in log.recorded]
 
 
 def _one_import_at_a_time() -> None:

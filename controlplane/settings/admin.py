@@ -12,13 +12,13 @@ def _shown_to(permission: str) -> Callable[[HttpRequest], bool]:
     return lambda request: request.user.has_perm(permission)
 
 
-def _list_of(title: object, icon: str, model: str) -> dict[str, object]:
+def _list_of(title: object, icon: str, model: str, permission: str = "") -> dict[str, object]:
     app_label, name = model.split(".")
     return {
         "title": title,
         "icon": icon,
         "link": reverse_lazy(f"admin:{app_label}_{name}_changelist"),
-        "permission": _shown_to(f"{app_label}.view_{name}"),
+        "permission": _shown_to(permission or f"{app_label}.view_{name}"),
     }
 
 
@@ -58,6 +58,7 @@ UNFOLD = {
     "STYLES": [lambda request: static("controlplane/admin.css")],
     "SCRIPTS": [
         lambda request: static("controlplane/names.js"),
+        lambda request: static("controlplane/undo.js"),
         lambda request: static("controlplane/time_zone.js"),
     ],
     "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
@@ -72,6 +73,7 @@ UNFOLD = {
                     _list_of(_("Cameras"), "videocam", "cameras.camera"),
                     _list_of(_("Sites"), "location_on", "cameras.site"),
                     _list_of(_("Changes"), "history", "cameras.change"),
+                    _list_of(_("Deleted cameras"), "delete", "cameras.deletedcamera", "cameras.delete_camera"),
                 ],
             },
             {

@@ -19,10 +19,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
 
 from cameras import actions
+from cameras.admin.camera.deletion import DeletionForm, deletion_context, what_is_left
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.camera.reason import StopForm
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
+from cameras.admin.undo import with_undo
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Site
@@ -31,7 +33,7 @@ from controlplane.access.authentication import author_of
 
 # One hidden field holds the ids, at 37 bytes each, and Django reads bodies up to 2.5 MB.
 AT_MOST = 20_000
-# Each deletion writes rows of tokens and a purge, one after the other, under the lock of the revision counter.
+# Of each deleted camera everything is read and stored anew, in the bin.
 DELETE_AT_MOST = 500
 NAMED_AT_MOST = 12
 VERBS = {"start": "operate", "stop": "operate", "move": "change", "delete": "delete"}
@@ -100,6 +102,7 @@ class BulkActions(CameraPages):
             "ids": ",".join(str(row[0]) for row in rows),
             "form": form or (_FORMS[verb]() if verb in _FORMS else None),
             "list_url": reverse("admin:cameras_camera_changelist"),
+            **deletion_context(),
             "media": self.media + form.media if form else self.media + SiteForm().media,
         }
         return TemplateResponse(request, "admin/cameras/bulk.html", context)
@@ -130,43 +133,45 @@ class BulkActions(CameraPages):
         if verb == "move":
             self._move(request, ids, given["site"])
         elif verb == "delete":
-            retired = len(
-                actions.retire_cameras(camera_ids=ids, by=author_of(request, "admin"), now=now_of(request))
-            )
-            text = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", retired)
-            self.message_user(request, text % {"count": retired}, messages.SUCCESS)
+            self._delete(request, ids, is_kept=not given["erase"])
         else:
             self.set_desired_state(request, ids, _WANTED[verb], given.get("reason", ""))
 
+    def _delete(self, request: HttpRequest, ids: Sequence[UUID], *, is_kept: bool) -> None:
+        retired = actions.retire_cameras(
+            camera_ids=ids, by=author_of(request, "admin"), now=now_of(request), is_kept=is_kept
+        )
+        done = ngettext("%(count)d camera deleted.", "%(count)d cameras deleted.", len(retired))
+        text = f"{done % {'count': len(retired)}} {what_is_left(count=len(retired), is_erased=not is_kept)}"
+        self.message_user(request, with_undo(text, retired) if is_kept else text, messages.SUCCESS)
+
     def _move(self, request: HttpRequest, ids: Sequence[UUID], site: Site | None) -> None:
         try:
-            moved = len(
-                actions.move_cameras(
-                    camera_ids=ids,
-                    site_id=site.pk if site else None,
-                    by=author_of(request, "admin"),
-                    now=now_of(request),
-                )
+            moved = actions.move_cameras(
+                camera_ids=ids,
+                site_id=site.pk if site else None,
+                by=author_of(request, "admin"),
+                now=now_of(request),
             )
         except InvalidIntent:
             self.message_user(request, gettext("The site is gone; nothing was moved."), messages.ERROR)
             return
-        count = ngettext("%(count)d camera moved to", "%(count)d cameras moved to", moved) % {"count": moved}
-        text = format_html("{} <bdi>{}</bdi>.", count, site.name if site else gettext("no site"))
-        self.message_user(request, text, messages.SUCCESS if moved else messages.INFO)
+        done = ngettext("%(count)d camera moved to", "%(count)d cameras moved to", len(moved))
+        where = site.name if site else gettext("no site")
+        text = format_html("{} <bdi>{}</bdi>.", done % {"count": len(moved)}, where)
+        self.message_user(request, with_undo(text, moved), messages.SUCCESS if moved else messages.INFO)
 
     def set_desired_state(
         self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState, reason: str = ""
     ) -> None:
-        changed = len(
-            actions.set_desired_state(
-                camera_ids=camera_ids,
-                desired_state=wanted,
-                by=author_of(request, "admin"),
-                now=now_of(request),
-                note=reason,
-            )
+        cameras = actions.set_desired_state(
+            camera_ids=camera_ids,
+            desired_state=wanted,
+            by=author_of(request, "admin"),
+            now=now_of(request),
+            note=reason,
         )
+        changed = len(cameras)
         present = self.get_queryset(request).filter(pk__in=camera_ids).count()
         same, gone = present - changed, len(camera_ids) - present
         if wanted == DesiredState.RUNNING:
@@ -180,10 +185,10 @@ class BulkActions(CameraPages):
             text += " " + rest % {"count": same}
         if gone:
             text += " " + ngettext("%(count)d is gone.", "%(count)d are gone.", gone) % {"count": gone}
-        self.message_user(request, text, messages.SUCCESS if changed else messages.INFO)
+        self.message_user(request, with_undo(text, cameras), messages.SUCCESS if changed else messages.INFO)
 
 
-_FORMS: Mapping[str, type[forms.Form]] = {"move": SiteForm, "stop": StopForm}
+_FORMS: Mapping[str, type[forms.Form]] = {"move": SiteForm, "stop": StopForm, "delete": DeletionForm}
 _WANTED = {"start": DesiredState.RUNNING, "stop": DesiredState.STOPPED}
 _TITLES = {
     "start": _("Start cameras"),

@@ -14,6 +14,7 @@ from unfold.decorators import action
 from cameras.admin import json_text
 from cameras.admin.moments import now_of
 from cameras.admin.transfer.forms import ExpiredFile, ExportForm, ImportForm, sealed, unsealed
+from cameras.admin.undo import with_undo
 from cameras.intent import InvalidIntent
 from cameras.models import Site
 from cameras.transfer.exports import ExportRefused, export_cameras
@@ -82,7 +83,7 @@ class TransferPages:
         if "refused" in request.POST:
             return _download(prepared.refused_file(plan), Format.CSV, "refused-cameras")
         try:
-            apply_plan(
+            stored = apply_plan(
                 plan,
                 fingerprint=request.POST.get("fingerprint", ""),
                 by=author_of(request, "admin"),
@@ -98,7 +99,7 @@ class TransferPages:
                 gettext("Cameras have changed since this plan was made. Nothing was stored; read it again."),
             )
             return self._plan(request, prepared, prepared.plan(principal), text)
-        messages.success(request, _stored(plan))
+        messages.success(request, with_undo(_stored(plan), stored))
         return HttpResponseRedirect(reverse("admin:cameras_camera_changelist"))
 
     def _form(self, request: HttpRequest, form: ImportForm) -> HttpResponse:

@@ -100,7 +100,7 @@ class ReadOnlyAdmin(PlainAdmin):
     """A log: newest first, only read, and never counted."""
 
     paginator = InfinitePaginator
-    actions = None
+    actions: Any = None
 
     def changeform_view(
         self,

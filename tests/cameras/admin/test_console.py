@@ -45,7 +45,7 @@ NEW_URL = "rtsp://user:Typed-0nce@10.0.0.6/other"
         ("start_cameras", ["2 cameras will be started", "1 more was chosen and is so already"]),
         ("stop_cameras", ["1 camera will be stopped", "2 more were chosen and are so already"]),
         ("move_cameras", ["3 cameras will be moved", "Their history and samples stay."]),
-        ("delete_selected", ["3 cameras will be deleted", "Lost for good", "1 of them is running"]),
+        ("delete_selected", ["3 cameras will be deleted", "can be restored for 30 days", "1 of them is running"]),
     ],
 )
 def test_the_page_that_asks_names_how_many_which_and_what_is_lost(
@@ -112,7 +112,7 @@ def test_what_is_gone_meanwhile_is_not_reported_as_stopped_already(administrator
 
     confirmed = confirm(administrator, asked)
 
-    assert shown_messages(confirmed) == "2 cameras stopped. 1 was stopped already. 1 is gone."
+    assert shown_messages(confirmed).startswith("2 cameras stopped. 1 was stopped already. 1 is gone. <a ")
 
 
 @pytest.mark.parametrize(
