@@ -18,6 +18,7 @@ from cameras.querysets import CameraQuerySet
 from cameras.site_actions import lock_site
 from controlplane.access import audit, tokens
 from controlplane.access.principals import Author
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError
 
 # What a vision worker runs on: a change of one of these raises the generation.
@@ -43,7 +44,7 @@ def register_camera(
     with record_changes(by=by, now=now) as log:
         if camera_id and recycle_bin.reserved([camera_id]):
             raise InvalidIntent(
-                [FieldError("id", "Belongs to a deleted camera: restore it, or erase it for good.")]
+                [FieldError("id", "Belongs to a deleted camera: restore it, or erase it for good.", ErrorCode.CONFLICT)]
             )
         camera = _made(log, camera_id, values, now, note)
         _save(camera, force_insert=True)
@@ -113,7 +114,7 @@ def save_cameras(
         made = [_made(log, camera_id, values, now) for camera_id, values in new]
         sites = {camera.site_id for camera in (*cameras, *made) if camera.site_id}
         if len(Site.objects.select_for_update(no_key=True).filter(pk__in=sites).order_by("pk")) < len(sites):
-            raise InvalidIntent([FieldError("site", "There is no site with this id.")])
+            raise InvalidIntent([FieldError("site", "There is no site with this id.", ErrorCode.UNKNOWN_SITE)])
         # The rows exist and are locked. For ten thousand cameras `bulk_update` takes ten times as long.
         Camera.objects.bulk_create(
             cameras, update_conflicts=True, unique_fields=["id"], update_fields=sorted(columns), batch_size=500
@@ -303,5 +304,5 @@ def _columns(diff: Mapping[str, Any]) -> set[str]:
 
 def _save(camera: Camera, **how: Any) -> None:
     if camera.site_id and not lock_site(camera.site_id):
-        raise InvalidIntent([FieldError("site", "There is no site with this id.")])
+        raise InvalidIntent([FieldError("site", "There is no site with this id.", ErrorCode.UNKNOWN_SITE)])
     camera.save(**how)

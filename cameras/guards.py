@@ -8,6 +8,7 @@ from django.core.exceptions import PermissionDenied
 
 from cameras.models import Camera, DeletedCamera
 from controlplane.access.principals import Principal
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError
 
 ADD = "cameras.add_camera"
@@ -22,7 +23,7 @@ class OutOfScope(PermissionDenied):
 
     def __init__(self, detail: str, field: str = "") -> None:
         super().__init__(detail)
-        self.errors = [FieldError(field, detail)]
+        self.errors = [FieldError(field, detail, ErrorCode.FORBIDDEN)]
 
 
 def require(principal: Principal, permission: str, camera: Camera | DeletedCamera) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from cameras import geometry, rules
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS, Field, by_name
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, shown_name
 
 READ_ONLY_OF_CAMERA = (
@@ -48,7 +49,7 @@ def _object(values: object) -> dict[str, object]:
     if not isinstance(values, dict):
         raise InvalidIntent([FieldError("", "The body must be a JSON object.")])
     if not values:
-        raise InvalidIntent([FieldError("", "The body names no field.")])
+        raise InvalidIntent([FieldError("", "The body names no field.", ErrorCode.REQUIRED)])
     return values
 
 
@@ -56,18 +57,18 @@ def _clean(
     values: Mapping[str, object], fields: Mapping[str, Field], read_only: tuple[str, ...], *, is_new: bool
 ) -> dict[str, Any]:
     required = [name for name, field in fields.items() if field.is_required and is_new]
-    errors = [FieldError(name, "Is required.") for name in required if name not in values]
+    errors = [FieldError(name, "Is required.", ErrorCode.REQUIRED) for name in required if name not in values]
     cleaned = {}
     for name, value in values.items():
         if name in read_only:
-            errors.append(FieldError(name, "Is read-only."))
+            errors.append(FieldError(name, "Is read-only.", ErrorCode.READ_ONLY))
         elif name not in fields:
-            errors.append(FieldError(shown_name(name), "There is no such field."))
+            errors.append(FieldError(shown_name(name), "There is no such field.", ErrorCode.UNKNOWN))
         else:
             try:
                 cleaned[name] = fields[name].rule(value)
             except rules.InvalidValue as error:
-                errors.append(FieldError(name, str(error)))
+                errors.append(FieldError(name, str(error), error.code))
             except geometry.InvalidZones as error:
                 errors += [
                     FieldError(".".join(filter(None, (name, problem.path))), problem.detail)

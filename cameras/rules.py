@@ -15,6 +15,7 @@ from uuid import UUID
 import msgspec
 
 from cameras import rtsp
+from controlplane.problem_types import ErrorCode
 
 MAX_JSON_BYTES = 64 * 1024
 MAX_JSON_DEPTH = 32
@@ -31,7 +32,11 @@ TIME_ZONES = zoneinfo.available_timezones() - {"localtime", "posixrules", "Facto
 
 
 class InvalidValue(ValueError):
-    """Why a value is refused, in words for whoever sent it."""
+    """Why a value is refused, in words for whoever sent it and as a code."""
+
+    def __init__(self, detail: str, code: ErrorCode = ErrorCode.INVALID) -> None:
+        super().__init__(detail)
+        self.code = code
 
 
 def parse_uuid(value: object) -> UUID | None:
@@ -50,9 +55,9 @@ def text(max_length: int, *, is_required: bool, has_lines: bool) -> Callable[[ob
             raise InvalidValue("Holds a control character or another one that cannot be shown; remove it.")
         cleaned = unicodedata.normalize("NFC", value).strip()
         if is_required and not cleaned:
-            raise InvalidValue("Must not be empty.")
+            raise InvalidValue("Must not be empty.", ErrorCode.REQUIRED)
         if len(cleaned) > max_length:
-            raise InvalidValue(f"Is longer than {max_length:,} characters.")
+            raise InvalidValue(f"Is longer than {max_length:,} characters.", ErrorCode.TOO_LARGE)
         return cleaned
 
     return rule
@@ -71,8 +76,11 @@ def one_of(values: Sequence[str]) -> Callable[[object], str]:
 
 def whole_seconds(minimum: int, maximum: int) -> Callable[[object], int]:
     def rule(value: object) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
-            raise InvalidValue(f"Must be a whole number of seconds from {minimum:,} to {maximum:,}.")
+        detail = f"Must be a whole number of seconds from {minimum:,} to {maximum:,}."
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise InvalidValue(detail)
+        if not minimum <= value <= maximum:
+            raise InvalidValue(detail, ErrorCode.OUT_OF_RANGE)
         return value
 
     return rule
@@ -87,7 +95,7 @@ def degrees(limit: int) -> Callable[[object], float | None]:
         if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(value):
             raise InvalidValue("Must be a number of degrees or null.")
         if abs(value) > limit:
-            raise InvalidValue(f"Must lie between -{limit} and {limit} degrees.")
+            raise InvalidValue(f"Must lie between -{limit} and {limit} degrees.", ErrorCode.OUT_OF_RANGE)
         return float(value)
 
     return rule
@@ -122,9 +130,9 @@ def json_object(value: object) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidValue("Must be a JSON object.")
     if _depth(value) > MAX_JSON_DEPTH:
-        raise InvalidValue(f"Is nested deeper than {MAX_JSON_DEPTH} levels.")
+        raise InvalidValue(f"Is nested deeper than {MAX_JSON_DEPTH} levels.", ErrorCode.TOO_LARGE)
     if len(msgspec.json.encode(value)) > MAX_JSON_BYTES:
-        raise InvalidValue(f"Is larger than {MAX_JSON_BYTES // 1024} KiB.")
+        raise InvalidValue(f"Is larger than {MAX_JSON_BYTES // 1024} KiB.", ErrorCode.TOO_LARGE)
     return value
 
 

@@ -16,6 +16,7 @@ from cameras.intent import InvalidIntent
 from cameras.models import Site
 from controlplane.access import audit, tokens
 from controlplane.access.principals import Author
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError
 
 
@@ -50,7 +51,7 @@ def _save(site: Site, values: Mapping[str, Any], action: str, by: Author, now: d
             site.save(force_insert=new, update_fields=None if new else list(values))
             _audit(site, action, by, now, list(values))
     except IntegrityError:
-        raise InvalidIntent([FieldError("name", "Another site has this name.")]) from None
+        raise InvalidIntent([FieldError("name", "Another site has this name.", ErrorCode.TAKEN)]) from None
     return site
 
 

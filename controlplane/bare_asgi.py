@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, cast
 
 from controlplane import problems
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem
 
 Scope = MutableMapping[str, Any]
@@ -33,7 +34,7 @@ def headers_of(scope: Scope) -> dict[bytes, bytes]:
     for name, value in scope["headers"]:
         if name in _ONCE and name in headers:
             detail = f"The header {name.decode()} comes twice."
-            raise Problem(400, detail, [FieldError(name.decode(), detail)])
+            raise Problem(400, detail, [FieldError(name.decode(), detail, ErrorCode.REPEATED)])
         headers[name] = value
     return headers
 

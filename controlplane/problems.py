@@ -20,6 +20,7 @@ from django.views import defaults
 from rest_framework import exceptions
 
 from controlplane.encoding import encode_json
+from controlplane.problem_types import QUERY_TOO_SLOW, ErrorCode, ProblemType, type_of_status
 
 CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
@@ -40,6 +41,7 @@ class FieldError(NamedTuple):
 
     field: str
     detail: str
+    code: ErrorCode = ErrorCode.INVALID
 
 
 class Link(NamedTuple):
@@ -63,7 +65,10 @@ def shown_name(name: str) -> str:
 
 
 class Problem(Exception):
-    """An error that already knows its answer. `members` are extra members of the problem (RFC 9457, 3.2)."""
+    """An error that already knows its answer. `members` are extra members of the problem (RFC 9457, 3.2).
+
+    It is of the first type of its status, unless `kind` says of which.
+    """
 
     def __init__(
         self,
@@ -71,10 +76,12 @@ class Problem(Exception):
         detail: str,
         errors: Iterable[FieldError] = (),
         headers: Mapping[str, str] | None = None,
+        kind: ProblemType | None = None,
         **members: Any,
     ) -> None:
         super().__init__(detail)
         self.status, self.detail, self.errors = status, detail, tuple(errors)
+        self.kind = kind or type_of_status(status)
         self.headers, self.members = dict(headers or {}), members
 
 
@@ -110,6 +117,7 @@ def took_too_long() -> Problem:
         503,
         "The database needed longer for this than it may, and was stopped. Ask for less: fewer words in a search, "
         "a narrower filter, a smaller page or a shorter time.",
+        kind=QUERY_TOO_SLOW,
     )
 
 
@@ -123,8 +131,8 @@ def fault_of_database(error: BaseException | None) -> Problem | None:
 def body(problem: Problem) -> dict[str, Any]:
     """The members of the problem document."""
     return {
-        "type": "about:blank",
-        "title": HTTPStatus(problem.status).phrase,
+        "type": problem.kind.uri,
+        "title": problem.kind.title,
         "status": problem.status,
         "detail": problem.detail,
         "errors": [error._asdict() for error in problem.errors],
@@ -200,7 +208,7 @@ def _internal() -> Problem:
 
 def _summary(errors: list[FieldError]) -> str:
     if len(errors) == 1:
-        field, detail = errors[0]
+        field, detail, _ = errors[0]
         return f"{field}: {detail}" if field else detail
     return f"{len(errors)} fields are not valid."
 

@@ -13,15 +13,17 @@ from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
 from controlplane.compressed_bodies import require_plain
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem, shown_name
 
 MAX_BYTES = 256 * 1024
 MAX_DEPTH = 64
 MAX_INTEGER = 2**63 - 1
+TOO_DEEP = f"The JSON is nested deeper than {MAX_DEPTH} levels."
 
 
-def refuse(field: str, detail: str) -> NoReturn:
-    raise Problem(400, f"{field}: {detail}" if field else detail, [FieldError(field, detail)])
+def refuse(field: str, detail: str, code: ErrorCode = ErrorCode.INVALID) -> NoReturn:
+    raise Problem(400, f"{field}: {detail}" if field else detail, [FieldError(field, detail, code)])
 
 
 def parse(data: bytes) -> Any:
@@ -31,7 +33,7 @@ def parse(data: bytes) -> Any:
     """
     data = data.removeprefix(BOM_UTF8)
     if not data.strip():
-        refuse("", "The body is empty; send a JSON object.")
+        refuse("", "The body is empty; send a JSON object.", ErrorCode.REQUIRED)
     try:
         value = json.loads(
             data.decode("utf-8"),
@@ -43,7 +45,7 @@ def parse(data: bytes) -> Any:
     except UnicodeDecodeError:
         refuse("", "The body is not UTF-8.")
     except RecursionError:
-        refuse("", f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        refuse("", TOO_DEEP, ErrorCode.TOO_LARGE)
     except json.JSONDecodeError as error:
         refuse("", f"The body is not JSON: {error.msg} at line {error.lineno}, column {error.colno}.")
     _check(value, "", 0)
@@ -53,8 +55,8 @@ def parse(data: bytes) -> Any:
 class _Faulty:
     """Stands for a value that cannot be kept, until `_check` knows where it stands."""
 
-    def __init__(self, detail: str) -> None:
-        self.detail = detail
+    def __init__(self, detail: str, code: ErrorCode = ErrorCode.INVALID) -> None:
+        self.detail, self.code = detail, code
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -63,7 +65,7 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         seen: set[str] = set()
         for key, _ in pairs:
             if key in seen:
-                value[key] = _Faulty("The key stands here twice.")
+                value[key] = _Faulty("The key stands here twice.", ErrorCode.REPEATED)
             seen.add(key)
     return value
 
@@ -74,20 +76,20 @@ def _constant(name: str) -> _Faulty:
 
 def _integer(text: str) -> Any:
     if len(text) > 20 or abs(int(text)) > MAX_INTEGER:
-        return _Faulty("The number is too large.")
+        return _Faulty("The number is too large.", ErrorCode.OUT_OF_RANGE)
     return int(text)
 
 
 def _float(text: str) -> Any:
     value = float(text)
-    return value if math.isfinite(value) else _Faulty("The number is too large.")
+    return value if math.isfinite(value) else _Faulty("The number is too large.", ErrorCode.OUT_OF_RANGE)
 
 
 def _check(value: Any, path: str, depth: int) -> None:
     if depth > MAX_DEPTH:
-        refuse(path.partition(".")[0].partition("[")[0], f"The JSON is nested deeper than {MAX_DEPTH} levels.")
+        refuse(path.partition(".")[0].partition("[")[0], TOO_DEEP, ErrorCode.TOO_LARGE)
     if isinstance(value, _Faulty):
-        refuse(path, value.detail)
+        refuse(path, value.detail, value.code)
     if isinstance(value, str):
         if fault := fault_of_text(value):
             refuse(path, fault)

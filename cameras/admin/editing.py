@@ -138,7 +138,7 @@ class IntentForm(forms.ModelForm):
 
     def _refuse(self, errors: Iterable[FieldError]) -> None:
         faulty = set(self.errors)
-        for path, detail in errors:
+        for path, detail, _code in errors:
             name = path.partition(".")[0].partition("[")[0]
             place = path[len(name) :].lstrip(".")
             if name not in faulty:

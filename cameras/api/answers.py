@@ -158,5 +158,5 @@ def clean_or_problem(act: Callable[[], T]) -> T:
     except OutOfScope as error:
         raise Problem(403, str(error), filter(lambda fault: fault.field, error.errors)) from None
     except InvalidIntent as error:
-        detail = "; ".join(f"{field}: {text}" if field else text for field, text in error.errors[:3])
+        detail = "; ".join(f"{field}: {text}" if field else text for field, text, _ in error.errors[:3])
         raise Problem(400, detail, error.errors) from None

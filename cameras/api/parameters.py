@@ -13,6 +13,7 @@ from django.http import QueryDict
 
 from cameras.change_feed import Cursor, parse_cursor
 from cameras.rules import parse_uuid
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.strict_json import fault_of_text
 
@@ -25,11 +26,12 @@ def within(least: int, most: int) -> dict[str, Any]:
     return {"type": "integer", "minimum": least, "maximum": most}
 
 
+ID = {"type": "string", "format": "uuid"}
 NOT_EMPTY = {"type": "string", "minLength": 1}
 
 
-def refuse(field: str, detail: str) -> NoReturn:
-    raise Problem(400, f"{field}: {detail}", [FieldError(field, detail)])
+def refuse(field: str, detail: str, code: ErrorCode = ErrorCode.INVALID) -> NoReturn:
+    raise Problem(400, f"{field}: {detail}", [FieldError(field, detail, code)])
 
 
 def only(query: QueryDict, allowed: Collection[str]) -> None:
@@ -37,13 +39,13 @@ def only(query: QueryDict, allowed: Collection[str]) -> None:
     for name, values in query.lists():
         if name not in allowed:
             known = ", ".join(sorted(allowed)) or "none"
-            refuse(shown_name(name), f"There is no such query parameter here; known: {known}.")
+            refuse(shown_name(name), f"There is no such query parameter here; known: {known}.", ErrorCode.UNKNOWN)
         if fault := fault_of_text("".join(values)):
             refuse(name, fault)
         if "\ufffd" in "".join(values):  # what Django puts in the place of bytes that are no text
             refuse(name, "Is not UTF-8.")
         if len(values) > 1:
-            refuse(name, "The parameter is given twice.")
+            refuse(name, "The parameter is given twice.", ErrorCode.REPEATED)
         if values == [""] and name not in MAY_BE_EMPTY:
             refuse(name, "Must not be empty; leave the parameter out.")
 
@@ -53,8 +55,11 @@ def whole_number(query: Mapping[str, str], name: str, default: int, least: int, 
     text = query.get(name)
     if text is None:
         return default
-    if not re.fullmatch(r"[0-9]{1,9}", text) or not least <= int(text) <= most:
-        refuse(name, f"Must be a whole number from {least:,} to {most:,}.")
+    detail = f"Must be a whole number from {least:,} to {most:,}."
+    if not re.fullmatch(r"[0-9]{1,9}", text):
+        refuse(name, detail)
+    if not least <= int(text) <= most:
+        refuse(name, detail, ErrorCode.OUT_OF_RANGE)
     return int(text)
 
 

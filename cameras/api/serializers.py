@@ -6,7 +6,6 @@ What people decide is taken from `cameras.fields`; the rules that judge it are t
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
 from rest_framework import serializers
 
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS, DesiredState, Field, Kind
@@ -52,7 +51,12 @@ def _shape_to_write(field: Field) -> Shape:
     minimum, maximum = field.limits or (None, None)
     match field.kind:
         case Kind.TEXT | Kind.LINES:
-            return serializers.CharField(required=required, allow_blank=not required, max_length=field.max_length)
+            return serializers.CharField(
+                required=required,
+                allow_blank=not required,
+                min_length=1 if required else None,
+                max_length=field.max_length,
+            )
         case Kind.CONNECTION:
             return serializers.RegexField(
                 r"^\s*[Rr][Tt][Ss][Pp][Ss]?://.+",
@@ -68,7 +72,7 @@ def _shape_to_write(field: Field) -> Shape:
         case Kind.DEGREES:
             return serializers.FloatField(required=required, allow_null=True, min_value=minimum, max_value=maximum)
         case Kind.TIME_ZONE:
-            return serializers.CharField(required=required, help_text="IANA name; UTC unless given.")
+            return serializers.CharField(required=required, min_length=1, help_text="IANA name; UTC unless given.")
         case Kind.SITE:
             return serializers.UUIDField(required=required, allow_null=True)
         case Kind.JSON:
@@ -83,7 +87,15 @@ def _in_order(shapes: Mapping[str, Shape], order: Iterable[str]) -> dict[str, Sh
     return {name: shapes[name] for name in dict.fromkeys((*order, *shapes))}
 
 
+def _optional(shapes: dict[str, Shape]) -> dict[str, Shape]:
+    for shape in shapes.values():
+        shape.required = False
+    return shapes
+
+
 class CameraListItem(serializers.Serializer):
+    """One camera of the list. `fields` chooses among its members; `id` is always there."""
+
     id = serializers.UUIDField()
     status = serializers.ChoiceField(choices=STATUS_CHOICES)
     status_reason = serializers.CharField(help_text="`code: words`; the code does not change.")
@@ -93,7 +105,8 @@ class CameraListItem(serializers.Serializer):
 
     def get_fields(self) -> dict[str, Shape]:
         decided = {field.name: _shape_to_read(field) for field in CAMERA_FIELDS if field.is_listed}
-        return _in_order(super().get_fields() | decided, _LIST_ORDER)
+        shapes = _in_order(super().get_fields() | decided, _LIST_ORDER)
+        return {"id": shapes.pop("id"), **_optional(shapes)}
 
 
 class LatestSample(serializers.Serializer):
@@ -140,23 +153,19 @@ class DeletedCameraShape(serializers.Serializer):
     restorable_until = serializers.DateTimeField()
 
 
-@extend_schema_serializer(
-    examples=[
-        OpenApiExample(
-            "A camera at the gate",
-            value={
-                "name": "South Gate",
-                "connection_string": "rtsp://10.0.0.5:554/stream",
-                "zone_config": {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]},
-            },
-            request_only=True,
-        )
-    ]
-)
 class CameraWrite(serializers.Serializer):
+    """A camera to register."""
+
     def get_fields(self) -> dict[str, Shape]:
         decided = {field.name: _shape_to_write(field) for field in CAMERA_FIELDS}
         return _in_order(decided, _WRITE_ORDER)
+
+
+class CameraUpdate(CameraWrite):
+    """What shall change; what is left out stays."""
+
+    def get_fields(self) -> dict[str, Shape]:
+        return _optional(super().get_fields())
 
 
 class Credentials(serializers.Serializer):
@@ -164,10 +173,24 @@ class Credentials(serializers.Serializer):
 
 
 class SiteShape(serializers.Serializer):
-    id = serializers.UUIDField(read_only=True)
+    id = serializers.UUIDField()
 
     def get_fields(self) -> dict[str, Shape]:
-        return super().get_fields() | {field.name: _shape_to_write(field) for field in SITE_FIELDS}
+        return super().get_fields() | {field.name: _shape_to_read(field) for field in SITE_FIELDS}
+
+
+class SiteWrite(serializers.Serializer):
+    """A site to register."""
+
+    def get_fields(self) -> dict[str, Shape]:
+        return {field.name: _shape_to_write(field) for field in SITE_FIELDS}
+
+
+class SiteUpdate(SiteWrite):
+    """What shall change; what is left out stays."""
+
+    def get_fields(self) -> dict[str, Shape]:
+        return _optional(super().get_fields())
 
 
 class ChangeShape(serializers.Serializer):

@@ -8,12 +8,11 @@ from uuid import UUID
 import msgspec
 from django.http import HttpResponse, StreamingHttpResponse
 from django_filters.rest_framework import DjangoFilterBackend
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cameras import actions
-from cameras.api import feed, parameters
+from cameras.api import feed, operations, parameters
 from cameras.api.answers import (
     StrictViewSet,
     array_chunks,
@@ -25,7 +24,7 @@ from cameras.api.answers import (
 )
 from cameras.api.filters import CameraFilter
 from cameras.api.representation import CHUNK, LIST_FIELDS, ORDERINGS, ListPosition, camera_detail, camera_pages
-from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite, ChangePage, Credentials
+from cameras.api.serializers import CameraDetail
 from cameras.change_feed import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
 from cameras.intent import clean_camera
@@ -34,42 +33,8 @@ from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 from controlplane.bare_asgi import busy
+from controlplane.problem_types import CREDENTIAL_UNREADABLE
 from controlplane.problems import Problem
-
-MAX_LIMIT = 1_000
-IF_MATCH = OpenApiParameter("If-Match", str, OpenApiParameter.HEADER, description="The ETag that was read.")
-PURGE = OpenApiParameter(
-    "purge", str, enum=("0", "1"), description="1 erases it at once, and its samples: it cannot be restored."
-)
-ETAG = OpenApiParameter(
-    "ETag", str, OpenApiParameter.HEADER, response=[200, 201], description="For If-Match only."
-)
-LOCATION = OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[201])
-LIST_PARAMETERS = [
-    OpenApiParameter(
-        "X-Cursor", str, OpenApiParameter.HEADER, response=[200], description="Where to watch the changes from."
-    ),
-    OpenApiParameter(
-        "Link", str, OpenApiParameter.HEADER, response=[200], description="The next page, where there is one."
-    ),
-    OpenApiParameter("ordering", str, enum=ORDERINGS, description="`name` unless given."),
-    OpenApiParameter(
-        "fields", parameters.NOT_EMPTY, description="Names of the fields wanted, with commas between."
-    ),
-    OpenApiParameter("limit", parameters.within(1, MAX_LIMIT), description="All cameras unless given."),
-    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="From the `Link` header of the page before."),
-]
-FEED_PARAMETERS = [
-    OpenApiParameter("since", feed.SINCE, description="A cursor, or 0 for the oldest change kept."),
-    OpenApiParameter(
-        "limit",
-        parameters.within(1, feed.MAX_LIMIT),
-        description=f"Changes looked through, {feed.DEFAULT_LIMIT:,} by default.",
-    ),
-    OpenApiParameter(
-        "wait", parameters.within(0, feed.MAX_WAIT_SECONDS), description="Seconds to wait for a change."
-    ),
-]
 
 
 class CameraViewSet(StrictViewSet):
@@ -95,17 +60,16 @@ class CameraViewSet(StrictViewSet):
         "changes": ("since", "limit", "wait"),
         "destroy": ("purge",),
     }
-    problem_statuses = {"partial_update": [412], "destroy": [412], "credentials": [409], "changes": [410]}
 
     def get_queryset(self) -> CameraQuerySet:
         return Camera.objects.within(self.scope)
 
-    @extend_schema(parameters=LIST_PARAMETERS, responses={200: CameraListItem(many=True)})
+    @operations.LIST_CAMERAS
     def list(self, request: Request) -> HttpResponse | StreamingHttpResponse:
         """All cameras that the principal may see, as a bare array; `X-Cursor` is where to watch from."""
         query = request.query_params
         fields = _fields(query.get("fields"))
-        limit = parameters.whole_number(query, "limit", CHUNK, 1, MAX_LIMIT)
+        limit = parameters.whole_number(query, "limit", CHUNK, 1, operations.MAX_LIMIT)
         ordering = parameters.one_of(query, "ordering", None, ORDERINGS)
         after = _position(query["cursor"], ordering) if "cursor" in query else None
         # Before the rows: the feed then returns what changes while they are read.
@@ -132,7 +96,7 @@ class CameraViewSet(StrictViewSet):
         response["X-Cursor"] = str(cursor)
         return response
 
-    @extend_schema(request=CameraWrite, responses={201: CameraDetail}, parameters=[ETAG, LOCATION])
+    @operations.CREATE_CAMERA
     def create(self, request: Request) -> HttpResponse:
         """Register a camera; it is stopped unless asked otherwise."""
         values = clean_or_problem(lambda: clean_camera(request.data))
@@ -143,12 +107,12 @@ class CameraViewSet(StrictViewSet):
         response["Location"] = f"/cameras/{camera.pk}"
         return response
 
-    @extend_schema(parameters=[ETAG])
+    @operations.GET_CAMERA
     def retrieve(self, request: Request, id: str) -> HttpResponse:
         """One camera, all fields; the connection string is redacted."""
         return self._detail(parameters.id_in_path(id))
 
-    @extend_schema(request=CameraWrite(partial=True), responses={200: CameraDetail}, parameters=[IF_MATCH, ETAG])
+    @operations.UPDATE_CAMERA
     def partial_update(self, request: Request, id: str) -> HttpResponse:
         """Change just the fields that are sent. An operator may send `desired_state` only."""
         camera_id = parameters.id_in_path(id)
@@ -171,7 +135,7 @@ class CameraViewSet(StrictViewSet):
             raise no_such("camera") from None
         return self._detail(camera_id)
 
-    @extend_schema(responses={204: None}, parameters=[IF_MATCH, PURGE])
+    @operations.DELETE_CAMERA
     def destroy(self, request: Request, id: str) -> Response:
         """Delete a camera; it can be restored for some days, see `/deleted-cameras`. Its changes stay."""
         camera = self.find_camera(parameters.id_in_path(id))
@@ -191,19 +155,18 @@ class CameraViewSet(StrictViewSet):
             raise no_such("camera") from None
         return Response(status=204)
 
-    @extend_schema(responses={200: Credentials})
+    @operations.GET_CREDENTIALS
     def credentials(self, request: Request, id: str) -> HttpResponse:
         """The connection string in clear, for whoever starts the worker; the reading is audited."""
         camera = self.find_camera(parameters.id_in_path(id))
         try:
             text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=self.now)
         except UnreadableCredential as error:
-            raise Problem(
-                409, f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
-            ) from None
+            detail = f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
+            raise Problem(409, detail, kind=CREDENTIAL_UNREADABLE) from None
         return json_answer({"connection_string": text})
 
-    @extend_schema(parameters=FEED_PARAMETERS, responses={200: ChangePage})
+    @operations.LIST_CHANGES
     def changes(self, request: Request) -> HttpResponse:
         """What changed after a cursor, oldest first; `wait` holds the answer until there is something."""
         query = feed.read_query(request.query_params)
@@ -227,12 +190,13 @@ class CameraViewSet(StrictViewSet):
 
 
 def _fields(text: str | None) -> list[str]:
+    """The members of an item that are asked for, and its id. Raises Problem 400."""
     if text is None:
         return list(LIST_FIELDS)
     wanted = text.split(",")
     if not set(wanted) <= set(LIST_FIELDS) or len(set(wanted)) < len(wanted):
         parameters.refuse("fields", f"Must be names, each once, out of: {', '.join(LIST_FIELDS)}.")
-    return wanted
+    return wanted if "id" in wanted else ["id", *wanted]
 
 
 def _position(cursor: str, ordering: str | None) -> ListPosition:

@@ -195,7 +195,11 @@ def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> Pla
             planned.values = clean_camera(given, stored_redacted=camera.redacted_connection if camera else None)
         except InvalidIntent as error:
             # A field whose own reading failed is not called missing as well.
-            faults += [Fault(*fault) for fault in error.errors if not _is_refused(fault.field, refused_fields)]
+            faults += [
+                Fault(fault.field, fault.detail)
+                for fault in error.errors
+                if not _is_refused(fault.field, refused_fields)
+            ]
     elif camera is None and not faults:
         faults = [Fault("name", "Is required.")]
     if match.names_site:
@@ -223,7 +227,7 @@ def _refuse_out_of_scope(planned: PlannedRow, principal: Principal) -> None:
             moved = {"site": site} if "site" in planned.values else {}
             guards.require_change(principal, camera, {**planned.values, **moved})
     except guards.OutOfScope as error:
-        planned.refuse([Fault(*fault) for fault in error.errors])
+        planned.refuse([Fault(fault.field, fault.detail) for fault in error.errors])
 
 
 def _is_refused(name: str, refused: set[str]) -> bool:

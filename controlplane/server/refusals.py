@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 from controlplane import problems
@@ -36,7 +37,7 @@ class Refusal(asyncio.Protocol):
 
 def answer_before_request(problem: Problem) -> bytes:
     """A whole answer, for where there is no request yet that an application could answer."""
-    status_line = f"{problem.status} {problems.body(problem)['title']}"
+    status_line = f"{problem.status} {HTTPStatus(problem.status).phrase}"
     return _whole(status_line, problems.encode(problem), problems.CONTENT_TYPE, problem.headers)
 
 

@@ -10,8 +10,6 @@ from uuid import UUID
 import msgspec
 from django.http import HttpResponseBase
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.request import Request
 
 from cameras.api import parameters
@@ -19,10 +17,13 @@ from cameras.api.answers import StrictViewSet, array_chunks, json_answer, stream
 from cameras.models import Camera, Site
 from cameras.rules import InvalidValue, time_zone
 from controlplane.encoding import moment_text
-from controlplane.problems import try_later
+from controlplane.problem_types import QUERY_TOO_SLOW, ErrorCode
+from controlplane.problems import Problem
 from controlplane.time_ranges import read_range
-from telemetry.api.formats import CSV, FORMATS, JSON, csv_answer, wants_csv
-from telemetry.api.serializers import Gaps, Latest, Series, SiteSeries
+from telemetry.api import operations
+from telemetry.api.formats import csv_answer, wants_csv
+from telemetry.api.operations import DEFAULT_LIMIT, MAX_LIMIT
+from telemetry.api.serializers import Series
 from telemetry.history.calendars import BUCKETS
 from telemetry.history.gaps import Gap, gaps_of
 from telemetry.history.series import (
@@ -40,47 +41,11 @@ from telemetry.history.summaries import validity_of
 from telemetry.models import Sample
 from telemetry.querysets import SampleQuerySet
 
-DEFAULT_LIMIT = 1_000
-MAX_LIMIT = 5_000
 RETRY_SLOW_AFTER_SECONDS = 30
 SAMPLE = ("timestamp", "zone", "occupancy", "confidence")
 LATEST = ("camera_id", "timestamp", "occupancy", "confidence", "last_contact")
 LATEST_COLUMNS = ("pk", *(f"vitals__latest_{name}" for name in LATEST[1:4]), "vitals__last_contact")
 LATEST_AT_ONCE = 2_000
-
-SITE = OpenApiParameter("id", UUID, OpenApiParameter.PATH)
-FROM, FROM_REQUIRED = (
-    OpenApiParameter(
-        "from", OpenApiTypes.DATETIME, required=required, description="The first moment, with an offset."
-    )
-    for required in (False, True)
-)
-TO = OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range.")
-ZONE = OpenApiParameter("zone", str, description="A zone's id; empty for the whole frame.")
-BUCKET, BUCKET_REQUIRED = (
-    OpenApiParameter(
-        "bucket",
-        str,
-        enum=list(BUCKETS),
-        required=required,
-        description="Points, not samples; of the whole frame unless `zone`. A range is widened to whole buckets, "
-        "which from hours on are those of `timezone`.",
-    )
-    for required in (False, True)
-)
-TIMEZONE = OpenApiParameter(
-    "timezone",
-    parameters.NOT_EMPTY,
-    description="Whose clock and calendar the buckets have: `site`, or an IANA name. "
-    "Unless given, the site's, and UTC for a camera without a site.",
-)
-FORMAT = OpenApiParameter("format", str, enum=FORMATS, description="Comes before the Accept header.")
-LIMIT = OpenApiParameter(
-    "limit",
-    parameters.within(1, MAX_LIMIT),
-    description=f"Samples a page, {DEFAULT_LIMIT:,} by default; not for CSV.",
-)
-CURSOR = OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before; not for CSV.")
 
 
 class SamplePosition(msgspec.Struct, array_like=True):
@@ -88,10 +53,6 @@ class SamplePosition(msgspec.Struct, array_like=True):
 
     timestamp: datetime
     zone: str
-
-
-def _given_as(shape: Any) -> dict[Any, Any]:
-    return {(200, JSON): shape, (200, CSV): OpenApiTypes.STR}
 
 
 class ReadingViewSet(StrictViewSet):
@@ -108,16 +69,13 @@ class ReadingViewSet(StrictViewSet):
         "gaps": ("from", "to", "format"),
         "occupancy": ("from", "to", "zone", "bucket", "timezone", "format"),
     }
-    problem_statuses = {action: [406] for action in required_permissions}
 
     @property
     def default_response_headers(self) -> dict[str, str]:
         """DRF's, and Vary: Accept, because every answer may be JSON or CSV."""
         return {**super().default_response_headers, "Vary": "Accept"}
 
-    @extend_schema(
-        parameters=[FROM, TO, ZONE, BUCKET, TIMEZONE, LIMIT, CURSOR, FORMAT], responses=_given_as(Series)
-    )
+    @operations.READ_SAMPLES
     def retrieve(self, request: Request, camera_id: str) -> HttpResponseBase:
         """Samples of a camera, oldest first, in pages (as CSV all of them); with `bucket`, points of them."""
         query, in_csv, now = request.query_params, wants_csv(request), timezone.now()
@@ -145,7 +103,7 @@ class ReadingViewSet(StrictViewSet):
             return csv_answer(request, "samples", SAMPLE, _all_samples(samples))
         return json_answer(_page(camera.pk, samples, query))
 
-    @extend_schema(parameters=[FORMAT], responses=_given_as(Latest(many=True)))
+    @operations.LIST_LATEST
     def latest(self, request: Request) -> HttpResponseBase:
         """The newest whole-frame sample of every camera that the principal may see, and when it was last heard."""
         rows = Camera.objects.within(self.scope).order_by("pk").values_list(*LATEST_COLUMNS)
@@ -154,7 +112,7 @@ class ReadingViewSet(StrictViewSet):
         pages = (([_latest_item(row) for row in page], None) for page in _pages_by_id(rows))
         return streamed_answer(request, array_chunks(pages))
 
-    @extend_schema(parameters=[FROM, TO, FORMAT], responses=_given_as(Gaps))
+    @operations.LIST_GAPS
     def gaps(self, request: Request, camera_id: str) -> HttpResponseBase:
         """The silences of a camera: when none of its samples holds any more, after three expected intervals."""
         camera = self._camera(camera_id)
@@ -167,17 +125,14 @@ class ReadingViewSet(StrictViewSet):
             return csv_answer(request, "gaps", Gap.__struct_fields__, map(msgspec.structs.astuple, gaps))
         return json_answer({"camera_id": camera.pk, "gaps": gaps})
 
-    @extend_schema(
-        parameters=[SITE, FROM_REQUIRED, TO, ZONE, BUCKET_REQUIRED, TIMEZONE, FORMAT],
-        responses=_given_as(SiteSeries),
-    )
+    @operations.READ_OCCUPANCY
     def occupancy(self, request: Request, id: str) -> HttpResponseBase:
         """The cameras of a site added up: in each bucket the sum of their averages, weighted by time."""
         query, now = request.query_params, timezone.now()
         site = self.find_site(parameters.id_in_path(id))
         for name in ("from", "bucket"):
             if name not in query:
-                parameters.refuse(name, "Is required.")
+                parameters.refuse(name, "Is required.", ErrorCode.REQUIRED)
         cameras = Camera.objects.within(self.scope).filter(site=site)
         intervals = cameras.values_list("pk", "expected_interval_seconds")
         validities = {camera_id: validity_of(seconds) for camera_id, seconds in intervals}
@@ -210,7 +165,7 @@ def _zone(query: Mapping[str, str], validities: Mapping[UUID, timedelta]) -> str
             return zone
     with _bounded():
         if not knows_zone(validities, zone):
-            parameters.refuse("zone", "No such zone is known here.")
+            parameters.refuse("zone", "No such zone is known here.", ErrorCode.UNKNOWN)
     return zone
 
 
@@ -234,10 +189,14 @@ def _bounded(field: str = "bucket") -> Iterator[None]:
     try:
         yield
     except TooManyPoints:
-        parameters.refuse(field, f"This range gives over 10,000: take {less}.")
+        parameters.refuse(field, f"This range gives over 10,000: take {less}.", ErrorCode.TOO_LARGE)
     except TooSlow:
-        detail = f"This takes longer than 5 seconds: take {less}."
-        raise try_later(detail, RETRY_SLOW_AFTER_SECONDS) from None
+        raise Problem(
+            503,
+            f"This takes longer than 5 seconds: take {less}.",
+            headers={"Retry-After": str(RETRY_SLOW_AFTER_SECONDS)},
+            kind=QUERY_TOO_SLOW,
+        ) from None
 
 
 # --- What is answered -------------------------------------------------------------------------------------

@@ -1,16 +1,21 @@
 """Shapes of telemetry for the OpenAPI document. The rules stand in `telemetry.ingest.wire`."""
 
-from drf_spectacular.utils import OpenApiExample, extend_schema_serializer
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cameras.models import DesiredState
 
-EXAMPLE = {"timestamp": "2024-01-01T12:00:00Z", "occupancy": 5, "confidence": 0.95}
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
-@extend_schema_serializer(examples=[OpenApiExample("One observation", value=EXAMPLE, request_only=True)])
-class EventShape(serializers.Serializer):
+@extend_schema_field({"$ref": "#/components/schemas/ErrorCode"})
+class ErrorCodeField(serializers.CharField):
+    """One of the codes of every problem."""
+
+
+class SampleWrite(serializers.Serializer):
+    """One observation of a worker."""
+
     timestamp = serializers.DateTimeField(help_text="RFC 3339 with an offset; finer than microseconds is cut.")
     occupancy = serializers.IntegerField(min_value=0, max_value=2**31 - 1)
     confidence = serializers.FloatField(min_value=0, max_value=1)
@@ -26,11 +31,15 @@ class EventShape(serializers.Serializer):
     )
 
 
-class BatchItem(EventShape):
+class BatchItem(SampleWrite):
+    """One observation of a batch."""
+
     camera_id = serializers.UUIDField()
 
 
 class SingleReceipt(serializers.Serializer):
+    """What became of one observation, and what its camera should do."""
+
     accepted = serializers.IntegerField()
     duplicates = serializers.IntegerField()
     desired_state = serializers.ChoiceField(choices=DesiredState.choices)
@@ -40,12 +49,14 @@ class SingleReceipt(serializers.Serializer):
 
 class BatchError(serializers.Serializer):
     index = serializers.IntegerField(help_text="From 0, in the order of the batch.")
-    code = serializers.ChoiceField(choices=["invalid", "unknown_camera", "forbidden", "conflict", "in_future"])
+    code = ErrorCodeField()
     field = serializers.CharField(allow_blank=True)
     detail = serializers.CharField()
 
 
 class BatchReceipt(serializers.Serializer):
+    """What became of a batch."""
+
     accepted = serializers.IntegerField()
     duplicates = serializers.IntegerField()
     rejected = serializers.IntegerField()

@@ -2,15 +2,13 @@
 
 from django.http import HttpResponse
 from django.utils import timezone
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiRequest, extend_schema
 from rest_framework.request import Request
 
 from controlplane import problems
 from controlplane.compressed_bodies import inflated, is_gzip
 from controlplane.problems import Problem
+from telemetry.api import operations
 from telemetry.api.reading import ReadingViewSet
-from telemetry.api.serializers import BatchItem, BatchReceipt, EventShape, SingleReceipt
 from telemetry.ingest import wire
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
@@ -26,9 +24,8 @@ class TelemetryViewSet(ReadingViewSet):
         "create": "telemetry.report_sample",
         "create_batch": "telemetry.report_sample",
     }
-    problem_statuses = {**ReadingViewSet.problem_statuses, "create": [409]}
 
-    @extend_schema(request=EventShape, responses={201: SingleReceipt, 200: SingleReceipt})
+    @operations.REPORT_SAMPLE
     def create(self, request: Request, camera_id: str) -> HttpResponse:
         """Report one observation: 201 stored, 200 already known, 409 known with other values."""
         if _media_type(request) != "json":
@@ -40,14 +37,7 @@ class TelemetryViewSet(ReadingViewSet):
         (receipts,) = _accepted(Submission(self.principal, (event,)))
         return _answer(*answer_single(receipts[0], timezone.now()))
 
-    @extend_schema(
-        operation_id="telemetry_batch_create",
-        request={
-            "application/json": BatchItem(many=True),
-            **dict.fromkeys(wire.NDJSON_TYPES, OpenApiRequest(OpenApiTypes.STR)),
-        },
-        responses={200: BatchReceipt},
-    )
+    @operations.REPORT_SAMPLES
     def create_batch(self, request: Request) -> HttpResponse:
         """Report up to 5,000 observations of any cameras, also as gzip; each is accepted or refused by itself."""
         media_type = _media_type(request)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import msgspec
 
 from controlplane.bare_asgi import too_large
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem
 from telemetry.ingest.wire import Event, InvalidEvent, Item, decoded, event_of, invalid, may_hold_a_key_twice
 
@@ -52,7 +53,7 @@ def read_batch(body: bytes, *, ndjson: bool) -> Batch:
     except InvalidEvent as error:
         raise invalid(error) from None
     if not batch.size:
-        raise Problem(400, "The batch is empty.", [FieldError("", "Send at least one event.")])
+        raise Problem(400, "The batch is empty.", [FieldError("", "Send at least one event.", ErrorCode.REQUIRED)])
     return batch
 
 

@@ -9,6 +9,15 @@ from uuid import UUID
 import msgspec
 
 from controlplane.encoding import moment_text
+from controlplane.problem_types import (
+    BATCH_REJECTED,
+    CAMERA_ELSEWHERE,
+    SAMPLE_CONFLICT,
+    SAMPLE_IN_FUTURE,
+    UNKNOWN_CAMERA,
+    ErrorCode,
+    ProblemType,
+)
 from controlplane.problems import FieldError, Problem, encode
 from telemetry.ingest.batch import Batch, ItemError
 
@@ -58,11 +67,19 @@ class _BatchAnswer(msgspec.Struct):
     server_time: str
 
 
-_FAULTS: dict[Outcome, tuple[int, str, str]] = {
-    Outcome.CONFLICT: (409, "timestamp", "A sample of this camera, time and zone is stored with other values."),
-    Outcome.IN_FUTURE: (400, "timestamp", "Lies more than 60 seconds in the future: check the worker's clock."),
-    Outcome.UNKNOWN_CAMERA: (404, "camera_id", "There is no camera with this id."),
-    Outcome.FORBIDDEN: (403, "camera_id", "This token is bound elsewhere."),
+_FAULTS: dict[Outcome, tuple[ProblemType, str, str]] = {
+    Outcome.CONFLICT: (
+        SAMPLE_CONFLICT,
+        "timestamp",
+        "A sample of this camera, time and zone is stored with other values.",
+    ),
+    Outcome.IN_FUTURE: (
+        SAMPLE_IN_FUTURE,
+        "timestamp",
+        "Lies more than 60 seconds in the future: check the worker's clock.",
+    ),
+    Outcome.UNKNOWN_CAMERA: (UNKNOWN_CAMERA, "camera_id", "There is no camera with this id."),
+    Outcome.FORBIDDEN: (CAMERA_ELSEWHERE, "camera_id", "This token is bound elsewhere."),
 }
 _encoder = msgspec.json.Encoder()
 
@@ -75,7 +92,8 @@ def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
         known = int(not stored)
         answer = _SingleAnswer(int(stored), known, receipt.desired_state, receipt.generation, server_time)
         return (201 if stored else 200), _encoder.encode(answer)
-    status, field, detail = _FAULTS[outcome]
+    kind, field, detail = _FAULTS[outcome]
+    error = FieldError(field, detail, ErrorCode(outcome.value))
     members: dict[str, Any] = {"code": outcome.value, "server_time": server_time}
     if receipt.desired_state:
         members |= {
@@ -84,7 +102,7 @@ def answer_single(receipt: Receipt, now: datetime) -> tuple[int, bytes]:
             "desired_state": receipt.desired_state,
             "generation": receipt.generation,
         }
-    raise Problem(status, f"{field}: {detail}", [FieldError(field, detail)], **members)
+    raise Problem(kind.status, f"{field}: {detail}", [error], kind=kind, **members)
 
 
 def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tuple[int, bytes]:
@@ -116,6 +134,6 @@ def answer_batch(batch: Batch, receipts: Sequence[Receipt], now: datetime) -> tu
         return 200, _encoder.encode(answer)
     members = msgspec.to_builtins(answer)
     del members["errors"]
-    problem = Problem(400, "Every item of the batch was rejected.", **members)
+    problem = Problem(400, "Every item of the batch was rejected.", kind=BATCH_REJECTED, **members)
     problem.members["errors"] = msgspec.to_builtins(answer.errors)
     return 400, encode(problem)

@@ -16,6 +16,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from controlplane.bare_asgi import too_large
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.time_ranges import read_timestamp
 
@@ -209,7 +210,7 @@ def media_type_of(content_type: str) -> str:
 
 def no_such_camera() -> Problem:
     detail = "There is no camera with this id."
-    return Problem(404, detail, [FieldError("camera_id", detail)])
+    return Problem(404, detail, [FieldError("camera_id", detail, ErrorCode.UNKNOWN_CAMERA)])
 
 
 def unknown_parameter(query: bytes) -> Problem:
@@ -217,7 +218,7 @@ def unknown_parameter(query: bytes) -> Problem:
     name = re.split(rb"[=&]", query, maxsplit=1)[0].decode("ascii", "replace")
     shown = shown_name(name)
     detail = "There is no such query parameter here; known: none."
-    return Problem(400, f"{shown}: {detail}", [FieldError(shown, detail)])
+    return Problem(400, f"{shown}: {detail}", [FieldError(shown, detail, ErrorCode.UNKNOWN)])
 
 
 def unsupported(accepted: str) -> Problem:

@@ -4,4 +4,4 @@ from django.urls import path
 
 from telemetry.alerts.api.views import TransitionViewSet
 
-urlpatterns = [path("telemetry/<camera_id>/transitions", TransitionViewSet.as_view({"get": "list"}))]
+urlpatterns = [path("telemetry/<camera_id>/transitions", TransitionViewSet.as_view({"get": "transitions"}))]

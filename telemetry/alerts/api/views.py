@@ -6,42 +6,15 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
-from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
-from rest_framework import serializers
 from rest_framework.request import Request
 
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, json_answer
 from cameras.models import Camera
-from cameras.status import STATUS_CHOICES
 from controlplane.time_ranges import read_range
+from telemetry.alerts.api import operations
+from telemetry.alerts.api.operations import DEFAULT_LIMIT, MAX_LIMIT, Transitions
 from telemetry.alerts.models import Transition
-
-DEFAULT_LIMIT = 500
-MAX_LIMIT = 1_000
-PARAMETERS = [
-    OpenApiParameter("from", OpenApiTypes.DATETIME, description="The first moment, with an offset."),
-    OpenApiParameter("to", OpenApiTypes.DATETIME, description="The first moment after the range."),
-    OpenApiParameter(
-        "limit", parameters.within(1, MAX_LIMIT), description=f"Transitions a page, {DEFAULT_LIMIT:,} by default."
-    ),
-    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="`next` of the page before."),
-]
-
-
-class TransitionShape(serializers.Serializer):
-    at = serializers.DateTimeField(help_text="The deadline that was crossed, or the contact that was heard.")
-    from_status = serializers.ChoiceField(choices=STATUS_CHOICES)
-    to_status = serializers.ChoiceField(choices=STATUS_CHOICES)
-    reason = serializers.CharField()
-    detected_at = serializers.DateTimeField()
-
-
-class Transitions(serializers.Serializer):
-    camera_id = serializers.UUIDField()
-    transitions = TransitionShape(many=True)
-    next = serializers.CharField(allow_null=True)
 
 
 class TransitionPosition(msgspec.Struct, array_like=True):
@@ -57,11 +30,11 @@ class TransitionViewSet(StrictViewSet):
     queryset = Transition.objects.all()
     serializer_class = Transitions
     lookup_field = "camera_id"
-    required_permissions = {"list": "telemetry.view_sample"}
-    query_parameters = {"list": ("from", "to", "limit", "cursor")}
+    required_permissions = {"transitions": "telemetry.view_sample"}
+    query_parameters = {"transitions": ("from", "to", "limit", "cursor")}
 
-    @extend_schema(operation_id="telemetry_transitions", parameters=PARAMETERS, responses={200: Transitions})
-    def list(self, request: Request, camera_id: str) -> HttpResponse:
+    @operations.LIST_TRANSITIONS
+    def transitions(self, request: Request, camera_id: str) -> HttpResponse:
         """Changes of a camera's status, oldest first, in pages; each at the deadline that was crossed."""
         query = request.query_params
         found = parameters.id_in_path(camera_id, "camera_id")

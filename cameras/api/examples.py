@@ -1,0 +1,64 @@
+"""The site and the camera of the examples in the OpenAPI document, as the API shows them."""
+
+from typing import Any
+
+SITE_ID = "0b8f6c1e-3d5a-4e27-9c41-7a2d8f60b3e5"
+EMPTY_SITE_ID = "5e0c9a74-18bd-4f36-8d02-c4b7e19a6f53"
+CAMERA_ID = "9f2a4d70-6c3b-4b18-a5e9-1d0c7f8e2b64"
+
+SITE: dict[str, Any] = {
+    "id": SITE_ID,
+    "name": "North Lot",
+    "timezone": "Europe/Berlin",
+    "location": "Chausseestrasse 1, Berlin",
+    "latitude": 52.5307,
+    "longitude": 13.3847,
+}
+
+EMPTY_SITE: dict[str, Any] = {
+    "id": EMPTY_SITE_ID,
+    "name": "South Station",
+    "timezone": "UTC",
+    "location": "",
+    "latitude": None,
+    "longitude": None,
+}
+
+ZONES: dict[str, Any] = {
+    "type": "FeatureCollection",
+    "units": "normalised",
+    "features": [
+        {
+            "type": "Feature",
+            "id": "gate",
+            "properties": {"name": "Gate", "kind": "area", "capacity": 20},
+            "geometry": {
+                "type": "Polygon",
+                "coordinates": [[[0.1, 0.2], [0.9, 0.2], [0.9, 0.8], [0.1, 0.8], [0.1, 0.2]]],
+            },
+        }
+    ],
+}
+
+CAMERA: dict[str, Any] = {
+    "id": CAMERA_ID,
+    "name": "North Lot Entrance",
+    "site": SITE_ID,
+    "location": "Above the barrier",
+    "connection_string": "rtsp://user:***@10.0.0.5:554/stream",
+    "address": "10.0.0.5:554",
+    "model_config": {"model": "people-counter", "threshold": 0.4},
+    "zone_config": ZONES,
+    "desired_state": "running",
+    "status": "healthy",
+    "status_reason": "reporting: The worker reports.",
+    "status_since": None,
+    "last_contact": "2026-03-04T12:00:00.000000Z",
+    "latest": {"timestamp": "2026-03-04T11:59:00.000000Z", "occupancy": 5, "confidence": 0.95},
+    "generation": 1,
+    "observed_generation": 1,
+    "expected_interval_seconds": 10,
+    "notes": "",
+    "created_at": "2026-03-04T12:00:00.000000Z",
+    "updated_at": "2026-03-04T12:00:00.000000Z",
+}
