@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from tests.openapi.conformance import require_documented
+
 
 class Answer(NamedTuple):
     """Looks like the answer of Django's test client."""
@@ -75,4 +77,6 @@ class AsgiClient:
         await self.application(scope, receive, send)
         start, *bodies = sent
         headers = {name.decode(): value.decode() for name, value in start["headers"]}
-        return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in bodies))
+        content = b"".join(message.get("body", b"") for message in bodies)
+        require_documented(method, path, start["status"], headers.get("content-type", ""), content)
+        return Answer(start["status"], headers, content)

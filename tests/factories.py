@@ -14,6 +14,7 @@ from cameras.redaction import redact_text
 from controlplane.access.principals import Principal, Role, grants_of, unlimited
 from controlplane.access.scope import WHOLE_FLEET, Scope
 from controlplane.access.tokens import create_token
+from tests.openapi.conformance import require_documented
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
 AUTHOR = unlimited("user:factory").author("test")
@@ -90,7 +91,7 @@ class Answer:
 
 
 class ApiClient:
-    """Speaks to the API as one token; bodies go and come as JSON."""
+    """Speaks to the API as one token; bodies go and come as JSON. Every answer must be one that is documented."""
 
     def __init__(self, secret: str | None = None) -> None:
         self.secret = secret
@@ -107,6 +108,7 @@ class ApiClient:
         if answer.streaming:
             whole = b"".join(answer.streaming_content)
             answer = HttpResponse(whole, status=answer.status_code, headers=dict(answer.items()))
+        require_documented(method, path, answer.status_code, answer.get("Content-Type", ""), answer.content)
         return Answer(answer)
 
     def get(self, path: str, **headers: Any) -> Any:

@@ -14,7 +14,16 @@ import yaml
 from controlplane.access.principals import Role
 
 ROOT = Path(__file__).resolve().parent.parent
-SKIPPED_FOLDERS = {".git", ".venv", ".hypothesis", ".schemathesis", "var", "staticfiles", "__pycache__"}
+SKIPPED_FOLDERS = {
+    ".git",
+    ".venv",
+    ".hypothesis",
+    ".schemathesis",
+    "var",
+    "staticfiles",
+    "node_modules",
+    "__pycache__",
+}
 MAX_LINES = 400
 PRODUCT = ("controlplane", "cameras", "telemetry")
 

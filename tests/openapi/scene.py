@@ -1,0 +1,54 @@
+"""The fleet of the document's examples, made through the API itself, with ids of its own."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cameras.api.examples import CAMERA, CAMERA_ID, EMPTY_SITE, EMPTY_SITE_ID, SITE, SITE_ID
+
+# Sends a method, a path and a body as a role, and returns the JSON of the answer.
+Send = Callable[[str, str, str, Any], Any]
+
+MADE = (
+    "address",
+    "status",
+    "status_reason",
+    "status_since",
+    "last_contact",
+    "latest",
+    "generation",
+    "observed_generation",
+    "created_at",
+    "updated_at",
+)
+
+
+class Ids(dict[str, str]):
+    """The ids of a scene by those of the examples."""
+
+    def in_scene(self, text: str) -> str:
+        """A text of the examples with the ids of the scene."""
+        for example, made in self.items():
+            text = text.replace(example, made)
+        return text
+
+    def in_examples(self, text: str) -> str:
+        for example, made in self.items():
+            text = text.replace(made, example)
+        return text
+
+
+def make_scene(send: Send, mark: str = "") -> Ids:
+    """A site with a camera that reports, and a site without one. A mark keeps the names of several scenes apart."""
+
+    def register(path: str, values: Mapping[str, Any]) -> str:
+        made: str = send("administrator", "POST", path, {**values, "name": values["name"] + mark})["id"]
+        return made
+
+    site = register("/sites", {name: value for name, value in SITE.items() if name != "id"})
+    empty = register("/sites", {"name": EMPTY_SITE["name"]})
+    decided = {name: value for name, value in CAMERA.items() if name not in ("id", *MADE)}
+    camera = register(
+        "/cameras", {**decided, "site": site, "connection_string": "rtsp://user:pass@10.0.0.5:554/stream"}
+    )
+    send("worker", "POST", f"/telemetry/{camera}", {**CAMERA["latest"], "generation": 1})
+    return Ids({SITE_ID: site, EMPTY_SITE_ID: empty, CAMERA_ID: camera})

@@ -1,0 +1,173 @@
+"""Every example of the document is sent to the service, and what comes back is held against it."""
+
+import csv
+import json
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import time_machine
+
+from cameras.api.examples import CAMERA_ID
+from telemetry.alerts.models import Transition
+from tests.factories import ApiClient, make_token
+from tests.openapi.conformance import faults
+from tests.openapi.document import JSON, OPERATIONS, Exchange, Operation, is_integer, resolved
+from tests.openapi.scene import Ids, make_scene
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+VOLATILE = (
+    re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # an id
+    re.compile(r"[0-9a-f]{12}-[0-9]+"),  # a cursor
+)
+COUNTED_ON = ("revision", "block")  # how many changes there were before
+
+each_operation = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda operation: operation.name)
+
+
+def differences(example: Any, answer: Any, path: str = "$") -> list[str]:
+    """Where an answer is not what the example promises. Ids, cursors and moments need only be such."""
+    if isinstance(example, dict) and isinstance(answer, dict):
+        found = [f"{path}.{name}: only in one" for name in example.keys() ^ answer.keys()]
+        for name in example.keys() & answer.keys():
+            if name not in COUNTED_ON:
+                found += differences(example[name], answer[name], f"{path}.{name}")
+        return found
+    if isinstance(example, list) and isinstance(answer, list):
+        if len(example) != len(answer):
+            return [f"{path}: {len(example)} and {len(answer)} items"]
+        return [
+            fault
+            for index, (one, other) in enumerate(zip(example, answer, strict=True))
+            for fault in differences(one, other, f"{path}[{index}]")
+        ]
+    if example == answer or (isinstance(example, str) and isinstance(answer, str) and are_alike(example, answer)):
+        return []
+    return [f"{path}: {example!r} and {answer!r}"]
+
+
+def are_alike(example: str, answer: str) -> bool:
+    if any(pattern.fullmatch(example) and pattern.fullmatch(answer) for pattern in VOLATILE):
+        return True
+    try:
+        return datetime.fromisoformat(example) == datetime.fromisoformat(answer)
+    except ValueError:
+        return False
+
+
+@pytest.fixture
+def clients(db: None) -> Any:
+    with time_machine.travel(NOON, tick=False):
+        yield {role: ApiClient(make_token(role)) for role in ("administrator", "worker")}
+
+
+def scene_for(clients: dict[str, ApiClient]) -> Ids:
+    def send(role: str, method: str, path: str, body: Any) -> Any:
+        answer = clients[role].request(method, path, body)
+        assert answer.status_code < 300, answer.content
+        return answer.json()
+
+    ids = make_scene(send)
+    Transition.objects.create(
+        camera_id=ids[CAMERA_ID],
+        at=datetime(2026, 3, 4, 11, 59, tzinfo=UTC),
+        from_status="pending",
+        to_status="healthy",
+        reason="reporting: The worker reports.",
+        detected_at=datetime(2026, 3, 4, 11, 59, 10, tzinfo=UTC),
+    )
+    return ids
+
+
+def sent(client: ApiClient, operation: Operation, exchange: Exchange, ids: Ids) -> Any:
+    path, query = operation.path, []
+    for parameter in operation.parameters:
+        if parameter["name"] in exchange.parameters:
+            text = ids.in_scene(str(exchange.parameters[parameter["name"]])).replace("+", "%2B")
+            if parameter["in"] == "path":
+                path = path.replace(f"{{{parameter['name']}}}", text)
+            else:
+                query.append(f"{parameter['name']}={text}")
+    text = exchange.body if isinstance(exchange.body, str) else json.dumps(exchange.body)
+    body = b"" if exchange.body is None else ids.in_scene(text).encode()
+    address = "?".join(filter(None, (path, "&".join(query))))
+    return client.request(
+        operation.method.upper(), address, body, content_type=exchange.takes, Accept=exchange.gives
+    )
+
+
+@each_operation
+def test_the_service_takes_every_example_and_gives_what_it_promises(
+    operation: Operation, clients: dict[str, ApiClient]
+) -> None:
+    ids = scene_for(clients)
+
+    for exchange in operation.exchanges():
+        answer = sent(clients[operation.role], operation, exchange, ids)
+        assert departures(operation, exchange, answer, ids) == []
+
+
+def departures(operation: Operation, exchange: Exchange, answer: Any, ids: Ids) -> list[str]:
+    """Where an answer is none that the document and the example promise."""
+    text = ids.in_examples(answer.content.decode())
+    if answer.status_code != exchange.status:
+        return [f"{answer.status_code} and not {exchange.status}: {text}"]
+    if exchange.answer is None:
+        return [text] if text else []
+    if (media_type := answer["Content-Type"].partition(";")[0]) != exchange.gives:
+        return [f"{media_type} and not {exchange.gives}"]
+    if exchange.gives != JSON:
+        return differences([*csv.reader(exchange.answer.splitlines())], [*csv.reader(text.splitlines())])
+    schema = operation.answers[exchange.status]["content"][JSON]["schema"]
+    found = faults(json.loads(text), schema) + faults(exchange.answer, schema)
+    if exchange.body is not None and exchange.takes == JSON:
+        found += faults(exchange.body, operation.bodies[JSON]["schema"])
+    return found + differences(exchange.answer, json.loads(text))
+
+
+@each_operation
+def test_every_operation_has_an_example_of_each_body_and_of_each_success(operation: Operation) -> None:
+    exchanges = operation.exchanges()
+    successes = {status for status in operation.answers if status < 300}
+
+    assert exchanges or not operation.parameters
+    assert {exchange.status for exchange in exchanges} == successes
+    assert {exchange.takes for exchange in exchanges if exchange.body is not None} == set(operation.bodies)
+
+
+def integers_of(operation: Operation) -> list[tuple[str, str]]:
+    """Where an operation takes an integer: in the body or in the query, and under which name."""
+    schema = resolved(operation.bodies.get(JSON, {}).get("schema", {}))
+    members = resolved(schema.get("items", schema)).get("properties", {})
+    found = [("body", name) for name, one in members.items() if is_integer(one)]
+    return found + [("query", one["name"]) for one in operation.parameters if is_integer(one["schema"])]
+
+
+INTEGERS = [
+    pytest.param(operation, place, name, id=f"{operation.name}-{name}")
+    for operation in OPERATIONS
+    for place, name in integers_of(operation)
+]
+
+
+@pytest.mark.parametrize(("operation", "place", "name"), INTEGERS)
+@pytest.mark.parametrize("text", ["5.0", "5e0"])
+def test_an_integer_has_no_fraction_and_no_exponent(
+    operation: Operation, place: str, name: str, text: str, clients: dict[str, ApiClient]
+) -> None:
+    ids = scene_for(clients)
+    exchange = operation.exchanges()[0]
+    if place == "query":
+        exchange = exchange._replace(parameters={**exchange.parameters, name: text})
+    else:
+        items = exchange.body if isinstance(exchange.body, list) else [exchange.body]
+        body = json.dumps(
+            [{**items[0], name: "number"}] if items is exchange.body else {**items[0], name: "number"}
+        )
+        exchange = exchange._replace(body=body.replace('"number"', text))
+
+    answer = sent(clients[operation.role], operation, exchange, ids)
+
+    assert answer.status_code == 400
+    assert [fault["field"] for fault in answer.json()["errors"]] == [name]
