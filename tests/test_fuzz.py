@@ -15,9 +15,16 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from controlplane.wsgi import application
+from telemetry.ingest.wire import NDJSON_TYPES
 from tests.factories import make_camera, make_site, make_token
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+
+@schemathesis.serializer(*NDJSON_TYPES)
+def as_lines(context: schemathesis.SerializationContext, value: Any) -> bytes:
+    """NDJSON is a text to the document."""
+    return str(value).encode("utf-8", "surrogatepass")
 
 
 @pytest.fixture

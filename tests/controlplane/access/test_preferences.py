@@ -82,7 +82,7 @@ def test_all_pages_write_times_in_the_zone_that_the_person_has_chosen(
 def test_the_api_speaks_utc_to_a_person_too(administrator: Client, camera: Camera) -> None:
     choose(administrator, "America/Denver")
 
-    assert administrator.get(f"/cameras/{camera.pk}").json()["created_at"] == "2026-07-01T21:30:00Z"
+    assert administrator.get(f"/cameras/{camera.pk}").json()["created_at"] == "2026-07-01T21:30:00.000000Z"
 
 
 def test_a_viewer_chooses_for_themselves_alone_and_it_is_audited_once(viewer: Client, groups: None) -> None:
