@@ -44,7 +44,11 @@ def register_camera(
     with record_changes(by=by, now=now) as log:
         if camera_id and recycle_bin.reserved([camera_id]):
             raise InvalidIntent(
-                [FieldError("id", "Belongs to a deleted camera: restore it, or erase it for good.", ErrorCode.CONFLICT)]
+                [
+                    FieldError(
+                        "id", "Belongs to a deleted camera: restore it, or erase it for good.", ErrorCode.CONFLICT
+                    )
+                ]
             )
         camera = _made(log, camera_id, values, now, note)
         _save(camera, force_insert=True)

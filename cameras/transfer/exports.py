@@ -30,8 +30,11 @@ def export_cameras(
     by: Author,
     now: datetime,
     site: Site | None = None,
+    among: CameraQuerySet | None = None,
 ) -> Written:
     """The file, its cameras by name: with credentials, those of which the principal may read them.
+
+    Only those of a site, or among others, where these are given.
 
     It says what its program cannot take of them, and holds connection strings in today's form.
 
@@ -45,7 +48,11 @@ def export_cameras(
     if with_credentials:
         cameras = cameras.within(principal.scope_for("cameras.reveal_camera"))
     cameras = cameras.select_related("site").order_by("name", "pk")
-    rows = list(_rows(cameras.filter(site=site) if site else cameras, with_credentials))
+    if site:
+        cameras = cameras.filter(site=site)
+    if among is not None:
+        cameras = cameras.filter(pk__in=among.order_by().values("pk"))
+    rows = list(_rows(cameras, with_credentials))
     if with_credentials:
         audit.record_all(
             by=by,

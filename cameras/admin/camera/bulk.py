@@ -29,6 +29,7 @@ from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Site
 from cameras.rules import parse_uuid
+from controlplane.access.admin.filters_in_use import query_of_list
 from controlplane.access.authentication import author_of
 
 # One hidden field holds the ids, at 37 bytes each, and Django reads bodies up to 2.5 MB.
@@ -101,7 +102,8 @@ class BulkActions(CameraPages):
             "running": sum(row[3] == DesiredState.RUNNING for row in rows),
             "ids": ",".join(str(row[0]) for row in rows),
             "form": form or (_FORMS[verb]() if verb in _FORMS else None),
-            "list_url": reverse("admin:cameras_camera_changelist"),
+            "filters": query_of_list(request),
+            "list_url": _list_of(request),
             **deletion_context(),
             "media": self.media + form.media if form else self.media + SiteForm().media,
         }
@@ -115,7 +117,7 @@ class BulkActions(CameraPages):
             raise Http404
         if not self.has_view_permission(request) or not getattr(self, f"has_{VERBS[verb]}_permission")(request):
             raise PermissionDenied
-        the_list = HttpResponseRedirect(reverse("admin:cameras_camera_changelist"))
+        the_list = HttpResponseRedirect(_list_of(request))
         ids = [parsed for text in request.POST.get("ids", "").split(",") if (parsed := parse_uuid(text))]
         if request.method != "POST" or not ids or len(ids) > (DELETE_AT_MOST if verb == "delete" else AT_MOST):
             self.message_user(request, gettext("Nothing was done: choose the cameras again."), messages.WARNING)
@@ -196,6 +198,11 @@ _TITLES = {
     "move": _("Move cameras to a site"),
     "delete": _("Delete cameras"),
 }
+
+
+def _list_of(request: HttpRequest) -> str:
+    """The list as it was filtered when the cameras were chosen: the page that asks hands its filters on."""
+    return reverse("admin:cameras_camera_changelist") + query_of_list(request)
 
 
 def _would_change(verb: str, row: tuple[Any, ...]) -> bool:

@@ -121,9 +121,11 @@ class ExportForm(forms.Form):
         ),
     )
 
-    def __init__(self, *args: Any, sites: Any, may_reveal: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sites: Any, may_reveal: bool, is_filtered: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["site"].queryset = sites  # type: ignore[attr-defined]
+        if is_filtered:  # by a site too, where somebody wants that
+            del self.fields["site"]
         if not may_reveal:
             del self.fields["with_credentials"]
             self.fields["format"].choices = [  # type: ignore[attr-defined]

@@ -23,6 +23,8 @@ from cameras.transfer.files.formats import Format
 from cameras.transfer.files.written import LeftOut
 from cameras.transfer.imports import Prepared
 from cameras.transfer.plan import Effect, Plan, PlannedRow, PlanOutdated, PlanRefused, apply_plan
+from controlplane.access.admin.filters_in_use import filters_in_use, query_of_list
+from controlplane.access.admin.list_parameters import check_list_parameters
 from controlplane.access.authentication import author_of, principal_of_user
 from controlplane.access.principals import Principal
 
@@ -49,6 +51,7 @@ class TransferPages:
     actions_list = ("import_cameras", "export_cameras")
     admin_site: Any
     opts: Any
+    get_changelist_instance: Any
 
     def has_import_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perms(("cameras.add_camera", "cameras.change_camera"))
@@ -131,14 +134,29 @@ class TransferPages:
             writes=counts[Effect.CREATE] + counts[Effect.CHANGE],
         )
 
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list; what its link to the export leads to are the cameras that are listed."""
+        answer = super().changelist_view(request, extra_context)  # type: ignore[misc]
+        context = getattr(answer, "context_data", None) or {}
+        if context.get("filters_in_use"):
+            path = reverse("admin:cameras_camera_export_cameras")
+            for link in context["actions_list"]:
+                if link["path"] == path:
+                    link |= {"title": _title_of_export(context["cl"]), "path": path + query_of_list(request)}
+        return answer
+
     @action(description=_("Export"), url_path="export", permissions=["export"], icon="download")
     def export_cameras(self, request: HttpRequest) -> HttpResponse:
-        """A form, and the file that was asked for with it."""
+        """A form, and the file that was asked for with it: of all cameras, or as the list above it is filtered."""
+        check_list_parameters(self, request)
         principal = principal_of_user(request.user)
+        listed = self.get_changelist_instance(request)
+        filters = filters_in_use(listed, request)
         form = ExportForm(
             request.POST or None,
             sites=Site.objects.within(principal.scope_for("cameras.view_site")).order_by("name"),
             may_reveal=principal.has_perm("cameras.reveal_camera"),
+            is_filtered=bool(filters),
         )
         if form.is_valid():
             target = Format(form.cleaned_data["format"])
@@ -149,18 +167,25 @@ class TransferPages:
                     principal=principal,
                     by=author_of(request, "admin"),
                     now=now_of(request),
-                    site=form.cleaned_data["site"],
+                    site=form.cleaned_data.get("site"),
+                    among=listed.queryset if filters else None,
                 )
             except ExportRefused as error:
                 form.add_error(None, str(error))
             else:
                 _warn_of(request, written.left_out)
                 return _download(written.text, target)
-        return self._page(request, "export", gettext("Export cameras"), form=form)
+        title = _title_of_export(listed) if filters else gettext("Export cameras")
+        return self._page(request, "export", title, form=form, filters=filters)
 
     def _page(self, request: HttpRequest, name: str, title: str, **context: Any) -> HttpResponse:
         context = {**self.admin_site.each_context(request), "opts": self.opts, "title": title, **context}
         return TemplateResponse(request, f"admin/cameras/{name}.html", context)
+
+
+def _title_of_export(listed: Any) -> str:
+    words = ngettext("Export this camera", "Export these %(count)s cameras", listed.result_count)
+    return words % {"count": f"{listed.result_count:,}"}
 
 
 def _owner(principal: Principal) -> str:
