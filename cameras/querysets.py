@@ -174,9 +174,27 @@ class CameraQuerySet(models.QuerySet[Any]):
         """Those whose derived status is this one."""
         return self.with_status(now, interruptions).filter(derived_status=status)
 
+    def with_urgency(self) -> Self:
+        """After `with_status`: annotates `urgency`, by which those that need attention most come first."""
+        order = (*IN_TROUBLE, *(status for status in Status if status not in IN_TROUBLE))
+        places = (When(derived_status=status, then=Value(place)) for place, status in enumerate(order))
+        return self.annotate(urgency=Case(*places, output_field=models.SmallIntegerField()))
+
+    def in_mass_silence(self, interruptions: Interruptions) -> Self:
+        """After `with_status`, while a mass silence lasts: the cameras that fell silent with the fleet.
+
+        Those too that were called offline shortly before it was noticed: the first of a crowd.
+        """
+        return self.filter(
+            desired_state="running",
+            derived_status__in=(Status.STALE, Status.OFFLINE),
+            vitals__last_contact__gte=F("desired_state_at"),
+            vitals__last_contact__lte=interruptions.mass_silence_began_at,
+            _silence_at_mass_silence__lt=F("_offline_after") + F("_offline_after"),
+        )
+
     def in_trouble(self) -> Self:
         """After `with_status`: those that need attention, the worst first, then the longest."""
-        rank = Case(*(When(derived_status=status, then=Value(place)) for place, status in enumerate(IN_TROUBLE)))
         for_ = Case(
             When(derived_status=Status.ORPHANED, then=F("_stopped_for")),
             When(derived_status=Status.STALE, then=F("_silence") - F("_stale_after")),
@@ -186,7 +204,11 @@ class CameraQuerySet(models.QuerySet[Any]):
             - F("_offline_after"),
             output_field=models.BigIntegerField(),
         )
-        return self.filter(derived_status__in=IN_TROUBLE).order_by(rank, for_.desc(), "name", "pk")
+        return (
+            self.filter(derived_status__in=IN_TROUBLE)
+            .with_urgency()
+            .order_by("urgency", for_.desc(), "name", "pk")
+        )
 
 
 def _microseconds(intervals: int) -> Any:

@@ -3,7 +3,6 @@
 The same fragment is served alone, for the page to keep itself up to date.
 """
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, NamedTuple
@@ -11,37 +10,27 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Q, Sum
-from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
+from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 from django.urls import path, reverse
-from django.utils.http import parse_etags
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
+from cameras.admin.attention import MassSilence, address_of_site, condition_of_fleet, mass_silence, worst
+from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS
 from cameras.admin.camera.pages import CameraPages
-from cameras.admin.moments import age, exact, interruptions_of, now_of
+from cameras.admin.moments import interruptions_of, now_of
 from cameras.admin.sparkline import sparkline
 from cameras.models import Camera, Site
 from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
-from cameras.status import IN_TROUBLE, FleetCondition, Status, fleet_condition
+from cameras.status import IN_TROUBLE, Status
+from controlplane.access.admin.refresh import as_of, refreshed
 from controlplane.access.models import ApiToken
 from controlplane.access.principals import Role
 
-CONDITIONS = {
-    FleetCondition.MASS_SILENCE: _(
-        "Most of the fleet fell silent at once. Look for a cause that they share: network, power, the "
-        "workers. No camera is called offline for it until it is over."
-    ),
-    FleetCondition.INGEST_OUTAGE: _(
-        "No ingest process runs, so no worker can report. Start it; until then each camera keeps the status "
-        "that it had."
-    ),
-}
-ATTENTION_AT_MOST = 12
 SITES_AT_MOST = 40
+SHOULD_RUN = (Status.PENDING, Status.HEALTHY, Status.STALE, Status.OFFLINE)
 # As many as a page of the list shows.
 DAYS_AT_MOST = 100
 
@@ -51,7 +40,7 @@ def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str
     if not request.user.has_perm("cameras.view_camera"):
         return context
     now = now_of(request)
-    return {**context, **_fleet(request), "at": exact(now), "at_seconds": now.timestamp()}
+    return {**context, **_fleet(request), "as_of": as_of(now), "as_of_seconds": str(now.timestamp())}
 
 
 class LivePages(CameraPages):
@@ -69,13 +58,7 @@ class LivePages(CameraPages):
         """The fragment of the first page; 304 if the page has it already."""
         if not self.has_view_permission(request):
             raise PermissionDenied
-        body = render_to_string("admin/cameras/fleet.html", _fleet(request), request).encode()
-        etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-        # The time stands in a header: in the body it would change every ETag.
-        headers = {"ETag": etag, "Cache-Control": "no-store", **_moment(request)}
-        if etag in parse_etags(request.headers.get("If-None-Match", "")):
-            return HttpResponseNotModified(headers=headers)
-        return HttpResponse(body, headers=headers)
+        return refreshed(request, "admin/cameras/fleet.html", _fleet(request), now_of(request))
 
     def last_day_view(self, request: HttpRequest) -> HttpResponse:
         """The last day of the cameras and sites that a page shows, in one request."""
@@ -86,11 +69,6 @@ class LivePages(CameraPages):
             *_last_days("site", request, last_day_of_sites),
         ]
         return HttpResponse(render_to_string("admin/cameras/last_day.html", {"days": days}, request))
-
-
-def _moment(request: HttpRequest) -> dict[str, str]:
-    now = now_of(request)
-    return {"X-As-Of": exact(now), "X-As-Of-Seconds": str(now.timestamp())}
 
 
 def _last_days(kind: str, request: HttpRequest, read: Any) -> Iterable[tuple[UUID, Any]]:
@@ -118,6 +96,8 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
     for group in groups:
         counts[group.status] += group.cameras
     accepted = sum(group.accepted or 0 for group in groups)
+    trouble = sum(counts.get(status, 0) for status in IN_TROUBLE)
+    silence = mass_silence(judged, _running(groups), request)
     return {
         "fleet_url": reverse("admin:cameras_camera_fleet"),
         "cameras_count": sum(counts.values()),
@@ -125,11 +105,13 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
         "occupancy": sum(group.occupancy or 0 for group in groups),
         "known": sum(group.known for group in groups),
         "accepted": accepted,
-        **_messages(request),
+        **_messages(silence, request),
         "sites": _sites(groups),
         "sites_count": len({group.site_id for group in groups}),
-        "attention": _worst(judged, request),
-        "attention_count": sum(counts.get(status, 0) for status in IN_TROUBLE),
+        "silence": silence,
+        "attention": worst(judged, silence, request),
+        "attention_count": trouble,
+        "others_count": trouble - (silence.silent if silence else 0),
         "first_steps": [] if accepted else _first_steps(request, counts),
     }
 
@@ -149,27 +131,22 @@ def _groups_of(judged: CameraQuerySet) -> list[_Group]:
     return [_Group(*row) for row in rows]
 
 
-def _worst(judged: CameraQuerySet, request: HttpRequest) -> list[dict[str, Any]]:
-    """The cameras that need attention most, a line each."""
-    cameras = list(judged.in_trouble().select_related("site").without_long_values()[:ATTENTION_AT_MOST])
-    judge(cameras, request)
-    return [_line(camera) for camera in cameras]
+def _running(groups: list[_Group]) -> dict[UUID | None, int]:
+    """How many cameras should run at each site."""
+    running: dict[UUID | None, int] = defaultdict(int)
+    for group in groups:
+        if group.status in SHOULD_RUN:
+            running[group.site_id] += group.cameras
+    return running
 
 
-def _messages(request: HttpRequest) -> dict[str, list[Notice]]:
+def _messages(silence: MassSilence | None, request: HttpRequest) -> dict[str, list[Notice]]:
     """Messages about the whole service: `notices` ask for an action, `remarks` only inform."""
-    messages = [*_condition(request), *notices(now_of(request))]
+    messages = [*condition_of_fleet(silence, request), *notices(now_of(request))]
     return {
         "notices": [message for message in messages if message.level != "info"],
         "remarks": [message for message in messages if message.level == "info"],
     }
-
-
-def _condition(request: HttpRequest) -> Iterable[Notice]:
-    condition, began_at = fleet_condition(interruptions_of(request))
-    if began_at:
-        words = gettext("For %(age)s.") % {"age": age(began_at, now_of(request))}
-        yield Notice("danger", f"{CONDITIONS[condition]} {words}")
 
 
 def _tile(status: str, count: int) -> dict[str, Any]:
@@ -179,19 +156,6 @@ def _tile(status: str, count: int) -> dict[str, Any]:
         "count": count,
         "colour": STATUS_COLOURS[status],
         "url": f"{reverse('admin:cameras_camera_changelist')}?status={status}",
-    }
-
-
-def _line(camera: Any) -> dict[str, Any]:
-    health = camera.health
-    return {
-        "name": camera.name,
-        "url": reverse("admin:cameras_camera_change", args=[camera.pk]),
-        "site": camera.site,
-        "label": STATUS_LABELS[health.status.value],
-        "colour": STATUS_COLOURS[health.status.value],
-        "reason": reason_in_words(camera),
-        "duration": age(health.since, camera.asked_at) if health.since else "",
     }
 
 
@@ -209,12 +173,11 @@ def _sites(groups: list[_Group]) -> list[dict[str, Any]]:
 
     shown = sorted(by_site, key=lambda site_id: (-trouble(site_id), -total(site_id), str(site_id)))[:SITES_AT_MOST]
     names = dict(Site.objects.filter(pk__in=[site_id for site_id in shown if site_id]).values_list("pk", "name"))
-    cameras = reverse("admin:cameras_camera_changelist")
     return [
         {
             "id": site_id,
             "name": names.get(site_id, "") if site_id else gettext("Without a site"),
-            "url": f"{cameras}?site__id__exact={site_id}" if site_id else f"{cameras}?site__isnull=True",
+            "url": address_of_site(site_id),
             "cameras": total(site_id),
             "trouble": trouble(site_id),
             "bar": _bar(by_site[site_id], total(site_id)),
