@@ -33,6 +33,7 @@ from cameras.admin.zones.editor import AnswersZoneEditor
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState
+from controlplane.access.admin.refresh import as_of, is_refresh, refreshed
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import Author
 from controlplane.problems import FieldError
@@ -97,15 +98,34 @@ class CameraAdmin(
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         camera = kwargs.get("obj")
         if camera:
-            context.update(
-                overview_of(camera),
-                may_operate=self.has_operate_permission(request),
-                may_reveal=self.has_reveal_permission(request),
-                may_change=self.has_change_permission(request, camera),
-                may_add=self.has_add_permission(request),
-                **by_tab(context["adminform"]),
-            )
+            context.update(self._overview(request, camera), **by_tab(context["adminform"]))
         return super().render_change_form(request, context, *args, **kwargs)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if is_refresh(request):
+            camera = self.camera_for(request, object_id)
+            context = {"original": camera, **self._overview(request, camera)}
+            return refreshed(request, "admin/cameras/camera/overview.html", context, now_of(request))
+        return super().change_view(request, object_id, form_url, extra_context)
+
+    def _overview(self, request: HttpRequest, camera: Camera) -> dict[str, Any]:
+        return {
+            **overview_of(camera),
+            "as_of": as_of(now_of(request)),
+            "may_operate": self.has_operate_permission(request),
+            "may_reveal": self.has_reveal_permission(request),
+            "may_change": self.has_change_permission(request, camera),
+            "may_add": self.has_add_permission(request),
+        }
+
+    def refreshes_itself(self, request: HttpRequest) -> bool:
+        return True
 
     # --- Writing ------------------------------------------------------------------------------------------
 

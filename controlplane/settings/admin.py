@@ -55,7 +55,10 @@ UNFOLD = {
             "href": lambda request: static("controlplane/favicon.svg"),
         }
     ],
-    "STYLES": [lambda request: static("controlplane/admin.css")],
+    "STYLES": [
+        lambda request: static("controlplane/admin.css"),
+        lambda request: static("controlplane/lists.css"),
+    ],
     "SCRIPTS": [
         lambda request: static("controlplane/names.js"),
         lambda request: static("controlplane/undo.js"),

@@ -246,15 +246,17 @@ def test_a_row_of_the_list_is_a_card_on_a_phone(administrator: Page) -> None:
     page.goto("/admin/cameras/camera/")
     page.locator(".cp-spark-place :is(svg, span)").first.wait_for()
     boxes = [
-        page.locator(f".field-{name}").bounding_box() for name in ("named", "status", "last_day", "last_contact")
+        page.locator(f"td.field-{name}, th.field-{name}").bounding_box()
+        for name in ("named", "status", "reason", "site", "last_contact", "last_day")
     ]
-    name, status, day, contact = [box or {} for box in boxes]
+    name, status, reason, site, contact, day = [box or {} for box in boxes]
 
     assert name["x"] < 100
-    assert day["x"] == name["x"]
-    assert contact["x"] >= day["x"] + day["width"]
-    assert abs(contact["y"] + contact["height"] / 2 - day["y"] - day["height"] / 2) < 2
-    assert abs(status["x"] + status["width"] - contact["x"] - contact["width"]) < 2
+    assert name["x"] == reason["x"] == site["x"]
+    assert name["y"] < reason["y"] < site["y"]
+    assert site["x"] + site["width"] <= contact["x"]
+    assert contact["x"] + contact["width"] <= day["x"]
+    assert abs(status["x"] + status["width"] - day["x"] - day["width"]) < 2
 
 
 def test_every_page_is_fit_for_everybody_in_light_and_in_dark_and_on_a_phone(administrator: Page) -> None:

@@ -52,8 +52,12 @@ def reason_in_words(camera: Any, zone: tzinfo | None = None) -> str:
 class JudgedChangeList(ChangeList):
     result_list: Any
 
-    def get_queryset(self, *args: Any, **kwargs: Any) -> Any:
-        return super().get_queryset(*args, **kwargs).without_long_values()
+    def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
+        if self.list_display.index("status") in self.get_ordering_field_columns():
+            # Only where the list is sorted by it: a status is computed, for each camera of the fleet.
+            judged = self.root_queryset.with_status(now_of(request), interruptions_of(request))
+            self.root_queryset = judged.with_urgency()
+        return super().get_queryset(request, *args, **kwargs).without_long_values()
 
     def get_results(self, request: HttpRequest) -> None:
         super().get_results(request)
@@ -68,7 +72,7 @@ class CameraColumns:
     def named(self, camera: Camera) -> SafeString:
         return format_html('<bdi>{}</bdi><span class="cp-under">{}</span>', camera.name, camera.address)
 
-    @display(description=_("status"), label=STATUS_COLOURS)
+    @display(description=_("status"), label=STATUS_COLOURS, ordering="urgency")
     def status(self, camera: Any) -> tuple[str, str]:
         return camera.health.status.value, STATUS_LABELS[camera.health.status.value]
 
@@ -83,7 +87,7 @@ class CameraColumns:
     @display(description=_("last day"))
     def last_day(self, camera: Camera) -> SafeString:
         """A place for the picture; the page requests those of all rows at once."""
-        return format_html('<span class="cp-spark-place" data-camera="{}"></span>', camera.pk)
+        return format_html('<span class="cp-spark-place" data-keep data-camera="{}"></span>', camera.pk)
 
     @display(description=_("last contact"), ordering="vitals__last_contact")
     def last_contact(self, camera: Any) -> SafeString | str:

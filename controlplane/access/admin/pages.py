@@ -1,15 +1,19 @@
 """What every page of the admin has in common: bounded lists, removal that asks first, logs that are only read."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any, NoReturn
 
 from django.contrib import messages
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.actions import delete_selected as confirm_and_delete
 from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
+from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 from django.utils.translation import gettext
@@ -19,7 +23,10 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 from unfold.paginator import InfinitePaginator
 
+from controlplane.access.admin.filters_in_use import filters_in_use
 from controlplane.access.admin.list_parameters import check_list_parameters, checks_of_filters
+from controlplane.access.admin.refresh import as_of, is_refresh, refreshed
+from controlplane.access.admin.rows import TICK, headers_of, rows_of
 from controlplane.problems import Link, NothingHere, Problem
 from controlplane.search_terms import check_search
 
@@ -36,8 +43,37 @@ class PlainAdmin(ModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         check_list_parameters(self, request)
-        title = {"title": capfirst(str(self.opts.verbose_name_plural))}
-        return super().changelist_view(request, title | (extra_context or {}))
+        now = timezone.now()
+        answer = super().changelist_view(request, extra_context)
+        context = getattr(answer, "context_data", None) or {}
+        if "cl" not in context:  # an action's page, or a redirect
+            return answer
+        context |= self._context_of_list(request, context["cl"], now)
+        if is_refresh(request):
+            return refreshed(request, "admin/list_rows.html", context, now)
+        return answer
+
+    def _context_of_list(self, request: HttpRequest, changelist: Any, now: datetime) -> dict[str, Any]:
+        return {
+            "title": capfirst(str(self.opts.verbose_name_plural)),
+            "rows": rows_of(changelist),
+            "headers": headers_of(changelist),
+            "has_ticks": TICK in changelist.list_display,
+            "filters_in_use": filters_in_use(changelist, request),
+            "refreshes_itself": self.refreshes_itself(request),
+            "list_media": self._media_of_filters(request),
+            "as_of": as_of(now),
+        }
+
+    def refreshes_itself(self, request: HttpRequest) -> bool:
+        """Whether the list, as it is asked for, keeps itself up to date while somebody looks at it."""
+        return False
+
+    def _media_of_filters(self, request: HttpRequest) -> Media:
+        """All that the page of a list needs of scripts and styles; Django's own media are for forms."""
+        kinds = (entry[1] if isinstance(entry, tuple) else entry for entry in self.get_list_filter(request))
+        forms: list[Any] = [getattr(kind, "form_class", None) for kind in kinds]
+        return sum((Media(form.Media) for form in forms if hasattr(form, "Media")), Media())
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """The list that was asked for. Raises Problem 400 where it has no such page, or a filter no such value."""
@@ -101,6 +137,10 @@ class ReadOnlyAdmin(PlainAdmin):
 
     paginator = InfinitePaginator
     actions: Any = None
+
+    def refreshes_itself(self, request: HttpRequest) -> bool:
+        """Its first page, where nothing is searched for: a search reads all of a long log."""
+        return not {SEARCH_VAR, PAGE_VAR} & request.GET.keys()
 
     def changeform_view(
         self,

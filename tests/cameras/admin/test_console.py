@@ -11,7 +11,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cameras import actions, credentials
-from cameras.models import Camera, CameraVitals, Change, ChangeKind, DesiredState, Site
+from cameras.models import Camera, CameraVitals, Change, ChangeKind, DesiredState, FleetVitals, Site
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
 from tests.admin_client import (
@@ -238,6 +238,26 @@ def test_a_reveal_that_no_key_opens_says_what_to_do(administrator: Client) -> No
 # --- The list ---------------------------------------------------------------------------------------------
 
 
+def test_the_list_is_sorted_by_status_the_most_urgent_first(viewer: Client) -> None:
+    now = datetime.now(UTC)
+    for name, heard_ago, desired_state in [
+        ("healthy", 0, "running"),
+        ("stale", 40, "running"),
+        ("offline", 4_000, "running"),
+        ("stopped", 4_000, "stopped"),
+        ("orphaned", 0, "stopped"),
+    ]:
+        row = make_camera(name, desired_state=desired_state, now=now - timedelta(days=1))
+        CameraVitals.objects.filter(pk=row.pk).update(last_contact=now - timedelta(seconds=heard_ago))
+
+    def listed(query: str) -> list[str]:
+        return [camera.name for camera in viewer.get(CAMERAS + query).context["cl"].result_list]
+
+    assert listed("?o=1") == ["offline", "orphaned", "stale", "healthy", "stopped"]
+    assert listed("?o=-1&status=stale") == ["stale"]
+    assert listed("?o=-1") == ["stopped", "healthy", "stale", "orphaned", "offline"]
+
+
 # When each camera was started or stopped, and when it was last heard.
 HOUR, WEEK, YEAR = timedelta(hours=1, seconds=1), timedelta(days=7, seconds=1), timedelta(days=365)
 SILENCES = {
@@ -323,6 +343,40 @@ def test_what_needs_attention_comes_first_the_longest_first_with_its_reason(view
     ]
     assert context["attention"][0]["reason"] == "Nothing was heard since the camera was started."
     assert (context["attention_count"], context["cameras_count"]) == (5, 7)
+
+
+def test_in_a_mass_silence_banner_tiles_and_list_agree_and_name_sites_not_cameras(viewer: Client) -> None:
+    now = datetime.now(UTC)
+    fell_at = now - timedelta(minutes=3)
+    north, south = make_site("North"), make_site("South")
+
+    def camera(name: str, heard_at: datetime | None, site: Site | None, desired_state: str = "running") -> None:
+        row = make_camera(name, site=site, now=now - timedelta(days=3), desired_state=desired_state)
+        CameraVitals.objects.filter(pk=row.pk).update(last_contact=heard_at)
+
+    for n in range(3):
+        camera(f"North {n}", fell_at - timedelta(seconds=n), north)
+    camera("South", fell_at, south)
+    camera("Alone", fell_at, None)
+    camera("First to go", fell_at - timedelta(seconds=70), south)  # offline before anybody noticed
+    camera("Long gone", fell_at - timedelta(hours=5), north)
+    camera("Healthy", now, north)
+    camera("Orphaned", now, north, desired_state="stopped")
+    FleetVitals.objects.update_or_create(
+        defaults={"mass_silence_began_at": fell_at, "ticked_at": now, "mass_silence_ended_at": None}
+    )
+
+    context = viewer.get("/admin/").context
+
+    notice = context["notices"][0].text
+    assert notice.startswith(f"6 of the 8 cameras that should run fell silent at once, at {fell_at:%H:%M} UTC.")
+    assert notice.endswith("1 of them had been called offline before it was noticed.")
+    silent = [(site.name, site.silent, site.running) for site in context["silence"].sites]
+    assert silent == [("North", 3, 5), ("South", 2, 2), ("Without a site", 1, 1)]
+    assert [line["name"] for line in context["attention"]] == ["Long gone", "Orphaned"]
+    assert (context["attention_count"], context["others_count"]) == (8, 2)
+    counts = {tile["status"]: tile["count"] for tile in context["statuses"] if tile["count"]}
+    assert counts == {"healthy": 1, "stale": 5, "offline": 2, "orphaned": 1}
 
 
 def test_sites_show_their_statuses_and_the_occupancy_that_is_known(viewer: Client) -> None:
