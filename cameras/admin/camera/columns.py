@@ -51,6 +51,7 @@ def reason_in_words(camera: Any, zone: tzinfo | None = None) -> str:
 
 class JudgedChangeList(ChangeList):
     result_list: Any
+    root_queryset: Any
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         if self.list_display.index("status") in self.get_ordering_field_columns():
