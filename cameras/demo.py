@@ -20,10 +20,9 @@ from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
 from controlplane.access import audit, tokens
 from controlplane.access.models import ApiToken, AuditEntry
-from controlplane.access.principals import Author, Role
+from controlplane.access.principals import GROUP_OF, Author, Role
 
 MADE, REMOVED = "demo.made", "demo.removed"
-GROUP_OF = {"viewer": "Viewers", "operator": "Operators", "administrator": "Administrators"}
 
 
 class DemoConflict(Exception):
@@ -81,7 +80,7 @@ def make_demo(*, by: Author, began_at: datetime, now: datetime) -> Secrets:
     with transaction.atomic():
         cameras = _make_fleet(by, began_at)
         _edit_fleet(cameras, by, began_at, now)
-        for role in GROUP_OF:
+        for role in map(str, GROUP_OF):
             made.users[role] = _make_user(role, by, now)
         for role in Role.values:
             token, secret = tokens.create_token(name=f"demo-{role}", role=role, by=by, now=now)
@@ -151,7 +150,7 @@ def _make_user(role: str, by: Author, now: datetime) -> Login:
         raise DemoConflict(f"There is already a user {username}, and it was not made by a demo.")
     password = secrets.token_urlsafe(12)
     user = users.create_user(username, password=password, is_staff=True)
-    user.groups.add(Group.objects.get(name=GROUP_OF[role]))
+    user.groups.add(Group.objects.get(name=GROUP_OF[Role(role)]))
     _note(MADE, "user", user.pk, username, by, now)
     return Login(username, password)
 

@@ -15,7 +15,6 @@ from django.utils.text import capfirst
 from unfold.widgets import (
     UnfoldAdminDecimalFieldWidget,
     UnfoldAdminIntegerFieldWidget,
-    UnfoldAdminPasswordWidget,
     UnfoldAdminSelect2Widget,
     UnfoldAdminSelectWidget,
     UnfoldAdminTextareaWidget,
@@ -28,6 +27,7 @@ from cameras.admin.zones.editor import ZoneEditor, parse_zones
 from cameras.fields import Field, Kind, Section
 from cameras.models import Camera, Site
 from cameras.rules import TIME_ZONES
+from controlplane.access.admin.secret_input import SecretInput
 
 JSON_INPUT = {"rows": 12, "spellcheck": "false", "class": "cp-json-input"}
 # Their inputs are filled in, and must not be left empty.
@@ -47,8 +47,7 @@ def input_of(field: Field) -> forms.Field:
         case Kind.LINES:
             return forms.CharField(widget=UnfoldAdminTextareaWidget({"rows": 4}), **common)
         case Kind.CONNECTION:
-            hidden = UnfoldAdminPasswordWidget({"autocomplete": "new-password", "spellcheck": "false"})
-            return forms.CharField(strip=False, widget=hidden, **common)
+            return forms.CharField(strip=False, widget=SecretInput, **common)
         case Kind.CHOICE:
             return forms.ChoiceField(choices=field.choices, widget=UnfoldAdminSelectWidget, **common)
         case Kind.SECONDS:

@@ -54,8 +54,6 @@ WORKER = frozenset({"telemetry.report_sample"})
 # What a worker may also do with a camera that its token names: read it, and read how it is reached.
 WORKER_WITH_ITS_CAMERA = frozenset({"cameras.view_camera", "cameras.reveal_camera"})
 
-GROUPS = {"Viewers": VIEWER, "Operators": OPERATOR, "Administrators": ADMINISTRATOR}
-
 
 class Role(TextChoices):
     """What a token is for: its name in the database, its permissions, and its name for people."""
@@ -73,6 +71,11 @@ class Role(TextChoices):
     ADMINISTRATOR = "administrator", ADMINISTRATOR, _("Administrator")
     WORKER = "worker", WORKER, _("Worker")
     ORCHESTRATOR = "orchestrator", ORCHESTRATOR, _("Orchestrator")
+
+
+# The roles that people may have, by the names of their groups.
+GROUP_OF = {Role.VIEWER: "Viewers", Role.OPERATOR: "Operators", Role.ADMINISTRATOR: "Administrators"}
+GROUPS = {group: role.permissions for role, group in GROUP_OF.items()}
 
 
 # --- Grants -----------------------------------------------------------------------------------------------

@@ -19,7 +19,6 @@ from django.urls import path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.widgets import UnfoldAdminPasswordWidget
 
 from cameras import actions, credentials
 from cameras.admin.camera.pages import CameraPages
@@ -28,6 +27,7 @@ from cameras.admin.moments import now_of
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import Camera
 from cameras.rules import parse_uuid
+from controlplane.access.admin.secret_input import SecretInput
 from controlplane.access.authentication import author_of
 
 
@@ -37,7 +37,7 @@ class ReplacementForm(forms.Form):
     connection_string = forms.CharField(
         label=_("Connection string of the new device"),
         strip=False,
-        widget=UnfoldAdminPasswordWidget({"autocomplete": "new-password", "spellcheck": "false"}),
+        widget=SecretInput,
         help_text=_("rtsp://user:password@host:port/path. It is kept encrypted and not shown again."),
     )
     reason = ReasonField(help_text=_("For the history, e.g. the serial number or what had happened."))

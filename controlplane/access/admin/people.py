@@ -5,24 +5,32 @@ and whoever holds more is out of their reach.
 """
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelect2MultipleWidget
+from unfold.forms import AdminPasswordChangeForm
+from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
 from controlplane.access import audit
 from controlplane.access.admin.pages import PlainAdmin
+from controlplane.access.admin.person_forms import (
+    NewPersonForm,
+    PersonForm,
+    ShownForm,
+    further_groups_within,
+    role_of,
+)
+from controlplane.access.admin.reach import is_within_reach
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import GROUPS
 
@@ -62,19 +70,6 @@ class AuditedAdmin(PlainAdmin):
         super().delete_queryset(request, queryset)
 
 
-class ShownForm(forms.ModelForm):
-    """Carries what it showed, so that a field which the person did not touch is not taken for a change."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for field in self.fields.values():
-            field.show_hidden_initial = not field.disabled
-
-
-class PersonForm(ShownForm, UserChangeForm):
-    """A person, with the link to the form of the password."""
-
-
 admin.site.index_title = _("Overview")
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -84,65 +79,78 @@ admin.site.unregister(Group)
 class PersonAdmin(AuditedAdmin, auth_admin.UserAdmin):
     audited_as = "user"
     form = PersonForm
-    add_form = UserCreationForm
+    add_form = NewPersonForm
+    add_form_template = None
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "full_name", "email", "roles", "is_active", "last_login")
+    list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
     list_filter = ("is_active", "groups")
     readonly_fields = ("last_login", "date_joined")
     actions = ("delete_selected",)
     filter_horizontal = ()
-    add_fieldsets = ((None, {"fields": ("username", "usable_password", "password1", "password2")}),)
-    _person = (
-        (None, {"fields": ("username", "password")}),
-        (_("Person"), {"fields": ("first_name", "last_name", "email")}),
-    )
-    _dates = (_("Dates"), {"fields": ("last_login", "date_joined")})
-    fieldsets: ClassVar[Any] = (
-        *_person,
-        (_("Access"), {"fields": ("is_active", "is_staff", "is_superuser", "groups", "user_permissions")}),
-        _dates,
-    )
-    fieldsets_of_administrators = (
-        *_person,
-        (_("Access"), {"fields": ("is_active", "is_staff", "groups")}),
-        _dates,
+    add_fieldsets = (
+        (None, {"fields": ("username", "first_name", "last_name", "email")}),
+        (_("Access"), {"fields": ("role", "password")}),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).prefetch_related("groups")
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
-        if obj and not request.user.is_superuser:
-            return self.fieldsets_of_administrators
-        return super().get_fieldsets(request, obj)
+        if obj is None:
+            return self.add_fieldsets
+        access = ["role", "is_active"]
+        if further_groups_within(request.user).exists():
+            access.append("further_groups")
+        if request.user.is_superuser:
+            access += ["is_superuser", "user_permissions"]
+        return (
+            (None, {"fields": ("username", "password")}),
+            (_("Person"), {"fields": ("first_name", "last_name", "email")}),
+            (_("Access"), {"fields": access}),
+            (_("Dates"), {"fields": ("last_login", "date_joined")}),
+        )
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form: Any = super().get_form(request, obj, change=change, **kwargs)
+        form.editor = request.user
+        return form
 
     def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        if db_field.name == "groups":
-            kwargs["queryset"] = _groups_within(request.user)
-            kwargs["widget"] = UnfoldAdminCheckboxSelectMultipleWidget()
-            return super().formfield_for_manytomany(db_field, request, **kwargs)
         kwargs["queryset"] = Permission.objects.select_related("content_type")
         return _searchable(super().formfield_for_manytomany(db_field, request, **kwargs))
 
-    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        field = super().formfield_for_dbfield(db_field, request, **kwargs)
-        if field and isinstance(field.widget, RelatedFieldWidgetWrapper):
-            field.widget = field.widget.widget  # groups are chosen here, and made on their own page
-        return field
-
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and _is_within_reach(request.user, obj)
+        return super().has_change_permission(request, obj) and is_within_reach(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj) and obj != request.user
-        return allowed and _is_within_reach(request.user, obj)
+        return allowed and is_within_reach(request.user, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
+            obj.made_password = form.made_password
             obj.save()
             return
-        columns = {field.name for field in obj._meta.concrete_fields}
-        obj.save(update_fields=[name for name in form.changed_data if name in columns])
+        columns = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_data)
+        if "is_active" in columns:
+            columns.add("is_staff")  # both are one choice, see the form
+        obj.save(update_fields=sorted(columns))
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
+        """Shows a password that was made, once: in this very answer, so that no cookie or session contains it."""
+        if not obj.made_password:
+            return PlainAdmin.response_add(self, request, obj, post_url_continue)
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": gettext("Password of %(name)s") % {"name": obj.get_username()},
+            "person": obj,
+            "secret": obj.made_password,
+            "sign_in_url": request.build_absolute_uri(reverse("admin:index")),
+        }
+        response = TemplateResponse(request, "admin/access/new_person.html", context)
+        response["Cache-Control"] = "no-store"
+        return response
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
@@ -157,10 +165,16 @@ class PersonAdmin(AuditedAdmin, auth_admin.UserAdmin):
     def full_name(self, person: Any) -> str:
         return person.get_full_name() or "–"
 
-    @display(description=_("roles"))
-    def roles(self, person: Any) -> str:
-        names = [group.name for group in person.groups.all()]
-        return ", ".join([gettext("Superuser"), *names] if person.is_superuser else names) or "–"
+    @display(description=_("role"))
+    def role(self, person: Any) -> str:
+        if person.is_superuser:
+            return gettext("Superuser")
+        role = role_of(person)
+        return str(role.label) if role else "–"
+
+    @display(description=_("further groups"))
+    def further_groups(self, person: Any) -> str:
+        return ", ".join(group.name for group in person.groups.all() if group.name not in GROUPS) or "–"
 
 
 @admin.register(Group)
@@ -192,26 +206,6 @@ class GroupAdmin(AuditedAdmin, auth_admin.GroupAdmin):
     @display(description=_("people"), ordering="people_count")
     def people(self, group: Any) -> int:
         return group.people_count
-
-
-def _beyond(editor: Any) -> Any:
-    """The permissions that `editor` does not hold."""
-    held = Permission.objects.filter(models.Q(user=editor) | models.Q(group__user=editor))
-    return Permission.objects.exclude(pk__in=held.values("pk"))
-
-
-def _is_within_reach(editor: Any, person: Any) -> bool:
-    """Whether `person`, active or not, holds nothing that `editor` does not."""
-    if person is None or editor.is_superuser:
-        return True
-    more = _beyond(editor).filter(models.Q(user=person) | models.Q(group__user=person))
-    return not person.is_superuser and not more.exists()
-
-
-def _groups_within(editor: Any) -> Any:
-    """The groups that `editor` may give: those that hold nothing which `editor` does not."""
-    groups = Group.objects.order_by("name")
-    return groups if editor.is_superuser else groups.exclude(permissions__in=_beyond(editor))
 
 
 def _searchable(field: Any) -> Any:

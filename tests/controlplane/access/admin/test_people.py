@@ -3,10 +3,12 @@
 from typing import Any
 
 import pytest
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
 from controlplane.access.models import AuditEntry
+from controlplane.access.principals import VIEWER
 from tests.admin_client import administrator, form_of, sign_in
 
 USERS = "/admin/auth/user/"
@@ -43,20 +45,26 @@ def audited() -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def test_a_person_is_added_put_into_a_group_and_deleted_and_each_act_is_audited(administrator: Client) -> None:
-    administrator.post(
-        f"{USERS}add/",
-        {"username": "new", "usable_password": "true", "password1": PASSWORD, "password2": PASSWORD},
-    )
+def add(client: Client, **typed: str) -> Any:
+    return client.post(f"{USERS}add/", {"username": "new", "role": "viewer", **typed})
+
+
+def roles_of(person: User) -> list[str]:
+    return sorted(person.groups.values_list("name", flat=True))
+
+
+def test_a_person_is_added_given_a_role_and_deleted_and_each_act_is_audited(administrator: Client) -> None:
+    add(administrator, role="operator", email="new@example.com", password=PASSWORD)
     person = User.objects.get(username="new")
-    viewers = Group.objects.get(name="Viewers")
-    edit(administrator, person, is_staff="on", groups=[str(viewers.pk)], first_name="Nina")
+    assert (roles_of(person), person.is_staff, person.email) == (["Operators"], True, "new@example.com")
+    assert Client().login(username="new", password=PASSWORD)
+    edit(administrator, person, role="viewer", first_name="Nina")
     administrator.post(
         f"{USERS}{person.pk}/password/",
         {"password1": PASSWORD + "x", "password2": PASSWORD + "x", "usable_password": "true"},
     )
     person.refresh_from_db()
-    assert (person.first_name, person.is_staff, list(person.groups.all())) == ("Nina", True, [viewers])
+    assert (person.first_name, roles_of(person)) == ("Nina", ["Viewers"])
     assert person.check_password(PASSWORD + "x")
     administrator.post(f"{USERS}{person.pk}/delete/", {"post": "yes"})
 
@@ -69,8 +77,92 @@ def test_a_person_is_added_put_into_a_group_and_deleted_and_each_act_is_audited(
         ("user.deleted", "new"),
     ]
     fields = [set(entry[2]) for entry in audited()]
-    assert fields[1:] == [{"first_name", "is_staff", "groups"}, {"password"}, set()]
+    assert fields == [{"username", "role", "email"}, {"first_name", "role"}, {"password"}, set()]
     assert PASSWORD not in str(list(AuditEntry.objects.values()))
+
+
+def test_a_password_that_nobody_typed_is_made_and_shown_once(administrator: Client) -> None:
+    page = add(administrator)
+
+    secret = page.context["secret"]
+    assert page.content.decode().count(secret) == 1
+    assert "no-store" in page["Cache-Control"]
+    assert Client().login(username="new", password=secret)
+    person = User.objects.get(username="new")
+    assert secret not in administrator.get(page_of(person)).content.decode()
+    assert secret not in str(
+        [list(rows.values()) for rows in (AuditEntry.objects, LogEntry.objects, User.objects)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "faulty"),
+    [
+        ({"username": "ANNA"}, {"username"}),
+        ({"username": "a b"}, {"username"}),
+        ({"role": ""}, {"role"}),
+        ({"role": "worker"}, {"role"}),
+        ({"role": "Viewers"}, {"role"}),
+        ({"password": "sh0rt"}, {"password"}),
+        ({"password": "newnewnew", "username": "newnewnew"}, {"password"}),
+        ({"email": "nowhere", "password": PASSWORD}, {"email", "password"}),
+    ],
+)
+def test_what_is_wrong_with_a_new_person_is_said_where_it_is(
+    administrator: Client, typed: dict[str, str], faulty: set[str]
+) -> None:
+    page = add(administrator, **typed)
+
+    assert page.context["adminform"].form.errors.keys() == faulty
+    assert not User.objects.exclude(username="anna").exists()
+    if "password" in typed:
+        assert typed["password"] not in page.content.decode().replace(typed.get("username", "-"), "")
+
+
+@pytest.mark.parametrize("role", ["viewer", "operator", "administrator"])
+def test_the_role_that_was_chosen_is_the_only_one(administrator: Client, role: str) -> None:
+    person = make_person("vera", "Viewers", "Operators")
+    guests = Group.objects.create(name="Guests")
+    person.groups.add(guests)
+    assert form_of(administrator.get(page_of(person)), "user_form")["role"] == "operator"
+
+    edit(administrator, person, first_name="Vera")
+    assert roles_of(person) == ["Guests", "Operators", "Viewers"]
+    edit(administrator, person, role="")
+    assert roles_of(person) == ["Guests"]
+    edit(administrator, person, role=role)
+    assert roles_of(person) == sorted(["Guests", f"{role.capitalize()}s"])
+    edit(administrator, person, further_groups=[])
+    assert roles_of(person) == [f"{role.capitalize()}s"]
+
+
+def test_who_was_never_let_in_is_let_in_by_one_tick(administrator: Client) -> None:
+    person = make_person("vera", "Viewers")
+    User.objects.filter(pk=person.pk).update(is_staff=False)
+    form = form_of(administrator.get(page_of(person)), "user_form")
+    assert "is_active" not in form
+
+    administrator.post(page_of(person), form | {"is_active": "on"})
+    person.refresh_from_db()
+    assert (person.is_active, person.is_staff) == (True, True)
+    administrator.post(
+        page_of(person), form_of(administrator.get(page_of(person)), "user_form") | {"is_active": ""}
+    )
+    person.refresh_from_db()
+    assert (person.is_active, person.is_staff) == (False, True)
+    assert [fields for action, _, fields in audited()] == [["is_active"], ["is_active"]]
+
+
+def test_who_may_give_less_offers_fewer_roles(groups: None) -> None:
+    clerk = sign_in(name="clerk")
+    person = User.objects.get(username="clerk")
+    held = ("add_user", "change_user", "view_user", *(name.split(".")[1] for name in VIEWER))
+    person.user_permissions.set(Permission.objects.filter(codename__in=held))
+
+    choices = clerk.get(f"{USERS}add/").context["adminform"].form.fields["role"].choices
+    assert [name for name, _label in choices] == ["viewer"]
+    assert "role" in add(clerk, role="operator").context["adminform"].form.errors
+    assert add(clerk, role="viewer", password=PASSWORD).status_code == 302
 
 
 def test_saving_a_person_without_a_change_writes_and_audits_nothing(administrator: Client) -> None:
@@ -115,9 +207,10 @@ def test_an_administrator_cannot_put_anybody_into_a_group_that_may_do_more(admin
     anna = User.objects.get(username="anna")
 
     assert "Stronger" not in administrator.get(page_of(anna)).content.decode()
-    response = edit(administrator, anna, groups=[str(stronger.pk)])
+    Group.objects.create(name="Weaker")  # so that there is the field
+    response = edit(administrator, anna, further_groups=[str(stronger.pk)])
 
-    assert "groups" in response.context["adminform"].form.errors
+    assert "further_groups" in response.context["adminform"].form.errors
     assert not anna.groups.filter(pk=stronger.pk).exists()
 
 

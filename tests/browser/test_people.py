@@ -1,0 +1,72 @@
+"""A colleague is one form, and signs in at once."""
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import axe_violations
+from tests.factories import make_camera
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def sign_in(page: Page, username: str, password: str) -> None:
+    page.get_by_label("Username").fill(username)
+    page.get_by_label("Password").fill(password)
+    page.get_by_role("button", name="Log in").click()
+    page.wait_for_url("**/admin/")
+
+
+def sign_out(page: Page) -> None:
+    page.context.clear_cookies()
+    page.goto("/admin/")
+
+
+def test_a_new_colleague_is_one_form_and_signs_in_at_once(administrator: Page) -> None:
+    make_camera("Gate", desired_state="running")
+    page = administrator
+    page.goto("/admin/auth/user/add/")
+    assert axe_violations(page) == []
+    page.get_by_label("Username").fill("olga")
+    page.get_by_label("First name").fill("Olga")
+    page.get_by_label("Email address").fill("olga@example.com")
+    page.get_by_label("Role").select_option("Operator")
+    page.get_by_role("button", name="Save", exact=True).click()
+    secret = page.get_by_role("textbox", name="Secret")
+    expect(secret).to_be_visible()
+    password = secret.input_value()
+    assert axe_violations(page) == []
+
+    sign_out(page)
+    sign_in(page, "olga", password)
+    page.goto("/admin/cameras/camera/")
+    page.get_by_role("link", name="Gate").click()
+    page.get_by_role("button", name="Stop").click()
+    expect(page.get_by_text("Stopped by olga at")).to_be_visible()
+    assert page.locator("a[href*='camera/add']").count() == 0  # an operator, and no more
+
+
+def test_a_role_is_changed_by_one_choice_and_a_typed_password_is_looked_at(administrator: Page) -> None:
+    page = administrator
+    page.goto("/admin/auth/user/add/")
+    page.get_by_label("Username").fill("vera")
+    page.get_by_label("Password", exact=True).fill("seen-While-typed-7")
+    page.get_by_role("button", name="Show what is typed").focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_label("Password", exact=True)).to_have_attribute("type", "text")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_role("link", name="vera").first.click()
+    expect(page.get_by_label("Role")).to_have_value("viewer")
+    expect(page.get_by_label("May sign in")).to_be_checked()
+    assert axe_violations(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    page.get_by_label("Role").select_option("Administrator")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("was changed successfully")).to_be_visible()
+    assert [group.name for group in User.objects.get(username="vera").groups.all()] == ["Administrators"]
+
+    sign_out(page)
+    sign_in(page, "vera", "seen-While-typed-7")
+    page.goto("/admin/auth/user/add/")
+    expect(page.get_by_label("Username")).to_be_visible()
