@@ -38,7 +38,7 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
     search_help_text = _("Name, address or site")
     ordering = ("-deleted_at",)
     actions = ("restore_cameras", "erase_cameras")
-    change_form_outer_after_template = "admin/cameras/deleted_buttons.html"
+    change_form_outer_before_template = "admin/cameras/deleted_buttons.html"
     fieldsets = (
         (None, {"fields": ("name", "id", "site_name", "redacted_connection", "deleted", "who", "until")}),
         (_("As it will be again"), {"fields": ("decided", "zones")}),

@@ -177,7 +177,7 @@ class EntryPages(ReadOnlyAdmin):
         self, request: HttpRequest, name: str, block: ChangeBlock, title: str, **context: Any
     ) -> HttpResponse:
         frame = {**self.admin_site.each_context(request), "opts": self.opts, "title": title}
-        context = {"block": block, "at": exact(block.at), **context}
+        context = {"entry": block, "at": exact(block.at), **context}
         return TemplateResponse(request, f"admin/cameras/{name}.html", frame | context)
 
 
