@@ -340,6 +340,7 @@ class DeletedCamera(models.Model):
     configuration = models.JSONField(help_text=_("The other fields that people decide, by name."))
     generation = models.BigIntegerField(help_text=_("The last one; a restored camera has the next."))
     created_at = models.DateTimeField(_("created"))
+    desired_state_at = models.DateTimeField(_("desired since"))
     deleted_at = models.DateTimeField(_("deleted"), db_index=True)
     deleted_by = models.CharField(_("by"), max_length=200)
     revision = models.BigIntegerField(help_text=_("Of the change that deleted it."))

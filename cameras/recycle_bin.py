@@ -52,6 +52,7 @@ def _row_of(
         },
         generation=camera.generation,
         created_at=camera.created_at,
+        desired_state_at=camera.desired_state_at,
         deleted_at=now,
         deleted_by=by,
         revision=camera.revision,

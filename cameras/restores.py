@@ -1,7 +1,8 @@
 """Bringing deleted cameras back from the bin, and erasing them before their time.
 
-A restored camera has its id, its fields and its samples again, and the next generation; it runs again if it ran.
-Tokens that lost their binding stay revoked. A site that is gone meanwhile is left out.
+A restored camera has its id, its fields and its samples again, and the next generation. One that ran runs again,
+from now on; one that was stopped is so since it was. Tokens that lost their binding stay revoked. A site that is gone
+meanwhile is left out.
 """
 
 from collections.abc import Collection
@@ -14,7 +15,7 @@ from django.db import transaction
 from cameras import actions, connections, guards, recycle_bin
 from cameras.changes import record_changes
 from cameras.fields import CAMERA_FIELDS
-from cameras.models import BlockAction, Camera, CameraVitals, DeletedCamera, Purge, Site
+from cameras.models import BlockAction, Camera, CameraVitals, DeletedCamera, DesiredState, Purge, Site
 from controlplane.access.principals import Author
 
 _KNOWN = frozenset(field.name for field in CAMERA_FIELDS)
@@ -59,6 +60,8 @@ def restore_cameras(*, camera_ids: Collection[UUID], by: Author, now: datetime) 
             lost_site = row.site_name if row.site_id and not site_id else ""
             camera = _camera_of(row, now)
             diff = actions.assign(camera, {**_values_of(row), "site": site_id}, now)
+            if camera.desired_state == DesiredState.STOPPED:
+                camera.desired_state_at = row.desired_state_at
             vitals = CameraVitals(
                 camera_id=camera.pk, dirty_from_at=row.dirty_from_at, dirty_until_at=row.dirty_until_at
             )
@@ -98,7 +101,6 @@ def _camera_of(row: DeletedCamera, now: datetime) -> Camera:
         generation=row.generation + 1,
         created_at=row.created_at,
         updated_at=now,
-        desired_state_at=now,
     )
     connections.mend(camera)
     return camera

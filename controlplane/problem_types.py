@@ -151,6 +151,12 @@ CONFLICT = ProblemType("conflict", 409, "Conflict", "The state of the resource d
 SITE_IN_USE = ProblemType(
     "site-in-use", 409, "The site still has cameras", "The site still has cameras: move or remove them first."
 )
+CAMERA_ERASED = ProblemType(
+    "camera-erased",
+    409,
+    "The camera cannot be restored any more",
+    "The deleted camera was erased, and its samples are being purged: it cannot be restored.",
+)
 CREDENTIAL_UNREADABLE = ProblemType(
     "credential-unreadable",
     409,

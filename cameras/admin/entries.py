@@ -26,7 +26,7 @@ from cameras.block_reverts import (
 from cameras.intent import InvalidIntent
 from cameras.models import Change, ChangeBlock, ChangeKind
 from cameras.reverts import RevertedField, RevertEffect
-from cameras.sentences import cameras_of, sentence_of
+from cameras.sentences import sentence_of
 from controlplane.access.admin.pages import ReadOnlyAdmin
 from controlplane.access.authentication import author_of, principal_of_user
 
@@ -165,10 +165,17 @@ class EntryPages(ReadOnlyAdmin):
             request,
             "entry_reverted",
             block,
-            gettext("Reverted: %(cameras)s") % {"cameras": cameras_of(block)},
+            gettext("Revert: %(what)s") % {"what": sentence_of(block)},
             groups=[
-                (_("Reverted"), shown(done.done), max(0, len(done.done) - SHOWN_AT_MOST)),
-                (_("Left as they are"), shown(done.left), max(0, len(done.left) - SHOWN_AT_MOST)),
+                {
+                    "title": title,
+                    "count": len(rows),
+                    "rows": shown(rows),
+                    "more": max(0, len(rows) - SHOWN_AT_MOST),
+                    "is_left": rows is done.left,
+                }
+                for title, rows in ((_("Reverted"), done.done), (_("Left as they are"), done.left))
+                if rows
             ],
             revert_id=done.block_id,
         )

@@ -6,36 +6,22 @@ from uuid import UUID
 
 import msgspec
 from django.http import HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from cameras import restores
+from cameras.api import deleted_operations as operations
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, next_page
 from cameras.api.representation import camera_detail, deleted_detail
-from cameras.api.serializers import DeletedCameraShape, RestoredCamera
+from cameras.api.serializers import DeletedCameraShape
 from cameras.change_feed import current_cursor
 from cameras.models import Camera, DeletedCamera, Purge
 from cameras.querysets import DeletedCameraQuerySet
 from controlplane.access.authentication import author_of
+from controlplane.problem_types import CAMERA_ERASED
 from controlplane.problems import Problem
-
-DEFAULT_LIMIT = 500
-MAX_LIMIT = 1_000
-LIST_PARAMETERS = [
-    OpenApiParameter(
-        "Link", str, OpenApiParameter.HEADER, response=[200], description="The next page, where there is one."
-    ),
-    OpenApiParameter(
-        "limit", parameters.within(1, MAX_LIMIT), description=f"Cameras a page, {DEFAULT_LIMIT:,} by default."
-    ),
-    OpenApiParameter("cursor", parameters.NOT_EMPTY, description="From the `Link` header of the page before."),
-]
-RESTORED_HEADERS = [
-    OpenApiParameter("ETag", str, OpenApiParameter.HEADER, response=[200], description="For If-Match only."),
-    OpenApiParameter("Location", str, OpenApiParameter.HEADER, response=[200]),
-]
 
 
 class BinPosition(msgspec.Struct, array_like=True):
@@ -45,6 +31,7 @@ class BinPosition(msgspec.Struct, array_like=True):
     id: UUID
 
 
+@extend_schema(tags=["cameras"])
 class DeletedCameraViewSet(StrictViewSet):
     """The cameras in the bin."""
 
@@ -58,16 +45,15 @@ class DeletedCameraViewSet(StrictViewSet):
         "destroy": "cameras.delete_camera",
     }
     query_parameters = {"list": ("limit", "cursor")}
-    problem_statuses = {"restore": [409]}
 
     def get_queryset(self) -> DeletedCameraQuerySet:
         return DeletedCamera.objects.within(self.scope)
 
-    @extend_schema(parameters=LIST_PARAMETERS, responses={200: DeletedCameraShape(many=True)})
+    @operations.LIST_DELETED_CAMERAS
     def list(self, request: Request) -> HttpResponse:
         """Deleted cameras that can be restored, the latest first, in pages."""
         query = request.query_params
-        limit = parameters.whole_number(query, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+        limit = parameters.whole_number(query, "limit", operations.DEFAULT_LIMIT, 1, operations.MAX_LIMIT)
         rows = list(self.get_queryset().latest_first(_position(query.get("cursor")))[: limit + 1])
         response = json_answer([deleted_detail(row) for row in rows[:limit]])
         if len(rows) > limit:
@@ -75,7 +61,7 @@ class DeletedCameraViewSet(StrictViewSet):
             response["Link"] = next_page(request, parameters.page_cursor(msgspec.to_builtins(last)))
         return response
 
-    @extend_schema(request=None, responses={200: RestoredCamera}, parameters=RESTORED_HEADERS)
+    @operations.RESTORE_CAMERA
     def restore(self, request: Request, id: str) -> HttpResponse:
         """Bring a deleted camera back, with its id and its samples; one that is back already is only answered."""
         camera_id = parameters.id_in_path(id)
@@ -89,7 +75,7 @@ class DeletedCameraViewSet(StrictViewSet):
             return self._not_in_bin(camera_id)
         return self._detail(restored.camera.pk, restored.lost_site)
 
-    @extend_schema(responses={204: None})
+    @operations.ERASE_CAMERA
     def destroy(self, request: Request, id: str) -> Response:
         """Erase a deleted camera at once: it cannot be restored any more, and its samples are purged."""
         camera_id = parameters.id_in_path(id)
@@ -103,7 +89,8 @@ class DeletedCameraViewSet(StrictViewSet):
 
     def _not_in_bin(self, camera_id: UUID) -> HttpResponse:
         if Purge.objects.within(self.scope).filter(pk=camera_id).exists():
-            raise Problem(409, "The camera was erased and its samples are being purged: it cannot be restored.")
+            detail = "The camera was erased and its samples are being purged: it cannot be restored."
+            raise Problem(409, detail, kind=CAMERA_ERASED)
         if Camera.objects.within(self.scope).filter(pk=camera_id).exists():
             return self._detail(camera_id)
         raise _no_such()

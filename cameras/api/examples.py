@@ -1,9 +1,10 @@
-"""The site and the camera of the examples in the OpenAPI document, as the API shows them."""
+"""The sites and the cameras of the examples in the OpenAPI document, as the API shows them."""
 
 from typing import Any
 
 SITE_ID = "0b8f6c1e-3d5a-4e27-9c41-7a2d8f60b3e5"
 EMPTY_SITE_ID = "5e0c9a74-18bd-4f36-8d02-c4b7e19a6f53"
+DELETED_CAMERA_ID = "c81d3e05-7b42-4f9a-b6d8-25e0a94f1c73"
 CAMERA_ID = "9f2a4d70-6c3b-4b18-a5e9-1d0c7f8e2b64"
 
 SITE: dict[str, Any] = {
@@ -61,4 +62,18 @@ CAMERA: dict[str, Any] = {
     "notes": "",
     "created_at": "2026-03-04T12:00:00.000000Z",
     "updated_at": "2026-03-04T12:00:00.000000Z",
+}
+
+DELETED_CAMERA: dict[str, Any] = {
+    "id": DELETED_CAMERA_ID,
+    "name": "Old Gate",
+    "site": SITE_ID,
+    "site_name": SITE["name"],
+    "connection_string": "rtsp://user:***@10.0.0.5:554/stream",
+    "address": "10.0.0.5:554",
+    "desired_state": "stopped",
+    "generation": 1,
+    "deleted_at": "2026-03-04T12:00:00.000000Z",
+    "deleted_by": "token:administrator",
+    "restorable_until": "2026-04-03T12:00:00.000000Z",
 }

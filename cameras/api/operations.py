@@ -224,9 +224,9 @@ LIST_CHANGES = operation(
                         ],
                     }
                 ],
-                "more": False,
+                "more": True,
             },
-            {"since": "0", "limit": 100},
+            {"since": "0", "limit": 1},
         )
     ],
 )

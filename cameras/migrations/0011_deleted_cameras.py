@@ -23,6 +23,7 @@ class Migration(migrations.Migration):
                 ('configuration', models.JSONField(help_text='The other fields that people decide, by name.')),
                 ('generation', models.BigIntegerField(help_text='The last one; a restored camera has the next.')),
                 ('created_at', models.DateTimeField(verbose_name='created')),
+                ('desired_state_at', models.DateTimeField(verbose_name='desired since')),
                 ('deleted_at', models.DateTimeField(db_index=True, verbose_name='deleted')),
                 ('deleted_by', models.CharField(max_length=200, verbose_name='by')),
                 ('revision', models.BigIntegerField(help_text='Of the change that deleted it.')),

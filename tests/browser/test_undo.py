@@ -87,7 +87,7 @@ def test_a_bulk_stop_is_one_row_and_is_reverted_as_one_but_for_what_was_changed_
     is_fit_for_everybody(page)
     page.get_by_role("button", name="Revert").click()
 
-    expect(page.get_by_role("heading", name="Left as they are")).to_be_visible()
+    expect(page.get_by_role("heading", name="Left as they are (1)")).to_be_visible()
     is_fit_for_everybody(page)
     assert dict(Camera.objects.values_list("name", "site__name")) == {
         "Gate 0": "Berlin Mitte", "Gate 1": None, "Gate 2": "Berlin Mitte", "Gate 3": "Berlin Mitte",
@@ -106,7 +106,7 @@ def test_a_revert_of_what_changed_while_the_page_was_open_does_nothing(administr
     expect(page.get_by_text("nothing was reverted")).to_be_visible()
     assert running() == {"Gate 0"}
     page.get_by_role("button", name="Revert").click()
-    expect(page.get_by_role("heading", name="Reverted", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="Reverted (2)")).to_be_visible()
     assert running() == {"Gate 0", "Gate 1"}
 
 

@@ -20,6 +20,7 @@ from cameras.models import (
     Change,
     ChangeBlock,
     DeletedCamera,
+    DesiredState,
     Purge,
     Site,
 )
@@ -85,6 +86,19 @@ def test_a_restored_camera_is_as_it_was_with_its_id_and_the_next_generation() ->
     assert connections.read(stored) == URL
     assert CameraVitals.objects.get().pk == camera.pk
     assert (restored.lost_site, DeletedCamera.objects.exists(), Purge.objects.exists()) == ("", False, False)
+
+
+def test_a_stopped_camera_is_stopped_since_it_was() -> None:
+    camera = make_camera(desired_state="running")
+    stopped_at = NOW + timedelta(hours=1)
+    actions.set_desired_state(
+        camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=AUTHOR, now=stopped_at
+    )
+    delete(camera, now=NOW + timedelta(hours=2))
+
+    restore(camera)
+
+    assert Camera.objects.get().desired_state_at == stopped_at
 
 
 def test_a_restored_camera_comes_to_watchers_as_a_new_one_and_the_log_says_restored(viewer: ApiClient) -> None:

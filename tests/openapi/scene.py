@@ -3,8 +3,18 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from cameras.api.examples import CAMERA, CAMERA_ID, EMPTY_SITE, EMPTY_SITE_ID, SITE, SITE_ID
+from cameras.api.examples import (
+    CAMERA,
+    CAMERA_ID,
+    DELETED_CAMERA,
+    DELETED_CAMERA_ID,
+    EMPTY_SITE,
+    EMPTY_SITE_ID,
+    SITE,
+    SITE_ID,
+)
 
+URL = "rtsp://user:pass@10.0.0.5:554/stream"
 # Sends a method, a path and a body as a role, and returns the JSON of the answer.
 Send = Callable[[str, str, str, Any], Any]
 
@@ -47,8 +57,8 @@ def make_scene(send: Send, mark: str = "") -> Ids:
     site = register("/sites", {name: value for name, value in SITE.items() if name != "id"})
     empty = register("/sites", {"name": EMPTY_SITE["name"]})
     decided = {name: value for name, value in CAMERA.items() if name not in ("id", *MADE)}
-    camera = register(
-        "/cameras", {**decided, "site": site, "connection_string": "rtsp://user:pass@10.0.0.5:554/stream"}
-    )
+    camera = register("/cameras", {**decided, "site": site, "connection_string": URL})
     send("worker", "POST", f"/telemetry/{camera}", {**CAMERA["latest"], "generation": 1})
-    return Ids({SITE_ID: site, EMPTY_SITE_ID: empty, CAMERA_ID: camera})
+    deleted = register("/cameras", {"name": DELETED_CAMERA["name"], "site": site, "connection_string": URL})
+    send("administrator", "DELETE", f"/cameras/{deleted}", None)
+    return Ids({SITE_ID: site, EMPTY_SITE_ID: empty, CAMERA_ID: camera, DELETED_CAMERA_ID: deleted})

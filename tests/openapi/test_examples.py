@@ -66,7 +66,7 @@ def scene_for(clients: dict[str, ApiClient]) -> Ids:
     def send(role: str, method: str, path: str, body: Any) -> Any:
         answer = clients[role].request(method, path, body)
         assert answer.status_code < 300, answer.content
-        return answer.json()
+        return answer.json() if answer.content else None
 
     ids = make_scene(send)
     Transition.objects.create(

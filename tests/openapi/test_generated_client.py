@@ -41,7 +41,8 @@ class Generated(NamedTuple):
 
     def scene(self) -> Ids:
         def send(role: str, method: str, path: str, body: Any) -> Any:
-            return self.raw[role].request(method, path, json=body).raise_for_status().json()
+            answer = self.raw[role].request(method, path, json=body).raise_for_status()
+            return answer.json() if answer.content else None
 
         return make_scene(send, mark=uuid4().hex)
 

@@ -160,9 +160,9 @@ def test_a_revert_shows_each_row_first_and_does_what_was_ticked(operator: Client
 
     assert groups == {"already_so": {"Gate 1", "Gate 2"}, "reverted": {"Gate 0", "Gate 3"}}
     assert running() == {"Gate 0", "Gate 1", "Gate 2", "Gate 3"}
-    assert [({row["name"] for row in rows}, more) for _, rows, more in done.context["groups"]] == [
-        ({"Gate 0", "Gate 3"}, 0),
-        ({"Gate 1", "Gate 2"}, 0),
+    assert [{row["name"] for row in group["rows"]} for group in done.context["groups"]] == [
+        {"Gate 0", "Gate 3"},
+        {"Gate 1", "Gate 2"},
     ]
     assert newest().note == f"Revert of entry {entry.pk}: 4 cameras at Berlin Mitte stopped by oskar."
 
