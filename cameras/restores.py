@@ -1,8 +1,8 @@
 """Bringing deleted cameras back from the bin, and erasing them before their time.
 
 A restored camera has its id, its fields and its samples again, and the next generation. One that ran runs again,
-from now on; one that was stopped is so since it was. Tokens that lost their binding stay revoked. A site that is gone
-meanwhile is left out.
+from now on; one that was stopped is so since it was. Tokens that lost their binding stay revoked. A site that is
+gone meanwhile is left out.
 """
 
 from collections.abc import Collection
