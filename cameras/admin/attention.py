@@ -4,7 +4,6 @@ The cameras of a mass silence are no list of offline ones: they have one cause, 
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -15,7 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
-from cameras.admin.moments import age, interruptions_of, now_of
+from cameras.admin.moments import age, clock, interruptions_of, now_of
 from cameras.models import Site
 from cameras.panels import Notice
 from cameras.querysets import CameraQuerySet
@@ -39,7 +38,7 @@ class SilentSite(NamedTuple):
 
 
 class MassSilence(NamedTuple):
-    began_at: datetime
+    began_at: str
     silent: int
     running: int
     offline: int
@@ -50,7 +49,7 @@ class MassSilence(NamedTuple):
         fell = gettext(
             "%(silent)s of the %(running)s cameras that should run fell silent at once, at %(at)s. Look for a "
             "cause that they share: network, power, the workers. Their statuses are held until it is over."
-        ) % {"silent": self.silent, "running": self.running, "at": f"{self.began_at.astimezone(UTC):%H:%M UTC}"}
+        ) % {"silent": self.silent, "running": self.running, "at": self.began_at}
         if not self.offline:
             return fell
         before = ngettext(
@@ -98,7 +97,7 @@ def mass_silence(
     ]
     sites.sort(key=lambda site: (-site.silent, site.name))
     silent, offline = sum(group[1] for group in groups), sum(group[3] for group in groups)
-    return MassSilence(began_at, silent, sum(running.values()), offline, sites)
+    return MassSilence(clock(began_at, now_of(request)), silent, sum(running.values()), offline, sites)
 
 
 def condition_of_fleet(silence: MassSilence | None, request: HttpRequest) -> Iterable[Notice]:

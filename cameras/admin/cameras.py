@@ -26,14 +26,14 @@ from cameras.admin.camera.overview import ZONES, by_tab, overview_of
 from cameras.admin.camera.reason import StopForm
 from cameras.admin.dashboard import LivePages
 from cameras.admin.inputs import fieldsets_of
-from cameras.admin.moments import now_of
+from cameras.admin.moments import exact, now_of
 from cameras.admin.transfer.pages import TransferPages
 from cameras.admin.undo import with_undo
 from cameras.admin.zones.editor import AnswersZoneEditor
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState
-from controlplane.access.admin.refresh import as_of, is_refresh, refreshed
+from controlplane.access.admin.refresh import is_refresh, refreshed
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import Author
 from controlplane.problems import FieldError
@@ -117,7 +117,7 @@ class CameraAdmin(
     def _overview(self, request: HttpRequest, camera: Camera) -> dict[str, Any]:
         return {
             **overview_of(camera),
-            "as_of": as_of(now_of(request)),
+            "as_of": exact(now_of(request)),
             "may_operate": self.has_operate_permission(request),
             "may_reveal": self.has_reveal_permission(request),
             "may_change": self.has_change_permission(request, camera),

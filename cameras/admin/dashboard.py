@@ -18,14 +18,14 @@ from django.utils.translation import gettext
 from cameras.admin.attention import MassSilence, address_of_site, condition_of_fleet, mass_silence, worst
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS
 from cameras.admin.camera.pages import CameraPages
-from cameras.admin.moments import interruptions_of, now_of
+from cameras.admin.moments import exact, interruptions_of, now_of
 from cameras.admin.sparkline import sparkline
 from cameras.models import Camera, Site
 from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from cameras.status import IN_TROUBLE, Status
-from controlplane.access.admin.refresh import as_of, refreshed
+from controlplane.access.admin.refresh import refreshed
 from controlplane.access.models import ApiToken
 from controlplane.access.principals import Role
 
@@ -40,7 +40,7 @@ def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str
     if not request.user.has_perm("cameras.view_camera"):
         return context
     now = now_of(request)
-    return {**context, **_fleet(request), "as_of": as_of(now), "as_of_seconds": str(now.timestamp())}
+    return {**context, **_fleet(request), "as_of": exact(now), "as_of_seconds": str(now.timestamp())}
 
 
 class LivePages(CameraPages):

@@ -351,7 +351,7 @@ def test_on_a_phone_many_cameras_fit_on_a_page_and_two_lines_are_a_record_of_a_l
     page.locator(".cp-spark-place :is(svg, span)").first.wait_for()
     assert max(heights(page)) <= 90
     assert page.evaluate(
-        "document.querySelector('.cp-trail > *').scrollWidth <= document.querySelector('.cp-trail > *').clientWidth"
+        "document.querySelector('.cp-title').scrollWidth <= document.querySelector('.cp-title').clientWidth"
     )
 
     row(page, "Yard 1").get_by_role("checkbox").check()

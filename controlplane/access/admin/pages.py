@@ -25,8 +25,9 @@ from unfold.paginator import InfinitePaginator
 
 from controlplane.access.admin.filters_in_use import filters_in_use
 from controlplane.access.admin.list_parameters import check_list_parameters, checks_of_filters
-from controlplane.access.admin.refresh import as_of, is_refresh, refreshed
+from controlplane.access.admin.refresh import is_refresh, refreshed
 from controlplane.access.admin.rows import TICK, headers_of, rows_of
+from controlplane.access.time_zones import exact
 from controlplane.problems import Link, NothingHere, Problem
 from controlplane.search_terms import check_search
 
@@ -62,7 +63,7 @@ class PlainAdmin(ModelAdmin):
             "filters_in_use": filters_in_use(changelist, request),
             "refreshes_itself": self.refreshes_itself(request),
             "list_media": self._media_of_filters(request),
-            "as_of": as_of(now),
+            "as_of": exact(now),
         }
 
     def refreshes_itself(self, request: HttpRequest) -> bool:

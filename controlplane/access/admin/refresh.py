@@ -3,12 +3,14 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse, HttpResponseNotModified
 from django.template.loader import render_to_string
 from django.utils.http import parse_etags
+
+from controlplane.access.time_zones import exact
 
 # Another one in every answer, each as good as the last: it says nothing of whether a part has changed.
 _CSRF_TOKEN = re.compile(rb'name="csrfmiddlewaretoken" value="[^"]*"')
@@ -29,14 +31,9 @@ def refreshed(request: HttpRequest, template: str, context: Mapping[str, Any], a
     headers = {
         "ETag": etag,
         "Cache-Control": "no-store",
-        "X-As-Of": as_of(at),
+        "X-As-Of": exact(at),
         "X-As-Of-Seconds": str(at.timestamp()),
     }
     if etag in parse_etags(request.headers.get("If-None-Match", "")):
         return HttpResponseNotModified(headers=headers)
     return HttpResponse(body, headers=headers)
-
-
-def as_of(at: datetime) -> str:
-    """A time as a page says how old it is: to the second, in UTC."""
-    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"

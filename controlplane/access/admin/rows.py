@@ -91,9 +91,9 @@ def _badge(value: Any, colours: Any) -> Any:
     """What `display(label=...)` of unfold shows: a badge coloured by the first of a pair, or plain ones."""
     if isinstance(value, tuple) and isinstance(colours, dict):
         kind, words = value
-        return format_html('<span class="cp-badge cp-badge-{}">{}</span>', colours.get(kind, "default"), words)
+        return format_html('<span class="cp-label cp-label-{}">{}</span>', colours.get(kind, "default"), words)
     several = value if isinstance(value, list | tuple) else [value] if value else []
-    return format_html_join(" ", '<span class="cp-badge cp-badge-default">{}</span>', ((one,) for one in several))
+    return format_html_join(" ", '<span class="cp-label cp-label-default">{}</span>', ((one,) for one in several))
 
 
 def _address(changelist: Any, row: Any) -> str:
