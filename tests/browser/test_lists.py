@@ -292,6 +292,9 @@ def test_a_deleted_camera_is_a_page_that_says_so_and_leads_on(administrator: Pag
     assert answer
     assert answer.status == 404
     expect(page.get_by_text("There is no camera at this address.")).to_be_visible()
+    page.get_by_role("link", name="The deleted camera, which can be restored").click()
+    page.get_by_role("button", name="Restore").wait_for()
+    page.go_back()
     page.get_by_role("link", name="Changes of this camera").click()
     expect(page.locator("#result_list tbody tr")).to_have_count(2)
     page.go_back()

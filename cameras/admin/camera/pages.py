@@ -11,7 +11,8 @@ from django.utils.translation import gettext
 
 from cameras.admin.camera.columns import judge
 from cameras.admin.editing import IntentAdmin
-from cameras.models import Camera
+from cameras.guards import DELETE
+from cameras.models import Camera, DeletedCamera
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from controlplane.problems import Link
@@ -41,7 +42,12 @@ class CameraPages(IntentAdmin):
     def links_from_nothing(self, request: HttpRequest, object_id: str) -> list[Link]:
         links = super().links_from_nothing(request, object_id)
         camera_id = parse_uuid(unquote(object_id))
-        if camera_id and request.user.has_perm("cameras.view_change"):
+        if camera_id is None:
+            return links
+        if request.user.has_perm(DELETE) and DeletedCamera.objects.filter(pk=camera_id).exists():
+            url = reverse("admin:cameras_deletedcamera_change", args=[camera_id])
+            links.append(Link(gettext("The deleted camera, which can be restored"), url))
+        if request.user.has_perm("cameras.view_change"):
             url = reverse("admin:cameras_change_changelist", query={"q": str(camera_id)})
             links.append(Link(gettext("Changes of this camera"), url))
         return links
