@@ -32,8 +32,8 @@ from controlplane.problems import Problem
 
 T = TypeVar("T")
 
-# How long a streamed list rests after a chunk, as a multiple of the time that the chunk waited for the processor:
-# measured, see docs/explanation/performance.md.
+# How long a streamed list rests after a chunk, as a multiple of the time that the chunk waited beside the work of
+# others: measured, see docs/explanation/performance.md.
 REST_RATIO = 4
 
 
@@ -142,12 +142,17 @@ def streamed_answer(
 def next_with_rest(chunks: Iterator[bytes]) -> tuple[bytes | None, float]:
     """The next chunk, None at the end, and how many seconds to rest before the following one.
 
-    A chunk that took more than twice its own processor time had to compete for the processor, such as with
-    ingest. The rest then keeps clients that list all cameras again and again from slowing the workers down.
+    A chunk that took more than twice its own processor time, while other threads of this process were at work, had
+    to compete with them: with ingest, mostly. The rest then keeps clients that list all cameras again and again
+    from slowing the workers down. Where no other thread works the chunk waited for the database, or for other
+    programs, and a rest would help nobody here.
     """
-    began_at, worked = time.monotonic(), -time.thread_time()
+    began_at, worked, all_worked = time.monotonic(), -time.thread_time(), -time.process_time()
     chunk = next(chunks, None)
     worked += time.thread_time()
+    all_worked += time.process_time()
+    if all_worked - worked < worked / 2:
+        return chunk, 0.0
     return chunk, max(0.0, REST_RATIO * (time.monotonic() - began_at - 2 * worked))
 
 

@@ -35,6 +35,7 @@ NAMES = (
     "beside-batches",
     "beside-guesses",
     "cameras",
+    "whole-list",
     "large-table",
     "memory",
     "series",

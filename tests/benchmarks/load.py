@@ -1,8 +1,10 @@
 """One window of load on one server, and what came of it."""
 
+import http.client
 import json
 import os
 import random
+import re
 import statistics
 import subprocess
 import time
@@ -15,6 +17,7 @@ from tests.cluster import Cluster
 from tests.processes import Failure, output_of
 
 TIMEOUT_SECONDS = 30
+NEXT_PAGE = re.compile(r'<http://[^/]+(/[^>]+)>; rel="next"')
 SLOT_SECONDS = 10  # a window's events are stamped within so many seconds, a microsecond apart
 
 
@@ -135,6 +138,28 @@ class Load:
                 took.append((time.perf_counter() - started) * 1_000)
         percentiles = statistics.quantiles(took, n=100)
         return Window({"rate": len(took) / self.seconds, "p50_ms": percentiles[49], "p99_ms": percentiles[98]})
+
+    def lists(self, server: Server, page: int | None) -> Window:
+        """One client that reads all cameras again and again: as a whole, or in pages of that size by their `Link`."""
+        self.warm(server)
+        self._prepare(server, keep=True)
+        connection = http.client.HTTPConnection(server.url.removeprefix("http://"), timeout=TIMEOUT_SECONDS)
+        headers = {"Authorization": f"Bearer {server.tokens['viewer']}"}
+        took: list[float] = []
+        deadline = time.perf_counter() + self.seconds
+        while (started := time.perf_counter()) < deadline:
+            address = f"/cameras?limit={page}" if page else "/cameras"
+            while address:
+                connection.request("GET", address, headers=headers)
+                response = connection.getresponse()
+                response.read()
+                if response.status != 200:
+                    raise Failure(f"{server.name} answered {response.status} to {address}.")
+                following = NEXT_PAGE.search(response.getheader("Link", ""))
+                address = following[1] if following else ""
+            took.append((time.perf_counter() - started) * 1_000)
+        connection.close()
+        return Window({"rate": len(took) / sum(took) * 1_000, "p50_ms": statistics.median(took)})
 
     def post_until(self, server: Server, total: int) -> int:
         """Post single events until so many are stored; returns how many are."""

@@ -48,6 +48,7 @@ def all_scenarios(servers: Servers, load: Load, large_rows: int) -> list[Scenari
         _beside_batches(servers, load),
         _beside_guesses(servers, load),
         _cameras(servers, load),
+        _whole_list(servers, load),
         _large_table(servers, load, large_rows),
         _memory(servers, load),
         _series(servers),
@@ -172,6 +173,20 @@ def _cameras(servers: Servers, load: Load) -> Scenario:
 
     series = {f"{cameras:,} cameras": lists(cameras) for cameras in (10, 1_000, 10_000)}
     return Scenario("cameras", "GET /cameras, 4 clients", series, per="lists/s")
+
+
+def _whole_list(servers: Servers, load: Load) -> Scenario:
+    def lists(page: int | None) -> Callable[[], Window]:
+        return lambda: load.lists(servers.ours(10_000), page)
+
+    whole, pages = "whole", "in pages of 1,000"
+    return Scenario(
+        "whole-list",
+        "GET /cameras over 10,000 cameras, one client, as a whole and in pages",
+        {whole: lists(None), pages: lists(1_000)},
+        [Target(f"p50 {whole} / {pages}", ratio(whole, pages, "p50_ms"), 1.3, at_least=False)],
+        per="lists/s",
+    )
 
 
 def _large_table(servers: Servers, load: Load, rows: int) -> Scenario:
