@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 from cameras import connections, guards, recycle_bin, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.fields import CAMERA_FIELDS
+from cameras.folded_columns import outdated_by
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Site
 from cameras.querysets import CameraQuerySet
@@ -271,7 +272,7 @@ def _alter(
     if SPEC_FIELDS & diff.keys():
         camera.generation += 1
     log.updated(camera, diff, site_before, note)
-    return columns | {"generation", "updated_at"}
+    return columns | outdated_by(Camera, columns) | {"generation", "updated_at"}
 
 
 def assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from itertools import chain, count
 from typing import Any, Final
 
+from cameras import names
 from cameras.outlines import OVERSHOOT, ZoneDraft, ZoneProblem, check_lines, read_lines
 
 MAX_ZONES: Final = 100
@@ -25,7 +26,7 @@ MAX_PROBLEMS: Final = 20
 KINDS: Final = {"Polygon": ("area", "exclusion"), "LineString": ("line",)}  # the first is the default
 
 _RULES = {
-    "name": f"a name is a text of 1 to {MAX_NAME} characters without control characters",
+    "name": f"a name is a text of 1 to {MAX_NAME} characters, not all invisible, without control characters",
     "id": f"an id is 1 to {MAX_ID} of A-Z a-z 0-9 _ - and starts with a letter or a digit",
     "color": "a color is #rgb or #rrggbb; an alpha after it is dropped",
     "capacity": f"a capacity is a whole number from 1 to {MAX_CAPACITY:,}",
@@ -167,7 +168,7 @@ def _part_of(zone: ZoneDraft, part: int, kind: str, path: str, raw: object) -> Z
 def _read_property(member: str, value: object) -> str | int | None:
     """Return the value as it is stored, or None if it breaks the rule."""
     match member, value:
-        case "name", str() if 1 <= len(name := value.strip()) <= MAX_NAME and not _UNPRINTABLE.search(name):
+        case "name", str() if _is_name(name := value.strip()):
             return name
         case "id", str() if _ID.fullmatch(value):
             return value
@@ -178,6 +179,10 @@ def _read_property(member: str, value: object) -> str | int | None:
         case "capacity", int() if type(value) is int and 1 <= value <= MAX_CAPACITY:
             return value
     return None
+
+
+def _is_name(text: str) -> bool:
+    return len(text) <= MAX_NAME and names.is_visible(text) and not _UNPRINTABLE.search(text)
 
 
 def _read_geometry(geometry: object, at: str, zone: ZoneDraft) -> tuple[str, dict[str, object]]:

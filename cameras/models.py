@@ -12,6 +12,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
+from cameras.folded_columns import NameKeyColumn, SearchedColumn
 from cameras.geometry import canonical_zones
 from cameras.querysets import IS_ENTRY, CameraQuerySet, ChangeQuerySet, DeletedCameraQuerySet, SiteQuerySet
 from cameras.status import STATUS_CHOICES, Interruptions, Status, Verdict, derive_status
@@ -42,12 +43,15 @@ class Site(models.Model):
     longitude = models.FloatField(
         _("longitude"), null=True, blank=True, validators=[MinValueValidator(-180), MaxValueValidator(180)]
     )
+    name_key = NameKeyColumn()
+    searched = SearchedColumn(["name", "location"])
 
     objects = models.Manager.from_queryset(SiteQuerySet)()
 
     class Meta:
         verbose_name = _("site")
         constraints = [
+            models.UniqueConstraint(fields=["name_key"], name="site_names_look_different"),
             models.CheckConstraint(
                 condition=models.Q(latitude=None) | models.Q(latitude__range=(-90, 90)), name="site_latitude"
             ),
@@ -96,6 +100,8 @@ class Camera(models.Model):
     revision = models.BigIntegerField(default=0, editable=False, help_text=_("Of its last change."))
     created_at = models.DateTimeField(_("created"), editable=False)
     updated_at = models.DateTimeField(_("updated"), editable=False)
+    name_key = NameKeyColumn()
+    searched = SearchedColumn(["name", "address", "location"])
 
     objects = models.Manager.from_queryset(CameraQuerySet)()
 
@@ -109,6 +115,7 @@ class Camera(models.Model):
         indexes = [
             models.Index(fields=["name", "id"], name="camera_by_name"),
             models.Index(fields=["created_at", "id"], name="camera_by_age"),
+            models.Index(fields=["name_key", "site"], name="camera_by_name_key"),
         ]
         constraints = [
             models.CheckConstraint(

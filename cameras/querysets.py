@@ -12,10 +12,13 @@ from uuid import UUID
 
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.functions import Cast, Coalesce, Greatest
 from django.db.models.lookups import GreaterThanOrEqual
 
+from cameras import names
 from cameras.fields import CAMERA_FIELDS, LONG
+from cameras.search_conditions import contains, ids_beginning_with, is_named
 from cameras.status import (
     AHEAD_TOLERANCE,
     IN_TROUBLE,
@@ -68,26 +71,45 @@ class CameraQuerySet(models.QuerySet[Any]):
         """Those in a scope, such as the one of a principal for a permission."""
         return self.filter(scope.as_q())
 
-    def named_like(self, text: str) -> Self:
-        """Those whose name, address, location or site's name contains each word of the text, ignoring case."""
+    def matching(self, text: str) -> Self:
+        """Those that each word of the text is about, whatever its case and accents.
+
+        A word stands in the name, the address, the location, or the name or location of the site; or the id
+        begins with it.
+        """
+        sites = self.model._meta.get_field("site").related_model._default_manager
         found = self
         for word in text.split():
-            found = found.filter(
-                Q(name__icontains=word)
-                | Q(address__icontains=word)
-                | Q(location__icontains=word)
-                | Q(site__name__icontains=word)
-            )
+            # A subquery that is read once; as a join, each camera's site would be searched again.
+            condition = contains(word) | Q(site__in=sites.filter(contains(word)).values("pk"))
+            if ids := ids_beginning_with(word):
+                condition |= Q(pk__range=ids)
+            found = found.filter(condition)
         return found
+
+    def named(self, text: str) -> Self:
+        """Those with exactly this name, whatever its case and accents."""
+        return self.filter(is_named(text))
+
+    def not_named(self, text: str) -> Self:
+        """The others."""
+        return self.exclude(is_named(text))
 
     def silent_since(self, moment: datetime) -> Self:
         """Those that should have been running since before a moment, without contact at or after it."""
         unheard = Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None)
         return self.filter(unheard, desired_state="running", desired_state_at__lt=moment)
 
-    def namesakes_of(self, camera: Any) -> Self:
-        """Other cameras of the same name at the same site."""
-        return self.filter(name=camera.name, site_id=camera.site_id).exclude(pk=camera.pk)
+    def twins_of(self, camera: Any) -> Self:
+        """Other cameras at the same site, or without one as it is, whose names look the same."""
+        return self.filter(name_key=names.key(camera.name), site_id=camera.site_id).exclude(pk=camera.pk)
+
+    def with_twins(self) -> Self:
+        """Those that have such a twin."""
+        twins = self.model._default_manager.filter(name_key=OuterRef("name_key")).exclude(pk=OuterRef("pk"))
+        return self.filter(
+            Q(Exists(twins.filter(site=OuterRef("site")))) | Q(Exists(twins.filter(site=None)), site=None)
+        )
 
     def with_zones(self) -> Self:
         return self.filter(zone_config__features__0__isnull=False)
@@ -101,10 +123,10 @@ class CameraQuerySet(models.QuerySet[Any]):
         rows = self.order_by(ordering, "-id" if backwards else "id")
         if position is None:
             return rows
-        side = "lt" if backwards else "gt"
-        return rows.filter(
-            Q(**{f"{column}__{side}": position.value}) | Q(**{column: position.value, f"id__{side}": position.id})
-        )
+        # As one comparison of rows it bounds the index that orders, and PostgreSQL knows how many are left. With
+        # the two columns joined by OR it read, searched and sorted the whole rest again for every page.
+        comparison = TupleLessThan if backwards else TupleGreaterThan
+        return rows.filter(comparison(Tuple(F(column), F("id")), (position.value, position.id)))
 
     def without_long_values(self) -> Self:
         """Leaves unread what may be long, and the sealed connection string: for many cameras at once."""
@@ -265,6 +287,13 @@ class SiteQuerySet(models.QuerySet[Any]):
         camera = self.model._meta.get_field("cameras").related_model
         named = camera._default_manager.filter(pk__in=scope.cameras, site=OuterRef("pk"))
         return self.filter(Q(pk__in=scope.sites) | Exists(named))
+
+    def matching(self, text: str) -> Self:
+        """Those whose name or location contains each word of the text, whatever its case and accents."""
+        found = self
+        for word in text.split():
+            found = found.filter(contains(word))
+        return found
 
 
 # A change that stands for its entry in the log.

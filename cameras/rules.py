@@ -14,7 +14,7 @@ from uuid import UUID
 
 import msgspec
 
-from cameras import rtsp
+from cameras import names, rtsp
 from controlplane.problem_types import ErrorCode
 
 MAX_JSON_BYTES = 64 * 1024
@@ -56,6 +56,8 @@ def text(max_length: int, *, is_required: bool, has_lines: bool) -> Callable[[ob
         cleaned = unicodedata.normalize("NFC", value).strip()
         if is_required and not cleaned:
             raise InvalidValue("Must not be empty.", ErrorCode.REQUIRED)
+        if is_required and not names.is_visible(cleaned):
+            raise InvalidValue("Holds nothing that can be seen; write at least one letter, digit or sign.")
         if len(cleaned) > max_length:
             raise InvalidValue(f"Is longer than {max_length:,} characters.", ErrorCode.TOO_LARGE)
         return cleaned

@@ -12,6 +12,7 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 
 from cameras import guards
+from cameras.folded_columns import outdated_by
 from cameras.intent import InvalidIntent
 from cameras.models import Site
 from controlplane.access import audit, tokens
@@ -25,7 +26,7 @@ class SiteInUse(Exception):
 
 
 def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
-    """A new site from values of `intent.clean_site`. Raises InvalidIntent for a name that is taken."""
+    """A new site from values of `intent.clean_site`. Raises InvalidIntent for a name that looks like another's."""
     guards.require_fleet(by.principal, "cameras.add_site")
     return _save(Site(), values, "site.created", by, now)
 
@@ -33,7 +34,8 @@ def register_site(*, values: Mapping[str, Any], by: Author, now: datetime) -> Si
 def update_site(*, site: Site, values: Mapping[str, Any], by: Author, now: datetime) -> Site:
     """The site with just these values changed.
 
-    Raises InvalidIntent for a name that is taken, and Site.DoesNotExist where it was removed meanwhile.
+    Raises InvalidIntent for a name that looks like another's, and Site.DoesNotExist where it was removed
+    meanwhile.
     """
     guards.require_site(by.principal, "cameras.change_site", site.pk)
     changed = {name: value for name, value in values.items() if getattr(site, name) != value}
@@ -48,10 +50,13 @@ def _save(site: Site, values: Mapping[str, Any], action: str, by: Author, now: d
         with transaction.atomic():
             if not new and not lock_site(site.pk):
                 raise Site.DoesNotExist
-            site.save(force_insert=new, update_fields=None if new else list(values))
+            columns = None if new else {*values, *outdated_by(Site, values.keys())}
+            site.save(force_insert=new, update_fields=columns)
             _audit(site, action, by, now, list(values))
     except IntegrityError:
-        raise InvalidIntent([FieldError("name", "Another site has this name.", ErrorCode.TAKEN)]) from None
+        same = Site.objects.filter(name=site.name).exclude(pk=site.pk).exists()
+        fault = "this name" if same else "a name that looks the same; choose one that people can tell from it"
+        raise InvalidIntent([FieldError("name", f"Another site has {fault}.", ErrorCode.TAKEN)]) from None
     return site
 
 

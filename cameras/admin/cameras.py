@@ -4,11 +4,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from django.contrib import admin, messages
+from django.contrib import admin
+from django.contrib.admin.views.main import ORDER_VAR
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
-from django.utils.html import format_html
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -33,6 +33,7 @@ from cameras.admin.zones.editor import AnswersZoneEditor
 from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState
+from cameras.search_conditions import best_first
 from controlplane.access.admin.refresh import is_refresh, refreshed
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import Author
@@ -57,8 +58,8 @@ class CameraAdmin(
         SilenceFilter,
     )
     list_filter_submit = True
-    search_fields = ("name",)  # shows the box; what is searched stands in `named_like`
-    search_help_text = _("Words of a name, address, location or site")
+    search_fields = ("name",)  # shows the box; what is searched stands in `matching`
+    search_help_text = _("Words of a name, address, location or site; or an id")
     ordering = ("name", "id")
     actions = ("start_cameras", "stop_cameras", "move_cameras", "delete_selected")
     readonly_fields = ("connection", "zones", "analysis")
@@ -76,7 +77,9 @@ class CameraAdmin(
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         check_search(search_term, "search")
-        return queryset.named_like(search_term), False
+        found = queryset.matching(search_term)
+        # Where the person has chosen an order of columns, that is kept.
+        return found if ORDER_VAR in request.GET else best_first(found, search_term), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return JudgedChangeList
@@ -142,7 +145,7 @@ class CameraAdmin(
         else:
             return obj
         if {"name", "site"} & form.values.keys():
-            self._warn_of_namesake(request, camera)
+            self.warn_of_twin(request, camera)
         return camera
 
     def _clone(self, form: Any, camera_id: UUID, by: Author, now: datetime) -> Camera:
@@ -153,12 +156,6 @@ class CameraAdmin(
         except credentials.UnreadableCredential:
             fault = gettext("That of the original cannot be opened: type one.")
             raise InvalidIntent([FieldError("connection_string", fault)]) from None
-
-    def _warn_of_namesake(self, request: HttpRequest, camera: Camera) -> None:
-        if Camera.objects.namesakes_of(camera).exists():
-            text = gettext("Another camera of this site is called “{}” too.")
-            message = format_html(text, format_html("<bdi>{}</bdi>", camera.name))
-            self.message_user(request, message, messages.WARNING)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None

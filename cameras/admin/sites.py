@@ -5,6 +5,7 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
+from django.contrib.admin.views.main import ORDER_VAR
 from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -22,9 +23,11 @@ from cameras.admin.moments import now_of
 from cameras.fields import SITE_FIELDS
 from cameras.intent import clean_site
 from cameras.models import Site
+from cameras.search_conditions import best_first
 from controlplane.access.admin.pages import audit_trail_of
 from controlplane.access.authentication import author_of
 from controlplane.access.models import AuditEntry
+from controlplane.search_terms import check_search
 
 # Entries of the audit trail that are read for who changed a field last.
 LOOKED_BACK = 50
@@ -50,7 +53,7 @@ class SiteForm(IntentForm):
 class SiteAdmin(IntentAdmin):
     form = SiteForm
     list_display = ("name", "cameras", "timezone", "location")
-    search_fields = ("name", "location")
+    search_fields = ("name", "location")  # shows the box; what is searched stands in `matching`
     search_help_text = _("Name or location")
     ordering = ("name",)
     actions = ("delete_selected",)
@@ -59,6 +62,11 @@ class SiteAdmin(IntentAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).annotate(camera_count=Count("cameras"))
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        check_search(search_term, "search")
+        found = queryset.matching(search_term)
+        return found if ORDER_VAR in request.GET else best_first(found, search_term), False
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj and not self.has_change_permission(request, obj):

@@ -9,6 +9,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from cameras import names
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowsSelect
 from cameras.models import Camera, CameraVitals, Site
@@ -74,6 +75,8 @@ class TokenForm(forms.ModelForm):
         name = self.cleaned_data["name"]
         if not name.isprintable():
             raise forms.ValidationError(_("Holds a character that cannot be shown; remove it."))
+        if not names.is_visible(name):
+            raise forms.ValidationError(_("Holds nothing that can be seen."))
         return name
 
     def clean_expires_at(self) -> Any:

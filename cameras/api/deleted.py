@@ -17,6 +17,7 @@ from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, ne
 from cameras.api.representation import camera_detail, deleted_detail
 from cameras.api.serializers import DeletedCameraShape
 from cameras.change_feed import current_cursor
+from cameras.look_alikes import warnings_about
 from cameras.models import Camera, DeletedCamera, Purge
 from cameras.querysets import DeletedCameraQuerySet
 from controlplane.access.authentication import author_of
@@ -100,8 +101,7 @@ class DeletedCameraViewSet(StrictViewSet):
         warnings = []
         if lost_site:
             warnings.append("The site where the camera stood is gone: it is at no site now.")
-        if Camera.objects.namesakes_of(camera).exists():
-            warnings.append("Another camera of this site has the same name.")
+        warnings += warnings_about(camera, self.principal)
         detail: dict[str, Any] = camera_detail(camera, self.now, self.interruptions)
         response = json_answer({**detail, "warnings": warnings})
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)

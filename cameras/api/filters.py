@@ -45,9 +45,11 @@ class CameraFilter(filters.FilterSet):
     desired_state = filters.ChoiceFilter(choices=DesiredState.choices, error_messages=_words(DesiredState.choices))
     site = SiteFilter(field_name="site_id", validators=[is_canonical_uuid], help_text="Id of a site.")
     search = filters.CharFilter(
-        method="named_like",
+        method="matching",
         validators=[is_searchable],
-        help_text="At most 10 words that each stand in a name, address, location or site's name.",
+        help_text="At most 10 words, whatever their case and accents. Each stands in the name, the address, the"
+        " location, or the site's name or location; or is an id, or at least its first 4 characters. Without"
+        " `ordering`, cameras of exactly this name come first.",
     )
 
     class Meta:
@@ -58,5 +60,5 @@ class CameraFilter(filters.FilterSet):
         view = self.request.parser_context["view"]
         return cameras.in_status(value, view.now, view.interruptions)
 
-    def named_like(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
-        return cameras.named_like(value)
+    def matching(self, cameras: CameraQuerySet, name: str, value: str) -> CameraQuerySet:
+        return cameras.matching(value)

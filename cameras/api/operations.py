@@ -12,6 +12,7 @@ from cameras.api.serializers import (
     CameraWrite,
     ChangePage,
     Credentials,
+    SavedCamera,
 )
 from controlplane.problem_types import CREDENTIAL_UNREADABLE, CURSOR_GONE, PRECONDITION_FAILED
 from controlplane.schema import Exchange, Gives, operation
@@ -43,7 +44,7 @@ LIST_CAMERAS = operation(
         OpenApiParameter(
             "Link", str, OpenApiParameter.HEADER, response=[200], description="The next page, where there is one."
         ),
-        OpenApiParameter("ordering", str, enum=ORDERINGS, description="`name` unless given."),
+        OpenApiParameter("ordering", str, enum=ORDERINGS, description="`name` unless given; see `search`."),
         OpenApiParameter(
             "fields",
             parameters.NOT_EMPTY,
@@ -73,7 +74,7 @@ CREATE_CAMERA = operation(
             "Location", str, OpenApiParameter.HEADER, response=[201], description="The camera's address."
         ),
     ],
-    gives={201: Gives("The camera as it is stored.", CameraDetail)},
+    gives={201: Gives("The camera as it is stored.", SavedCamera)},
     exchanges=[
         Exchange(
             "A camera at the gate",
@@ -127,7 +128,7 @@ UPDATE_CAMERA = operation(
     "Change a camera",
     takes=CameraUpdate,
     parameters=[_CAMERA, _IF_MATCH, _ETAG],
-    gives={200: Gives("The camera as it is stored now.", CameraDetail)},
+    gives={200: Gives("The camera as it is stored now.", SavedCamera)},
     problems=[PRECONDITION_FAILED],
     exchanges=[
         Exchange(

@@ -1,6 +1,6 @@
 """Cameras and sites as the API shows them, without secrets."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from operator import itemgetter
 from typing import Any
@@ -19,6 +19,8 @@ from controlplane.encoding import moment_text
 LIST_FIELDS = tuple(CameraListItem().fields)
 DETAIL_FIELDS = tuple(CameraDetail().fields)
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
+# Of a search: cameras of exactly that name, then the others, both by name. Cursors say it; nobody asks for it.
+BEST_FIRST = "best"
 CHUNK = 2_000
 
 # What the list reads of each row: first what a status is derived from.
@@ -91,11 +93,15 @@ class ListPosition(msgspec.Struct, array_like=True):
     ordering: str
     value: Any  # of the column that orders
     id: str
+    part: int = 0  # of the list, which begins anew in each
+
+
+def column_of(ordering: str) -> str:
+    return "name" if ordering == BEST_FIRST else ordering.lstrip("-")
 
 
 def camera_pages(
-    cameras: CameraQuerySet,
-    *,
+    *parts: CameraQuerySet,
     ordering: str,
     fields: Collection[str],
     now: datetime,
@@ -103,23 +109,41 @@ def camera_pages(
     after: ListPosition | None = None,
     size: int,
 ) -> Iterator[tuple[list[dict[str, Any]], ListPosition | None]]:
-    """The list in pages by key, each with where the next begins; one query a page, and no model instances.
+    """The list in pages by key, each with where the next begins; no model instances, and a query a page.
 
+    The parts follow one another, each in the ordering; a page that goes over into the next takes two queries.
     Moments are texts already.
     """
     places = [_KNOWN.index(name) for name in fields]
     # One place too many, which zip drops: with a single place itemgetter would return no tuple.
     pick = itemgetter(*places, places[0])
     while True:
-        rows = list(cameras.after(ordering, after).values_list(*_COLUMNS.values())[: size + 1])
+        rows, part = _rows(parts, "name" if ordering == BEST_FIRST else ordering, after, size)
         more, rows = len(rows) > size, rows[:size]
         after = None
         if more:
             last = dict(zip(_COLUMNS, rows[-1], strict=True))
-            after = ListPosition(ordering, last[ordering.lstrip("-")], str(last["id"]))
+            after = ListPosition(ordering, last[column_of(ordering)], str(last["id"]), part)
         yield [dict(zip(fields, pick(_with_status(row, now, interruptions)), strict=False)) for row in rows], after
         if after is None:
             return
+
+
+def _rows(
+    parts: Sequence[CameraQuerySet], ordering: str, after: ListPosition | None, size: int
+) -> tuple[list[tuple[Any, ...]], int]:
+    """The rows of a page and one more, if there is one; and the part that the last row of the page is of."""
+    rows: list[tuple[Any, ...]] = []
+    ends_in = first = after.part if after else 0
+    for part in range(first, len(parts)):
+        ordered = parts[part].after(ordering, after if part == first else None)
+        found = list(ordered.values_list(*_COLUMNS.values())[: size + 1 - len(rows)])
+        if found and len(rows) < size:
+            ends_in = part
+        rows += found
+        if len(rows) > size:
+            break
+    return rows, ends_in
 
 
 def _with_status(row: tuple[Any, ...], now: datetime, interruptions: Interruptions) -> tuple[Any, ...]:

@@ -133,6 +133,17 @@ class CameraDetail(serializers.Serializer):
         return _in_order(super().get_fields() | decided, _DETAIL_ORDER)
 
 
+class SavedCamera(CameraDetail):
+    """A camera as it was stored."""
+
+    warnings = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        help_text="Only where there are some: what was stored but may not be meant, such as a name that looks like"
+        " that of another camera of the site.",
+    )
+
+
 class RestoredCamera(CameraDetail):
     warnings = serializers.ListField(
         child=serializers.CharField(), help_text="What is not as it was, such as a site that is gone."

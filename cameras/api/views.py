@@ -1,6 +1,7 @@
 """Cameras over REST: each view translates HTTP and calls one action."""
 
 import time
+from collections.abc import Sequence
 from threading import BoundedSemaphore
 from typing import cast
 from uuid import UUID
@@ -23,11 +24,21 @@ from cameras.api.answers import (
     streamed_answer,
 )
 from cameras.api.filters import CameraFilter
-from cameras.api.representation import CHUNK, LIST_FIELDS, ORDERINGS, ListPosition, camera_detail, camera_pages
+from cameras.api.representation import (
+    BEST_FIRST,
+    CHUNK,
+    LIST_FIELDS,
+    ORDERINGS,
+    ListPosition,
+    camera_detail,
+    camera_pages,
+    column_of,
+)
 from cameras.api.serializers import CameraDetail
 from cameras.change_feed import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
 from cameras.intent import clean_camera
+from cameras.look_alikes import warnings_about
 from cameras.models import Camera
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
@@ -71,12 +82,15 @@ class CameraViewSet(StrictViewSet):
         fields = _fields(query.get("fields"))
         limit = parameters.whole_number(query, "limit", CHUNK, 1, operations.MAX_LIMIT)
         ordering = parameters.one_of(query, "ordering", None, ORDERINGS)
-        after = _position(query["cursor"], ordering) if "cursor" in query else None
+        sought = query.get("search", "").strip()
+        after = _position(query["cursor"], ordering, sought) if "cursor" in query else None
         # Before the rows: the feed then returns what changes while they are read.
         cursor = current_cursor()
+        ordering = after.ordering if after else ordering or (BEST_FIRST if sought else "name")
+        found = cast(CameraQuerySet, self.filter_queryset(self.get_queryset()))
         pages = camera_pages(
-            cast(CameraQuerySet, self.filter_queryset(self.get_queryset())),
-            ordering=after.ordering if after else ordering or "name",
+            *((found.named(sought), found.not_named(sought)) if ordering == BEST_FIRST else (found,)),
+            ordering=ordering,
             fields=fields,
             now=self.now,
             interruptions=self.interruptions,
@@ -103,7 +117,7 @@ class CameraViewSet(StrictViewSet):
         camera = clean_or_problem(
             lambda: actions.register_camera(values=values, by=author_of(request), now=self.now)
         )
-        response = self._detail(camera.pk, status=201)
+        response = self._detail(camera.pk, status=201, warnings=warnings_about(camera, self.principal))
         response["Location"] = f"/cameras/{camera.pk}"
         return response
 
@@ -120,7 +134,7 @@ class CameraViewSet(StrictViewSet):
         values = clean_or_problem(lambda: clean_camera(request.data, stored_redacted=stored.redacted_connection))
         epoch = current_cursor().epoch
         try:
-            clean_or_problem(
+            camera = clean_or_problem(
                 lambda: actions.update_camera(
                     camera_id=camera_id,
                     values=values,
@@ -133,7 +147,8 @@ class CameraViewSet(StrictViewSet):
             raise _stale(epoch, error) from None
         except Camera.DoesNotExist:
             raise no_such("camera") from None
-        return self._detail(camera_id)
+        may_have_twin = bool({"name", "site"} & values.keys())
+        return self._detail(camera_id, warnings=warnings_about(camera, self.principal) if may_have_twin else [])
 
     @operations.DELETE_CAMERA
     def destroy(self, request: Request, id: str) -> Response:
@@ -182,9 +197,10 @@ class CameraViewSet(StrictViewSet):
             raise feed.gone(error) from None
         return HttpResponse(feed.render(scan.next, seen, scan.more), content_type="application/json")
 
-    def _detail(self, camera_id: UUID, status: int = 200) -> HttpResponse:
+    def _detail(self, camera_id: UUID, status: int = 200, warnings: Sequence[str] = ()) -> HttpResponse:
         camera = self.find_camera(camera_id, Camera.objects.with_vitals())
-        response = json_answer(camera_detail(camera, self.now, self.interruptions), status)
+        said = {"warnings": warnings} if warnings else {}
+        response = json_answer(camera_detail(camera, self.now, self.interruptions) | said, status)
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
         return response
 
@@ -199,17 +215,17 @@ def _fields(text: str | None) -> list[str]:
     return wanted if "id" in wanted else ["id", *wanted]
 
 
-def _position(cursor: str, ordering: str | None) -> ListPosition:
+def _position(cursor: str, ordering: str | None, sought: str) -> ListPosition:
     """Where the page before ended, with its value in the type of its column. Raises Problem 400."""
     position = parameters.read_page_cursor(cursor, ListPosition)
-    column = position.ordering.lstrip("-")
-    if position.ordering not in ORDERINGS or ordering not in (None, position.ordering):
+    known = (*ORDERINGS, BEST_FIRST) if sought else ORDERINGS
+    if position.ordering not in known or ordering not in (None, position.ordering):
         parameters.refuse("cursor", "Belongs to another ordering.")
-    read = parameters.text_in_cursor if column == "name" else parameters.moment_in_cursor
+    read = parameters.text_in_cursor if column_of(position.ordering) == "name" else parameters.moment_in_cursor
     value = read(position.value)
-    if parse_uuid(position.id) is None:
+    if parse_uuid(position.id) is None or not 0 <= position.part <= (position.ordering == BEST_FIRST):
         parameters.refuse("cursor", parameters.FOREIGN_CURSOR)
-    return ListPosition(position.ordering, value, position.id)
+    return ListPosition(position.ordering, value, position.id, position.part)
 
 
 def _stale(epoch: str, error: actions.StaleRevision) -> Problem:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import CommandError
 
+from cameras import names
 from cameras.models import Site
 from cameras.redaction import redact_text
 from cameras.rules import parse_uuid
@@ -38,11 +39,11 @@ def site_named(text: str | None) -> Site | None:
     if text is None:
         return None
     site_id = parse_uuid(text)
-    found = Site.objects.filter(name=text).first() or (
+    found = Site.objects.filter(name_key=names.key(text)).first() or (
         Site.objects.filter(pk=site_id).first() if site_id else None
     )
     if found is None:
         known = list(Site.objects.order_by("name").values_list("name", flat=True)[:10])
-        names = f" Known are: {', '.join(known)}." if known else " There is none yet."
-        raise CommandError(f"There is no site with this name or id: “{plain(text)}”.{names}")
+        hint = f" Known are: {', '.join(known)}." if known else " There is none yet."
+        raise CommandError(f"There is no site with this name or id: “{plain(text)}”.{hint}")
     return found

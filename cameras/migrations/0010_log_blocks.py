@@ -56,7 +56,7 @@ def block_of(Block, changes, sites):
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('cameras', '0008_redacted_by_an_allow_list'),
+        ('cameras', '0009_names_compared_and_searched'),
     ]
 
     operations = [

@@ -22,6 +22,7 @@ from cameras.models import BlockAction, Camera, Site
 from cameras.transfer.differences import difference_in_words
 from cameras.transfer.files.rows import Fault, Row
 from cameras.transfer.match import Match, Registry, same_name
+from cameras.transfer.twins import Place, remarks_on_twins
 from controlplane.access.principals import Author, Principal
 
 # Two imports at once could both make a camera of one name; the number means nothing.
@@ -125,6 +126,7 @@ def make_plan(
     registry = Registry(rows, principal, site)
     planned = [_plan_row(row, registry, same_zones) for row in rows]
     _refuse_doubles(planned)
+    _remark_on_twins(planned, registry)
     return Plan(planned, principal, site)
 
 
@@ -144,7 +146,7 @@ def apply_plan(
     taken = [planned for planned in plan.rows if planned.effect is not Effect.REFUSED]
     with record_changes(by=by, now=now, action=BlockAction.IMPORTED) as log:
         _one_import_at_a_time()
-        registry = Registry([planned.row for planned in taken], plan.principal, plan.site, whole=False)
+        registry = Registry([planned.row for planned in plan.rows], plan.principal, plan.site, whole=False)
         if any(registry.match(planned.row).identity != planned.match.identity for planned in taken):
             raise PlanOutdated
         sites = {
@@ -204,6 +206,8 @@ def _plan_row(row: Row, registry: Registry, same_zones: SameZones | None) -> Pla
         faults = [Fault("name", "Is required.")]
     if match.names_site:
         planned.values["site"] = match.site_id
+    if match.keeps_name:
+        planned.values.pop("name", None)
     if faults:
         planned.refuse(faults)
     elif camera is None:
@@ -270,3 +274,17 @@ def _refuse_doubles(rows: Sequence[PlannedRow]) -> None:
             for planned in group:
                 if not any(fault.detail.startswith("Stands") for fault in planned.faults):
                     planned.refuse([Fault("name", f"Stands in the file more than once: at {numbers}.")])
+
+
+def _remark_on_twins(rows: Sequence[PlannedRow], registry: Registry) -> None:
+    places = {_place_of(planned): planned for planned in rows if planned.effect is not Effect.REFUSED}
+    for place, remark in remarks_on_twins(list(places), registry.by_key):
+        places[place].remarks.append(remark)
+
+
+def _place_of(planned: PlannedRow) -> Place:
+    camera, values = planned.match.camera, planned.values
+    name = values["name"] if "name" in values or camera is None else camera.name
+    site = planned.match.site if "site" in values or camera is None else camera.site_id
+    is_new = planned.effect is Effect.CREATE or bool({"name", "site"} & values.keys())
+    return Place(planned.row.number, camera.pk if camera else None, name, site, is_new)

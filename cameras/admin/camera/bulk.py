@@ -13,7 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action
@@ -27,6 +27,7 @@ from cameras.admin.row_select import RowSelect
 from cameras.admin.undo import with_undo
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
+from cameras.look_alikes import names_with_twins
 from cameras.models import Camera, DesiredState, Site
 from cameras.rules import parse_uuid
 from controlplane.access.admin.filters_in_use import query_of_list
@@ -162,6 +163,15 @@ class BulkActions(CameraPages):
         where = site.name if site else gettext("no site")
         text = format_html("{} <bdi>{}</bdi>.", done % {"count": len(moved)}, where)
         self.message_user(request, with_undo(text, moved), messages.SUCCESS if moved else messages.INFO)
+        if twins := names_with_twins([camera.pk for camera in moved]):
+            words = ngettext(
+                "{} of them looks the same by name as another camera there: {}{}.",
+                "{} of them look the same by name as other cameras there: {}{}.",
+                len(twins),
+            )
+            names = format_html_join(", ", "<bdi>{}</bdi>", ((name,) for name in twins[:NAMED_AT_MOST]))
+            more = ", …" if len(twins) > NAMED_AT_MOST else ""
+            self.message_user(request, format_html(words, len(twins), names, more), messages.WARNING)
 
     def set_desired_state(
         self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState, reason: str = ""

@@ -111,7 +111,7 @@ class CameraHistory(CameraPages):
             self.message_user(request, gettext("Choose at least one field to revert."), messages.WARNING)
             return None
         try:
-            revert(
+            reverted = revert(
                 change=change,
                 fields=fields,
                 seen_revision=int(seen) if seen.isdecimal() else -1,
@@ -135,6 +135,8 @@ class CameraHistory(CameraPages):
         names = ", ".join(map(label_of, fields))
         message = format_html(text, format_html("<bdi>{}</bdi>", camera.name), change.revision, names)
         self.message_user(request, message, messages.SUCCESS)
+        if {"name", "site"} & set(fields):
+            self.warn_of_twin(request, reverted)
         return HttpResponseRedirect(reverse("admin:cameras_camera_history", args=[camera.pk]))
 
 

@@ -2,19 +2,23 @@
 
 from typing import Any
 
+from django.contrib import messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext
 
 from cameras.admin.camera.columns import judge
 from cameras.admin.editing import IntentAdmin
 from cameras.guards import DELETE
+from cameras.look_alikes import sentence_about, twin_of
 from cameras.models import Camera, DeletedCamera
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
+from controlplane.access.authentication import principal_of_user
 from controlplane.problems import Link
 
 
@@ -51,6 +55,12 @@ class CameraPages(IntentAdmin):
             url = reverse("admin:cameras_change_changelist", query={"q": str(camera_id)})
             links.append(Link(gettext("Changes of this camera"), url))
         return links
+
+    def warn_of_twin(self, request: HttpRequest, camera: Camera) -> None:
+        """Say so where another camera of its site looks the same by name."""
+        if twin := twin_of(camera, principal_of_user(request.user)):
+            words = format_html(sentence_about(camera, twin), format_html("<bdi>{}</bdi>", twin.name))
+            self.message_user(request, words, messages.WARNING)
 
     def page_of(self, request: HttpRequest, camera: Camera, template: str, **context: Any) -> HttpResponse:
         """A page under the camera's tabs."""

@@ -8,6 +8,7 @@ from uuid import UUID
 from django.core.management.base import CommandError
 from django.utils import timezone
 
+from cameras import names
 from cameras.management.terminal import plain, site_named
 from cameras.models import Camera
 from cameras.rules import parse_uuid
@@ -77,8 +78,10 @@ class Command(CommandWithEpilog):
             scope=Scope(frozenset(sites), frozenset(cameras)) if sites or cameras else WHOLE_FLEET,
             expires_at=expires_at,
         )
-        names = [f"site {site}" for site in sites.values()] + [f"camera {camera}" for camera in cameras.values()]
-        bound = f", bound to {', '.join(map(plain, names))}" if names else ""
+        bindings = [f"site {site}" for site in sites.values()] + [
+            f"camera {camera}" for camera in cameras.values()
+        ]
+        bound = f", bound to {', '.join(map(plain, bindings))}" if bindings else ""
         expiry = f", expires on {expires_at:%Y-%m-%d at %H:%M} UTC" if expires_at else ", does not expire"
         self.stderr.write(f"Token of {name} ({role}{bound}{expiry}). It cannot be shown again.", style_func=str)
         self.stdout.write(secret)
@@ -86,7 +89,7 @@ class Command(CommandWithEpilog):
 
 def _check(name: str, role: str, days: int | None) -> None:
     """Raises CommandError for the first that is refused."""
-    if not name or len(name) > MAX_NAME or not name.isprintable():
+    if len(name) > MAX_NAME or not name.isprintable() or not names.is_visible(name):
         raise CommandError(f"Give the token a printable name of 1 to {MAX_NAME} characters.")
     if role not in Role.values:
         raise CommandError(f"There is no such role. Use one of {', '.join(Role.values)}.")

@@ -24,6 +24,7 @@ from unfold.widgets import (
     UnfoldBooleanSwitchWidget,
 )
 
+from cameras import names
 from cameras.models import Site
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
@@ -97,6 +98,8 @@ class SubscriptionForm(forms.ModelForm):
         name = self.cleaned_data["name"]
         if not name.isprintable():
             raise forms.ValidationError(_("Holds a character that cannot be shown; remove it."))
+        if not names.is_visible(name):
+            raise forms.ValidationError(_("Holds nothing that can be seen."))
         if Subscription.objects.filter(name=name).exclude(pk=self.instance.pk).exists():
             raise forms.ValidationError(_("Another subscription has this name."))
         return name

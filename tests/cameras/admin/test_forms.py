@@ -293,7 +293,7 @@ def test_a_twin_in_the_same_site_is_warned_of(administrator: Client) -> None:
 
     response = administrator.post(f"{CAMERAS}add/", new_camera())
 
-    assert "Another camera of this site is called “<bdi>New</bdi>” too." in shown_messages(response)
+    assert "Another camera without a site is called “<bdi>New</bdi>” too." in shown_messages(response)
     assert Camera.objects.count() == 2
 
 
