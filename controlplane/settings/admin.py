@@ -65,8 +65,10 @@ UNFOLD = {
         lambda request: static("controlplane/time_zone.js"),
     ],
     "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
+    "COMMAND": {"search_callback": "cameras.admin.palette.find"},
     "SIDEBAR": {
-        "show_search": False,
+        "show_search": True,
+        "command_search": True,
         "show_all_applications": False,
         "navigation": [
             {
