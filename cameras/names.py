@@ -64,7 +64,7 @@ def key(name: str) -> str:
 def folded(text: str) -> str:
     """The text as a search compares it: as `key` does, and without accents (ń as n, ß as ss, ø as o)."""
     bare = _ACCENTS.sub("", unicodedata.normalize("NFKD", _compared(text)))
-    return unicodedata.normalize("NFC", bare.translate(_BASE_LETTERS))
+    return " ".join(unicodedata.normalize("NFC", bare.translate(_BASE_LETTERS)).split())
 
 
 def _compared(text: str) -> str:
