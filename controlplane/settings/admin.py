@@ -63,6 +63,7 @@ UNFOLD = {
         lambda request: static("controlplane/names.js"),
         lambda request: static("controlplane/undo.js"),
         lambda request: static("controlplane/time_zone.js"),
+        lambda request: static("controlplane/drafts.js"),
     ],
     "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
     "COMMAND": {"search_callback": "cameras.admin.palette.find"},

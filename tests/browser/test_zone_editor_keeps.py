@@ -92,9 +92,11 @@ def test_arrows_in_the_table_of_points_move_a_point_a_little_and_never_out_of_th
     assert administrator.locator(".ze-points input:invalid").count() == 0
     expect(editor.verdict).to_have_text("Valid. Zones: 1")
 
+
+def test_arrows_move_points_in_pixels_by_whole_ones(administrator: Page) -> None:
     inside = {"units": "pixels", "frame": {"width": 1920, "height": 1080}}
     line = SQUARE | {"geometry": {"type": "LineString", "coordinates": [[2, 7], [1915, 900]]}}
-    Editor(administrator, make_camera("Pixels", zone_config=collection(line, **inside)))
+    editor = Editor(administrator, make_camera("Pixels", zone_config=collection(line, **inside)))
     administrator.locator(".ze-item").click()
     administrator.get_by_text("Points: 2").click()
     administrator.get_by_label("x of point 2").focus()
