@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 from unfold.views import ChangeList
 
+from cameras.admin.change_filters import FieldFilter, SiteOfChangeFilter
 from cameras.admin.differences import site_names, table_of
 from cameras.admin.entries import EntryPages
 from cameras.admin.moments import exact
@@ -20,7 +21,7 @@ from cameras.blocks import summary_of
 from cameras.models import Camera, Change, ChangeBlock
 from cameras.rules import parse_uuid
 from cameras.sentences import sentence_of
-from controlplane.access.admin.pages import ViaFilter
+from controlplane.access.admin.log_filters import FromFilter, UntilFilter, ViaFilter, WhoFilter
 
 
 def block_of(change: Change) -> ChangeBlock:
@@ -46,7 +47,15 @@ class EntryList(ChangeList):
 class ChangeAdmin(EntryPages):
     list_display = ("moment", "entry", "note", "via")
     list_display_links = None
-    list_filter = (("block__action", ChoicesDropdownFilter), ViaFilter)
+    list_filter = (
+        FromFilter,
+        UntilFilter,
+        WhoFilter,
+        ("block__action", ChoicesDropdownFilter),
+        SiteOfChangeFilter,
+        FieldFilter,
+        ViaFilter,
+    )
     list_filter_submit = True
     change_form_outer_after_template = "admin/cameras/change_revert.html"
     search_fields = ("name", "by", "request_id")  # and the camera's id, see `get_search_results`

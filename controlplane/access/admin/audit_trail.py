@@ -4,7 +4,8 @@ from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
-from controlplane.access.admin.pages import ReadOnlyAdmin, ViaFilter
+from controlplane.access.admin.log_filters import ActionFilter, FromFilter, UntilFilter, ViaFilter, WhoFilter
+from controlplane.access.admin.pages import ReadOnlyAdmin
 from controlplane.access.models import AuditEntry
 from controlplane.access.time_zones import exact
 
@@ -12,7 +13,7 @@ from controlplane.access.time_zones import exact
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("moment", "by", "action", "object", "field_names", "via")
-    list_filter = (ViaFilter,)
+    list_filter = (FromFilter, UntilFilter, WhoFilter, ActionFilter, ViaFilter)
     list_filter_submit = True
     search_fields = ("by", "action", "object_name", "object_id", "request_id")
     search_help_text = _("Who, action, object, its id or the request's id")

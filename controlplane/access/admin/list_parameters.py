@@ -42,7 +42,10 @@ def checks_of_filters(model_admin: Any, request: HttpRequest) -> Mapping[str, Ch
     """By parameter, what each filter of the list takes; the filters are not asked for what they offer."""
     checks: dict[str, Check] = {}
     for entry in model_admin.get_list_filter(request):
-        if isinstance(entry, type):
+        own: Any = entry
+        if isinstance(entry, type) and hasattr(entry, "check"):
+            checks[own.parameter_name] = _if_any(own.check)
+        elif isinstance(entry, type):
             offered = entry(request, {}, model_admin.model, model_admin)
             checks |= dict.fromkeys(offered.expected_parameters(), _one_of(offered.lookup_choices))
         else:
@@ -81,6 +84,10 @@ def _fault_of_order(value: str, columns: int) -> str | None:
     if order and all(int(column) < columns for column in re.findall(r"[0-9]+", value)):
         return None
     return "Must be numbers of columns with full stops between, such as 1.-2."
+
+
+def _if_any(check: Check) -> Check:
+    return lambda value: check(value) if value else None
 
 
 def _whole_number_up_to(most: int) -> Check:
@@ -128,7 +135,7 @@ def _takes(field: Any) -> Check:
             return "Is no value of this field."
         return None
 
-    return lambda value: check(value) if value else None
+    return _if_any(check)
 
 
 def _each_of(check: Check) -> Check:

@@ -1,6 +1,6 @@
 """What every page of the admin has in common: bounded lists, removal that asks first, logs that are only read."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -19,7 +19,6 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import ModelAdmin
-from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import action
 from unfold.paginator import InfinitePaginator
 
@@ -161,19 +160,6 @@ class ReadOnlyAdmin(PlainAdmin):
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
-
-
-class ViaFilter(DropdownFilter):
-    """The choices are fixed: reading from the log which ones occur would read all of it."""
-
-    title = _("via")
-    parameter_name = "via"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> Sequence[tuple[str, Any]]:
-        return [("admin", _("Admin")), ("api", _("API")), ("command", _("Command"))]
-
-    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
-        return queryset.filter(via=self.value()) if self.value() else queryset
 
 
 def audit_trail_of(request: HttpRequest, object_id: str) -> str | None:
