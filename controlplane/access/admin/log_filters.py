@@ -76,7 +76,7 @@ class _PartFilter(TextFilter):
 class WhoFilter(_PartFilter):
     """By a part of the name, so that people and tokens are found that are no more."""
 
-    title = _("who")
+    title = _("person or token")
     parameter_name = "who"
     lookup = "by__icontains"
 
