@@ -22,6 +22,7 @@ from cameras.api import watch  # noqa: E402
 from controlplane import stopping  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
+from controlplane.compression import CompressedSend, strong  # noqa: E402
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
@@ -37,7 +38,15 @@ def _with_static_files(inner: Any) -> Any:
         for finder in get_finders():
             for storage in getattr(finder, "storages", {}).values():
                 static.add_files(storage.location, prefix=settings.STATIC_URL)
-    return static
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        headers = [
+            (name, strong(value.decode("latin-1")).encode("latin-1") if name == b"if-none-match" else value)
+            for name, value in scope["headers"]
+        ]
+        await static({**scope, "headers": headers}, receive, send)
+
+    return application
 
 
 _rest = _with_static_files(Admission(django_application))
@@ -49,11 +58,11 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     if endpoint.is_telemetry_post(scope):
         await endpoint.application(scope, receive, send)
     elif watch.is_watch(scope):
-        await watch.application(scope, receive, send)
+        await watch.application(scope, receive, CompressedSend(scope, send))
     elif is_health_probe(scope):
         await answer_probe(scope, send)
     elif scope["type"] == "http":
-        await _rest(scope, receive, send)
+        await _rest(scope, receive, CompressedSend(scope, send))
     elif scope["type"] == "lifespan":
         await serve_lifespan(receive, send, open_queues, _close)
 

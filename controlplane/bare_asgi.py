@@ -12,6 +12,7 @@ Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
+Application = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 # A body has the first seconds, and one more for each BODY_BYTES_A_SECOND that have come, up to the most: a batch
 # over a slow uplink comes through, and a sender that drips does not.

@@ -15,6 +15,7 @@ django.setup()
 
 # These use models, so they come after Django is set up.
 from controlplane.bare_asgi import Receive, Scope, Send, send_problem, serve_lifespan  # noqa: E402
+from controlplane.compression import CompressedSend  # noqa: E402
 from controlplane.probes import answer_probe, is_probe  # noqa: E402
 from controlplane.problems import Problem  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
@@ -27,7 +28,7 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
     if endpoint.is_telemetry_post(scope):
         await endpoint.application(scope, receive, send)
     elif is_probe(scope):
-        await answer_probe(scope, send)
+        await answer_probe(scope, CompressedSend(scope, send))
     elif scope["type"] == "http":
         await send_problem(send, Problem(404, "This process takes telemetry only."))
     elif scope["type"] == "lifespan":

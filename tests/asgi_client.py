@@ -76,7 +76,7 @@ class AsgiClient:
 
         await self.application(scope, receive, send)
         start, *bodies = sent
-        headers = {name.decode(): value.decode() for name, value in start["headers"]}
+        headers = {name.decode().lower(): value.decode() for name, value in start["headers"]}
         content = b"".join(message.get("body", b"") for message in bodies)
         require_documented(method, path, start["status"], headers.get("content-type", ""), content)
         return Answer(start["status"], headers, content)

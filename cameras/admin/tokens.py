@@ -27,6 +27,7 @@ from controlplane.access import tokens
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
 from controlplane.access.models import ApiToken, TokenBinding
+from controlplane.compression import kept_plain
 
 STATES = {"active": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
 NAMED_AT_MOST = 3
@@ -169,9 +170,7 @@ class TokenAdmin(PlainAdmin):
             "token": obj,
             "secret": obj.secret,
         }
-        response = TemplateResponse(request, "admin/access/token_secret.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return kept_plain(TemplateResponse(request, "admin/access/token_secret.html", context))
 
     # --- Revoking -----------------------------------------------------------------------------------------
 

@@ -113,7 +113,8 @@ def text_in_cursor(value: Any) -> str:
 def revisions_of(if_match: str | None, epoch: str) -> Collection[int] | None:
     """The revisions that an If-Match header allows (RFC 9110, 13.1.1); None where it asks for nothing.
 
-    A weak tag, a tag of another history or a text that is no tag matches nothing.
+    A weak tag, a tag of another history or a text that is no tag matches nothing. Tags that compression made weak
+    are strong again when they come here.
     """
     if if_match is None or if_match.strip() == "*":
         return None

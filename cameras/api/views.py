@@ -44,6 +44,7 @@ from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 from controlplane.bare_asgi import busy
+from controlplane.compression import kept_plain
 from controlplane.problem_types import CREDENTIAL_UNREADABLE
 from controlplane.problems import Problem
 
@@ -179,7 +180,7 @@ class CameraViewSet(StrictViewSet):
         except UnreadableCredential as error:
             detail = f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
             raise Problem(409, detail, kind=CREDENTIAL_UNREADABLE) from None
-        return json_answer({"connection_string": text})
+        return kept_plain(json_answer({"connection_string": text}))
 
     @operations.LIST_CHANGES
     def changes(self, request: Request) -> HttpResponse:

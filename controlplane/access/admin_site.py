@@ -1,4 +1,4 @@
-"""The site of the admin: its two addresses that belong to no list check their own parameters.
+"""The site of the admin: its addresses that belong to no list. Two of them check their own parameters.
 
 Beside the package `admin`, which Django can import only when the site is there.
 """
@@ -11,12 +11,16 @@ from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from unfold.sites import UnfoldAdminSite
 
+from controlplane.compression import kept_plain
 from controlplane.problems import shown_name
 from controlplane.search_terms import check_search
 from controlplane.strict_json import fault_of_text, refuse
 
 
 class ControlPlaneSite(UnfoldAdminSite):
+    def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return kept_plain(super().login(request, extra_context))
+
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The palette. Raises Problem 400 for a parameter that it does not know or cannot use.
 

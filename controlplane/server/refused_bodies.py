@@ -6,11 +6,8 @@ does so wherever the application has not taken the whole body.
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable
 
-from controlplane.bare_asgi import Message, Receive, Scope, Send
-
-Application = Callable[[Scope, Receive, Send], Awaitable[None]]
+from controlplane.bare_asgi import Application, Message, Receive, Scope, Send
 
 REFUSED_BODY_SECONDS = 2.0
 REFUSED_BODY_BYTES = 16 * 1024 * 1024

@@ -22,6 +22,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "controlplane.compression.Compression",
     "controlplane.middleware.RequestIdentity",
     "controlplane.middleware.SecurityHeaders",
     "controlplane.middleware.OptionalTrailingSlash",

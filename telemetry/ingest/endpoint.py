@@ -23,6 +23,7 @@ from controlplane.bare_asgi import (
     send_problem,
 )
 from controlplane.compressed_bodies import inflated, is_gzip
+from controlplane.compression import LEAST_BYTES, CompressedSend
 from controlplane.problems import Problem
 from telemetry.ingest import wire
 from telemetry.ingest.accept import MAY_REPORT, Submission
@@ -61,6 +62,8 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     except Exception as error:
         await send_problem(send, problems.unforeseen(error))
     else:
+        if len(body) > LEAST_BYTES:
+            send = CompressedSend(scope, send)
         await send_json(send, status, body, "application/json" if status < 400 else problems.CONTENT_TYPE)
 
 

@@ -199,6 +199,35 @@ def test_slow_senders_end_at_the_proxy_and_disturb_nobody(
     )
 
 
+def test_if_match_takes_a_tag_that_the_service_or_nginx_made_weak(
+    service: Service, ingest_tier: Service, fleet: Fleet
+) -> None:
+    proxy = Proxy(service.port, ingest_tier.port)
+    (proxy.folder / "conf.d" / "gzip.conf").write_text("gzip on;\ngzip_types application/json;\n")
+    path, gzipped = f"/cameras/{fleet.cameras[-1]}", {"Accept-Encoding": "gzip"}
+
+    async def scenario() -> None:
+        async with Connection(proxy.port, fleet.tokens["administrator"]) as connection:
+
+            async def change(notes: str, tag: str) -> int:
+                body = json.dumps({"notes": notes}).encode()
+                return (await connection.request("PATCH", path, body, {"If-Match": tag})).status
+
+            small = await connection.request("GET", path, headers=gzipped)
+            assert await change("long " * 300, small.headers["etag"]) == 200
+            large = await connection.request("GET", path, headers=gzipped)
+            assert await change("", large.headers["etag"]) == 200
+            assert await change("late", small.headers["etag"]) == 412
+            for answer in (small, large):
+                assert answer.headers.get("content-encoding") == "gzip", answer
+                assert answer.headers["etag"].startswith('W/"')
+            # Only the service tells its length: nginx compresses as it passes on.
+            assert ("content-length" in small.headers, "content-length" in large.headers) == (False, True)
+
+    with proxy:
+        asyncio.run(scenario())
+
+
 def test_a_reload_of_the_proxy_fails_no_request_and_cuts_no_long_poll(
     proxy: Proxy, fleet: Fleet, ledger: Ledger, database: Connect, record_property: Record
 ) -> None:

@@ -29,6 +29,7 @@ from cameras.models import Camera
 from cameras.rules import parse_uuid
 from controlplane.access.admin.secret_input import SecretInput
 from controlplane.access.authentication import author_of
+from controlplane.compression import kept_plain
 
 
 class ReplacementForm(forms.Form):
@@ -76,7 +77,7 @@ class CameraHardware(CameraPages):
         except credentials.UnreadableCredential:
             detail = gettext("No key of FIELD_ENCRYPTION_KEYS opens it: put the old key back, or replace it.")
             return JsonResponse({"detail": detail}, status=409)
-        return JsonResponse({"connection_string": text}, headers={"Cache-Control": "no-store"})
+        return kept_plain(JsonResponse({"connection_string": text}))
 
     def replace_view(self, request: HttpRequest, camera_id: UUID) -> HttpResponse:
         camera = self.camera_for(request, camera_id)

@@ -27,6 +27,7 @@ from controlplane.access.admin.filters_in_use import filters_in_use, query_of_li
 from controlplane.access.admin.list_parameters import check_list_parameters
 from controlplane.access.authentication import author_of, principal_of_user
 from controlplane.access.principals import Principal
+from controlplane.compression import kept_plain
 
 SHOWN_AT_MOST = 100
 NAMED_AT_MOST = 10
@@ -84,7 +85,7 @@ class TransferPages:
             return HttpResponseRedirect(request.path)
         plan = prepared.plan(principal)
         if "refused" in request.POST:
-            return _download(prepared.refused_file(plan), Format.CSV, "refused-cameras")
+            return kept_plain(_download(prepared.refused_file(plan), Format.CSV, "refused-cameras"))
         try:
             stored = apply_plan(
                 plan,
@@ -174,7 +175,8 @@ class TransferPages:
                 form.add_error(None, str(error))
             else:
                 _warn_of(request, written.left_out)
-                return _download(written.text, target)
+                file = _download(written.text, target)
+                return kept_plain(file) if form.cleaned_data.get("with_credentials") else file
         title = _title_of_export(listed) if filters else gettext("Export cameras")
         return self._page(request, "export", title, form=form, filters=filters)
 

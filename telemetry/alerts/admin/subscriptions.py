@@ -28,6 +28,7 @@ from cameras import names
 from cameras.models import Site
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
+from controlplane.compression import kept_plain
 from telemetry.alerts import subscriptions
 from telemetry.alerts.channels.table import channel_of, channels_with
 from telemetry.alerts.models import (
@@ -184,9 +185,7 @@ class SubscriptionAdmin(PlainAdmin):
             "subscription": subscription,
             "secret": secret,
         }
-        response = TemplateResponse(request, "admin/alerts/subscription_secret.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return kept_plain(TemplateResponse(request, "admin/alerts/subscription_secret.html", context))
 
     # --- Trying it, and a new secret ----------------------------------------------------------------------
 

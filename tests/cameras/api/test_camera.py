@@ -183,9 +183,19 @@ def test_if_match_lets_one_of_two_win(administrator: ApiClient) -> None:
 
 @pytest.mark.parametrize(
     ("if_match", "status"),
-    [("*", 200), ('"nonsense"', 412), ("W/{etag}", 412), ('{etag}, "x"', 200), ("nonsense", 412)],
+    [
+        ("*", 200),
+        ('"nonsense"', 412),
+        ("W/{etag}", 200),
+        ('W/"nonsense", W/{etag}', 200),
+        ('W/"nonsense"', 412),
+        ('{etag}, "x"', 200),
+        ("nonsense", 412),
+    ],
 )
-def test_if_match_is_a_strong_comparison(administrator: ApiClient, if_match: str, status: int) -> None:
+def test_if_match_takes_the_tags_that_were_given_and_no_others(
+    administrator: ApiClient, if_match: str, status: int
+) -> None:
     camera = make_camera()
     etag = administrator.get(f"/cameras/{camera.pk}")["ETag"]
 

@@ -21,7 +21,7 @@ def test_a_revealed_credential_is_audited_and_not_cached(orchestrator: ApiClient
 
     answer = orchestrator.get(f"/cameras/{camera.pk}/credentials")
 
-    assert (answer.json(), answer["Cache-Control"]) == ({"connection_string": URL}, "no-store")
+    assert (answer.json(), answer["Cache-Control"]) == ({"connection_string": URL}, "no-store, no-transform")
     entry = AuditEntry.objects.get(action="credentials.revealed")
     assert (entry.by, entry.object_id) == ("token:orchestrator", str(camera.pk))
 
