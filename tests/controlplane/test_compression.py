@@ -183,6 +183,7 @@ def test_what_holds_a_secret_is_never_compressed(api: ApiClient, administrator: 
         "export": (f"{CAMERAS}export/", {"format": "csv", "with_credentials": "on"}),
         "refused rows": (f"{CAMERAS}import/", refused),
         "token": (f"{TOKENS}add/", {"name": "worker 1", "role": "worker"}),
+        "person": ("/admin/auth/user/add/", {"username": "new", "role": "viewer"}),
         "subscription": ("/admin/alerts/subscription/add/", SUBSCRIPTION),
     }
     answers = {name: administrator.post(path, data, headers=GZIP) for name, (path, data) in posts.items()}

@@ -1,5 +1,6 @@
 """Whether an answer is one that the document knows. Every client of the tests asks for each answer that it gets."""
 
+import gzip
 import json
 import re
 from functools import cache
@@ -12,6 +13,7 @@ from tests.openapi.document import DOCUMENT, JSON, OPERATIONS, Operation, resolv
 PROBLEM = "application/problem+json"
 # To hold a whole fleet against its schema takes seconds; its first cameras are like the others.
 MAX_BYTES = 20_000
+GZIP = b"\x1f\x8b"
 
 
 def require_documented(method: str, address: str, status: int, content_type: str, content: bytes) -> None:
@@ -19,6 +21,8 @@ def require_documented(method: str, address: str, status: int, content_type: str
 
     An address or a method that is none of the document's has no operation, and may answer what it likes.
     """
+    if content.startswith(GZIP):
+        content = gzip.decompress(content)
     operation = _operation_at(method, address.partition("?")[0].rstrip("/"))
     if operation is None or status == 301:  # to the same address over TLS
         return

@@ -33,6 +33,7 @@ from controlplane.access.admin.person_forms import (
 from controlplane.access.admin.reach import is_within_reach
 from controlplane.access.authentication import author_of
 from controlplane.access.principals import GROUPS
+from controlplane.compression import kept_plain
 
 
 class AuditedAdmin(PlainAdmin):
@@ -148,9 +149,7 @@ class PersonAdmin(AuditedAdmin, auth_admin.UserAdmin):
             "secret": obj.made_password,
             "sign_in_url": request.build_absolute_uri(reverse("admin:index")),
         }
-        response = TemplateResponse(request, "admin/access/new_person.html", context)
-        response["Cache-Control"] = "no-store"
-        return response
+        return kept_plain(TemplateResponse(request, "admin/access/new_person.html", context))
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
