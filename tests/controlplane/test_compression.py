@@ -359,6 +359,18 @@ def test_changes_are_compressed_by_the_endpoint_that_waits_for_them(web: AsgiCli
     assert len(json.loads(plain(web.request("GET", "/cameras/changes?since=0", headers=headers)))["changes"]) == 10
 
 
+def test_a_streamed_list_is_one_gzip_under_asgi_too(web: AsgiClient) -> None:
+    for number in range(20):
+        make_camera(f"Camera {number}")
+    headers = {"Authorization": f"Bearer {make_token('viewer')}", "Host": "localhost"}
+
+    as_it_is = web.request("GET", "/telemetry/latest", headers=headers)
+    packed = web.request("GET", "/telemetry/latest", headers={**headers, **GZIP})
+
+    assert plain(packed) == as_it_is.content
+    assert len(json.loads(as_it_is.content)) == 20
+
+
 def test_static_files_are_compressed_also_where_they_come_from_the_packages(web: AsgiClient) -> None:
     path = "/static/unfold/css/styles.css"
     as_it_is, packed = web.request("GET", path), web.request("GET", path, headers=GZIP)

@@ -355,3 +355,33 @@ def test_a_batch_in_gzip_is_stored(service: Service, fleet: Fleet, ledger: Ledge
 
     share([send()], clients=1)
     assert count(database(), ledger) == 50
+
+
+def test_what_clients_do_with_http_is_served(service: Service, fleet: Fleet, ledger: Ledger) -> None:
+    path = f"/telemetry/{ledger.cameras[0]}"
+    bodies = [json.dumps(ledger.make_event(ledger.cameras[0]).wire(item=False)).encode() for _ in range(2)]
+    chunks = b"%x;a=b\r\n%s\r\n0\r\nX-Trailer: 1\r\n\r\n" % (len(bodies[0]), bodies[0])
+
+    def head_of(token: str, *lines: str) -> bytes:
+        return "\r\n".join(
+            [f"POST {path} HTTP/1.1", "Host: 127.0.0.1", f"Authorization: Bearer {token}", *lines, "", ""]
+        ).encode()
+
+    async def ask(*sent: bytes) -> list[int]:
+        """The statuses, of an answer after each part that is sent."""
+        async with Connection(service.port) as connection:
+            statuses = []
+            for part in sent:
+                await connection.send(part)
+                statuses.append((await connection.receive()).status)
+            return statuses
+
+    async def scenario() -> None:
+        worker, json_type = fleet.tokens["worker"], "Content-Type: application/json"
+        length, waits = f"Content-Length: {len(bodies[1])}", "Expect: 100-continue"
+        assert await ask(head_of(worker, json_type, "Transfer-Encoding: chunked") + chunks) == [201]
+        assert await ask(head_of(worker, json_type, length, waits), bodies[1]) == [100, 201]
+        assert await ask(head_of("cpt_wrong", json_type, length, waits)) == [401]
+        assert await ask(head_of(worker, json_type, json_type, length) + bodies[1]) == [400]
+
+    asyncio.run(scenario())
