@@ -27,15 +27,35 @@ class LogLine(NamedTuple):
     reason: str
 
 
+class StatusSpan(NamedTuple):
+    """A time in which a camera had one status, and why in words; `end` is None where it lasts."""
+
+    start: datetime
+    end: datetime | None
+    status: str
+    reason: str
+
+
+class ZoneNow(NamedTuple):
+    """The newest occupancy that was reported of a zone, and when by the worker's clock."""
+
+    occupancy: int
+    at: datetime
+
+
 DayOfCameras = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
 DayOfSites = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
 Notices = Callable[[datetime], Iterable[Notice]]
 LogOfCamera = Callable[[UUID, datetime], Iterable[LogLine]]
+StatusSpans = Callable[[UUID, datetime, datetime], Iterable[StatusSpan]]
+ZonesNow = Callable[[UUID, datetime], Mapping[str, ZoneNow]]
 
 _day_of_cameras: list[DayOfCameras] = []
 _day_of_sites: list[DayOfSites] = []
 _notices: list[Notices] = []
 _logs: list[LogOfCamera] = []
+_spans: list[StatusSpans] = []
+_zones_now: list[ZonesNow] = []
 
 
 def add_last_day(*, of_cameras: DayOfCameras, of_sites: DayOfSites) -> None:
@@ -50,6 +70,14 @@ def add_notices(source: Notices) -> None:
 
 def add_log_of_camera(read: LogOfCamera) -> None:
     _logs.append(read)
+
+
+def add_status_spans(read: StatusSpans) -> None:
+    _spans.append(read)
+
+
+def add_zones_now(read: ZonesNow) -> None:
+    _zones_now.append(read)
 
 
 def last_day_of_cameras(camera_ids: Collection[UUID], now: datetime) -> dict[UUID, LastDay]:
@@ -68,3 +96,13 @@ def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:
     """The changes of a camera's status, newest first."""
     lines = [line for read in _logs for line in read(camera_id, now)]
     return sorted(lines, key=lambda line: line.at, reverse=True)
+
+
+def status_spans(camera_id: UUID, start: datetime, end: datetime) -> list[StatusSpan]:
+    """What status a camera had in [start, end), oldest first; the first may have begun earlier."""
+    return sorted(span for read in _spans for span in read(camera_id, start, end))
+
+
+def zones_now(camera_id: UUID, latest: datetime) -> dict[str, ZoneNow]:
+    """The newest occupancy of a camera's zones by their ids, where its newest sample is from `latest`."""
+    return {zone: now for read in _zones_now for zone, now in read(camera_id, latest).items()}

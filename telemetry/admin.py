@@ -11,14 +11,16 @@ from django.db.models.functions import Cast
 from django.utils.translation import gettext
 
 from cameras.models import Camera
-from cameras.panels import HOURS, LastDay, Notice, add_last_day, add_notices
-from telemetry.history.spans import HOUR, floor_to
-from telemetry.models import HourRollup
+from cameras.panels import HOURS, LastDay, Notice, ZoneNow, add_last_day, add_notices, add_zones_now
+from telemetry.history.spans import HOUR, MICROSECOND, floor_to
+from telemetry.models import HourRollup, Sample
 from telemetry.storage.forecast import Forecast, forecast
 
 # Measuring tables takes a while, and they grow slowly.
 FORECAST_EVERY = timedelta(minutes=10)
 SOON_FULL_DAYS = 30
+# Zones are reported with their camera, or somewhat more seldom.
+ZONES_WITHIN, ZONES_AMONG = timedelta(minutes=10), 500
 
 _forecasts: list[tuple[datetime, Forecast]] = []
 
@@ -77,6 +79,20 @@ def _days(first: datetime, rows: Iterable[tuple[UUID, datetime, float]]) -> dict
     return dict(days)
 
 
+def zones_now(camera_id: UUID, latest: datetime) -> dict[str, ZoneNow]:
+    """One query for few rows: a zone that is not among the newest samples is left out."""
+    rows = (
+        Sample.objects.of_camera(camera_id)
+        .between(latest - ZONES_WITHIN, latest + MICROSECOND)
+        .order_by("-timestamp")
+        .values_list("zone", "occupancy", "timestamp")[:ZONES_AMONG]
+    )
+    newest: dict[str, ZoneNow] = {}
+    for zone, occupancy, at in rows:
+        newest.setdefault(zone, ZoneNow(occupancy, at))
+    return newest
+
+
 def room_for_telemetry(now: datetime) -> Iterable[Notice]:
     """How full the disk is and will be, measured every ten minutes in each process."""
     if not _forecasts or now - _forecasts[-1][0] > FORECAST_EVERY:
@@ -88,3 +104,4 @@ def room_for_telemetry(now: datetime) -> Iterable[Notice]:
 
 add_last_day(of_cameras=last_day_of_cameras, of_sites=last_day_of_sites)
 add_notices(room_for_telemetry)
+add_zones_now(zones_now)

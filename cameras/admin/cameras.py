@@ -25,6 +25,7 @@ from cameras.admin.camera.hardware import CameraHardware
 from cameras.admin.camera.history import CameraHistory
 from cameras.admin.camera.overview import ZONES, by_tab, overview_of
 from cameras.admin.camera.reason import StopForm
+from cameras.admin.camera.timeline import CameraTimeline
 from cameras.admin.dashboard import LivePages
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import exact, now_of
@@ -47,7 +48,14 @@ SETTINGS = [field for field in CAMERA_FIELDS if field.kind is not Kind.ZONES]
 
 @admin.register(Camera)
 class CameraAdmin(
-    TransferPages, AnswersZoneEditor, CameraColumns, CameraHistory, CameraHardware, BulkActions, LivePages
+    TransferPages,
+    AnswersZoneEditor,
+    CameraColumns,
+    CameraHistory,
+    CameraTimeline,
+    CameraHardware,
+    BulkActions,
+    LivePages,
 ):
     form = CameraForm
     list_display = ("named", "status", "reason", "last_day", "site", "last_contact")
@@ -120,7 +128,7 @@ class CameraAdmin(
 
     def _overview(self, request: HttpRequest, camera: Camera) -> dict[str, Any]:
         return {
-            **overview_of(camera),
+            **overview_of(camera, may_see_samples=request.user.has_perm("telemetry.view_sample")),
             "as_of": exact(now_of(request)),
             "may_operate": self.has_operate_permission(request),
             "may_reveal": self.has_reveal_permission(request),

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 
 from cameras.admin import json_text
 from cameras.fields import CAMERA_FIELDS, by_name
-from cameras.models import Site
+from cameras.models import Change, ChangeKind, Site
 from cameras.rules import parse_uuid
 
 _FIELDS = by_name(CAMERA_FIELDS)
@@ -30,6 +30,11 @@ def label_of(name: str) -> str:
 def in_short(diff: Mapping[str, Any]) -> str:
     """One line: the fields, with their values where those are short."""
     return "; ".join(_field_in_short(name, entry) for name, entry in diff.items())
+
+
+def what_changed(change: Change) -> str:
+    """One line on a change of one camera: its fields, or that the camera was made or deleted."""
+    return in_short(change.diff) if change.kind == ChangeKind.UPDATED else str(change.get_kind_display())
 
 
 def _field_in_short(name: str, entry: dict[str, Any]) -> str:

@@ -58,6 +58,7 @@ UNFOLD = {
     "STYLES": [
         lambda request: static("controlplane/admin.css"),
         lambda request: static("controlplane/lists.css"),
+        lambda request: static("controlplane/pages.css"),
     ],
     "SCRIPTS": [
         lambda request: static("controlplane/names.js"),

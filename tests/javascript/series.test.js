@@ -5,6 +5,7 @@ import {
   BUCKETS,
   bucketFor,
   complete,
+  daysLater,
   meanOf,
   midnightBefore,
   moved,
@@ -152,7 +153,27 @@ describe("the intervals of a series", () => {
   }
 });
 
+describe("so many days later the clock of the place shows the same", () => {
+  const CASES = [
+    ["2026-06-10T10:00Z", 7, "Europe/Berlin", "2026-06-17T10:00Z"],
+    ["2026-03-25T10:00Z", 7, "Europe/Berlin", "2026-04-01T09:00Z"], // an hour less since
+    ["2026-04-01T09:00Z", -7, "Europe/Berlin", "2026-03-25T10:00Z"],
+    ["2026-10-21T10:00Z", 7, "Europe/Berlin", "2026-10-28T11:00Z"],
+    ["2026-04-01T10:15Z", 7, "Australia/Lord_Howe", "2026-04-08T10:45Z"], // half an hour
+    ["2026-03-25T10:00Z", 7, "Asia/Kathmandu", "2026-04-01T10:00Z"],
+  ];
+  for (const [moment, days, zone, expected] of CASES) {
+    test(`${days} days from ${moment} in ${zone}`, () => equal(daysLater(at(moment), days, zone), at(expected)));
+  }
+});
+
 describe("the summary", () => {
+  test("of a site is that of its cameras added up", () => {
+    const intervals = [{ point: { occupancy: 4, known_seconds: 60 } }, { point: { occupancy: 8, known_seconds: 60 } }];
+
+    deepEqual(summaryOf(intervals), { mean: 6, least: 4, most: 8, gaps: 0, intervals: 2 });
+  });
+
   const interval = (point) => ({ at: 0, point });
 
   test("weighs means by the time for which they are known, or else by the samples", () => {

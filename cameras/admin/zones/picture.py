@@ -16,8 +16,8 @@ MOST_OBLONG = 5
 COLOURS = ("#2563eb", "#ea580c", "#16a34a", "#9333ea", "#dc2626", "#0891b2", "#ca8a04", "#db2777")
 
 
-def zone_picture(zone_config: dict[str, Any]) -> SafeString:
-    """The stored zones as SVG, with their names next to it and their JSON below."""
+def zone_picture(zone_config: dict[str, Any], *, with_json: bool = True) -> SafeString:
+    """The stored zones as SVG, with their names next to it, and their JSON below unless it is not wanted."""
     across, down, aspect = _extent(zone_config)
     scale = WIDTH / across, WIDTH / aspect / down
     context = {
@@ -27,7 +27,7 @@ def zone_picture(zone_config: dict[str, Any]) -> SafeString:
             _shown(feature, scale, COLOURS[place % len(COLOURS)])
             for place, feature in enumerate(zone_config.get("features", []))
         ],
-        "json": preformatted(zone_config),
+        "json": preformatted(zone_config) if with_json else "",
     }
     return render_to_string("admin/cameras/zone_picture.html", context)
 

@@ -1,8 +1,9 @@
-// The series of one camera: mean and the span from least to most, over a range that can be chosen and zoomed.
+// The series of one camera, mean and the span from least to most, or of a site with that of days before behind it;
+// over a range that can be chosen and zoomed. Whoever draws below it listens to `cp:drawn`.
 //
 // What is not known is a gap in the line and a row of its own in the table, never a value between two others.
 
-import { bucketFor, complete, meanOf, moved, shown, summaryOf, widened } from "./series.js";
+import { bucketFor, complete, daysLater, meanOf, moved, shown, summaryOf, widened } from "./series.js";
 
 const REFRESH_MS = 15_000;
 const HEIGHT = 260;
@@ -26,7 +27,8 @@ class Chart {
     this.date = format({ dateStyle: "short" });
     this.clock = format({ hour: "2-digit", minute: "2-digit" });
     this.number = new Intl.NumberFormat(language, { maximumFractionDigits: 1 });
-    this.intervals = []; // {at, point}
+    this.intervals = []; // {at, point, before}
+    this.compareDays = Number(this.said.compareDays ?? 0);
     this.listen();
     this.choose(86400);
   }
@@ -41,9 +43,11 @@ class Chart {
     this.section.querySelector("[data-chart-zone]")?.addEventListener("change", () => this.load());
     this.table.addEventListener("toggle", () => this.fillTable());
     this.plotBox.addEventListener("dblclick", () => this.choose(86400));
-    new ResizeObserver(
-      () => this.plot && this.width && this.plot.setSize({ width: this.width, height: HEIGHT }),
-    ).observe(this.plotBox);
+    this.section.addEventListener("cp:zoom", ({ detail }) => this.zoom(detail.range));
+    new ResizeObserver(() => {
+      if (!this.plot || !this.width) return;
+      this.plot.setSize({ width: this.width, height: HEIGHT });
+    }).observe(this.plotBox);
     new MutationObserver(() => this.draw()).observe(document.documentElement, { attributeFilter: ["class"] });
     document.addEventListener("visibilitychange", () => this.refresh());
     setInterval(() => this.refresh(), REFRESH_MS);
@@ -84,16 +88,21 @@ class Chart {
 
   async load() {
     const [bucket, seconds] = bucketFor(this.range);
-    const [from, to] = widened(this.range, seconds);
-    const zone = this.section.querySelector("[data-chart-zone]")?.value;
-    const moment = (at) => new Date(at * 1000).toISOString();
-    const asked = new URLSearchParams({ bucket, from: moment(from), to: moment(to), ...(zone && { zone }) });
+    const asked = widened(this.range, seconds);
     this.asked?.abort();
     this.asked = new AbortController();
     try {
-      const answer = await fetch(`${this.said.series}?${asked}`, { signal: this.asked.signal });
-      if (!answer.ok) throw new Error(answer.status);
-      this.intervals = complete((await answer.json()).points, this.range, seconds, this.zone);
+      const [points, before] = await Promise.all([
+        this.points(bucket, asked),
+        this.compareDays ? this.points(bucket, asked.map((at) => this.daysLater(at, -this.compareDays))) : [],
+      ]);
+      const earlier = new Map(
+        before.map((point) => [this.daysLater(Date.parse(point.start) / 1000, this.compareDays), meanOf(point)]),
+      );
+      this.intervals = complete(points, this.range, seconds, this.zone).map((interval) => ({
+        ...interval,
+        before: earlier.get(interval.at) ?? null,
+      }));
       this.failed = false;
       this.draw();
       this.announce();
@@ -102,6 +111,19 @@ class Chart {
       this.failed = true;
       this.status.textContent = this.said.failed;
     }
+  }
+
+  daysLater(at, days) {
+    return daysLater(at, days, this.zone);
+  }
+
+  async points(bucket, [from, to]) {
+    const zone = this.section.querySelector("[data-chart-zone]")?.value;
+    const moment = (at) => new Date(at * 1000).toISOString();
+    const asked = new URLSearchParams({ bucket, from: moment(from), to: moment(to), ...(zone && { zone }) });
+    const answer = await fetch(`${this.said.series}?${asked}`, { signal: this.asked.signal });
+    if (!answer.ok) throw new Error(answer.status);
+    return (await answer.json()).points;
   }
 
   // Hours, with the day under the first one of each.
@@ -113,29 +135,33 @@ class Chart {
 
   draw() {
     this.plot?.destroy();
-    const column = (read) => this.intervals.map(({ point }) => (point ? read(point) : null));
+    const column = (read) => this.intervals.map(({ point }) => (point ? (read(point) ?? null) : null));
     const data = [
       this.intervals.map(({ at }) => at),
       column((point) => point.max),
       column((point) => point.min),
+      this.intervals.map(({ before }) => before),
       column(meanOf),
     ];
+    const style = getComputedStyle(this.section);
+    const colour = (name) => style.getPropertyValue(name).trim();
     const dark = document.documentElement.classList.contains("dark");
     const ink = dark ? "#9ca3af" : "#4b5563";
     const grid = { stroke: dark ? "#33384455" : "#e5e7eb", width: 1 };
-    const [line, band] = dark ? ["#c084fc", "#c084fc33"] : ["#7e22ce", "#a855f730"];
+    const line = colour("--cp-data");
     const axis = { stroke: ink, grid, ticks: { ...grid, size: 4 }, font: "11px Inter, sans-serif" };
-    const value = (_plot, at) => (at == null ? "–" : this.number.format(at));
     // A point that stands alone between two gaps has no line: it is drawn as a dot.
     const alone = (plot, index) =>
       plot.data[index].flatMap((at, i, all) =>
         at != null && all[i - 1] == null && all[i + 1] == null ? [i] : [],
       );
-    const edge = { stroke: "transparent", width: 0, points: { show: false }, value };
+    const points = { show: true, filter: alone, size: 4, fill: line };
+    const edge = { stroke: "transparent", width: 0, points: { show: false } };
     this.plot = new uPlot(
       {
         width: this.width || 600,
         height: HEIGHT,
+        legend: { show: false },
         tzDate: (at) => uPlot.tzDate(new Date(at * 1000), this.zone),
         scales: {
           x: { range: () => this.range },
@@ -146,18 +172,13 @@ class Chart {
           { ...axis, size: 44 },
         ],
         series: [
-          { label: this.said.at, value: (_plot, at) => (at == null ? "–" : this.time.format(at * 1000)) },
-          { ...edge, label: this.said.most },
-          { ...edge, label: this.said.least },
-          {
-            label: this.said.mean,
-            stroke: line,
-            width: 1.5,
-            value,
-            points: { show: true, filter: alone, size: 4, fill: line },
-          },
+          {},
+          edge,
+          edge,
+          { stroke: colour("--cp-data-before"), width: 1.5, dash: [2, 4], points: { show: false } },
+          { stroke: line, width: 1.5, points },
         ],
-        bands: [{ series: [1, 2], fill: band }],
+        bands: [{ series: [1, 2], fill: colour("--cp-data-soft") }],
         cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 6 } },
         hooks: {
           setSelect: [
@@ -166,12 +187,42 @@ class Chart {
               if (width > 4) this.zoom([left, left + width].map((spot) => plot.posToVal(spot, "x")));
             },
           ],
+          setCursor: [(plot) => this.point(plot.cursor)],
+          draw: [(plot) => this.tellDrawn(plot)],
         },
       },
       data,
       this.plotBox,
     );
+    this.tip = Object.assign(document.createElement("div"), { className: "cp-tip", hidden: true });
+    this.plot.over.append(this.tip);
     this.fillTable();
+  }
+
+  // What stands under the pointer.
+  point({ idx, left }) {
+    if (!this.tip) return;
+    const interval = left >= 0 ? this.intervals[idx] : null;
+    this.tip.hidden = !interval;
+    if (!interval) return;
+    const number = (value) => (value == null ? "–" : this.number.format(value));
+    const { at, point, before } = interval;
+    const time = this.time.format(at * 1000);
+    const texts = [
+      point
+        ? fill(this.said.tip, { at: time, mean: number(meanOf(point)), least: number(point.min), most: number(point.max) })
+        : `${time}: ${this.said.gap}`,
+    ];
+    if (before != null) texts.push(fill(this.said.tipBefore, { before: number(before) }));
+    this.tip.textContent = texts.join("; ");
+    const room = this.plot.over.clientWidth - this.tip.offsetWidth;
+    this.tip.style.left = `${Math.max(0, Math.min(room, left - this.tip.offsetWidth / 2))}px`;
+  }
+
+  // Where the range lies within the section, for what is drawn below.
+  tellDrawn({ bbox }) {
+    const detail = { range: this.range, left: bbox.left / devicePixelRatio, width: bbox.width / devicePixelRatio };
+    this.section.dispatchEvent(new CustomEvent("cp:drawn", { detail }));
   }
 
   announce() {
@@ -193,13 +244,15 @@ class Chart {
 
   fillTable() {
     if (!this.table.open) return;
-    const rows = this.intervals.map(({ at, point }) => {
+    const columns = [...this.table.querySelectorAll("[data-column]")].map(({ dataset }) => dataset.column);
+    const rows = this.intervals.map(({ at, point, before }) => {
       const row = document.createElement("tr");
-      const cells = point
-        ? [meanOf(point), point.min, point.max, point.count].map((number) =>
-            number == null ? "–" : this.number.format(number),
-          )
-        : [this.said.gap, "–", "–", "–"];
+      const value = (name) => ({ mean: point && meanOf(point), before })[name] ?? point?.[name];
+      const cells = columns.map((name) => {
+        const number = value(name);
+        if (number == null) return name === "mean" ? this.said.gap : "–";
+        return this.number.format(number);
+      });
       row.append(
         Object.assign(document.createElement("th"), { scope: "row", textContent: this.time.format(at * 1000) }),
       );

@@ -14,7 +14,8 @@ const LEAST_SPAN = 600;
 const MOST_SPAN = 366 * 86400;
 const MOVES = { earlier: [-0.5, -0.5], later: [0.5, 0.5], in: [0.25, -0.25], out: [-0.5, 0.5] };
 
-export const meanOf = (point) => point.weighted_avg ?? point.avg;
+// Of a camera a mean; of a site the means of its cameras added up.
+export const meanOf = (point) => point.weighted_avg ?? point.avg ?? point.occupancy;
 
 // The name and the length of the finest bucket of which a range has no more than can be drawn.
 export const bucketFor = ([from, to]) =>
@@ -86,13 +87,31 @@ export function midnightBefore(at, timeZone) {
   return off < 43200 ? near - off : near + 86400 - off;
 }
 
+// When the clock of the time zone shows the same so many days later (or earlier, where they are negative).
+export function daysLater(at, days, timeZone) {
+  const there = at + days * 86400;
+  return there + offsetOf(at, timeZone) - offsetOf(there, timeZone);
+}
+
+// By how many seconds the clock of the time zone is ahead of UTC.
+function offsetOf(at, timeZone) {
+  const format = new Intl.DateTimeFormat("en-GB", {
+    dateStyle: "short",
+    timeStyle: "medium",
+    hourCycle: "h23",
+    timeZone,
+  });
+  const [day, month, year, hour, minute, second] = format.format(at * 1000).match(/\d+/g).map(Number);
+  return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - Math.floor(at);
+}
+
 // The mean, the least and the most of what is known, and of how many intervals nothing is.
 export function summaryOf(intervals) {
   const known = intervals.flatMap(({ point }) => point ?? []);
   // A mean counts for as long as it is known; a bucket in which a value was only held has no sample of its own.
   const weight = (point) => point.known_seconds || point.count;
   const sum = (read) => known.reduce((total, point) => total + read(point), 0);
-  const every = (name) => known.map((point) => point[name]).filter((number) => number != null);
+  const every = (name) => known.map((point) => point[name] ?? point.occupancy).filter((number) => number != null);
   return {
     mean: sum((point) => (meanOf(point) ?? 0) * weight(point)) / sum(weight),
     least: Math.min(...every("min")),

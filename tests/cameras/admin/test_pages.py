@@ -245,7 +245,7 @@ def test_a_page_takes_few_queries(administrator: Client, django_assert_num_queri
     )
 
     for path, queries in [
-        (page_of(camera), 8),
+        (page_of(camera), 9),
         (f"{CAMERAS}add/", 4),
         (f"{SITES}{camera.site_id}/change/", 5),
         (f"{TOKENS}{token.pk}/change/", 6),

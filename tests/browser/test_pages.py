@@ -1,0 +1,114 @@
+"""The pages of a camera, of a site and of the log, as a person reads them."""
+
+import re
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from cameras import actions
+from cameras.intent import clean_camera
+from cameras.models import Camera, CameraVitals
+from telemetry.alerts.models import Transition
+from telemetry.history.rollups import compute_rollups
+from tests.browser.conftest import axe_violations
+from tests.factories import AUTHOR, make_camera, make_site
+from tests.telemetry.history import samples
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def ago(**past: float) -> datetime:
+    return datetime.now(UTC) - timedelta(**past)
+
+
+def camera_with_an_outage() -> Camera:
+    """A camera that runs for two days, was offline from five to three hours ago, and was edited an hour ago."""
+    camera = make_camera(
+        "Hall", site=make_site("Central station", timezone="Asia/Tokyo"), desired_state="running", now=ago(days=2)
+    )
+    changes = [(47.9, "pending", "healthy"), (5, "healthy", "offline"), (3, "offline", "healthy")]
+    for hours, before, after in changes:
+        reason = {"healthy": "reporting", "offline": "silent"}[after]
+        Transition.objects.create(
+            camera_id=camera.pk,
+            camera_name=camera.name,
+            at=ago(hours=hours),
+            from_status=before,
+            to_status=after,
+            reason=reason,
+            detected_at=ago(hours=hours),
+        )
+    edit = clean_camera({"notes": "Lens cleaned."}, stored_redacted="")
+    actions.update_camera(camera_id=camera.pk, values=edit, by=AUTHOR, now=ago(hours=1))
+    report(camera, (n for n in range(1, 1440) if not 180 <= n < 300))
+    return camera
+
+
+def report(camera: Camera, minutes_ago: object, occupancy: int = 7) -> None:
+    now = datetime.now(UTC)
+    seen = [("", now - timedelta(minutes=n), occupancy) for n in minutes_ago]  # type: ignore[attr-defined]
+    samples.report(camera.pk, seen, now)
+    compute_rollups(now + timedelta(hours=1))
+
+
+def test_a_camera_shows_its_chart_its_status_over_time_and_what_is_now(administrator: Page) -> None:
+    camera = camera_with_an_outage()
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+
+    now = page.get_by_role("region", name="Now")
+    expect(now).to_contain_text("Healthy")
+    expect(now.get_by_role("row", name="Whole frame")).to_contain_text("7")
+    expect(now.get_by_text("from: -")).to_have_count(0)
+    age = now.locator("[data-age]")
+    expect(age).to_have_text(re.compile(r"\d+ s ago"))
+    first = age.inner_text()
+    expect(age).not_to_have_text(first)  # it ticks
+
+    ribbon = page.get_by_role("group", name=re.compile(r"^Status: Healthy \d"))
+    offline = ribbon.get_by_role("button", name=re.compile("^Offline from "))
+    expect(offline).to_have_count(1)
+    offline.hover()
+    said = page.locator(".cp-timeline-said")
+    expect(said).to_contain_text(re.compile(r"^Offline from .+ to .+\. Nothing was heard"))
+    ribbon.get_by_role("button", name=re.compile("^Healthy since")).focus()
+    page.keyboard.press("ArrowLeft")
+    expect(offline).to_be_focused()
+    page.keyboard.press("Enter")  # the chart shows the outage: two hours and a tenth of it on both sides
+    expect(page.locator(".cp-chart-said")).to_contain_text(re.compile(r"of 14[4-6] intervals"))
+    assert axe_violations(page) == []
+
+    page.get_by_role("button", name="24 h").click()
+    mark = page.get_by_role("link", name=re.compile(r"notes:.*Lens cleaned\., by user:"))
+    mark.focus()
+    expect(said).to_contain_text("Lens cleaned.")
+    mark.click()
+    expect(page.locator("li:target")).to_contain_text("Lens cleaned.")
+
+
+def test_what_only_helps_to_find_a_fault_of_a_worker_is_out_of_sight(administrator: Page) -> None:
+    camera = camera_with_an_outage()
+    CameraVitals.objects.filter(pk=camera.pk).update(duplicate_count=1234)
+    page = administrator
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+
+    duplicates = page.get_by_text("1,234")
+    expect(duplicates).to_be_hidden()
+    page.get_by_text("Ingest", exact=True).click()
+    expect(duplicates).to_be_visible()
+
+
+def test_on_a_phone_what_is_now_comes_before_the_chart(administrator: Page) -> None:
+    camera = camera_with_an_outage()
+    page = administrator
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(f"/admin/cameras/camera/{camera.pk}/change/")
+    page.locator(".cp-ribbon-part").first.wait_for()
+
+    heights = page.evaluate(
+        "['.cp-now', '.cp-chart', '.cp-log', '.cp-brief'].map(name => document.querySelector(name).getBoundingClientRect().top)"
+    )
+
+    assert heights == sorted(heights)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
