@@ -20,6 +20,7 @@ from cameras import site_actions
 from cameras.admin.editing import IntentAdmin, IntentForm, LastChange
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
+from cameras.admin.site_page import page_of_site
 from cameras.fields import SITE_FIELDS
 from cameras.intent import clean_site
 from cameras.models import Site
@@ -72,6 +73,12 @@ class SiteAdmin(IntentAdmin):
         if obj and not self.has_change_permission(request, obj):
             return self.fieldsets_to_view
         return super().get_fieldsets(request, obj)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        site = kwargs.get("obj")
+        if site:
+            context.update(page_of_site(site, request))
+        return super().render_change_form(request, context, *args, **kwargs)
 
     def log_of(self, request: HttpRequest, object_id: str) -> str | None:
         return audit_trail_of(request, object_id)

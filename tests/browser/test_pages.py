@@ -112,3 +112,36 @@ def test_on_a_phone_what_is_now_comes_before_the_chart(administrator: Page) -> N
 
     assert heights == sorted(heights)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
+
+
+def test_a_site_shows_its_clock_its_cameras_and_the_week_before(administrator: Page) -> None:
+    camera = camera_with_an_outage()
+    week = 7 * 24 * 60
+    report(camera, range(week + 1, week + 700, 5), occupancy=3)
+    page = administrator
+    page.goto(f"/admin/cameras/site/{camera.site_id}/change/")
+
+    now = page.get_by_role("region", name="Now")
+    expect(now).to_contain_text(re.compile(r"\w+day,? \d\d:\d\d"))
+    expect(now.get_by_role("link", name=re.compile("Healthy"))).to_contain_text("1")
+    cameras = page.get_by_role("region", name="Cameras")
+    expect(cameras.get_by_role("listitem")).to_contain_text(re.compile(r"Hall.*Healthy", re.DOTALL))
+    page.get_by_role("button", name="6 h").click()
+    expect(page.locator(".cp-chart-said")).to_contain_text("least 7, most 7")
+    page.get_by_text("As a table").click()
+    expect(page.get_by_role("columnheader", name="a week before")).to_be_visible()
+    table = page.locator(".cp-chart-table tbody")
+    expect(
+        table.get_by_role("row").filter(has=page.get_by_role("cell", name="3", exact=True)).first
+    ).to_be_visible()
+    assert axe_violations(page) == []
+
+    expect(page.get_by_label("Location")).to_be_hidden()
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_label("Location").fill("Portland")
+    expect(cameras).to_be_hidden()
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Save and continue editing").click()
+    expect(page.get_by_label("Location")).to_have_value("Portland")
+    page.get_by_role("link", name="Back to the site").click()
+    expect(page.get_by_role("region", name="Place")).to_contain_text("Portland")

@@ -14,6 +14,7 @@ from cameras.admin.moments import ago, exact, zone_of
 from cameras.admin.zones.picture import zone_picture
 from cameras.models import Camera, Change
 from cameras.panels import LogLine, log_of_camera
+from controlplane.access.principals import in_words
 
 ZONES = _("Zones")
 CHANGES_SHOWN = 5
@@ -71,7 +72,7 @@ def _change(change: Change, camera: Any) -> dict[str, Any]:
     return {
         "revision": change.pk,
         "what": what_changed(change),
-        "by": change.by,
+        "by": in_words(change.by),
         "ago": ago(change.at, camera.asked_at),
         "at": exact(change.at, zone_of(camera)),
     }

@@ -14,6 +14,7 @@ from cameras.admin.differences import what_changed
 from cameras.admin.moments import now_of
 from cameras.models import Change
 from cameras.panels import status_spans
+from controlplane.access.principals import in_words
 from controlplane.time_ranges import read_range
 
 CHANGES_AT_MOST = 100
@@ -52,7 +53,7 @@ class CameraTimeline(CameraPages):
                     {
                         "at": change.at,
                         "what": what_changed(change),
-                        "by": change.by,
+                        "by": in_words(change.by),
                         "url": f"{history}?before={change.pk + 1}#change-{change.pk}",
                     }
                     for change in _changes(camera_id, start, end)

@@ -247,7 +247,7 @@ def test_a_page_takes_few_queries(administrator: Client, django_assert_num_queri
     for path, queries in [
         (page_of(camera), 9),
         (f"{CAMERAS}add/", 4),
-        (f"{SITES}{camera.site_id}/change/", 5),
+        (f"{SITES}{camera.site_id}/change/", 8),
         (f"{TOKENS}{token.pk}/change/", 6),
         (f"/admin/cameras/change/{Change.objects.get().pk}/change/", 7),
         (f"/admin/access/auditentry/{AuditEntry.objects.first().pk}/change/", 5),
