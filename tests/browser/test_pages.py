@@ -80,7 +80,7 @@ def test_a_camera_shows_its_chart_its_status_over_time_and_what_is_now(administr
     assert axe_violations(page) == []
 
     page.get_by_role("button", name="24 h").click()
-    mark = page.get_by_role("link", name=re.compile(r"notes:.*Lens cleaned\., by user:"))
+    mark = page.get_by_role("link", name=re.compile(r"notes:.*Lens cleaned\., by factory"))
     mark.focus()
     expect(said).to_contain_text("Lens cleaned.")
     mark.click()

@@ -10,7 +10,7 @@ const UNITS = [
 ];
 const language = document.documentElement.lang === "en" ? "en-GB" : document.documentElement.lang;
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "always" });
-const seen = new WeakMap(); // since when the page has shown an age, on a clock that nobody sets
+const seen = new WeakMap(); // by element its age as the server said it, and since when the page shows that
 
 function ageIn(seconds, words) {
   const [unit, length] = UNITS.find(([, each]) => seconds >= each) ?? [];
@@ -24,8 +24,9 @@ function put(element, text) {
 
 function tick() {
   for (const element of document.querySelectorAll("[data-age]")) {
-    if (!seen.has(element)) seen.set(element, performance.now());
-    const seconds = Number(element.dataset.age) + (performance.now() - seen.get(element)) / 1000;
+    const { age } = element.dataset;
+    if (seen.get(element)?.age !== age) seen.set(element, { age, since: performance.now() });
+    const seconds = Number(age) + (performance.now() - seen.get(element).since) / 1000;
     put(element, ageIn(Math.max(0, seconds), element.dataset.secondsAgo));
   }
   for (const element of document.querySelectorAll("[data-clock]")) {
