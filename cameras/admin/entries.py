@@ -27,7 +27,7 @@ from cameras.intent import InvalidIntent
 from cameras.models import Change, ChangeBlock, ChangeKind
 from cameras.reverts import RevertedField, RevertEffect
 from cameras.sentences import sentence_of
-from controlplane.access.admin.pages import ReadOnlyAdmin
+from controlplane.access.admin.log import LogAdmin
 from controlplane.access.authentication import author_of, principal_of_user
 
 KIND_COLOURS = {
@@ -57,7 +57,7 @@ WILL = {
 }
 
 
-class EntryPages(ReadOnlyAdmin):
+class EntryPages(LogAdmin):
     """The base of the log's admin; the rows of its list lead to these pages."""
 
     def get_urls(self) -> list[Any]:

@@ -7,13 +7,12 @@ from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera
 from cameras.status import Interruptions
-from controlplane.access.time_zones import exact, own_zone
+from controlplane.access.time_zones import age, ago, exact, own_zone
 
 __all__ = ["age", "aged", "ago", "clock", "exact", "interruptions_of", "now_of", "zone_of"]
 
@@ -35,16 +34,6 @@ def interruptions_of(request: HttpRequest) -> Interruptions:
 def zone_of(camera: Camera) -> ZoneInfo:
     """The time zone of a camera's pages: the person's own, else that of its site, which must be loaded."""
     return own_zone() or ZoneInfo(camera.site.timezone if camera.site else "UTC")
-
-
-def age(moment: datetime, now: datetime) -> str:
-    """How long ago a moment was, in short words."""
-    seconds = max(0, int((now - moment).total_seconds()))
-    return _("%(count)d s") % {"count": seconds} if seconds < 60 else timesince(moment, now, depth=1)
-
-
-def ago(moment: datetime, now: datetime) -> str:
-    return _("%(age)s ago") % {"age": age(moment, now)} if moment < now else _("just now")
 
 
 def clock(moment: datetime, now: datetime, zone: tzinfo | None = None) -> str:

@@ -11,6 +11,8 @@ from datetime import UTC, datetime, tzinfo
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 NAMES = zoneinfo.available_timezones() - {"localtime", "posixrules", "Factory"}
 
@@ -42,3 +44,13 @@ def reading_in(zone: ZoneInfo | None) -> Iterator[None]:
 def exact(moment: datetime, zone: tzinfo | None = None) -> str:
     """To the second, with the abbreviation of the zone: that of the person who asks, unless one is given."""
     return f"{moment.astimezone(zone or own_zone() or UTC):%Y-%m-%d %H:%M:%S %Z}"
+
+
+def age(moment: datetime, now: datetime) -> str:
+    """How long ago a moment was, in short words."""
+    seconds = max(0, int((now - moment).total_seconds()))
+    return _("%(count)d s") % {"count": seconds} if seconds < 60 else timesince(moment, now, depth=1)
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    return _("%(age)s ago") % {"age": age(moment, now)} if moment < now else _("just now")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from cameras import actions
 from cameras.intent import clean_camera
-from cameras.models import Camera, CameraVitals
+from cameras.models import Camera, CameraVitals, DesiredState
 from telemetry.alerts.models import Transition
 from telemetry.history.rollups import compute_rollups
 from tests.browser.conftest import axe_violations
@@ -145,3 +145,49 @@ def test_a_site_shows_its_clock_its_cameras_and_the_week_before(administrator: P
     expect(page.get_by_label("Location")).to_have_value("Portland")
     page.get_by_role("link", name="Back to the site").click()
     expect(page.get_by_role("region", name="Place")).to_contain_text("Portland")
+
+
+def test_the_log_is_read_by_day_a_sentence_a_row_and_opens_to_the_difference(administrator: Page) -> None:
+    site = make_site("Berlin Mitte")
+    yesterday = datetime.now(UTC).replace(hour=12) - timedelta(days=1)
+    cameras = [
+        make_camera(f"Dock {n:02}", site=site, desired_state="running", now=yesterday - timedelta(days=1))
+        for n in range(1, 13)
+    ]
+    edit = clean_camera({"location": "Ramp"}, stored_redacted="")
+    actions.update_camera(camera_id=cameras[6].pk, values=edit, by=AUTHOR, now=yesterday)
+    actions.set_desired_state(
+        camera_ids=[camera.pk for camera in cameras],
+        desired_state=DesiredState.STOPPED,
+        by=AUTHOR,
+        now=datetime.now(UTC),
+    )
+    page = administrator
+    page.goto("/admin/cameras/change/")
+
+    log = page.locator("#result_list")
+    expect(log.get_by_role("heading").nth(0)).to_have_text("Today")
+    expect(log.get_by_role("heading").nth(1)).to_have_text("Yesterday")
+    rows = log.locator("details")
+    expect(rows.nth(0).locator("summary")).to_contain_text("12 cameras at Berlin Mitte stopped by factory")
+    expect(rows.nth(1).locator("summary")).to_contain_text(
+        "“Dock 07” at Berlin Mitte changed (location) by factory"
+    )
+    expect(rows.nth(1).locator("summary")).to_contain_text("12:")
+    difference = rows.nth(1).get_by_role("row", name="location")
+    expect(difference).to_be_hidden()
+    rows.nth(1).locator("summary").click()
+    expect(difference).to_contain_text("Ramp")
+    rows.nth(0).locator("summary").press("Enter")
+    expect(rows.nth(0)).to_contain_text("Dock 10")
+    expect(rows.nth(0)).to_contain_text("and 2 more")
+    assert axe_violations(page) == []
+
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.reload()
+    heights = page.evaluate("[...document.querySelectorAll('#result_list summary')].map(row => row.offsetHeight)")
+    assert max(heights) <= 64  # two lines and their room
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    rows.nth(0).locator("summary").click()
+    page.get_by_role("link", name=re.compile("^All of it ?: 12 cameras")).click()
+    expect(page.get_by_role("row").filter(has_text="Dock 12")).to_be_visible()

@@ -1,17 +1,53 @@
-"""The audit trail in the admin: only read, newest first."""
+"""The audit trail in the admin: only read, newest first, by day, a sentence a row."""
+
+from collections.abc import Iterable, Sequence
 
 from django.contrib import admin
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
+from controlplane.access.admin.log import LogAdmin, LogRow
 from controlplane.access.admin.log_filters import ActionFilter, FromFilter, UntilFilter, ViaFilter, WhoFilter
-from controlplane.access.admin.pages import ReadOnlyAdmin
 from controlplane.access.models import AuditEntry
+from controlplane.access.principals import in_words
 from controlplane.access.time_zones import exact
+
+# What was done, by the end of the action's name; the kind of object stands before it.
+DONE = {
+    "binding_lost": _("lost a camera"),
+    "created": _("made"),
+    "deleted": _("deleted"),
+    "erased": _("erased"),
+    "exported": _("exported with credentials"),
+    "made": _("made for the demo"),
+    "removed": _("removed with the demo"),
+    "renewed": _("renewed"),
+    "revealed": _("shown with its credentials"),
+    "revoked": _("revoked"),
+    "rotated": _("rotated"),
+    "secret_renewed": _("given a new secret"),
+    "tested": _("tested"),
+    "updated": _("edited"),
+}
+
+
+def sentence_of(entry: AuditEntry) -> str:
+    """What was done to what, and by whom; an action that has no words here is named as it is stored."""
+    done = DONE.get(entry.action.rpartition(".")[2])
+    name = gettext("“%(name)s”") % {"name": entry.object_name} if entry.object_name else entry.object_id
+    return gettext("%(kind)s %(name)s %(done)s by %(author)s") % {
+        "kind": entry.object_type.replace("_", " ").capitalize(),
+        "name": name,
+        "done": done or f"({entry.action})",
+        "author": in_words(entry.by),
+    }
 
 
 @admin.register(AuditEntry)
-class AuditEntryAdmin(ReadOnlyAdmin):
+class AuditEntryAdmin(LogAdmin):
     list_display = ("moment", "by", "action", "object", "field_names", "via")
     list_filter = (FromFilter, UntilFilter, WhoFilter, ActionFilter, ViaFilter)
     list_filter_submit = True
@@ -29,6 +65,17 @@ class AuditEntryAdmin(ReadOnlyAdmin):
         "object_id",
         "field_names",
     )
+
+    def log_rows(self, rows: Sequence[AuditEntry], request: HttpRequest) -> Iterable[LogRow]:
+        for entry in rows:
+            facts = [
+                (_("Action"), entry.action),
+                (_("Fields"), self.field_names(entry)),
+                (_("Id"), entry.object_id),
+                (_("Request"), entry.request_id or "–"),
+            ]
+            url = reverse("admin:access_auditentry_change", args=[entry.pk])
+            yield LogRow(entry.at, sentence_of(entry), url, entry.via, facts=facts)
 
     @display(description=_("at"), ordering="at")
     def moment(self, entry: AuditEntry) -> str:

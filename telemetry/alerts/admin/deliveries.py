@@ -1,15 +1,17 @@
 """The log of deliveries in the admin: only read, newest first."""
 
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
 from django.http import HttpRequest
+from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
 from unfold.decorators import display
 
-from controlplane.access.admin.pages import ReadOnlyAdmin
+from controlplane.access.admin.log import LogAdmin, LogRow
 from controlplane.access.time_zones import exact
 from telemetry.alerts.models import Delivery, DeliveryState
 
@@ -26,7 +28,7 @@ def exact_or_dash(moment: Any) -> str:
 
 
 @admin.register(Delivery)
-class DeliveryAdmin(ReadOnlyAdmin):
+class DeliveryAdmin(LogAdmin):
     list_display = ("moment", "state_badge", "text", "subscription", "attempts", "outcome")
     list_filter = (("state", ChoicesDropdownFilter), ("subscription", AutocompleteSelectFilter))
     list_filter_submit = True
@@ -42,6 +44,19 @@ class DeliveryAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return super().get_queryset(request).select_related("alert", "subscription")
+
+    def log_rows(self, rows: Sequence[Delivery], request: HttpRequest) -> Iterable[LogRow]:
+        for delivery in rows:
+            facts = [
+                (_("Kind"), self.kind(delivery)),
+                (_("Happened"), self.happened(delivery)),
+                (_("Attempts"), delivery.attempts),
+                (_("What became of it"), self.outcome(delivery)),
+            ]
+            url = reverse("admin:alerts_delivery_change", args=[delivery.pk])
+            label = (STATE_COLOURS[delivery.state], delivery.get_state_display())
+            text, to = delivery.alert.text, delivery.subscription.name
+            yield LogRow(delivery.created_at, text, url, via=to, note=delivery.detail, label=label, facts=facts)
 
     @display(description=_("noticed"), ordering="created_at")
     def moment(self, delivery: Delivery) -> str:
