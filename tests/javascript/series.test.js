@@ -169,7 +169,10 @@ describe("so many days later the clock of the place shows the same", () => {
 
 describe("the summary", () => {
   test("of a site is that of its cameras added up", () => {
-    const intervals = [{ point: { occupancy: 4, known_seconds: 60 } }, { point: { occupancy: 8, known_seconds: 60 } }];
+    const intervals = [
+      { point: { occupancy: 4, known_seconds: 60 } },
+      { point: { occupancy: 8, known_seconds: 60 } },
+    ];
 
     deepEqual(summaryOf(intervals), { mean: 6, least: 4, most: 8, gaps: 0, intervals: 2 });
   });

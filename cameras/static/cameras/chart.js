@@ -94,15 +94,18 @@ class Chart {
     try {
       const [points, before] = await Promise.all([
         this.points(bucket, asked),
-        this.compareDays ? this.points(bucket, asked.map((at) => this.daysLater(at, -this.compareDays))) : [],
+        this.compareDays
+          ? this.points(
+              bucket,
+              asked.map((at) => this.daysLater(at, -this.compareDays)),
+            )
+          : [],
       ]);
       const earlier = new Map(
         before.map((point) => [this.daysLater(Date.parse(point.start) / 1000, this.compareDays), meanOf(point)]),
       );
-      this.intervals = complete(points, this.range, seconds, this.zone).map((interval) => ({
-        ...interval,
-        before: earlier.get(interval.at) ?? null,
-      }));
+      this.intervals = complete(points, this.range, seconds, this.zone);
+      for (const interval of this.intervals) interval.before = earlier.get(interval.at) ?? null;
       this.failed = false;
       this.draw();
       this.announce();
@@ -210,7 +213,12 @@ class Chart {
     const time = this.time.format(at * 1000);
     const texts = [
       point
-        ? fill(this.said.tip, { at: time, mean: number(meanOf(point)), least: number(point.min), most: number(point.max) })
+        ? fill(this.said.tip, {
+            at: time,
+            mean: number(meanOf(point)),
+            least: number(point.min),
+            most: number(point.max),
+          })
         : `${time}: ${this.said.gap}`,
     ];
     if (before != null) texts.push(fill(this.said.tipBefore, { before: number(before) }));

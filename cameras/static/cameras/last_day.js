@@ -11,7 +11,7 @@ async function fillLastDay(waiting) {
   if (!answer?.ok) return;
   const received = new DOMParser().parseFromString(await answer.text(), "text/html");
   for (const template of received.querySelectorAll("template[data-day]")) {
-    for (const place of waiting.filter((place) => idOf(place) === template.dataset.day)) {
+    for (const place of waiting.filter((candidate) => idOf(candidate) === template.dataset.day)) {
       place.replaceChildren(template.content.cloneNode(true));
     }
   }

@@ -42,7 +42,9 @@ export function complete(points, range, seconds, timeZone) {
   const known = new Map(points.map((point) => [Date.parse(point.start) / 1000, point]));
   const origin = seconds === 3600 ? pastTheHour(range[0], timeZone) : 0;
   const missing =
-    seconds < 86400 ? startsOf(widened(range, seconds, origin), seconds) : daysWithout(known.keys(), range, timeZone);
+    seconds < 86400
+      ? startsOf(widened(range, seconds, origin), seconds)
+      : daysWithout(known.keys(), range, timeZone);
   const starts = new Set([...known.keys(), ...missing]);
   return [...starts].toSorted((one, other) => one - other).map((at) => ({ at, point: known.get(at) ?? null }));
 }
@@ -101,7 +103,10 @@ function offsetOf(at, timeZone) {
     hourCycle: "h23",
     timeZone,
   });
-  const [day, month, year, hour, minute, second] = format.format(at * 1000).match(/\d+/g).map(Number);
+  const [day, month, year, hour, minute, second] = format
+    .format(at * 1000)
+    .match(/\d+/g)
+    .map(Number);
   return Date.UTC(year, month - 1, day, hour, minute, second) / 1000 - Math.floor(at);
 }
 

@@ -5,13 +5,15 @@
 // Those that touch the range, each with where it begins in it and its share of it, both from 0 to 1.
 export const shownSpans = (spans, [from, to]) =>
   spans
-    .map((span) => ({ ...span, first: Math.max(span.start, from), last: Math.min(span.end ?? to, to) }))
+    .map((span) => ({
+      span: { ...span },
+      first: Math.max(span.start, from),
+      last: Math.min(span.end ?? to, to),
+    }))
     .filter(({ first, last }) => first < last)
-    .map(({ first, last, ...span }) => ({
-      ...span,
-      from: (first - from) / (to - from),
-      share: (last - first) / (to - from),
-    }));
+    .map(({ first, last, span }) =>
+      Object.assign(span, { from: (first - from) / (to - from), share: (last - first) / (to - from) }),
+    );
 
 // The share of each status among what is known, the greatest first.
 export function shares(spans) {

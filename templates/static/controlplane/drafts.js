@@ -18,7 +18,8 @@
 
   const fieldsOf = (form) =>
     [...form.elements].filter(
-      (field) => field.name && field.name !== "csrfmiddlewaretoken" && !field.matches("button, fieldset, [type=submit]"),
+      (field) =>
+        field.name && field.name !== "csrfmiddlewaretoken" && !field.matches("button, fieldset, [type=submit]"),
     );
 
   function stateOf(field) {
@@ -103,7 +104,8 @@
         if (!field || JSON.stringify(stateOf(field)) === JSON.stringify(state)) continue;
         if (announce && field.closest("[data-zone-editor]")) continue; // it has read its text by now
         setState(field, state);
-        if (announce) for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
+        if (announce)
+          for (const kind of ["input", "change"]) field.dispatchEvent(new Event(kind, { bubbles: true }));
       }
     };
     put({ announce: false }); // before other scripts read the fields
@@ -116,7 +118,8 @@
     const box = document.createElement("p");
     box.className = "cp-notice cp-notice-warning";
     box.setAttribute("role", "status");
-    box.textContent = words.putBack + (again.length ? ` ${words.again.replace("{fields}", again.join(", "))}` : "");
+    box.textContent =
+      words.putBack + (again.length ? ` ${words.again.replace("{fields}", again.join(", "))}` : "");
     return box;
   }
 

@@ -49,7 +49,7 @@ function changeInto(present, received) {
     return;
   }
   if (present.matches(FILLED_IN)) return;
-  for (const { name } of [...present.attributes]) {
+  for (const name of present.getAttributeNames()) {
     if (!received.hasAttribute(name) && name !== "open") present.removeAttribute(name);
   }
   for (const { name, value } of received.attributes) {
@@ -95,8 +95,7 @@ async function refresh() {
   if (isAsking) return;
   isAsking = true;
   const began = performance.now();
-  const states = [];
-  for (const part of parts) states.push(await refreshPart(part));
+  const states = await Promise.all(parts.map((part) => refreshPart(part)));
   isAsking = false;
   announce(states.find((state) => state !== "live") ?? "live");
   timer = setTimeout(refresh, Math.max(EVERY_MS, (performance.now() - began) * REST_FOR_EACH_MS));

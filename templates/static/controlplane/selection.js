@@ -36,7 +36,7 @@ if (document.getElementById("action-toggle")) {
     } else if (box.matches(".action-select")) {
       const boxes = ticks();
       if (event.shiftKey && boxes.includes(last)) {
-        const [first, end] = [boxes.indexOf(last), boxes.indexOf(box)].sort((one, other) => one - other);
+        const [first, end] = [boxes.indexOf(last), boxes.indexOf(box)].toSorted((one, other) => one - other);
         for (const other of boxes.slice(first, end + 1)) other.checked = box.checked;
       }
       last = box;
