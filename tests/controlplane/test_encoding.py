@@ -53,6 +53,10 @@ OPERATIONS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/cameras/{id}/credentials", "/cameras/{camera}/credentials", None, 200),
     ("GET", "/cameras/changes", "/cameras/changes", None, 200),
     ("DELETE", "/cameras/{id}", "/cameras/{camera}", None, 204),
+    ("GET", "/deleted-cameras", "/deleted-cameras", None, 200),
+    ("POST", "/deleted-cameras/{id}/restore", "/deleted-cameras/{camera}/restore", None, 200),
+    ("DELETE", "/cameras/{id}", "/cameras/{camera}", None, 204),
+    ("DELETE", "/deleted-cameras/{id}", "/deleted-cameras/{camera}", None, 204),
 ]
 
 
