@@ -174,8 +174,9 @@ def _plan_updated(
     effects = {field.effect for field in fields}
     row = PlannedRow(change, RowEffect.REVERTED, fields=fields, camera=camera)
     if not effects & {RevertEffect.RESTORED, RevertEffect.CHANGED_SINCE}:
-        row.effect = RowEffect.ALREADY_SO if RevertEffect.ALREADY_SO in effects else RowEffect.NOT_KEPT
-        return row
+        if RevertEffect.ALREADY_SO in effects:
+            return PlannedRow(change, RowEffect.ALREADY_SO, "It is as before already.", fields, camera)
+        return PlannedRow(change, RowEffect.NOT_KEPT, "The log keeps no secrets.", fields, camera)
     if RevertEffect.CHANGED_SINCE in effects:
         row.effect = RowEffect.CHANGED_SINCE
     try:

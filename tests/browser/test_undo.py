@@ -106,7 +106,8 @@ def test_a_revert_of_what_changed_while_the_page_was_open_does_nothing(administr
     expect(page.get_by_text("nothing was reverted")).to_be_visible()
     assert running() == {"Gate 0"}
     page.get_by_role("button", name="Revert").click()
-    expect(page.get_by_role("heading", name="Reverted (2)")).to_be_visible()
+    expect(page.get_by_role("heading", name="Reverted (1)")).to_be_visible()
+    expect(page.get_by_role("row", name="Gate 0")).to_contain_text("It is as before already.")
     assert running() == {"Gate 0", "Gate 1"}
 
 

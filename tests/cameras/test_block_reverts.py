@@ -174,7 +174,7 @@ def test_each_row_says_why_it_is_left_alone() -> None:
 
     assert rows == {
         "free": ("reverted", ""),
-        "already": ("already_so", ""),
+        "already": ("already_so", "It is as before already."),
         "changed": ("changed_since", ""),
         "deleted": ("refused", "The camera was deleted: restore it first."),
     }
