@@ -147,7 +147,8 @@ def test_a_hidden_page_asks_for_nothing(administrator: Page) -> None:
     page.goto(LIST)
     asked: list[str] = []
     page.on("request", lambda request: "x-refresh" in request.headers and asked.append(request.url))
-    page.clock.fast_forward(10_000)
+    with page.expect_response(lambda answer: "x-refresh" in answer.request.headers):
+        page.clock.fast_forward(10_000)
     expect(page.locator("[data-refresh-state]")).to_contain_text("Live, as of")
 
     def be(state: str) -> None:

@@ -97,6 +97,7 @@ async function refresh() {
   const began = performance.now();
   const states = await Promise.all(parts.map((part) => refreshPart(part)));
   isAsking = false;
+  if (document.visibilityState === "hidden") return announce("paused");
   announce(states.find((state) => state !== "live") ?? "live");
   timer = setTimeout(refresh, Math.max(EVERY_MS, (performance.now() - began) * REST_FOR_EACH_MS));
 }
