@@ -61,6 +61,7 @@ def make_scene(file: str) -> None:
         "worker": made.tokens["worker"],
         "reporting": [str(camera.pk) for camera in (*running, orphan)],
         "camera": str(hall.pk),
+        "site": str(hall.site_id),
         "revision": Change.objects.filter(camera_id=hall.pk, kind="updated").earliest("revision").pk,
     }
     Path(file).write_text(json.dumps(scene))

@@ -99,8 +99,10 @@ def for_the_docs(scene: dict[str, Any]) -> list[Shot]:
         Shot("dashboard", "", wait_for=".cp-spark"),
         Shot("dashboard-dark", "", "dark", wait_for=".cp-spark"),
         Shot("cameras", "cameras/camera/", wait_for=".cp-spark"),
-        Shot("camera", f"{camera}/change/", wait_for=".cp-plot .uplot"),
-        Shot("camera-phone", f"{camera}/change/", window=PHONE, wait_for=".cp-plot .uplot"),
+        Shot("camera", f"{camera}/change/", wait_for=".cp-ribbon-part"),
+        Shot("camera-phone", f"{camera}/change/", window=PHONE, wait_for=".cp-ribbon-part"),
+        Shot("site", f"cameras/site/{scene['site']}/change/", wait_for=".cp-plot .uplot"),
+        Shot("changes", "cameras/change/"),
         Shot("history", f"{camera}/history/"),
         Shot("revert", f"{camera}/revert/{scene['revision']}/"),
     ]
@@ -120,6 +122,8 @@ def every_page(scene: dict[str, Any]) -> list[Shot]:
         "clone": f"cameras/camera/add/?clone_of={scene['camera']}",
         "changes": "cameras/change/",
         "sites": "cameras/site/",
+        "site": f"cameras/site/{scene['site']}/change/",
+        "audit": "access/auditentry/",
     }
     looks = {"light": ("light", WIDE), "dark": ("dark", WIDE), "phone": ("light", PHONE)}
     return [
