@@ -21,11 +21,12 @@ from cameras.admin.moments import exact, now_of
 from cameras.admin.undo import with_undo
 from cameras.admin.zones.picture import zone_picture
 from cameras.guards import DELETE, OutOfScope
+from cameras.look_alikes import warnings_about
 from cameras.models import DeletedCamera
 from cameras.recycle_bin import restorable_until
 from cameras.rules import parse_uuid
 from controlplane.access.admin.pages import DELETE_AT_MOST, ReadOnlyAdmin
-from controlplane.access.authentication import author_of
+from controlplane.access.authentication import author_of, principal_of_user
 from controlplane.access.principals import in_words
 
 NAMED_AT_MOST = 12
@@ -104,6 +105,8 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
         ids = self._ids(request)
         restored = self._restore(request, ids) if ids else []
         if len(restored) == 1:
+            for words in warnings_about(restored[0].camera, principal_of_user(request.user)):
+                self.message_user(request, words, messages.WARNING)
             return HttpResponseRedirect(reverse("admin:cameras_camera_change", args=[restored[0].camera.pk]))
         return self._list()
 

@@ -296,6 +296,17 @@ def test_a_deleted_camera_is_restored_from_the_bin(administrator: Client) -> Non
     assert administrator.get(restored.url).status_code == 200
 
 
+def test_a_restored_camera_that_looks_like_another_is_told_of(administrator: Client) -> None:
+    site = make_site("North")
+    camera = make_camera("Dock 7", site=site)
+    actions.retire_camera(camera_id=camera.pk, by=AUTHOR, now=now())
+    make_camera("DOCK 7", site=site)
+
+    restored = administrator.post(f"{BIN}restore/", {"ids": str(camera.pk)})
+
+    assert "DOCK 7" in shown_messages(restored)
+
+
 def test_several_are_restored_from_the_list_and_lost_sites_are_told(administrator: Client) -> None:
     cameras = fleet(3)
     actions.retire_cameras(camera_ids=[one.pk for one in cameras], by=AUTHOR, now=now())
