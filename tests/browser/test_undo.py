@@ -75,8 +75,9 @@ def test_a_bulk_stop_is_one_row_and_is_reverted_as_one_but_for_what_was_changed_
     actions.move_cameras(camera_ids=[cameras[1].pk], site_id=None, by=AUTHOR, now=now())
 
     page.goto("/admin/cameras/change/")
-    expect(page.get_by_text("4 cameras at Berlin Mitte stopped by anna")).to_be_visible()
+    expect(page.get_by_text("4 cameras at Berlin Mitte stopped by anna", exact=True)).to_be_visible()
     is_fit_for_everybody(page)
+    page.get_by_text("4 cameras moved to South by factory", exact=True).click()
     page.get_by_role("link", name="4 cameras moved to South by factory").click()
     expect(page.get_by_role("row", name="Gate 3")).to_be_visible()
     is_fit_for_everybody(page)
