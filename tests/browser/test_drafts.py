@@ -199,7 +199,7 @@ def test_leaving_an_edited_form_asks_and_nothing_else_does(administrator: Page) 
 
     page.on("dialog", answer)
     for path in (
-        f"cameras/site/{site.pk}/change/",
+        f"cameras/site/{site.pk}/change/#edit",
         f"cameras/camera/{camera.pk}/change/#settings",
         f"cameras/camera/{camera.pk}/change/#zones",
         "cameras/camera/add/",
@@ -215,7 +215,7 @@ def test_leaving_an_edited_form_asks_and_nothing_else_does(administrator: Page) 
         page.wait_for_url("**/admin/")
     assert questions == []
 
-    page.goto(f"/admin/cameras/site/{site.pk}/change/")
+    page.goto(f"/admin/cameras/site/{site.pk}/change/#edit")
     page.get_by_label("Location").fill("Harbour")
     page.locator("a[href='/admin/']").filter(has_text="Overview").first.click()
     expect(page.get_by_label("Location")).to_have_value("Harbour")

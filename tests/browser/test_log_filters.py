@@ -25,7 +25,7 @@ def test_a_person_finds_who_stopped_cameras_of_a_site_last_night(administrator: 
         actions.set_desired_state(camera_ids=[camera.pk], desired_state=DesiredState.STOPPED, by=by, now=at)
     page = administrator
     page.goto("/admin/cameras/change/")
-    expect(page.locator("#result_list tbody tr")).to_have_count(6)
+    expect(page.locator("#result_list .cp-entry")).to_have_count(6)
     page.locator("a:visible", has_text="filter_list").first.click()
     page.get_by_label("From (UTC)").fill("2026-07-01T22:00")
     page.get_by_label("Until (UTC)").fill("2026-07-02T06:00")
@@ -34,7 +34,7 @@ def test_a_person_finds_who_stopped_cameras_of_a_site_last_night(administrator: 
     assert axe_violations(page) == []
     page.get_by_role("button", name="Apply Filters").click()
 
-    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    expect(page.locator("#result_list .cp-entry")).to_have_count(1)
     expect(page.locator("#result_list")).to_contain_text("stopped by olga")
     page.set_viewport_size({"width": 390, "height": 844})
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
