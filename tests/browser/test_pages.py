@@ -179,7 +179,7 @@ def test_the_log_is_read_by_day_a_sentence_a_row_and_opens_to_the_difference(adm
     rows.nth(1).locator("summary").click()
     expect(difference).to_contain_text("Ramp")
     rows.nth(0).locator("summary").press("Enter")
-    expect(rows.nth(0)).to_contain_text("Dock 10")
+    expect(rows.nth(0).get_by_role("listitem")).to_have_count(10)
     expect(rows.nth(0)).to_contain_text("and 2 more")
     assert axe_violations(page) == []
 

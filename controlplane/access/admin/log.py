@@ -39,7 +39,7 @@ class ShownRow(NamedTuple):
 
 
 class LogAdmin(ReadOnlyAdmin):
-    change_list_template = "admin/log.html"
+    rows_template = "admin/log_rows.html"
 
     def log_rows(self, rows: Sequence[Any], request: HttpRequest) -> Iterable[LogRow]:
         """The rows of a page, in their order; in as many queries for one row as for fifty."""

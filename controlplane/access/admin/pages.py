@@ -39,6 +39,7 @@ class PlainAdmin(ModelAdmin):
 
     list_per_page = 50
     show_full_result_count = False
+    rows_template = "admin/list_rows.html"  # what a list that keeps itself up to date asks for
     show_facets = ShowFacets.NEVER  # they count the whole table once for every choice
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
@@ -50,7 +51,7 @@ class PlainAdmin(ModelAdmin):
             return answer
         context |= self._context_of_list(request, context["cl"], now)
         if is_refresh(request):
-            return refreshed(request, "admin/list_rows.html", context, now)
+            return refreshed(request, self.rows_template, context, now)
         return answer
 
     def _context_of_list(self, request: HttpRequest, changelist: Any, now: datetime) -> dict[str, Any]:
