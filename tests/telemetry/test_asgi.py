@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def tier(transactional_db: None) -> Iterator[AsgiClient]:
-    client = AsgiClient(ingest_tier.application, close_queues)
+    client = AsgiClient(ingest_tier.application, close_queues, serves_all=False)
     yield client
     client.close()
 
