@@ -213,7 +213,7 @@ LISTS = [
     (f"{CAMERAS}?status=offline&desired_state__exact=running&q=gate", 7),
     (SITES, 6),
     (TOKENS, 7),
-    ("/admin/cameras/change/", 6),  # with the names of the sites in differences
+    ("/admin/cameras/change/", 7),  # with the sites to filter by, and those in differences
     ("/admin/access/auditentry/", 5),
     ("/admin/", 10),
 ]
