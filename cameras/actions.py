@@ -271,8 +271,9 @@ def _alter(
     camera.updated_at = now
     if SPEC_FIELDS & diff.keys():
         camera.generation += 1
+        camera.generation_at = now
     log.updated(camera, diff, site_before, note)
-    return columns | outdated_by(Camera, columns) | {"generation", "updated_at"}
+    return columns | outdated_by(Camera, columns) | {"generation", "generation_at", "updated_at"}
 
 
 def assign(camera: Camera, values: Mapping[str, Any], now: datetime) -> dict[str, Any]:

@@ -19,7 +19,18 @@ from django.db.models import F, OuterRef, Subquery
 
 from cameras import recycle_bin
 from cameras.blocks import summary_of
-from cameras.models import MAX_NOTE, BlockAction, Camera, CameraVitals, Change, ChangeKind, RevisionCounter, Site
+from cameras.models import (
+    MAX_NOTE,
+    BlockAction,
+    Camera,
+    CameraVitals,
+    Change,
+    ChangeKind,
+    Placement,
+    Report,
+    RevisionCounter,
+    Site,
+)
 from controlplane.access.principals import Author
 
 
@@ -140,7 +151,8 @@ def _write(recorder: Recorder) -> None:
         kept = [entry.camera for entry in gone if entry.is_kept]
         recycle_bin.put(kept, by=recorder.by.label, now=recorder.now)
         recycle_bin.purge([entry.camera for entry in gone if not entry.is_kept], now=recorder.now)
-        CameraVitals.objects.filter(camera_id__in=[entry.camera.pk for entry in gone]).delete()
+        for observed in (CameraVitals, Report, Placement):
+            observed.objects.filter(camera_id__in=[entry.camera.pk for entry in gone]).delete()
 
 
 def _take_revisions(count: int) -> int:

@@ -4,8 +4,9 @@ from datetime import datetime
 
 from django.db.models import Min
 
+from cameras.facts import Interruptions
 from cameras.models import Camera, DesiredState, FleetVitals
-from cameras.status import MIN_OUTAGE, Interruptions, outage_threshold
+from cameras.status import MIN_OUTAGE, outage_threshold
 
 
 def read_interruptions(now: datetime, *, up_to_last_tick: bool = False) -> Interruptions:

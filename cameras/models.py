@@ -1,4 +1,4 @@
-"""Rows of intent: Site and Camera, which people write; CameraVitals, which workers write; the change log.
+"""Rows of intent: Site and Camera, which people write, and the change log. What is observed stands in `observed`.
 
 Rows hold fields, constraints and predicates on one row. What changes them stands in `actions`.
 """
@@ -11,11 +11,40 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from cameras.facts import Interruptions
 from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
 from cameras.folded_columns import NameKeyColumn, SearchedColumn
 from cameras.geometry import canonical_zones
+from cameras.observed import (
+    CameraVitals,
+    FleetVitals,
+    KnownStatus,
+    Placement,
+    Report,
+    StatusDirty,
+    facts_of,
+)
 from cameras.querysets import IS_ENTRY, CameraQuerySet, ChangeQuerySet, DeletedCameraQuerySet, SiteQuerySet
-from cameras.status import STATUS_CHOICES, Interruptions, Status, Verdict, derive_status
+from cameras.status import Verdict, derive_status
+
+__all__ = [
+    "Camera",
+    "CameraVitals",
+    "Change",
+    "ChangeKind",
+    "DeletedCamera",
+    "DesiredState",
+    "FleetVitals",
+    "KeyCanary",
+    "KnownStatus",
+    "Placement",
+    "Purge",
+    "Report",
+    "RevisionCounter",
+    "Site",
+    "StatusDirty",
+    "no_zones",
+]
 
 DEFAULT_INTERVAL_SECONDS = 10
 MAX_NOTE = 300
@@ -97,6 +126,9 @@ class Camera(models.Model):
     generation = models.BigIntegerField(
         default=1, editable=False, help_text=_("Rises when what a worker runs on changes.")
     )
+    generation_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("When the generation last rose; empty where it never did.")
+    )
     revision = models.BigIntegerField(default=0, editable=False, help_text=_("Of its last change."))
     created_at = models.DateTimeField(_("created"), editable=False)
     updated_at = models.DateTimeField(_("updated"), editable=False)
@@ -111,6 +143,7 @@ class Camera(models.Model):
             ("list_camera", "Can list cameras"),
             ("operate_camera", "Can start and stop camera"),
             ("reveal_camera", "Can read connection string of camera"),
+            ("place_camera", "Can say where the worker of camera runs"),
         ]
         indexes = [
             models.Index(fields=["name", "id"], name="camera_by_name"),
@@ -136,95 +169,11 @@ class Camera(models.Model):
         Of a healthy camera `since` is what was stored when it became so, None where nothing was yet.
         """
         vitals = cast("CameraVitals | None", getattr(self, "vitals", None))
-        verdict = derive_status(
-            desired_state=self.desired_state,
-            desired_state_at=self.desired_state_at,
-            last_contact=vitals.last_contact if vitals else None,
-            expected_interval_seconds=self.expected_interval_seconds,
-            now=now,
-            interruptions=interruptions,
-            created_at=self.created_at,
-        )
+        verdict = derive_status(facts_of(self, vitals), now, interruptions)
         known = cast("KnownStatus | None", getattr(self, "known_status", None))
         if verdict.since is None and known and known.status == verdict.status:
             return verdict._replace(since=known.since_at)
         return verdict
-
-
-class CameraVitals(models.Model):
-    """What was observed of a camera, written by ingest only.
-
-    No column but the key is indexed: an index would end PostgreSQL's HOT updates, at 2.6 times the WAL.
-    `actions` and ingest make and remove rows; hence DO_NOTHING.
-    """
-
-    camera = models.OneToOneField(Camera, primary_key=True, on_delete=models.DO_NOTHING, related_name="vitals")
-    last_contact = models.DateTimeField(_("last contact"), null=True, help_text=_("By the server's clock."))
-    latest_timestamp = models.DateTimeField(null=True)
-    latest_occupancy = models.IntegerField(null=True)
-    latest_confidence = models.FloatField(null=True)
-    observed_generation = models.BigIntegerField(null=True)
-    accepted_count = models.BigIntegerField(default=0)
-    duplicate_count = models.BigIntegerField(default=0)
-    conflict_count = models.BigIntegerField(default=0)
-    rejected_count = models.BigIntegerField(default=0)
-    dirty_from_at = models.DateTimeField(null=True, help_text=_("Oldest sample that no rollup holds yet."))
-    dirty_until_at = models.DateTimeField(null=True, help_text=_("Newest sample that no rollup holds yet."))
-
-    class Meta:
-        verbose_name = verbose_name_plural = _("vitals")
-
-    def __str__(self) -> str:
-        return f"vitals of {self.camera_id}"
-
-
-class KnownStatus(models.Model):
-    """The status that a camera was last seen to have: a transition is a difference from it.
-
-    Written only together with the transition that it stands for. It may outlive the camera for a moment.
-    """
-
-    camera = models.OneToOneField(
-        Camera, primary_key=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="known_status"
-    )
-    status = models.CharField(max_length=16, choices=STATUS_CHOICES)
-    since_at = models.DateTimeField(help_text=_("The deadline crossed, or the contact that ended it."))
-
-    class Meta:
-        verbose_name = verbose_name_plural = _("known status")
-        constraints = [
-            models.CheckConstraint(condition=models.Q(status__in=[*Status]), name="known_status_is_a_status")
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.camera_id}: {self.status}"
-
-
-class FleetVitals(models.Model):
-    """What was observed of ingest as a whole: the one row that every ingest process ticks, also when idle.
-
-    From `outage_began_at` until `outage_ended_at` nothing was stored anywhere: it says nothing of cameras.
-    From `mass_silence_began_at` until `mass_silence_ended_at` more than half of the fleet was silent at once,
-    which telemetry.alerts notices.
-    """
-
-    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
-    ticked_at = models.DateTimeField(null=True, help_text=_("When ingest last committed."))
-    outage_began_at = models.DateTimeField(null=True, help_text=_("When the last outage of ingest began."))
-    outage_ended_at = models.DateTimeField(null=True, help_text=_("When ingest came back from it."))
-    mass_silence_began_at = models.DateTimeField(
-        null=True, help_text=_("When most of the fleet last fell silent at once.")
-    )
-    mass_silence_ended_at = models.DateTimeField(
-        null=True, help_text=_("When it reported again; empty while it lasts.")
-    )
-
-    class Meta:
-        verbose_name = verbose_name_plural = _("vitals of the fleet")
-        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="fleet_vitals_is_one_row")]
-
-    def __str__(self) -> str:
-        return "vitals of the fleet"
 
 
 class ChangeKind(models.TextChoices):

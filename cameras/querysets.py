@@ -3,8 +3,8 @@
 Entry points look rows up by key, or by the lookups of a filter of Django; other conditions are methods here.
 """
 
-from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
+from collections.abc import Collection, Iterable
+from datetime import datetime
 from functools import reduce
 from operator import or_
 from typing import Any, Self
@@ -13,57 +13,15 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
-from django.db.models.functions import Cast, Coalesce, Greatest
-from django.db.models.lookups import GreaterThanOrEqual
+from django.db.models.functions import Coalesce
 
-from cameras import names
+from cameras import names, status_queries
+from cameras.conditions import ConditionType
+from cameras.facts import Interruptions
 from cameras.fields import CAMERA_FIELDS, LONG
 from cameras.search_conditions import contains, ids_beginning_with, is_named
-from cameras.status import (
-    AHEAD_TOLERANCE,
-    IN_TROUBLE,
-    OFFLINE_AFTER_INTERVALS,
-    STALE_AFTER_INTERVALS,
-    STOP_GRACE,
-    Interruptions,
-    Status,
-)
+from cameras.status import IN_TROUBLE, Status
 from controlplane.access.scope import Scope
-
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-class MicrosecondsBetween(models.Func):
-    """`later - earlier` as a whole number of microseconds, exact on both databases."""
-
-    output_field = models.BigIntegerField()
-    arity = 2
-
-    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        return self.as_sql(compiler, connection, function="django_timestamp_diff", **context)
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "(EXTRACT(EPOCH FROM (%(expressions)s)) * 1000000)::bigint"
-        return self.as_sql(compiler, connection, template=template, arg_joiner=" - ", **context)
-
-
-class QuickMoment(models.Func):
-    """A timestamp, exact, for many rows: PostgreSQL hands over a number, as psycopg is slow to read its text."""
-
-    output_field = models.DateTimeField(null=True)
-    arity = 1
-    template = "%(expressions)s"
-
-    def as_postgresql(self, compiler: Any, connection: Any, **context: Any) -> Any:
-        template = "(EXTRACT(EPOCH FROM %(expressions)s) * 1000000)::bigint"
-        return self.as_sql(compiler, connection, template=template, **context)
-
-    def convert_value(self, value: Any, expression: Any, connection: Any) -> datetime | None:
-        return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
-
-
-def _moment(value: datetime) -> Value:
-    return Value(value, output_field=models.DateTimeField())
 
 
 class CameraQuerySet(models.QuerySet[Any]):
@@ -136,65 +94,31 @@ class CameraQuerySet(models.QuerySet[Any]):
         """Loads the vitals and the status that was last stored with the cameras."""
         return self.select_related("vitals", "known_status")
 
+    def with_reports(self) -> Self:
+        """Loads what the worker and the orchestrator last said, with its texts."""
+        return self.select_related("report", "placement")
+
     def with_status(self, now: datetime, interruptions: Interruptions) -> Self:
         """Annotates `derived_status`: the twin in SQL of `status.derive_status`, see there."""
-        has_contact = Q(vitals__last_contact__lte=now + AHEAD_TOLERANCE)
-        contact_since_start = has_contact & Q(vitals__last_contact__gte=F("desired_state_at"))
-        contact = Coalesce(F("vitals__last_contact"), F("desired_state_at"))
-        receiving_until = _moment(min(now, interruptions.ingest_outage_since or now))
-        mass_silence_ended = _moment(interruptions.mass_silence_ended_at or now)
-        offline_after = _microseconds(OFFLINE_AFTER_INTERVALS)
-        grace = STOP_GRACE // timedelta(microseconds=1)
-        return self.alias(
-            _stale_after=_microseconds(STALE_AFTER_INTERVALS),
-            _offline_after=offline_after,
-            _silent_from=_counted_from(contact, offline_after, interruptions),
-            _silence=MicrosecondsBetween(receiving_until, F("_silent_from")),
-            _silence_since_mass_silence=MicrosecondsBetween(
-                receiving_until, Greatest(F("_silent_from"), mass_silence_ended)
-            ),
-            _silence_at_mass_silence=MicrosecondsBetween(
-                _moment(interruptions.mass_silence_began_at or now), F("_silent_from")
-            ),
-            _waiting=MicrosecondsBetween(
-                receiving_until, _counted_from(F("desired_state_at"), offline_after, interruptions)
-            ),
-            _since_contact=MicrosecondsBetween(_moment(now), contact),
-            _stopped_for=MicrosecondsBetween(_moment(now), F("desired_state_at")),
-        ).annotate(
-            derived_status=Case(
-                When(
-                    Q(desired_state="running") & contact_since_start,
-                    then=Case(
-                        When(_silence__lt=F("_stale_after"), then=Value(Status.HEALTHY)),
-                        When(_excused(interruptions), then=Value(Status.STALE)),
-                        When(_silence__lt=F("_offline_after"), then=Value(Status.STALE)),
-                        default=Value(Status.OFFLINE),
-                    ),
-                ),
-                When(
-                    desired_state="running",
-                    then=Case(
-                        When(_waiting__lt=F("_offline_after"), then=Value(Status.PENDING)),
-                        default=Value(Status.OFFLINE),
-                    ),
-                ),
-                When(contact_since_start & Q(_stopped_for__lt=grace), then=Value(Status.STOPPING)),
-                # Contact at or after stop + grace: the contact's age is at most what follows the grace.
-                When(
-                    contact_since_start
-                    & Q(_since_contact__lte=F("_stopped_for") - grace)
-                    & Q(_since_contact__lt=F("_offline_after")),
-                    then=Value(Status.ORPHANED),
-                ),
-                default=Value(Status.STOPPED),
-                output_field=models.CharField(),
-            )
-        )
+        parts = status_queries.parts_of_status(now, interruptions)
+        return self.alias(**parts).annotate(derived_status=status_queries.status_at(interruptions))
 
-    def in_status(self, status: str | None, now: datetime, interruptions: Interruptions) -> Self:
-        """Those whose derived status is this one."""
-        return self.with_status(now, interruptions).filter(derived_status=status)
+    def in_status(self, statuses: Collection[str], now: datetime, interruptions: Interruptions) -> Self:
+        """Those whose derived status is one of these."""
+        return self.with_status(now, interruptions).filter(derived_status__in=statuses)
+
+    def in_condition(self, condition: ConditionType, now: datetime, interruptions: Interruptions) -> Self:
+        """Those of which a condition holds."""
+        parts = status_queries.parts_of_status(now, interruptions)
+        return self.alias(**parts).filter(status_queries.condition_holds(condition))
+
+    def outdated(self, wanted: bool) -> Self:
+        """Those whose worker runs another generation, or the others; of who never said so that is not known."""
+        differs = Q(vitals__observed_generation__lt=F("generation")) | Q(
+            vitals__observed_generation__gt=F("generation")
+        )
+        is_same = Q(vitals__observed_generation=None) | Q(vitals__observed_generation=F("generation"))
+        return self.filter(differs if wanted else is_same)
 
     def with_urgency(self) -> Self:
         """After `with_status`: annotates `urgency`, by which those that need attention most come first."""
@@ -217,52 +141,12 @@ class CameraQuerySet(models.QuerySet[Any]):
 
     def in_trouble(self) -> Self:
         """After `with_status`: those that need attention, the worst first, then the longest."""
-        for_ = Case(
-            When(derived_status=Status.ORPHANED, then=F("_stopped_for")),
-            When(derived_status=Status.STALE, then=F("_silence") - F("_stale_after")),
-            default=Case(
-                When(vitals__last_contact__gte=F("desired_state_at"), then=F("_silence")), default=F("_waiting")
-            )
-            - F("_offline_after"),
-            output_field=models.BigIntegerField(),
-        )
+        lasted = status_queries.lasted_in_trouble()
         return (
             self.filter(derived_status__in=IN_TROUBLE)
             .with_urgency()
-            .order_by("urgency", for_.desc(), "name", "pk")
+            .order_by("urgency", lasted.desc(), "name", "pk")
         )
-
-
-def _microseconds(intervals: int) -> Any:
-    """A number of expected intervals, in microseconds; many exceed PostgreSQL's `integer`."""
-    return Cast("expected_interval_seconds", models.BigIntegerField()) * Value(intervals * 1_000_000)
-
-
-def _counted_from(moment: Any, offline_after: Any, interruptions: Interruptions) -> Any:
-    """The twin of `status.counted_from`."""
-    if interruptions.outage_ended_at is None:
-        return moment
-    later = Greatest(moment, _moment(interruptions.outage_ended_at))
-    if interruptions.outage_began_at is None:
-        return later
-    was_offline = GreaterThanOrEqual(
-        MicrosecondsBetween(_moment(interruptions.outage_began_at), moment), offline_after
-    )
-    return Case(When(was_offline, then=moment), default=later, output_field=models.DateTimeField())
-
-
-def _excused(interruptions: Interruptions) -> Q:
-    """Fell silent with most of the fleet, in a mass silence that lasts, or ended not long ago."""
-    if interruptions.mass_silence_began_at is None:
-        return Q(pk__in=())
-    then = Q(vitals__last_contact__lte=interruptions.mass_silence_began_at) & Q(
-        _silence_at_mass_silence__lt=F("_offline_after")
-    )
-    return (
-        then
-        if interruptions.mass_silence_ended_at is None
-        else then & Q(_silence_since_mass_silence__lt=F("_offline_after"))
-    )
 
 
 class DeletedCameraQuerySet(models.QuerySet[Any]):

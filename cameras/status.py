@@ -1,18 +1,31 @@
-"""The one rule for a camera's health: derived from the desired state and the last contact, never stored.
+"""The one rule for a camera's health: derived from what is known of it, never stored.
 
-`querysets.with_status` is its twin in SQL, for filtering; a test compares both at every boundary. Intervals are
-half-open: a threshold of 30 s is crossed at 30.000 s exactly.
+`querysets.with_status` is its twin in SQL, for filtering; a test compares both at every boundary.
 """
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 
-STALE_AFTER_INTERVALS = 3
-OFFLINE_AFTER_INTERVALS = 6
-STOP_GRACE = timedelta(seconds=30)
-# A stored contact further ahead than this comes from a clock that was wrong: it counts as no contact.
-AHEAD_TOLERANCE = timedelta(seconds=60)
+from cameras.conditions import (
+    REASON_OF_CONDITION,
+    Condition,
+    awaits_sample_from,
+    conditions_of,
+    is_on_the_way,
+    is_starting,
+)
+from cameras.facts import MAX_STARTING, STALE_AFTER_INTERVALS, Facts, Interruptions, counted_from, receiving_until
+from cameras.reasons import (
+    PLACEMENT_REASONS,
+    WORKER_REASONS,
+    PlacementPhase,
+    PlacementReason,
+    Reason,
+    WorkerReason,
+)
+
 # Ingest ticks every 2 s: three ticks have to be missing before that is called an outage.
 MIN_OUTAGE = timedelta(seconds=6)
 
@@ -20,7 +33,9 @@ MIN_OUTAGE = timedelta(seconds=6)
 class Status(StrEnum):
     PENDING = "pending"
     HEALTHY = "healthy"
+    DEGRADED = "degraded"
     STALE = "stale"
+    FAILING = "failing"
     OFFLINE = "offline"
     STOPPING = "stopping"
     ORPHANED = "orphaned"
@@ -28,38 +43,8 @@ class Status(StrEnum):
 
 
 # The statuses that need attention, the worst first.
-IN_TROUBLE = (Status.OFFLINE, Status.ORPHANED, Status.STALE)
+IN_TROUBLE = (Status.OFFLINE, Status.FAILING, Status.ORPHANED, Status.STALE, Status.DEGRADED)
 STATUS_CHOICES = [(status.value, status.value.capitalize()) for status in Status]
-
-
-class Reason(StrEnum):
-    """A short code with its words, `code: words`; the code does not change."""
-
-    STARTING = "starting: Started; nothing was heard from a worker yet."
-    REPORTING = "reporting: The worker reports."
-    LATE = "late: Nothing was heard for three expected intervals."
-    NEVER_REPORTED = "never_reported: Nothing was heard since the camera was started."
-    SILENT = "silent: Nothing was heard for six expected intervals."
-    MASS_SILENCE = "mass_silence: Most of the fleet fell silent at once; this camera is not blamed for it."
-    WINDING_DOWN = "winding_down: Stopped; the worker may take a moment to learn of it."
-    STILL_REPORTING = "still_reporting: Stopped, but a worker goes on reporting."
-    STOPPED_ON_PURPOSE = "stopped_on_purpose: Somebody stopped this camera."
-    NEVER_STARTED = "never_started: Nobody has started this camera yet."
-
-
-class Interruptions(NamedTuple):
-    """When silence said nothing of a single camera: ingest was away, or most of the fleet fell silent at once.
-
-    From `outage_began_at` until `outage_ended_at` nothing was stored anywhere; `ingest_outage_since` is set while
-    nothing is stored now. From `mass_silence_began_at` on, more than half of the fleet was silent, until
-    `mass_silence_ended_at` or until now.
-    """
-
-    outage_began_at: datetime | None = None
-    outage_ended_at: datetime | None = None
-    ingest_outage_since: datetime | None = None
-    mass_silence_began_at: datetime | None = None
-    mass_silence_ended_at: datetime | None = None
 
 
 class FleetCondition(StrEnum):
@@ -80,11 +65,12 @@ def fleet_condition(interruptions: Interruptions) -> tuple[FleetCondition, datet
 
 
 class Verdict(NamedTuple):
-    """`since` is the boundary that was crossed, in UTC; None for a healthy camera."""
+    """`since` is the boundary that was crossed, in UTC; None for a healthy camera. `reason` is `code: words`."""
 
     status: Status
-    reason: Reason
+    reason: str
     since: datetime | None
+    conditions: Sequence[Condition] = ()
 
 
 def outage_threshold(smallest_interval_seconds: int | None) -> timedelta:
@@ -109,83 +95,91 @@ def beginning_of_outage(
     return ticked_at
 
 
-def derive_status(
-    *,
-    desired_state: str,
-    desired_state_at: datetime,
-    last_contact: datetime | None,
-    expected_interval_seconds: int,
-    now: datetime,
-    interruptions: Interruptions,
-    created_at: datetime | None = None,
+def derive_status(facts: Facts, now: datetime, interruptions: Interruptions) -> Verdict:
+    """A camera's health at `now`, with what is wrong; silence during one of the `interruptions` says nothing."""
+    facts = facts.believable(now)
+    conditions = conditions_of(facts, now, interruptions)
+    if not facts.is_running:
+        verdict = _stopped(facts, now)
+        if verdict.status == Status.STOPPED and facts.desired_state_at == facts.created_at:
+            verdict = verdict._replace(reason=Reason.NEVER_STARTED)
+    elif not facts.has_contact:
+        verdict = _without_contact(facts, now, interruptions)
+    else:
+        verdict = _with_contact(facts, conditions, now, interruptions)
+    return verdict._replace(conditions=conditions)
+
+
+def _without_contact(facts: Facts, now: datetime, interruptions: Interruptions) -> Verdict:
+    """Nothing was heard of a worker since the start; the orchestrator may know why."""
+    started_at = facts.desired_state_at
+    if facts.has_placement and facts.placement_phase == PlacementPhase.FAILED:
+        reason = PLACEMENT_REASONS.get(facts.placement_reason, PlacementReason.OTHER)
+        return Verdict(Status.FAILING, reason, facts.placement_at)
+    offline_at = counted_from(started_at, facts.offline_after, interruptions) + facts.offline_after
+    if is_on_the_way(facts):
+        offline_at = max(offline_at, started_at + MAX_STARTING)
+    if receiving_until(now, interruptions) < offline_at:
+        return Verdict(Status.PENDING, Reason.STARTING, started_at)
+    return Verdict(Status.OFFLINE, Reason.NEVER_REPORTED, offline_at)
+
+
+def _with_contact(
+    facts: Facts, conditions: Sequence[Condition], now: datetime, interruptions: Interruptions
 ) -> Verdict:
-    """A camera's health at `now`.
-
-    `desired_state_at` is when the desired state was last changed, `last_contact` is by the server's clock,
-    silence during one of the `interruptions` says nothing of the camera. Without `created_at` a camera that was
-    never started counts as one that was stopped.
-    """
-    if last_contact and last_contact > now + AHEAD_TOLERANCE:
-        last_contact = None
-    offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * expected_interval_seconds)
-    stale_after = timedelta(seconds=STALE_AFTER_INTERVALS * expected_interval_seconds)
-    if desired_state == "running":
-        return _running(desired_state_at, last_contact, stale_after, offline_after, now, interruptions)
-    verdict = _stopped(desired_state_at, last_contact, offline_after, now)
-    if verdict.status == Status.STOPPED and desired_state_at == created_at:
-        return verdict._replace(reason=Reason.NEVER_STARTED)
-    return verdict
-
-
-def counted_from(moment: datetime, offline_after: timedelta, interruptions: Interruptions) -> datetime:
-    """From when on silence after `moment` counts: from the end of an ingest outage, where that is later.
-
-    What was offline before the outage began stays so: a restart must not make dead cameras look alive.
-    """
-    if interruptions.outage_ended_at is None:
-        return moment
-    if interruptions.outage_began_at and moment + offline_after <= interruptions.outage_began_at:
-        return moment
-    return max(moment, interruptions.outage_ended_at)
-
-
-def _running(
-    started_at: datetime,
-    last_contact: datetime | None,
-    stale_after: timedelta,
-    offline_after: timedelta,
-    now: datetime,
-    interruptions: Interruptions,
-) -> Verdict:
-    receiving_until = min(now, interruptions.ingest_outage_since or now)
-    if last_contact is None or last_contact < started_at:
-        offline_at = counted_from(started_at, offline_after, interruptions) + offline_after
-        if receiving_until < offline_at:
-            return Verdict(Status.PENDING, Reason.STARTING, started_at)
-        return Verdict(Status.OFFLINE, Reason.NEVER_REPORTED, offline_at)
-    silent_from = counted_from(last_contact, offline_after, interruptions)
-    stale_at, offline_at = silent_from + stale_after, silent_from + offline_after
-    if receiving_until < stale_at:
-        return Verdict(Status.HEALTHY, Reason.REPORTING, None)
-    if interruptions.mass_silence_began_at and last_contact <= interruptions.mass_silence_began_at < offline_at:
+    last_contact = facts.last_contact or now
+    until = receiving_until(now, interruptions)
+    silent_from = counted_from(last_contact, facts.offline_after, interruptions)
+    stale_at, offline_at = silent_from + facts.stale_after, silent_from + facts.offline_after
+    late = Reason.LATE
+    mass_silence_began_at = interruptions.mass_silence_began_at
+    if mass_silence_began_at and last_contact <= mass_silence_began_at < offline_at:
         if interruptions.mass_silence_ended_at is None:
-            return Verdict(Status.STALE, Reason.MASS_SILENCE, stale_at)
-        offline_at = max(silent_from, interruptions.mass_silence_ended_at) + offline_after
-    if receiving_until < offline_at:
-        return Verdict(Status.STALE, Reason.LATE, stale_at)
-    return Verdict(Status.OFFLINE, Reason.SILENT, offline_at)
+            late = Reason.MASS_SILENCE
+        else:
+            offline_at = max(silent_from, interruptions.mass_silence_ended_at) + facts.offline_after
+    if until >= offline_at and late is not Reason.MASS_SILENCE:
+        return Verdict(Status.OFFLINE, Reason.SILENT, offline_at)
+    if facts.has_failed:
+        reason = WORKER_REASONS.get(facts.failure_reason, WorkerReason.OTHER)
+        return Verdict(Status.FAILING, reason, facts.failed_at)
+    if until >= stale_at:
+        return Verdict(Status.STALE, late, stale_at)
+    return _with_fresh_contact(facts, conditions, until, interruptions)
 
 
-def _stopped(
-    stopped_at: datetime, last_contact: datetime | None, offline_after: timedelta, now: datetime
+def _with_fresh_contact(
+    facts: Facts, conditions: Sequence[Condition], until: datetime, interruptions: Interruptions
 ) -> Verdict:
-    grace_ends_at = stopped_at + STOP_GRACE
-    if last_contact is None or last_contact < stopped_at:
+    awaited_from = pending_since = awaits_sample_from(facts, interruptions)
+    has_fresh_sample = False
+    if facts.has_sample and facts.last_sample_at:
+        sample_stale_at = (
+            counted_from(facts.last_sample_at, facts.offline_after, interruptions) + facts.stale_after
+        )
+        has_fresh_sample, pending_since = until < sample_stale_at, max(awaited_from, sample_stale_at)
+    if is_starting(facts, until):
+        return Verdict(Status.PENDING, Reason.NO_SAMPLE_YET, facts.awaited_since)
+    if not has_fresh_sample and until < awaited_from + facts.stale_after:
+        return Verdict(Status.PENDING, Reason.NO_SAMPLE_YET, pending_since)
+    if until >= awaited_from + facts.offline_after:
+        return Verdict(Status.FAILING, WorkerReason.NO_FRAMES, awaited_from + facts.offline_after)
+    if conditions:
+        first = min(conditions, key=lambda condition: condition.since)
+        return Verdict(Status.DEGRADED, REASON_OF_CONDITION[first.type], first.since)
+    return Verdict(Status.HEALTHY, Reason.REPORTING, None)
+
+
+def _stopped(facts: Facts, now: datetime) -> Verdict:
+    stopped_at, last_contact = facts.desired_state_at, facts.last_contact
+    grace_ends_at = stopped_at + facts.stop_grace
+    is_stopping = facts.stopping_at is not None and facts.stopping_at >= stopped_at
+    if not facts.has_contact and not is_stopping:
         return Verdict(Status.STOPPED, Reason.STOPPED_ON_PURPOSE, stopped_at)
     if now < grace_ends_at:
         return Verdict(Status.STOPPING, Reason.WINDING_DOWN, stopped_at)
-    if last_contact < grace_ends_at:
+    if last_contact is None or last_contact < grace_ends_at:
         return Verdict(Status.STOPPED, Reason.STOPPED_ON_PURPOSE, grace_ends_at)
-    if now < last_contact + offline_after:
+    if now < last_contact + facts.offline_after:
         return Verdict(Status.ORPHANED, Reason.STILL_REPORTING, grace_ends_at)
-    return Verdict(Status.STOPPED, Reason.STOPPED_ON_PURPOSE, last_contact + offline_after)
+    return Verdict(Status.STOPPED, Reason.STOPPED_ON_PURPOSE, last_contact + facts.offline_after)

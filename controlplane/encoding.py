@@ -21,17 +21,18 @@ def encode_json(value: Any) -> bytes:
     Rows by the thousand are better made with `moment_text` and given to msgspec: looking at each value costs more
     than writing it.
     """
-    return _encoder.encode(_with_texts(value))
+    return _encoder.encode(with_texts(value))
 
 
-def _with_texts(value: Any) -> Any:
+def with_texts(value: Any) -> Any:
+    """The value with its moments as `moment_text`."""
     # msgspec has no choice of how it writes a datetime: it leaves a fraction of zero out.
     if isinstance(value, datetime):
         return moment_text(value)
     if isinstance(value, dict):
-        return {name: _with_texts(inner) for name, inner in value.items()}
+        return {name: with_texts(inner) for name, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_with_texts(inner) for inner in value]
+        return [with_texts(inner) for inner in value]
     if isinstance(value, msgspec.Struct):
-        return {name: _with_texts(getattr(value, name)) for name in value.__struct_fields__}
+        return {name: with_texts(getattr(value, name)) for name in value.__struct_fields__}
     return value

@@ -29,6 +29,12 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden"
     CONFLICT = "conflict"
     IN_FUTURE = "in_future"
+    FENCED = "fenced"
+    EPOCH_AHEAD = "epoch_ahead"
+    SUPERSEDED = "superseded"
+    CLAIMED = "claimed"
+    NOT_YOURS = "not_yours"
+    GENERATION_AHEAD = "generation_ahead"
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,6 +64,7 @@ class ProblemType:
 
 _CURSOR = {"type": "string", "description": "A cursor of the change feed."}
 _COUNT = {"type": "integer"}
+_BY_CAMERA = {"type": "object", "additionalProperties": {"type": "integer"}}
 _TIME = {"type": "string", "format": "date-time"}
 _DESIRED_STATE = {"$ref": "#/components/schemas/DesiredState"}
 
@@ -77,6 +84,23 @@ _REFUSED_SAMPLE = Extension(
     },
     optional=("accepted", "duplicates", "desired_state", "generation"),
 )
+_FENCED_WORKER = Extension(
+    "WorkerFenced",
+    {
+        **_REFUSED_SAMPLE.properties,
+        "epoch": {"type": "integer", "description": "The epoch of the worker that counts."},
+    },
+)
+_REFUSED_PLACEMENT = Extension(
+    "PlacementRefused",
+    {
+        "code": {"$ref": "#/components/schemas/ErrorCode"},
+        "present": {
+            "description": "The placement that there is instead; null for none.",
+            "oneOf": [{"$ref": "#/components/schemas/Placement"}, {"type": "null"}],
+        },
+    },
+)
 _RECEIPT_OF_BATCH = Extension(
     "BatchRejected",
     {
@@ -90,7 +114,11 @@ _RECEIPT_OF_BATCH = Extension(
             "description": "Cameras that should not run.",
         },
         "server_time": _TIME,
+        "outdated": _BY_CAMERA,
+        "fenced": _BY_CAMERA,
+        "ignored": {"type": "array", "items": {"type": "string"}},
     },
+    optional=("outdated", "fenced", "ignored"),
 )
 
 # --- The first of a status is the one of every problem that names no other -----------------------------------
@@ -114,6 +142,12 @@ SAMPLE_IN_FUTURE = ProblemType(
     "The sample lies in the future",
     "The timestamp is more than 60 s ahead of the service's clock: check the worker's.",
     _REFUSED_SAMPLE,
+)
+EPOCH_AHEAD = ProblemType(
+    "epoch-ahead",
+    400,
+    "The epoch lies ahead",
+    "The epoch is more than 60 s ahead of the database's clock, and nobody has claimed it.",
 )
 NOT_AUTHENTICATED = ProblemType(
     "not-authenticated",
@@ -169,6 +203,20 @@ SAMPLE_CONFLICT = ProblemType(
     "The sample is known with other values",
     "A sample of this camera, time and zone is stored with other values, which are kept.",
     _REFUSED_SAMPLE,
+)
+WORKER_FENCED = ProblemType(
+    "worker-fenced",
+    409,
+    "Another worker has taken the place of this one",
+    "What was sent carries an older epoch than that of the camera's placement: the worker is to stop.",
+    _FENCED_WORKER,
+)
+PLACEMENT_REFUSED = ProblemType(
+    "placement-refused",
+    409,
+    "The placement does not fit what is there",
+    "Another claim stands, the epoch is another's, or the generation does not exist: `code` says which.",
+    _REFUSED_PLACEMENT,
 )
 CURSOR_GONE = ProblemType(
     "cursor-gone",

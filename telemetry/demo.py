@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from cameras.facts import Interruptions
 from cameras.models import Camera, DesiredState, KnownStatus
-from cameras.status import Interruptions
+from cameras.observed import facts_of
 from controlplane.access.principals import Principal, Role, grants_of
 from controlplane.access.scope import Scope
 from telemetry.alerts.models import Transition
-from telemetry.alerts.timeline import Known, Observed, StatusChange, changes_between, first_known
+from telemetry.alerts.timeline import Known, StatusChange, changes_between, first_known
 from telemetry.history.spans import Span
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.batch import MAX_BATCH_ITEMS, read_batch
@@ -94,15 +95,17 @@ def _seen(camera: Camera, silences: Sequence[Span], began_at: datetime, now: dat
 
 def _changes_of(camera: Camera, silences: Sequence[Span], began_at: datetime, now: datetime) -> list[StatusChange]:
     """How its status changed: looked at when it first reported, when each silence was over, and now."""
-    observed = Observed(camera.desired_state, camera.desired_state_at, None, camera.expected_interval_seconds)
-    known = first_known(observed)
+    facts = facts_of(camera, None)
+    known = first_known(camera.desired_state, camera.desired_state_at)
     changes: list[StatusChange] = []
     contacts = [(began_at + timedelta(seconds=1), began_at + timedelta(seconds=1))]
     for silence in sorted(silences):
         if silence.start > began_at:
             contacts += [(silence.start, silence.end), (silence.end, silence.end)]
     for contact, at in [*contacts, (now, now)]:
-        found = changes_between(known, observed._replace(last_contact=contact), at, Interruptions())
+        found = changes_between(
+            known, facts._replace(last_contact=contact, last_sample_at=contact), at, Interruptions()
+        )
         if found:
             known = Known(found[-1].to_status, found[-1].at)
             changes += found

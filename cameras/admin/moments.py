@@ -9,9 +9,9 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
+from cameras.facts import Interruptions
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera
-from cameras.status import Interruptions
 from controlplane.access.time_zones import age, ago, exact, own_zone
 
 __all__ = ["age", "aged", "ago", "clock", "exact", "interruptions_of", "now_of", "zone_of"]

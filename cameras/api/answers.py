@@ -18,12 +18,12 @@ from rest_framework import viewsets
 from rest_framework.request import Request
 
 from cameras.api import parameters
+from cameras.facts import Interruptions
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
-from cameras.status import Interruptions
 from controlplane.access.permissions import needed_for
 from controlplane.access.principals import Principal
 from controlplane.access.scope import NOWHERE, Scope

@@ -78,6 +78,13 @@ def id_in_path(text: str, field: str = "id") -> UUID:
     return found
 
 
+def epoch_of(text: str) -> int:
+    """The epoch of a claim. Raises Problem 400."""
+    if not re.fullmatch(r"[0-9]{1,18}", text):
+        refuse("epoch", "Must be a whole number from 0 on.")
+    return int(text)
+
+
 def page_cursor(values: list[Any]) -> str:
     """Where the next page begins, as an opaque text."""
     return base64.urlsafe_b64encode(msgspec.json.encode(values)).decode().rstrip("=")

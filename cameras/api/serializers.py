@@ -8,8 +8,11 @@ from typing import assert_never
 
 from rest_framework import serializers
 
+from cameras.conditions import CONDITION_CHOICES
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS, DesiredState, Field, Kind
 from cameras.models import ChangeKind
+from cameras.observed import MAX_MESSAGE, MAX_NODE
+from cameras.reasons import PLACEMENT_PHASES, PLACEMENT_REASON_CODES, WORKER_PHASES
 from cameras.status import STATUS_CHOICES
 
 Shape = serializers.Field
@@ -18,8 +21,8 @@ Shape = serializers.Field
 _LIST_ORDER = ("id", "name", "status", "status_reason", "desired_state", "site")
 _DETAIL_ORDER = (
     "id", "name", "site", "location", "connection_string", "address", "model_config", "zone_config",
-    "desired_state", "status", "status_reason", "status_since", "last_contact", "latest", "generation",
-    "observed_generation", "expected_interval_seconds", "notes",
+    "desired_state", "status", "status_reason", "status_since", "conditions", "last_contact", "latest",
+    "generation",     "observed_generation", "report", "placement", "expected_interval_seconds", "notes",
 )  # fmt: skip
 _WRITE_ORDER = ("name", "connection_string", "site", "location", "model_config", "zone_config")
 
@@ -93,6 +96,13 @@ def _optional(shapes: dict[str, Shape]) -> dict[str, Shape]:
     return shapes
 
 
+class ConditionShape(serializers.Serializer):
+    type = serializers.ChoiceField(choices=CONDITION_CHOICES)
+    reason = serializers.CharField(help_text="A short code that does not change.")
+    message = serializers.CharField(help_text="For people; redacted.")
+    since = serializers.DateTimeField()
+
+
 class CameraListItem(serializers.Serializer):
     """One camera of the list. `fields` chooses among its members; `id` is always there."""
 
@@ -102,6 +112,8 @@ class CameraListItem(serializers.Serializer):
     address = serializers.CharField(help_text="host:port")
     last_contact = serializers.DateTimeField(allow_null=True)
     generation = serializers.IntegerField()
+    observed_generation = serializers.IntegerField(allow_null=True)
+    conditions = ConditionShape(many=True)
 
     def get_fields(self) -> dict[str, Shape]:
         decided = {field.name: _shape_to_read(field) for field in CAMERA_FIELDS if field.is_listed}
@@ -115,6 +127,77 @@ class LatestSample(serializers.Serializer):
     confidence = serializers.FloatField()
 
 
+class ReportShape(serializers.Serializer):
+    received_at = serializers.DateTimeField(help_text="By the server's clock.")
+    timestamp = serializers.DateTimeField(allow_null=True, help_text="By the worker's clock.")
+    phase = serializers.ChoiceField(choices=WORKER_PHASES)
+    reason = serializers.CharField(allow_blank=True)
+    message = serializers.CharField(allow_blank=True, help_text="Redacted.")
+    generation = serializers.IntegerField(allow_null=True)
+    worker = serializers.CharField(allow_blank=True)
+    version = serializers.CharField(allow_blank=True)
+    host = serializers.CharField(allow_blank=True)
+    epoch = serializers.IntegerField(allow_null=True)
+    metrics = serializers.DictField(child=serializers.FloatField())
+
+
+class PlacementShape(serializers.Serializer):
+    epoch = serializers.IntegerField(help_text="Hand it to the worker: what an older one sends is refused.")
+    node = serializers.CharField(allow_blank=True)
+    container = serializers.CharField(allow_blank=True)
+    image = serializers.CharField(allow_blank=True)
+    phase = serializers.ChoiceField(choices=PLACEMENT_PHASES)
+    reason = serializers.CharField(allow_blank=True)
+    message = serializers.CharField(allow_blank=True, help_text="Redacted.")
+    observed_generation = serializers.IntegerField(allow_null=True)
+    reported_at = serializers.DateTimeField(help_text="By the server's clock.")
+
+
+class PlacementWrite(serializers.Serializer):
+    node = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)
+    container = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)
+    image = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)
+    phase = serializers.ChoiceField(
+        required=False, choices=PLACEMENT_PHASES, help_text="`scheduled` unless given; required in a report."
+    )
+    reason = serializers.ChoiceField(
+        required=False, choices=PLACEMENT_REASON_CODES, help_text="Required where it `failed`."
+    )
+    message = serializers.CharField(required=False, allow_null=True, max_length=MAX_MESSAGE)
+    observed_generation = serializers.IntegerField(required=False, allow_null=True, min_value=0)
+    epoch = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        help_text="Of the claim that is reported on; none is a claim.",
+    )
+    after = serializers.IntegerField(
+        required=False, allow_null=True, min_value=0, help_text="The epoch that a claim replaces; 0 for none."
+    )
+
+
+class PlacementItem(PlacementWrite):
+    camera_id = serializers.UUIDField()
+
+
+class PlacementAnswer(serializers.Serializer):
+    camera_id = serializers.UUIDField()
+    epoch = serializers.IntegerField(help_text="Hand it to the worker, which sends it along.")
+    desired_state = serializers.ChoiceField(choices=DesiredState.choices)
+    generation = serializers.IntegerField()
+
+
+class PlacementResult(serializers.Serializer):
+    """What a placement of a batch would have been answered, or why it was refused."""
+
+    camera_id = serializers.UUIDField(allow_null=True)
+    epoch = serializers.IntegerField(required=False)
+    desired_state = serializers.ChoiceField(required=False, choices=DesiredState.choices)
+    generation = serializers.IntegerField(required=False)
+    code = serializers.CharField(required=False)
+    detail = serializers.CharField(required=False)
+
+
 class CameraDetail(serializers.Serializer):
     id = serializers.UUIDField()
     address = serializers.CharField(help_text="host:port")
@@ -125,6 +208,9 @@ class CameraDetail(serializers.Serializer):
     latest = LatestSample(allow_null=True)
     generation = serializers.IntegerField(help_text="Rises when what a worker runs on changes.")
     observed_generation = serializers.IntegerField(allow_null=True)
+    conditions = ConditionShape(many=True)
+    report = ReportShape(allow_null=True)
+    placement = PlacementShape(allow_null=True)
     created_at = serializers.DateTimeField()
     updated_at = serializers.DateTimeField()
 

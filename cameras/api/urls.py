@@ -3,6 +3,7 @@
 from django.urls import path
 
 from cameras.api.deleted import DeletedCameraViewSet
+from cameras.api.placements import PlacementViewSet
 from cameras.api.sites import SiteViewSet
 from cameras.api.views import CameraViewSet
 
@@ -17,6 +18,8 @@ urlpatterns = [
     path("deleted-cameras", DeletedCameraViewSet.as_view({"get": "list"})),
     path("deleted-cameras/<id>", DeletedCameraViewSet.as_view({"delete": "destroy"})),
     path("deleted-cameras/<id>/restore", DeletedCameraViewSet.as_view({"post": "restore"})),
+    path("cameras/<id>/placement", PlacementViewSet.as_view({"put": "update", "delete": "destroy"})),
+    path("placements", PlacementViewSet.as_view({"put": "update_many"})),
     path("sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
     path("sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})),
 ]

@@ -27,6 +27,7 @@ from cameras.api.filters import CameraFilter
 from cameras.api.representation import (
     BEST_FIRST,
     CHUNK,
+    DETAIL_FIELDS,
     LIST_FIELDS,
     ORDERINGS,
     ListPosition,
@@ -199,7 +200,7 @@ class CameraViewSet(StrictViewSet):
         return HttpResponse(feed.render(scan.next, seen, scan.more), content_type="application/json")
 
     def _detail(self, camera_id: UUID, status: int = 200, warnings: Sequence[str] = ()) -> HttpResponse:
-        camera = self.find_camera(camera_id, Camera.objects.with_vitals())
+        camera = self.find_camera(camera_id, Camera.objects.with_vitals().with_reports())
         said = {"warnings": warnings} if warnings else {}
         response = json_answer(camera_detail(camera, self.now, self.interruptions) | said, status)
         response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
@@ -211,8 +212,8 @@ def _fields(text: str | None) -> list[str]:
     if text is None:
         return list(LIST_FIELDS)
     wanted = text.split(",")
-    if not set(wanted) <= set(LIST_FIELDS) or len(set(wanted)) < len(wanted):
-        parameters.refuse("fields", f"Must be names, each once, out of: {', '.join(LIST_FIELDS)}.")
+    if not set(wanted) <= set(DETAIL_FIELDS) or len(set(wanted)) < len(wanted):
+        parameters.refuse("fields", f"Must be names, each once, out of: {', '.join(DETAIL_FIELDS)}.")
     return wanted if "id" in wanted else ["id", *wanted]
 
 

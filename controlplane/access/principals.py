@@ -49,7 +49,9 @@ ADMINISTRATOR = OPERATOR | {
     "auth.view_group",
     "auth.change_group",
 }
-ORCHESTRATOR = VIEWER | {"cameras.reveal_camera"}
+# What no person does, and those may give who may make tokens.
+OF_ORCHESTRATORS = frozenset({"cameras.place_camera"})
+ORCHESTRATOR = VIEWER | {"cameras.reveal_camera"} | OF_ORCHESTRATORS
 WORKER = frozenset({"telemetry.report_sample"})
 # What a worker may also do with a camera that its token names: read it, and read how it is reached.
 WORKER_WITH_ITS_CAMERA = frozenset({"cameras.view_camera", "cameras.reveal_camera"})
@@ -133,10 +135,12 @@ class Principal:
     def may_give(self, grants: Iterable[Grant], site_of: Mapping[UUID, UUID | None]) -> bool:
         """Whether it holds all that the grants hold; `site_of` are the sites of the cameras that they name.
 
-        Posting telemetry, which no person does, is given by those who make tokens.
+        What no person does, such as posting telemetry, is given by those who make tokens.
         """
         return all(
-            self.scope_for("access.add_apitoken" if permission in WORKER else permission).includes(scope, site_of)
+            self.scope_for(
+                "access.add_apitoken" if permission in WORKER | OF_ORCHESTRATORS else permission
+            ).includes(scope, site_of)
             for permissions, scope in grants
             for permission in permissions
         )

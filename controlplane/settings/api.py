@@ -25,6 +25,7 @@ SPECTACULAR_SETTINGS = {
     "SERVERS": [{"url": "/", "description": "The service that gives this document."}],
     "TAGS": [
         {"name": "cameras", "description": "The registry of cameras, their desired state, and what changed."},
+        {"name": "placements", "description": "Where orchestrators run the workers of cameras."},
         {"name": "sites", "description": "Places with cameras."},
         {"name": "telemetry", "description": "What workers report, and what became of it."},
     ],
@@ -42,6 +43,11 @@ SPECTACULAR_SETTINGS = {
         "DesiredState": "cameras.models.DesiredState",
         "CameraStatus": "cameras.status.STATUS_CHOICES",
         "ChangeKind": "cameras.models.ChangeKind",
+        "ConditionType": "cameras.conditions.CONDITION_CHOICES",
+        "WorkerPhase": "cameras.reasons.WORKER_PHASES",
+        "WorkerReason": "cameras.reasons.WORKER_REASON_CODES",
+        "PlacementPhase": "cameras.reasons.PLACEMENT_PHASES",
+        "PlacementReason": "cameras.reasons.PLACEMENT_REASON_CODES",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
 }

@@ -15,8 +15,8 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 
+from cameras.facts import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
 from cameras.models import Camera
-from cameras.status import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.capacity_rule import Began, Ended, Limit, Position, Sighting, follow
 from telemetry.alerts.limited_zones import Zone, ZoneKey, zones_with_capacity

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from django.db import transaction
 from django.db.models import F
 
+from cameras.facts import AHEAD_TOLERANCE, OFFLINE_AFTER_INTERVALS, Interruptions, counted_from
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera, DesiredState, FleetVitals
-from cameras.status import AHEAD_TOLERANCE, OFFLINE_AFTER_INTERVALS, Interruptions, Status, counted_from
+from cameras.status import Status
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Kind
 

@@ -96,6 +96,7 @@ class Topic(models.TextChoices):
     """What a subscription may ask for."""
 
     SILENCE = "silence", _("A camera goes offline, comes back, or goes on and off")
+    FAILING = "failing", _("A worker or the orchestrator says that a camera fails, and that it works again")
     ORPHANED = "orphaned", _("A worker reports for a camera that is stopped")
     FLEET = "fleet", _("Most of the fleet falls silent at once, and reports again")
     CAPACITY = "capacity", _("More people in a zone than its capacity")
@@ -108,6 +109,8 @@ class Kind(models.TextChoices):
     RECOVERED = "camera.recovered", _("Camera no longer offline")
     FLAPPING = "camera.flapping", _("Camera goes on and off")
     STEADY = "camera.steady", _("Camera steady again")
+    FAILING = "camera.failing", _("Camera failing")
+    WORKING = "camera.working", _("Camera works again")
     ORPHANED = "camera.orphaned", _("Worker of a stopped camera")
     ORPHAN_GONE = "camera.orphan_gone", _("Worker of a stopped camera is gone")
     MASS_SILENCE_BEGAN = "fleet.silent", _("Fleet silent")
@@ -122,6 +125,8 @@ TOPIC_OF = {
     Kind.RECOVERED: Topic.SILENCE,
     Kind.FLAPPING: Topic.SILENCE,
     Kind.STEADY: Topic.SILENCE,
+    Kind.FAILING: Topic.FAILING,
+    Kind.WORKING: Topic.FAILING,
     Kind.ORPHANED: Topic.ORPHANED,
     Kind.ORPHAN_GONE: Topic.ORPHANED,
     Kind.MASS_SILENCE_BEGAN: Topic.FLEET,

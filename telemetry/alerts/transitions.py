@@ -15,26 +15,32 @@ from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
 
+from cameras.facts import Interruptions
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera, KnownStatus
-from cameras.status import Interruptions, Status
+from cameras.observed import facts_of
+from cameras.status import Status
 from telemetry.alerts import outbox, wording
 from telemetry.alerts.models import Alert, Flapping, Kind, Transition
-from telemetry.alerts.timeline import Known, Observed, StatusChange, changes_between, first_known
+from telemetry.alerts.timeline import Known, StatusChange, changes_between, first_known
 
 CHUNK = 200
 KEPT = timedelta(days=400)
 SILENT = (Status.STALE, Status.OFFLINE)
+WORKING = (Status.HEALTHY, Status.DEGRADED)
+NOT_RUNNING = (Status.STOPPED, Status.STOPPING, Status.ORPHANED)
 BEGINS = {Status.OFFLINE: Kind.OFFLINE, Status.ORPHANED: Kind.ORPHANED}
 ENDS = {Status.OFFLINE: Kind.RECOVERED, Status.ORPHANED: Kind.ORPHAN_GONE}
 
 
 class _CameraChanges(NamedTuple):
-    """A camera, its stored status, and what has changed since."""
+    """A camera, its stored status, and what has changed since, each change with what to notify of."""
 
     camera: Camera
-    known: Known
+    known: KnownStatus
     changes: list[StatusChange]
+    kinds: list[list[Kind]]
+    failing_since: datetime | None
 
 
 def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -73,17 +79,22 @@ def _record(camera_ids: Sequence[UUID], now: datetime, interruptions: Interrupti
             reason=change.reason.partition(":")[0],
             detected_at=now,
         )
-        for camera, _, changes in found
+        for camera, changes in ((each.camera, each.changes) for each in found)
         for change in changes
     ]
     Transition.objects.bulk_create(transitions)
     KnownStatus.objects.bulk_update(
         [
-            KnownStatus(camera_id=camera.pk, status=changes[-1].to_status, since_at=changes[-1].at)
-            for camera, _, changes in found
-            if changes
+            KnownStatus(
+                camera_id=each.camera.pk,
+                status=each.changes[-1].to_status,
+                since_at=each.changes[-1].at,
+                failing_since=each.failing_since,
+            )
+            for each in found
+            if each.changes
         ],
-        ["status", "since_at"],
+        ["status", "since_at", "failing_since"],
     )
     outbox.notify(_alerts(found, now), now)
     return len(transitions)
@@ -96,66 +107,86 @@ def _compare(camera_ids: Sequence[UUID], now: datetime, interruptions: Interrupt
         [
             KnownStatus(camera=camera, status=known.status, since_at=known.since_at)
             for camera in new.order_by("pk").only("desired_state", "desired_state_at")
-            if (known := first_known(Observed(camera.desired_state, camera.desired_state_at, None, 1)))
+            if (known := first_known(camera.desired_state, camera.desired_state_at))
         ],
         ignore_conflicts=True,
     )
     locked = KnownStatus.objects.select_for_update(no_key=True).filter(pk__in=camera_ids).order_by("pk")
-    stored = {row.pk: Known(Status(row.status), row.since_at) for row in locked}
+    stored = {row.pk: row for row in locked}
     cameras = Camera.objects.filter(pk__in=list(stored)).select_related("vitals").order_by("pk")
     for camera in cameras.without_long_values():
-        vitals: Any = getattr(camera, "vitals", None)
-        observed = Observed(
-            camera.desired_state,
-            camera.desired_state_at,
-            vitals.last_contact if vitals else None,
-            camera.expected_interval_seconds,
-        )
-        yield _CameraChanges(
-            camera, stored[camera.pk], changes_between(stored[camera.pk], observed, now, interruptions)
-        )
+        row, vitals = stored[camera.pk], getattr(camera, "vitals", None)
+        known = Known(Status(row.status), row.since_at)
+        changes = changes_between(known, facts_of(camera, vitals), now, interruptions)
+        yield _CameraChanges(camera, row, changes, *_kinds(changes, row.failing_since))
 
 
 # --- Who is notified of what ----------------------------------------------------------------------------------
 
 
+def _kinds(
+    changes: Sequence[StatusChange], failing_since: datetime | None
+) -> tuple[list[list[Kind]], datetime | None]:
+    """What to notify of for each change; and since when the camera is known to fail afterwards.
+
+    One that fails works again when samples come, or ends with its stop: not while it starts anew or is silent.
+    """
+    kinds = []
+    for change in changes:
+        found = [kind for kind in (ENDS.get(change.from_status), BEGINS.get(change.to_status)) if kind]
+        if change.to_status == Status.FAILING and failing_since is None:
+            failing_since = change.at
+            found.append(Kind.FAILING)
+        elif failing_since and change.to_status in (*WORKING, *NOT_RUNNING):
+            failing_since = None
+            found.append(Kind.WORKING)
+        kinds.append(found)
+    return kinds, failing_since
+
+
 def _alerts(found: Sequence[_CameraChanges], now: datetime) -> list[Alert]:
-    worth_it = [each for each in found if any(_kinds(change) for change in each.changes)]
+    worth_it = [each for each in found if any(each.kinds)]
     flapping = _flapping([each.camera.pk for each in worth_it], now)
-    beginnings = _beginnings({camera.pk: known.since_at for camera, known, _ in worth_it if known.status in ENDS})
+    beginnings = _beginnings([each.known for each in worth_it])
     alerts: list[Alert] = []
-    for camera, _, changes in worth_it:
+    for each in worth_it:
+        camera = each.camera
         if camera.pk not in flapping:
-            alerts += _alerts_of(camera, changes, beginnings.get(camera.pk), now)
+            alerts += _alerts_of(each, beginnings, now)
         elif flapping[camera.pk]:  # one alert in the place of all that are held back from now on
-            last = changes[-1]
+            last = each.changes[-1]
             alerts.append(wording.of_camera(Kind.FLAPPING, camera, last.to_status, last.at, now))
     return alerts
 
 
 def _alerts_of(
-    camera: Camera, changes: Sequence[StatusChange], beginning: Transition | None, now: datetime
+    each: _CameraChanges, beginnings: Mapping[tuple[UUID, Kind], Transition], now: datetime
 ) -> Iterator[Alert]:
-    for change in changes:
-        for kind in _kinds(change):
-            alert = wording.of_status_change(kind, camera, change, now)
-            if beginning and kind in ENDS.values():
+    for change, kinds in zip(each.changes, each.kinds, strict=True):
+        for kind in kinds:
+            alert = wording.of_status_change(kind, each.camera, change, now)
+            if beginning := beginnings.get((each.camera.pk, kind)):
                 # Of a camera that was moved since, those are notified of the end who were of the beginning.
                 alert.site_id = beginning.site_id
             yield alert
 
 
-def _kinds(change: StatusChange) -> list[Kind]:
-    kinds = (ENDS.get(change.from_status), BEGINS.get(change.to_status))
-    return [kind for kind in kinds if kind]
-
-
-def _beginnings(began: Mapping[UUID, datetime]) -> dict[UUID, Transition]:
-    """The transitions that made cameras offline or orphaned at these moments."""
+def _beginnings(known: Sequence[KnownStatus]) -> dict[tuple[UUID, Kind], Transition]:
+    """The transitions that made cameras offline, orphaned or failing, by the kind of the end of that."""
+    began = {(row.pk, row.since_at, row.status): ENDS[Status(row.status)] for row in known if row.status in ENDS}
+    began |= {
+        (row.pk, row.failing_since, Status.FAILING.value): Kind.WORKING for row in known if row.failing_since
+    }
     if not began:
         return {}
-    rows = Transition.objects.filter(camera_id__in=began, at__in=set(began.values()), to_status__in=ENDS)
-    return {row.camera_id: row for row in rows if began[row.camera_id] == row.at}
+    rows = Transition.objects.filter(
+        camera_id__in={camera_id for camera_id, _, _ in began},
+        at__in={at for _, at, _ in began},
+        to_status__in=(*ENDS, Status.FAILING),
+    )
+    return {
+        (row.camera_id, kind): row for row in rows if (kind := began.get((row.camera_id, row.at, row.to_status)))
+    }
 
 
 def _flapping(camera_ids: Sequence[UUID], now: datetime) -> dict[UUID, bool]:
@@ -187,9 +218,10 @@ def _end_flapping(now: datetime) -> None:
 
 
 def _changes_since(start: datetime) -> Any:
-    """Changes between healthy and silent: one blip is two."""
-    fell = Q(from_status=Status.HEALTHY, to_status__in=SILENT)
-    rose = Q(from_status__in=SILENT, to_status=Status.HEALTHY)
+    """Changes between working and silent or failing: one blip is two."""
+    broken = (*SILENT, Status.FAILING)
+    fell = Q(from_status__in=WORKING, to_status__in=broken)
+    rose = Q(from_status__in=broken, to_status__in=WORKING)
     return Transition.objects.filter(fell | rose, at__gte=start)
 
 
@@ -215,14 +247,13 @@ def _forget(now: datetime) -> None:
 
 
 def _notify_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
-    """A deleted camera is offline or orphaned no more. For one that flaps nothing is sent."""
-    began = {row.pk: row.since_at for row in known if row.status in ENDS}
-    held_back = set(Flapping.objects.filter(pk__in=began).values_list("pk", flat=True)) if began else set()
+    """A deleted camera is offline, orphaned or failing no more. For one that flaps nothing is sent."""
+    held_back = set(Flapping.objects.filter(pk__in=[row.pk for row in known]).values_list("pk", flat=True))
     alerts = []
-    for camera_id, row in _beginnings(began).items():
+    for (camera_id, kind), row in _beginnings(known).items():
         if camera_id not in held_back:
             camera = Camera(pk=camera_id, name=row.camera_name, site_id=row.site_id)
-            alerts.append(wording.of_camera(ENDS[Status(row.to_status)], camera, "deleted", now, now))
+            alerts.append(wording.of_camera(kind, camera, "deleted", now, now))
     outbox.notify(alerts, now)
 
 

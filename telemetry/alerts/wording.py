@@ -11,6 +11,8 @@ from telemetry.alerts.timeline import StatusChange
 SENTENCES = {
     Kind.OFFLINE: "{camera} is offline since {at}. {words}",
     Kind.RECOVERED: "{camera} is no longer offline since {at}; it is {status} now.",
+    Kind.FAILING: "{camera} is failing since {at}. {words}",
+    Kind.WORKING: "{camera} is no longer failing since {at}; it is {status} now.",
     Kind.ORPHANED: "{camera} is stopped, but a worker goes on reporting for it since {at}.",
     Kind.ORPHAN_GONE: "{camera}: no worker of it that should not run reports since {at}; it is {status} now.",
     Kind.FLAPPING: (

@@ -11,10 +11,12 @@ from cameras.api.examples import CAMERA_ID, SITE_ID
 from controlplane.problem_types import (
     BATCH_REJECTED,
     CAMERA_ELSEWHERE,
+    EPOCH_AHEAD,
     NOT_ACCEPTABLE,
     SAMPLE_CONFLICT,
     SAMPLE_IN_FUTURE,
     UNKNOWN_CAMERA,
+    WORKER_FENCED,
 )
 from controlplane.schema import Exchange, Gives, operation
 from telemetry.api.formats import CSV, FORMATS, JSON
@@ -23,6 +25,8 @@ from telemetry.api.serializers import (
     BatchReceipt,
     Gaps,
     Latest,
+    ReportItem,
+    ReportWrite,
     SampleWrite,
     Series,
     SingleReceipt,
@@ -94,6 +98,7 @@ _BATCH_RECEIPT = {
     "stop": [],
     "server_time": "2026-03-04T12:00:00.000000Z",
 }
+_REPORTS_RECEIPT = _BATCH_RECEIPT | {"accepted": 1}
 _RANGE = {"from": "2026-03-04T11:59:00Z", "to": "2026-03-04T12:00:00Z"}
 _POINT = {
     "start": "2026-03-04T11:59:00.000000Z",
@@ -151,6 +156,52 @@ REPORT_SAMPLES = operation(
                 takes=media_type,
             )
             for number, media_type in enumerate(NDJSON_TYPES)
+        ),
+    ],
+)
+
+_REPORT = {
+    "phase": "failed",
+    "reason": "stream_unauthorized",
+    "message": "401 Unauthorized",
+    "generation": 1,
+    "worker": "worker-7",
+    "version": "1.4.0",
+    "host": "north-1",
+    "metrics": {"fps": 0},
+}
+
+REPORT_WORKER = operation(
+    "report_worker",
+    "Report how the worker of a camera is",
+    takes=ReportWrite,
+    parameters=[_CAMERA],
+    gives={200: Gives("It is stored, or older than what is known.", SingleReceipt)},
+    security=["token"],
+    problems=[SAMPLE_IN_FUTURE, EPOCH_AHEAD, CAMERA_ELSEWHERE, UNKNOWN_CAMERA, WORKER_FENCED],
+    exchanges=[
+        Exchange("The camera refuses the password", _RECEIPT, {"camera_id": CAMERA_ID}, _REPORT),
+        Exchange("It runs", _RECEIPT, {"camera_id": CAMERA_ID}, {"phase": "running"}),
+    ],
+)
+
+REPORT_WORKERS = operation(
+    "report_workers",
+    "Report how many workers are",
+    takes={JSON: ReportItem(many=True), **dict.fromkeys(NDJSON_TYPES, OpenApiRequest(OpenApiTypes.STR))},
+    gives={200: Gives("At least one was taken.", BatchReceipt)},
+    security=["token"],
+    problems=[BATCH_REJECTED],
+    exchanges=[
+        Exchange("An array", _REPORTS_RECEIPT, body=[{"camera_id": CAMERA_ID, "phase": "running"}]),
+        *(
+            Exchange(
+                f"A line for each, as {media_type.partition('/')[2]}",
+                _REPORTS_RECEIPT,
+                body=json.dumps({"camera_id": CAMERA_ID, **_REPORT}) + "\n",
+                takes=media_type,
+            )
+            for media_type in NDJSON_TYPES
         ),
     ],
 )

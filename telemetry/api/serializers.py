@@ -4,6 +4,8 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cameras.models import DesiredState
+from cameras.observed import MAX_MESSAGE, MAX_NODE
+from cameras.reasons import WORKER_PHASES, WORKER_REASON_CODES
 
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
@@ -37,6 +39,41 @@ class BatchItem(SampleWrite):
     camera_id = serializers.UUIDField()
 
 
+class ReportWrite(serializers.Serializer):
+    """What a worker says of itself."""
+
+    phase = serializers.ChoiceField(choices=WORKER_PHASES)
+    reason = serializers.ChoiceField(
+        required=False,
+        choices=WORKER_REASON_CODES,
+        help_text="Required where the phase is `failed`.",
+    )
+    message = serializers.CharField(required=False, allow_null=True, max_length=MAX_MESSAGE)
+    timestamp = serializers.DateTimeField(required=False, allow_null=True, help_text="As of a sample.")
+    generation = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**63 - 1)
+    worker = serializers.RegexField(
+        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", required=False, allow_null=True, help_text="A name of the worker."
+    )
+    version = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)
+    host = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)
+    epoch = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2**63 - 1,
+        help_text="Of the placement; an older one than that of the camera is refused.",
+    )
+    metrics = serializers.DictField(
+        child=serializers.FloatField(), required=False, allow_null=True, help_text="At most 16 numbers by name."
+    )
+
+
+class ReportItem(ReportWrite):
+    """A report of a batch."""
+
+    camera_id = serializers.UUIDField()
+
+
 class SingleReceipt(serializers.Serializer):
     """What became of one observation, and what its camera should do."""
 
@@ -45,6 +82,9 @@ class SingleReceipt(serializers.Serializer):
     desired_state = serializers.ChoiceField(choices=DesiredState.choices)
     generation = serializers.IntegerField()
     server_time = serializers.DateTimeField()
+    ignored = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Members that are not known, the first ten."
+    )
 
 
 class BatchError(serializers.Serializer):
@@ -63,6 +103,19 @@ class BatchReceipt(serializers.Serializer):
     errors = BatchError(many=True, help_text="At most 100; the counts are exact.")  # type: ignore[assignment]
     stop = serializers.ListField(child=serializers.UUIDField(), help_text="Cameras that should not run.")
     server_time = serializers.DateTimeField()
+    outdated = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="The generation of each camera whose worker is behind.",
+    )
+    fenced = serializers.DictField(
+        child=serializers.IntegerField(),
+        required=False,
+        help_text="The epoch of each camera whose worker was replaced: it is to stop.",
+    )
+    ignored = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Members that are not known, the first ten."
+    )
 
 
 class SampleShape(serializers.Serializer):

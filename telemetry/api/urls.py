@@ -8,6 +8,8 @@ from telemetry.api.views import TelemetryViewSet
 urlpatterns = [
     path("telemetry", TelemetryViewSet.as_view({"post": "create_batch"})),
     path("telemetry/latest", ReadingViewSet.as_view({"get": "latest"})),
+    path("telemetry/reports", TelemetryViewSet.as_view({"post": "report_batch"})),
+    path("telemetry/<camera_id>/report", TelemetryViewSet.as_view({"post": "report"})),
     path("telemetry/<camera_id>", TelemetryViewSet.as_view({"get": "retrieve", "post": "create"})),
     path("telemetry/<camera_id>/gaps", ReadingViewSet.as_view({"get": "gaps"})),
     path("sites/<id>/occupancy", ReadingViewSet.as_view({"get": "occupancy"})),

@@ -1,5 +1,8 @@
 """Telemetry over REST, through Django: the endpoint of workers where there is no event loop."""
 
+from typing import Any
+from uuid import UUID
+
 from django.http import HttpResponse
 from django.utils import timezone
 from rest_framework.request import Request
@@ -11,8 +14,11 @@ from telemetry.api import operations
 from telemetry.api.reading import ReadingViewSet
 from telemetry.ingest import wire
 from telemetry.ingest.accept import Submission, accept
+from telemetry.ingest.accept_reports import accept_reports
 from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
+from telemetry.ingest.group_commit import Accept
 from telemetry.ingest.receipts import Receipt, answer_batch, answer_single
+from telemetry.ingest.report_wire import ignored_in, read_reports, read_single_report
 from telemetry.ingest.ticks import ClockWrong, require_clock
 
 
@@ -23,32 +29,62 @@ class TelemetryViewSet(ReadingViewSet):
         **ReadingViewSet.required_permissions,
         "create": "telemetry.report_sample",
         "create_batch": "telemetry.report_sample",
+        "report": "telemetry.report_sample",
+        "report_batch": "telemetry.report_sample",
     }
 
     @operations.REPORT_SAMPLE
     def create(self, request: Request, camera_id: str) -> HttpResponse:
         """Report one observation: 201 stored, 200 already known, 409 known with other values."""
-        if _media_type(request) != "json":
-            raise wire.unsupported("`application/json`")
-        known = wire.camera_id_of(camera_id)
-        if known is None:
-            raise wire.no_such_camera()
-        event = wire.read_single(known, _body(request, wire.MAX_SINGLE_BYTES))
-        (receipts,) = _accepted(Submission(self.principal, (event,)))
+        event = wire.read_single(*_single(request, camera_id))
+        (receipts,) = _accepted(accept, Submission(self.principal, (event,)))
         return _answer(*answer_single(receipts[0], timezone.now()))
 
     @operations.REPORT_SAMPLES
     def create_batch(self, request: Request) -> HttpResponse:
         """Report up to 5,000 observations of any cameras, also as gzip; each is accepted or refused by itself."""
-        media_type = _media_type(request)
-        if not media_type:
-            raise wire.unsupported("`application/json` or `application/x-ndjson`")
-        batch = read_batch(_body(request, MAX_BATCH_BYTES), ndjson=media_type == "ndjson")
-        (receipts,) = _accepted(Submission(self.principal, batch.events)) if batch.events else ([],)
+        body, is_ndjson = _several(request)
+        batch = read_batch(body, ndjson=is_ndjson)
+        (receipts,) = _accepted(accept, Submission(self.principal, batch.events)) if batch.events else ([],)
         return _answer(*answer_batch(batch, receipts, timezone.now()))
 
+    @operations.REPORT_WORKER
+    def report(self, request: Request, camera_id: str) -> HttpResponse:
+        """Report how the worker of a camera is: starting, running, failed and why, or stopping."""
+        report = read_single_report(*_single(request, camera_id))
+        (receipts,) = _accepted(accept_reports, Submission(self.principal, (report,)))
+        return _answer(*answer_single(receipts[0], timezone.now(), report.ignored, created=200))
 
-def _accepted(submission: Submission) -> list[list[Receipt]]:
+    @operations.REPORT_WORKERS
+    def report_batch(self, request: Request) -> HttpResponse:
+        """Report how up to 5,000 workers are; each report is accepted or refused by itself, in order."""
+        body, is_ndjson = _several(request)
+        batch = read_reports(body, ndjson=is_ndjson)
+        (receipts,) = (
+            _accepted(accept_reports, Submission(self.principal, batch.events)) if batch.events else ([],)
+        )
+        return _answer(*answer_batch(batch, receipts, timezone.now(), ignored_in(batch.events)))
+
+
+def _single(request: Request, camera_id: str) -> tuple[UUID, bytes]:
+    """The camera of the path, and the body. Raises Problem."""
+    if _media_type(request) != "json":
+        raise wire.unsupported("`application/json`")
+    known = wire.camera_id_of(camera_id)
+    if known is None:
+        raise wire.no_such_camera()
+    return known, _body(request, wire.MAX_SINGLE_BYTES)
+
+
+def _several(request: Request) -> tuple[bytes, bool]:
+    """The body of a batch, and whether it is NDJSON. Raises Problem."""
+    media_type = _media_type(request)
+    if not media_type:
+        raise wire.unsupported("`application/json` or `application/x-ndjson`")
+    return _body(request, MAX_BATCH_BYTES), media_type == "ndjson"
+
+
+def _accepted(accept: Accept, submission: Submission[Any]) -> list[list[Receipt]]:
     now = timezone.now()
     try:
         require_clock(now)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from cameras.status import STALE_AFTER_INTERVALS
+from cameras.facts import STALE_AFTER_INTERVALS
 from telemetry.history.spans import MICROSECOND, Span, floor_to
 
 Seen = tuple[datetime, int]

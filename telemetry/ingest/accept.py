@@ -7,18 +7,16 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from typing import NamedTuple, TypeVar
-from uuid import UUID
+from typing import Generic, NamedTuple, TypeVar
 
 from django.db import IntegrityError, OperationalError, connection
 from prometheus_client import Counter as CounterMetric
 
-from cameras.models import Camera
-from cameras.status import AHEAD_TOLERANCE
+from cameras.facts import AHEAD_TOLERANCE
 from controlplane.access.principals import Principal
-from controlplane.access.scope import Scope
 from telemetry.ingest import portable_writer, postgresql_copy, postgresql_writer
 from telemetry.ingest.receipts import Outcome, Receipt
+from telemetry.ingest.scopes import is_outside, sites_of
 from telemetry.ingest.stored import Stored
 from telemetry.ingest.tally import RECENT, CameraTally, SampleKey
 from telemetry.ingest.wire import Event
@@ -43,28 +41,33 @@ EVENTS = CounterMetric(
 T = TypeVar("T")
 
 
-class Submission(NamedTuple):
-    """The events of one request, and who sent them."""
+E = TypeVar("E")
+
+
+class Submission(NamedTuple, Generic[E]):
+    """The events or reports of one request, and who sent them."""
 
     principal: Principal
-    events: Sequence[Event]
+    events: Sequence[E]
 
 
 class _Group:
     """The events of several requests: which may be stored, what they mean for vitals, which are refused."""
 
-    def __init__(self, submissions: Sequence[Submission], now: datetime) -> None:
+    def __init__(self, submissions: Sequence[Submission[Event]], now: datetime) -> None:
         self.storable: list[Event] = []
         self.tallies: dict[int, CameraTally] = {}  # by the integer of the camera's id, which is quick to hash
         self.faults: dict[int, Outcome] = {}  # by the event's place in the group
         horizon, recent_from = now + AHEAD_TOLERANCE, now - RECENT
         scoped = [(principal.scope_for(MAY_REPORT), events) for principal, events in submissions]
-        sites = _sites_of(scoped)
+        sites = sites_of(
+            [(scope, [event.camera_id for event in events]) for scope, events in scoped if scope.sites]
+        )
         place = 0
         for scope, events in scoped:
             is_bound = not scope.is_whole
             for event in events:
-                if is_bound and _is_outside(scope, event.camera_id, sites):
+                if is_bound and is_outside(scope, event.camera_id, sites):
                     self.faults[place] = Outcome.FORBIDDEN
                 else:
                     tally = self.tallies.get(event.camera_id.int)
@@ -79,7 +82,7 @@ class _Group:
                 place += 1
 
 
-def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receipt]]:
+def accept(submissions: Sequence[Submission[Event]], now: datetime) -> list[list[Receipt]]:
     """Store the events; a receipt for each, in order, once it is committed.
 
     Raises `problems.DATABASE_AWAY` if the database is away. The caller may send the same events again: what was
@@ -90,7 +93,7 @@ def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receip
     # In the order of the cameras, in which every writer takes its locks.
     tallies = sorted(group.tallies.values(), key=lambda tally: tally.camera_id.int)
     store = postgresql_copy.store if _is_large(group) else writer.store
-    stored = _retried(lambda: store(group.storable, tallies, now)) if tallies else Stored({}, None)
+    stored = retried(lambda: store(group.storable, tallies, now)) if tallies else Stored({}, None)
     is_all_stored = stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies)
     if is_all_stored:
         EVENTS.labels(Outcome.STORED.value).inc(len(group.storable))
@@ -98,18 +101,19 @@ def accept(submissions: Sequence[Submission], now: datetime) -> list[list[Receip
         return [[receipt_of[event.camera_id.int] for event in events] for _, events in submissions]
     receipts = _receipts_one_by_one(submissions, group, stored, writer.stored_values)
     if counted := [tally for tally in tallies if tally.camera_id.int in stored.cameras]:
-        _retried(lambda: writer.count(counted))
-    _count(receipts)
+        retried(lambda: writer.count(counted, now))
+    count_outcomes(receipts)
     return receipts
 
 
-def _count(receipts: list[list[Receipt]]) -> None:
+def count_outcomes(receipts: list[list[Receipt]]) -> None:
+    """Count what became of events, for the metrics."""
     for outcome, count in Counter(receipt.outcome for request in receipts for receipt in request).items():
         EVENTS.labels(outcome.value).inc(count)
 
 
 def _receipts_one_by_one(
-    submissions: Sequence[Submission],
+    submissions: Sequence[Submission[Event]],
     group: _Group,
     stored: Stored,
     stored_values: Callable[[list[SampleKey]], dict[SampleKey, tuple[int, float]]],
@@ -153,24 +157,12 @@ def _stored_as(event: Event, fresh: set[SampleKey], values: dict[SampleKey, tupl
     return Outcome.DUPLICATE if same else Outcome.CONFLICT
 
 
-def _sites_of(scoped: Sequence[tuple[Scope, Sequence[Event]]]) -> dict[UUID, UUID | None]:
-    """The sites of the cameras that principals who are bound to sites speak of."""
-    asked = {event.camera_id for scope, events in scoped if scope.sites for event in events}
-    return dict(Camera.objects.filter(pk__in=asked).values_list("pk", "site_id")) if asked else {}
-
-
-def _is_outside(scope: Scope, camera_id: UUID, sites: dict[UUID, UUID | None]) -> bool:
-    if scope.covers(camera_id, sites.get(camera_id)):
-        return False
-    # To who is bound to sites, a camera that there is not is unknown, as it is to everybody.
-    return camera_id in sites or not scope.sites
-
-
 def _is_large(group: _Group) -> bool:
     return connection.vendor == "postgresql" and len(group.storable) > postgresql_copy.LARGE_EVENTS
 
 
-def _retried(write: Callable[[], T]) -> T:
+def retried(write: Callable[[], T]) -> T:
+    """Write, again where other processes were in the way. Raises OperationalError when they are for long."""
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return write()

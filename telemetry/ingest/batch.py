@@ -3,7 +3,7 @@
 import re
 from codecs import BOM_UTF8
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,10 +27,13 @@ class ItemError(NamedTuple):
     detail: str
 
 
-class Batch(NamedTuple):
+E = TypeVar("E")
+
+
+class Batch(NamedTuple, Generic[E]):
     """The events of a batch with their places in it, and the items that could not be read."""
 
-    events: list[Event]
+    events: list[E]
     indexes: Sequence[int]
     errors: list[ItemError]
     size: int
@@ -43,13 +46,22 @@ _MARK = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{},])', re.D
 _BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])', re.DOTALL)
 
 
-def read_batch(body: bytes, *, ndjson: bool) -> Batch:
+def read_batch(body: bytes, *, ndjson: bool) -> Batch[Event]:
     """The events of a JSON array, or of NDJSON lines. Raises Problem 400 or 413 for the batch as a whole."""
+    return _whole(body, _read_lines if ndjson else _read_array)
+
+
+def read_batch_of(read_item: Callable[[bytes], E], body: bytes, *, ndjson: bool) -> Batch[E]:
+    """What `read_item` makes of each item, which may raise InvalidEvent. Raises Problem as `read_batch` does."""
+    items_of = _lines_of if ndjson else _items_of_array
+    return _whole(body, lambda body: _read_each(items_of(body), read_item))
+
+
+def _whole(body: bytes, read: Callable[[bytes], Batch[E]]) -> Batch[E]:
     if len(body) > MAX_BATCH_BYTES:
         raise too_large(MAX_BATCH_BYTES)
-    body = body.removeprefix(BOM_UTF8)
     try:
-        batch = _read_lines(body) if ndjson else _read_array(body)
+        batch = read(body.removeprefix(BOM_UTF8))
     except InvalidEvent as error:
         raise invalid(error) from None
     if not batch.size:
@@ -57,22 +69,30 @@ def read_batch(body: bytes, *, ndjson: bool) -> Batch:
     return batch
 
 
-def _read_array(body: bytes) -> Batch:
-    return _read_at_once(body, _items.decode) or _read_each(_items_of_array(body))
+def _read_array(body: bytes) -> Batch[Event]:
+    return _read_at_once(body, _items.decode) or _read_each(_items_of_array(body), _event_of)
 
 
-def _read_lines(body: bytes) -> Batch:
-    lines = [stripped for line in body.split(b"\n") if (stripped := line.strip())]
+def _event_of(raw: bytes) -> Event:
+    return event_of(decoded(_item, raw))
+
+
+def _lines_of(body: bytes) -> list[bytes]:
+    return [stripped for line in body.split(b"\n") if (stripped := line.strip())]
+
+
+def _read_lines(body: bytes) -> Batch[Event]:
+    lines = _lines_of(body)
     _bound(len(lines))
     # msgspec would also take an item that goes over several lines.
     if all(line[0] == ord("{") and line[-1] == ord("}") for line in lines):
         batch = _read_at_once(body, _item.decode_lines)
         if batch and batch.size == len(lines):
             return batch
-    return _read_each(lines)
+    return _read_each(lines, _event_of)
 
 
-def _read_at_once(body: bytes, decode: Callable[[bytes], list[Item]]) -> Batch | None:
+def _read_at_once(body: bytes, decode: Callable[[bytes], list[Item]]) -> Batch[Event] | None:
     """All events of a body, or None if an item is at fault or may be: then each has to be read by itself."""
     try:
         body.decode()
@@ -86,12 +106,13 @@ def _read_at_once(body: bytes, decode: Callable[[bytes], list[Item]]) -> Batch |
     return Batch(events, range(len(events)), [], len(events))
 
 
-def _read_each(items: list[bytes]) -> Batch:
+def _read_each(items: list[bytes], read_item: Callable[[bytes], E]) -> Batch[E]:
     _bound(len(items))
-    events, indexes, errors = [], [], []
+    events: list[E] = []
+    indexes, errors = [], []
     for index, raw in enumerate(items):
         try:
-            events.append(event_of(decoded(_item, raw)))
+            events.append(read_item(raw))
             indexes.append(index)
         except InvalidEvent as error:
             errors.append(ItemError(index, "invalid", error.field, error.detail))

@@ -1,9 +1,10 @@
-"""The fast endpoint: POST /telemetry and POST /telemetry/{camera_id} as a bare ASGI callable.
+"""The fast endpoint: samples and reports of workers, by POST below /telemetry, as a bare ASGI callable.
 
 It translates HTTP to `wire` and one call of the queues, and the answer back. The endpoint of Django
 (`telemetry.api`) makes the same promises where there is no event loop; one set of contract tests covers both.
 """
 
+from typing import NamedTuple
 from uuid import UUID
 
 from django.utils import timezone
@@ -31,9 +32,24 @@ from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest.group_commit import QueueFull
 from telemetry.ingest.queues import queues
 from telemetry.ingest.receipts import answer_batch, answer_single
+from telemetry.ingest.report_wire import ignored_in, read_reports, read_single_report
 from telemetry.ingest.ticks import ClockWrong
 
 PREFIX = "/telemetry"
+
+
+class Target(NamedTuple):
+    """What a path is for: samples or reports, of the camera that it names, or of several where it names none."""
+
+    is_report: bool
+    camera: str
+
+
+def target_of(path: str) -> Target:
+    named = path[len(PREFIX) :].removeprefix("/").removesuffix("/")
+    if named == "reports":
+        return Target(True, "")
+    return Target(named.endswith("/report"), named.removesuffix("/report"))
 
 
 def is_telemetry_post(scope: Scope) -> bool:
@@ -68,14 +84,15 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
-    camera = scope["path"][len(PREFIX) :].removeprefix("/").removesuffix("/")
+    target = target_of(scope["path"])
     headers = headers_of(scope)
     principal = await require(headers, MAY_REPORT, "Only a worker's token may post telemetry.")
     if scope["query_string"]:
         raise wire.unknown_parameter(scope["query_string"])
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))
-    if camera:
-        camera_id, limit = _camera_of(camera, media_type), wire.MAX_SINGLE_BYTES
+    camera_id = None
+    if target.camera:
+        camera_id, limit = _camera_of(target.camera, media_type), wire.MAX_SINGLE_BYTES
     elif media_type:
         limit = MAX_BATCH_BYTES
     else:
@@ -87,9 +104,10 @@ async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
             # Not in a thread: 2 MiB take 4 ms, half as long as it takes to read the events in them.
             body = inflated(body, limit)
             take_room(len(body))
-        if camera:
-            return await _single(camera_id, principal, body)
-        return await _batch(principal, body, ndjson=media_type == "ndjson")
+        if camera_id is None:
+            of_several = _reports if target.is_report else _batch
+            return await of_several(principal, body, ndjson=media_type == "ndjson")
+        return await (_report if target.is_report else _single)(camera_id, principal, body)
 
 
 def _camera_of(text: str, media_type: str) -> UUID:
@@ -105,6 +123,18 @@ async def _single(camera_id: UUID, principal: Principal, body: bytes) -> tuple[i
     event = wire.read_single(camera_id, body)
     (receipt,) = await queues().submit(Submission(principal, (event,)))
     return answer_single(receipt, timezone.now())
+
+
+async def _report(camera_id: UUID, principal: Principal, body: bytes) -> tuple[int, bytes]:
+    report = read_single_report(camera_id, body)
+    (receipt,) = await queues().submit_reports(Submission(principal, (report,)))
+    return answer_single(receipt, timezone.now(), report.ignored, created=200)
+
+
+async def _reports(principal: Principal, body: bytes, *, ndjson: bool) -> tuple[int, bytes]:
+    batch = read_reports(body, ndjson=ndjson)
+    receipts = await queues().submit_reports(Submission(principal, batch.events)) if batch.events else []
+    return answer_batch(batch, receipts, timezone.now(), ignored_in(batch.events))
 
 
 async def _batch(principal: Principal, body: bytes, *, ndjson: bool) -> tuple[int, bytes]:

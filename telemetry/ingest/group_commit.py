@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connections
@@ -54,7 +54,7 @@ WAITING_EVENTS = Gauge(
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
-Accept = Callable[[Sequence[Submission], datetime], list[list[Receipt]]]
+Accept = Callable[[Sequence[Submission[Any]], datetime], list[list[Receipt]]]
 
 
 class QueueFull(Exception):
@@ -62,7 +62,7 @@ class QueueFull(Exception):
 
 
 class _Waiter(NamedTuple):
-    submission: Submission
+    submission: Submission[Any]
     answer: asyncio.Future[list[Receipt]]
     since: float  # the loop's clock
 
@@ -91,14 +91,14 @@ class GroupCommit:
         self._committing_since: float | None = None
         self._wanted, self._gathered = math.inf, asyncio.Event()
 
-    async def submit(self, submission: Submission) -> list[Receipt]:
+    async def submit(self, submission: Submission[Any]) -> list[Receipt]:
         """The receipts, after the commit.
 
         Raises QueueFull; `problems.DATABASE_AWAY`; whatever else the transaction raised.
         """
         return await self.hand_in(submission)
 
-    def hand_in(self, submission: Submission) -> asyncio.Future[list[Receipt]]:
+    def hand_in(self, submission: Submission[Any]) -> asyncio.Future[list[Receipt]]:
         """What `submit` waits for. Raises QueueFull at once."""
         if not self.has_room_for(len(submission.events)):
             raise QueueFull
@@ -213,7 +213,7 @@ class GroupCommit:
             if not waiter.answer.done():
                 waiter.answer.set_result(receipts)
 
-    def _write(self, submissions: list[Submission]) -> list[list[Receipt]]:
+    def _write(self, submissions: list[Submission[Any]]) -> list[list[Receipt]]:
         return _reconnecting(lambda: self._accept(submissions, timezone.now()))
 
 

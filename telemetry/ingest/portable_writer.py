@@ -1,15 +1,15 @@
 """Writing a group of events through the ORM, on every database."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
-from cameras.models import Camera, CameraVitals
-from cameras.status import AHEAD_TOLERANCE
+from cameras.facts import AHEAD_TOLERANCE, MIN_WINDOW, STALE_AFTER_INTERVALS
+from cameras.models import Camera, CameraVitals, StatusDirty
 from telemetry.ingest.stored import KnownCamera, Stored
 from telemetry.ingest.tally import CameraTally, SampleKey
 from telemetry.ingest.wire import Event
@@ -17,6 +17,9 @@ from telemetry.models import DirtyHour, Sample
 
 OBSERVED = [
     "accepted_count",
+    "last_sample_at",
+    "failed_at",
+    "status_dirty_at",
     "observed_generation",
     "latest_timestamp",
     "latest_occupancy",
@@ -24,15 +27,24 @@ OBSERVED = [
     "dirty_from_at",
     "dirty_until_at",
 ]
+COUNTED = [
+    "duplicate_count",
+    "conflict_count",
+    "rejected_count",
+    "last_sample_at",
+    "refused_at",
+    "refused_since",
+    "refused_code",
+]
 
 
 def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime) -> Stored:
     """Insert the events that are not stored yet; write vitals and dirty ranges. `tallies` are sorted by camera."""
     with transaction.atomic():
-        cameras = _cameras(tallies)
+        cameras, stale_after = _cameras(tallies)
         known = [tally for tally in tallies if tally.camera_id.int in cameras]
         # From here on nobody else inserts samples of these cameras: what is read stays true until the commit.
-        vitals = _lock([tally.camera_id for tally in known])
+        vitals = lock_vitals([tally.camera_id for tally in known])
         wanted = [event for event in events if event.camera_id.int in cameras]
         present = stored_values([event[:3] for event in wanted])
         first: dict[SampleKey, Event] = {}
@@ -41,7 +53,7 @@ def store(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
                 first.setdefault(event[:3], event)
         _insert(first.values(), now)
         _write_contacts(list(vitals), now)
-        _write_observations(first.values(), known, vitals)
+        _write_observations(first.values(), known, vitals, stale_after, now)
         _write_dirty_hours(known, now)
     return Stored(cameras, None if len(first) == len(wanted) else set(first))
 
@@ -56,27 +68,46 @@ def stored_values(keys: Sequence[SampleKey]) -> dict[SampleKey, tuple[int, float
     return {key: (row[3], row[4]) for row in rows if (key := (row[0], row[1], row[2])) in wanted}
 
 
-def count(tallies: Sequence[CameraTally]) -> None:
-    """Add what was not stored to the counters of the cameras."""
+def count(tallies: Sequence[CameraTally], now: datetime) -> None:
+    """Add what was not stored to the counters of the cameras, and note what was refused."""
     with transaction.atomic():
         for tally in tallies:
-            if tally.duplicates or tally.conflicts or tally.rejected:
-                CameraVitals.objects.filter(pk=tally.camera_id).update(
-                    duplicate_count=F("duplicate_count") + tally.duplicates,
-                    conflict_count=F("conflict_count") + tally.conflicts,
-                    rejected_count=F("rejected_count") + tally.rejected,
-                )
+            if not (tally.duplicates or tally.refused):
+                continue
+            row = CameraVitals.objects.select_for_update(no_key=True).filter(pk=tally.camera_id).first()
+            if row is None:
+                continue
+            row.duplicate_count += tally.duplicates
+            row.conflict_count += tally.conflicts
+            row.rejected_count += tally.rejected
+            if tally.duplicates:
+                row.last_sample_at = _later(row.last_sample_at, now)
+            if tally.refused:
+                window = _window_of(tally.camera_id)
+                if row.refused_at is None or row.refused_at <= now - window or row.refused_code != tally.refused:
+                    row.refused_since = now
+                row.refused_at, row.refused_code = now, tally.refused.value
+            row.save(update_fields=COUNTED)
 
 
-def _cameras(tallies: Sequence[CameraTally]) -> dict[int, KnownCamera]:
+def _window_of(camera_id: UUID) -> timedelta:
+    interval = Camera.objects.values_list("expected_interval_seconds", flat=True).filter(pk=camera_id).first()
+    return max(MIN_WINDOW, timedelta(seconds=STALE_AFTER_INTERVALS * (interval or 0)))
+
+
+def _cameras(tallies: Sequence[CameraTally]) -> tuple[dict[int, KnownCamera], dict[UUID, timedelta]]:
+    """The cameras that exist, and how long each may go without a sample."""
     rows = Camera.objects.filter(pk__in=[tally.camera_id for tally in tallies])
-    return {
-        pk.int: KnownCamera(desired_state, generation)
-        for pk, desired_state, generation in rows.values_list("pk", "desired_state", "generation")
-    }
+    cameras, stale_after = {}, {}
+    for pk, desired_state, generation, interval in rows.values_list(
+        "pk", "desired_state", "generation", "expected_interval_seconds"
+    ):
+        cameras[pk.int] = KnownCamera(desired_state, generation)
+        stale_after[pk] = timedelta(seconds=STALE_AFTER_INTERVALS * interval)
+    return cameras, stale_after
 
 
-def _lock(camera_ids: Sequence[UUID]) -> dict[UUID, CameraVitals]:
+def lock_vitals(camera_ids: Sequence[UUID]) -> dict[UUID, CameraVitals]:
     """The vitals, locked in the order of the cameras, so that two processes cannot deadlock."""
     wanted = CameraVitals.objects.select_for_update(no_key=True).filter(pk__in=camera_ids)
     vitals = {row.pk: row for row in wanted.order_by("pk")}
@@ -113,11 +144,18 @@ def _write_contacts(camera_ids: Sequence[UUID], now: datetime) -> None:
 
 
 def _write_observations(
-    fresh: Iterable[Event], tallies: Sequence[CameraTally], vitals: Mapping[UUID, CameraVitals]
+    fresh: Iterable[Event],
+    tallies: Sequence[CameraTally],
+    vitals: Mapping[UUID, CameraVitals],
+    stale_after: Mapping[UUID, timedelta],
+    now: datetime,
 ) -> None:
-    """Write all of the vitals but the contact. They must be locked."""
+    """Write all of the vitals but the contact, and which statuses this changes. The vitals must be locked."""
+    newest: dict[UUID, datetime] = {}
     for event in fresh:
         vitals[event.camera_id].accepted_count += 1
+        newest[event.camera_id] = max(event.timestamp, newest.get(event.camera_id, event.timestamp))
+    dirty = [pk for pk, timestamp in newest.items() if _note_sample(vitals[pk], timestamp, stale_after[pk], now)]
     for tally in tallies:
         row, latest = vitals[tally.camera_id], tally.latest
         if tally.observed_generation is not None:
@@ -131,6 +169,33 @@ def _write_observations(
     # All rows exist. An upsert takes a fifth of the time of bulk_update, which writes a CASE a row and column.
     CameraVitals.objects.bulk_create(
         vitals.values(), update_conflicts=True, unique_fields=["camera"], update_fields=OBSERVED
+    )
+    mark_dirty(dirty, now)
+
+
+def _note_sample(row: CameraVitals, timestamp: datetime, stale_after: timedelta, now: datetime) -> bool:
+    """Note a stored sample, the newest of its camera; returns whether that changes the status at once."""
+    is_dirty = row.failed_at is not None or row.last_sample_at is None or row.last_sample_at < now - stale_after
+    if row.failure_timestamp is None or timestamp > row.failure_timestamp:
+        row.failed_at = None
+    row.last_sample_at = _later(row.last_sample_at, now)
+    if is_dirty:
+        row.status_dirty_at = now
+    return is_dirty
+
+
+def _later(moment: datetime | None, now: datetime) -> datetime:
+    """`now`, which does not go back, except from a moment that a clock far ahead has left."""
+    return now if moment is None or moment > now + AHEAD_TOLERANCE else max(moment, now)
+
+
+def mark_dirty(camera_ids: Iterable[UUID], now: datetime) -> None:
+    """Have the statuses of these cameras looked at soon."""
+    StatusDirty.objects.bulk_create(
+        [StatusDirty(camera_id=pk, marked_at=now) for pk in sorted(camera_ids)],
+        update_conflicts=True,
+        unique_fields=["camera_id"],
+        update_fields=["marked_at"],
     )
 
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from django.db import IntegrityError, connection, transaction
 
 from telemetry.ingest import postgresql_writer
-from telemetry.ingest.postgresql_writer import CONTACT, LATE, REPORTED, bare_cursor, execute, parameters_of
+from telemetry.ingest.postgresql_writer import DIRTY, LATE, REPORTED, bare_cursor, contact, execute, parameters_of
 from telemetry.ingest.stored import KnownCamera, Stored
 from telemetry.ingest.tally import CameraTally
 from telemetry.ingest.wire import Event
@@ -25,8 +25,8 @@ SAMPLES = (
 )
 VITALS = f"""
 WITH reported AS MATERIALIZED ({REPORTED}), contact AS (
-    {CONTACT.format(accepted="accepted", source="reported")}
-), late AS ({LATE})
+    {contact("accepted", "newest_at", "reported")}
+), dirty AS ({DIRTY}), late AS ({LATE})
 SELECT place, desired_state, generation FROM reported
 """  # noqa: S608  # put together from texts of our own
 

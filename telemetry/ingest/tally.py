@@ -15,11 +15,15 @@ RECENT = timedelta(hours=2)
 
 @dataclass(slots=True)
 class CameraTally:
-    """One camera's part of a group: newest whole-frame sample, what its worker runs, which rollups it outdates."""
+    """One camera's part of a group: newest whole-frame sample, what its worker runs, which rollups it outdates.
+
+    `newest` is the newest sample of any zone, `refused` the last fault of a sample.
+    """
 
     camera_id: UUID
     storable: int = 0
     latest: Event | None = None
+    newest: datetime | None = None
     observed_generation: int | None = None
     dirty_from_at: datetime | None = None
     dirty_until_at: datetime | None = None
@@ -27,6 +31,7 @@ class CameraTally:
     duplicates: int = 0
     conflicts: int = 0
     rejected: int = 0
+    refused: Outcome | None = None
 
     def add_contact(self, event: Event) -> None:
         """Note what the worker runs; an event is contact, whatever becomes of its sample."""
@@ -37,6 +42,8 @@ class CameraTally:
         """Note a sample that may be stored. Before `recent_from` it dirties its hour, not the recent range."""
         timestamp = event.timestamp
         self.storable += 1
+        if self.newest is None or timestamp > self.newest:
+            self.newest = timestamp
         if not event.zone and (self.latest is None or timestamp > self.latest.timestamp):
             self.latest = event
         if timestamp < recent_from:
@@ -52,7 +59,9 @@ class CameraTally:
         """Count an event that was not stored."""
         if outcome is Outcome.DUPLICATE:
             self.duplicates += 1
-        elif outcome is Outcome.CONFLICT:
+            return
+        self.refused = outcome
+        if outcome is Outcome.CONFLICT:
             self.conflicts += 1
         else:
             self.rejected += 1

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 
 from django.db import connection
 
+from cameras.facts import AHEAD_TOLERANCE
 from cameras.interruptions import smallest_interval_seconds
 from cameras.models import FleetVitals
-from cameras.status import AHEAD_TOLERANCE, MIN_OUTAGE, beginning_of_outage, outage_threshold
+from cameras.status import MIN_OUTAGE, beginning_of_outage, outage_threshold
 from controlplane.problems import Problem, try_later
 
 TICK_SECONDS = 2.0

@@ -48,7 +48,7 @@ def make_scene(file: str) -> None:
     silenced = {"Upper deck": 7, "Aisle 1": 47, "Platform 3": 26}
     for name, hours in silenced.items():
         heard_at = now - timedelta(hours=hours)
-        CameraVitals.objects.filter(camera__name=name).update(last_contact=heard_at)
+        CameraVitals.objects.filter(camera__name=name).update(last_contact=heard_at, last_sample_at=heard_at)
     change(cameras["Platform 3"], ANNA, timedelta(hours=5), desired_state="stopped")
     change(cameras["Platform 3"], ANNA, timedelta(hours=4), desired_state="running")
     orphan = cameras["Taxi rank"]

@@ -196,7 +196,7 @@ def test_the_first_page_keeps_itself_up_to_date(administrator: Page) -> None:
     page.get_by_role("link", name="North").focus()
     long_ago = datetime.now(UTC) - timedelta(days=2)
     Camera.objects.update(desired_state_at=long_ago)
-    CameraVitals.objects.update(last_contact=long_ago)
+    CameraVitals.objects.update(last_contact=long_ago, last_sample_at=long_ago)
 
     expect(page.get_by_text("Nothing was heard for six expected intervals.")).to_be_visible(timeout=20_000)
     expect(page.get_by_role("link", name="North")).to_be_focused()

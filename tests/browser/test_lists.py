@@ -25,7 +25,7 @@ def heard(camera: Camera, ago: timedelta) -> None:
     """As if the camera had run for long, and was last heard so long ago."""
     now = datetime.now(UTC)
     Camera.objects.filter(pk=camera.pk).update(desired_state_at=now - timedelta(days=3))
-    CameraVitals.objects.filter(pk=camera.pk).update(last_contact=now - ago)
+    CameraVitals.objects.filter(pk=camera.pk).update(last_contact=now - ago, last_sample_at=now - ago)
 
 
 def running(name: str, **values: Any) -> Camera:

@@ -12,10 +12,10 @@ from django.test.utils import CaptureQueriesContext
 
 from cameras import actions, names, site_actions
 from cameras.api.representation import BEST_FIRST, camera_pages
+from cameras.facts import Interruptions
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, CameraVitals, Site
 from cameras.search_conditions import ids_beginning_with
-from cameras.status import Interruptions
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import apply_plan
 from tests.admin_client import CAMERAS, SITES, sign_in

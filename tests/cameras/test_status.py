@@ -10,9 +10,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cameras.admin.camera.columns import STATUS_COLOURS
+from cameras.conditions import ConditionType
+from cameras.facts import Facts, Interruptions
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera, CameraVitals, FleetVitals
-from cameras.status import Interruptions, Status, beginning_of_outage, derive_status, outage_threshold
+from cameras.observed import FACTS_IN_CAMERA, FACTS_IN_VITALS, facts_of
+from cameras.status import Status, beginning_of_outage, derive_status, outage_threshold
 from tests.factories import NOW, make_camera
 
 ROOT = Path(__file__).parents[2]
@@ -135,12 +138,193 @@ TABLE: list[tuple[str, float, float | None, Interruptions | None, str, str, floa
 ]
 
 
+#: What was said besides, by how long ago it was; then the status, its code, how long ago it began, the conditions.
+#: The camera runs since 1,000 s unless the facts say otherwise; its interval is 10 s.
+SAID: list[tuple[dict[str, Any], str, str, float | None, str]] = [
+    # Contact is no health: a report without samples
+    ({"contact": 0, "awaited": 29.9}, "pending", "no_sample_yet", 29.9, ""),
+    ({"contact": 0, "awaited": 30}, "degraded", "no_samples", 0, "NoSamples"),
+    ({"contact": 0, "awaited": 60 - US}, "degraded", "no_samples", 30 - US, "NoSamples"),
+    ({"contact": 0, "awaited": 60}, "failing", "no_frames", 0, "NoSamples"),
+    ({"contact": 0, "sample": 29.9}, "healthy", "reporting", None, ""),
+    ({"contact": 0, "sample": 30}, "degraded", "no_samples", 0, "NoSamples"),
+    ({"contact": 0, "sample": 60}, "failing", "no_frames", 0, "NoSamples"),
+    ({"contact": 30, "sample": 60}, "stale", "late", 0, ""),
+    # ... while it starts, up to 15 minutes
+    ({"contact": 0, "awaited": 899.9, "worker_phase": "starting"}, "pending", "no_sample_yet", 899.9, ""),
+    ({"contact": 0, "awaited": 900, "worker_phase": "starting"}, "failing", "no_frames", 840, "NoSamples"),
+    (
+        {"contact": 0, "awaited": 40, "sample": 39, "worker_phase": "starting"},
+        "degraded",
+        "no_samples",
+        9,
+        "NoSamples",
+    ),
+    ({"contact": 0, "awaited": 40, "sample": 41, "worker_phase": "starting"}, "pending", "no_sample_yet", 40, ""),
+    # The worker failed
+    ({"contact": 5, "failed": 5, "failure_reason": "decode_error"}, "failing", "decode_error", 5, "WorkerFailed"),
+    ({"contact": 0, "failed": 900, "failure_reason": "other"}, "failing", "other", 900, "WorkerFailed"),
+    ({"contact": 59.9, "failed": 59.9, "failure_reason": "other"}, "failing", "other", 59.9, "WorkerFailed"),
+    ({"contact": 60, "failed": 60, "failure_reason": "other"}, "offline", "silent", 0, "WorkerFailed"),
+    ({"contact": 0, "failed": 1000, "failure_reason": "other"}, "failing", "other", 1000, "WorkerFailed"),
+    ({"contact": 0, "sample": 0, "failed": 1000 + US}, "healthy", "reporting", None, ""),
+    ({"contact": 0, "failed": 10, "generation": 10}, "failing", "other", 10, "WorkerFailed"),
+    ({"contact": 0, "sample": 70, "failed": 10, "generation": 9.9}, "pending", "no_sample_yet", 9.9, ""),
+    ({"contact": 0, "sample": 31, "failed": 10, "generation": 9.9}, "pending", "no_sample_yet", 1, ""),
+    ({"contact": 0, "sample": 29, "failed": 10, "generation": 9.9}, "healthy", "reporting", None, ""),
+    # The orchestrator's placement, unheard since the start
+    ({"state": 60, "placement": 50, "placement_phase": "pulling"}, "pending", "starting", 60, ""),
+    ({"state": 899.9, "placement": 500, "placement_phase": "scheduled"}, "pending", "starting", 899.9, ""),
+    ({"state": 900, "placement": 500, "placement_phase": "starting"}, "offline", "never_reported", 0, ""),
+    ({"state": 60, "placement": 50, "placement_phase": "running"}, "offline", "never_reported", 0, ""),
+    ({"state": 60, "placement": 60 + US, "placement_phase": "pulling"}, "offline", "never_reported", 0, ""),
+    (
+        {"state": 60, "placement": 5, "placement_phase": "failed", "placement_reason": "no_capacity"},
+        "failing",
+        "no_capacity",
+        5,
+        "PlacementFailed",
+    ),
+    ({"state": 60, "placement": 61, "placement_phase": "failed"}, "offline", "never_reported", 0, ""),
+    # ... while samples come
+    (
+        {"contact": 0, "sample": 0, "placement": 5, "placement_phase": "failed", "placement_reason": "evicted"},
+        "degraded",
+        "placement_failed",
+        5,
+        "PlacementFailed",
+    ),
+    (
+        {"contact": 0, "sample": 0, "epoch": 7, "claimed_epoch": 6, "epoch_since": 3},
+        "degraded",
+        "placement_unknown",
+        3,
+        "PlacementUnknown",
+    ),
+    (
+        {"contact": 0, "sample": 0, "epoch": 7, "claimed_epoch": 7, "epoch_since": 3},
+        "healthy",
+        "reporting",
+        None,
+        "",
+    ),
+    # The configuration
+    ({"contact": 0, "sample": 0, "generation": 59.9, "observed_generation": 0}, "healthy", "reporting", None, ""),
+    (
+        {"contact": 0, "sample": 0, "generation": 60, "observed_generation": 0},
+        "degraded",
+        "configuration_outdated",
+        0,
+        "ConfigurationOutdated",
+    ),
+    ({"contact": 0, "sample": 0, "generation": 60, "observed_generation": 1}, "healthy", "reporting", None, ""),
+    (
+        {"contact": 0, "sample": 0, "generation": 4, "observed_generation": 2},
+        "degraded",
+        "configuration_outdated",
+        4,
+        "ConfigurationOutdated",
+    ),
+    ({"state": 20, "contact": 30, "observed_generation": 0}, "pending", "starting", 20, ""),
+    # Two workers
+    (
+        {"contact": 0, "sample": 0, "contended": 59.9, "contended_first": 300},
+        "degraded",
+        "contended",
+        300,
+        "Contended",
+    ),
+    ({"contact": 0, "sample": 0, "contended": 60, "contended_first": 300}, "healthy", "reporting", None, ""),
+    (
+        {"desired_state": "stopped", "state": 100, "contact": 0, "contended": 5},
+        "orphaned",
+        "still_reporting",
+        70,
+        "Contended",
+    ),
+    # Samples that are refused
+    (
+        {"contact": 0, "sample": 20, "refused": 1, "refused_code": "conflict"},
+        "degraded",
+        "samples_refused",
+        1,
+        "SamplesRefused",
+    ),
+    (
+        {"contact": 0, "sample": 20, "refused": 1, "refused_code": "in_future"},
+        "degraded",
+        "clock_wrong",
+        1,
+        "ClockWrong",
+    ),
+    ({"contact": 0, "sample": 20, "refused": 60, "refused_code": "in_future"}, "healthy", "reporting", None, ""),
+    (
+        {"contact": 0, "sample": 70, "refused": 1, "refused_code": "in_future"},
+        "failing",
+        "no_frames",
+        10,
+        "NoSamples ClockWrong",
+    ),
+    # A stop: of its own accord, a worker says that it stops
+    ({"desired_state": "stopped", "state": 20, "stopping": 5}, "stopping", "winding_down", 20, ""),
+    ({"desired_state": "stopped", "state": 30, "stopping": 0}, "stopped", "stopped_on_purpose", 0, ""),
+    ({"desired_state": "stopped", "state": 30, "interval": 20, "contact": 0}, "stopping", "winding_down", 30, ""),
+    (
+        {"desired_state": "stopped", "state": 40, "interval": 20, "contact": 0},
+        "orphaned",
+        "still_reporting",
+        0,
+        "",
+    ),
+]
+MOMENTS = {
+    "state": "desired_state_at",
+    "contact": "last_contact",
+    "sample": "last_sample_at",
+    "awaited": "awaited_since",
+    "failed": "failed_at",
+    "generation": "generation_at",
+    "placement": "placement_at",
+    "epoch_since": "epoch_at",
+    "contended": "contended_at",
+    "contended_first": "contended_since",
+    "refused": "refused_at",
+    "stopping": "stopping_at",
+}
+
+
+def facts_said(said: dict[str, Any]) -> dict[str, Any]:
+    """The facts by their names."""
+    facts: dict[str, Any] = {
+        "desired_state": "running",
+        "desired_state_at": NOW - seconds(1000),
+        "expected_interval_seconds": said.get("interval", 10),
+    }
+    for name, value in said.items():
+        if name in MOMENTS:
+            facts[MOMENTS[name]] = None if value is None else NOW - seconds(value)
+        elif name != "interval":
+            facts[name] = value
+    return facts
+
+
+@pytest.mark.parametrize("row", SAID, ids=[f"{n} {row[1]} {row[2]}" for n, row in enumerate(SAID)])
+def test_what_workers_and_orchestrators_say_makes_the_status_and_the_conditions(row: Any) -> None:
+    said, status, code, since_ago, conditions = row
+
+    verdict = derive_status(Facts(**facts_said(said)), NOW, Interruptions())
+
+    assert (verdict.status, verdict.reason.partition(":")[0]) == (status, code)
+    assert verdict.since == (None if since_ago is None else NOW - seconds(since_ago))
+    assert " ".join(condition.type for condition in verdict.conditions) == conditions
+
+
 def test_every_status_stands_in_the_table_and_has_its_colours_and_its_words() -> None:
     statuses = sorted(Status)
     stylesheet = (ROOT / "templates" / "static" / "controlplane" / "admin.css").read_text()
     documented = (ROOT / "docs" / "reference" / "api.md").read_text().partition("| desired | status | when |\n")[2]
 
-    assert sorted({row[4] for row in TABLE}) == statuses
+    assert sorted({row[4] for row in TABLE} | {row[1] for row in SAID}) == statuses
     assert sorted(STATUS_COLOURS) == statuses
     assert sorted(re.findall(r"^\.cp-is-(\w+) {", stylesheet, re.MULTILINE)) == statuses
     rows = documented.partition("\n\n")[0]
@@ -151,14 +335,9 @@ def test_every_status_stands_in_the_table_and_has_its_colours_and_its_words() ->
 def test_status_reason_and_since_at_each_boundary(row: Any) -> None:
     desired_state, state_age, contact_age, interruptions, status, code, since_ago = row
 
-    verdict = derive_status(
-        desired_state=desired_state,
-        desired_state_at=NOW - seconds(state_age),
-        last_contact=None if contact_age is None else NOW - seconds(contact_age),
-        expected_interval_seconds=10,
-        now=NOW,
-        interruptions=interruptions or Interruptions(),
-    )
+    contact = None if contact_age is None else NOW - seconds(contact_age)
+    facts = Facts(desired_state, NOW - seconds(state_age), 10, last_contact=contact, last_sample_at=contact)
+    verdict = derive_status(facts, NOW, interruptions or Interruptions())
 
     assert (verdict.status, verdict.reason.partition(":")[0]) == (status, code)
     assert verdict.since == (None if since_ago is None else NOW - seconds(since_ago))
@@ -179,7 +358,7 @@ def place(
         expected_interval_seconds=interval,
     )
     contact = None if contact_age is None else NOW - seconds(contact_age)
-    CameraVitals.objects.filter(pk=camera.pk).update(last_contact=contact)
+    CameraVitals.objects.filter(pk=camera.pk).update(last_contact=contact, last_sample_at=contact)
 
 
 @pytest.mark.django_db
@@ -189,6 +368,27 @@ def test_the_twin_in_sql_agrees_at_each_boundary() -> None:
         camera = make_camera()
         place(camera, desired_state, state_age, contact_age)
         assert derived_in_sql(interruptions)[camera.pk] == status, row
+
+
+def put(camera: Camera, facts: dict[str, Any]) -> None:
+    in_camera = {name: value for name, value in facts.items() if name in FACTS_IN_CAMERA}
+    Camera.objects.filter(pk=camera.pk).update(**in_camera)
+    in_vitals = {name: value for name, value in facts.items() if name in FACTS_IN_VITALS}
+    if in_vitals:
+        CameraVitals.objects.filter(pk=camera.pk).update(**in_vitals)
+
+
+@pytest.mark.django_db
+def test_the_twin_in_sql_agrees_with_what_is_said() -> None:
+    for row in SAID:
+        said, status, _, _, conditions = row
+        camera = make_camera()
+        put(camera, facts_said(said))
+
+        assert derived_in_sql()[camera.pk] == status, row
+        for condition in ConditionType:
+            holding = Camera.objects.filter(pk=camera.pk).in_condition(condition, NOW, Interruptions())
+            assert holding.exists() == (condition in conditions.split()), (condition, row)
 
 
 @pytest.mark.django_db
@@ -241,15 +441,60 @@ def test_the_twin_in_sql_agrees_anywhere(rows: Any, interruptions: Interruptions
     in_sql = derived_in_sql(interruptions)
 
     for camera in Camera.objects.select_related("vitals"):
-        verdict = derive_status(
-            desired_state=camera.desired_state,
-            desired_state_at=camera.desired_state_at,
-            last_contact=camera.vitals.last_contact,
-            expected_interval_seconds=camera.expected_interval_seconds,
-            now=NOW,
-            interruptions=interruptions,
-        )
+        verdict = derive_status(facts_of(camera, camera.vitals), NOW, interruptions)
         assert in_sql[camera.pk] == verdict.status
+
+
+AGES = st.none() | st.floats(-5, 300) | st.sampled_from([0, 30, 60, 100])
+ANYTHING_SAID = st.fixed_dictionaries(
+    {
+        "desired_state": st.sampled_from(["running", "running", "stopped"]),
+        "state": st.floats(0, 2_000) | st.sampled_from([100, 900, 1_000]),
+        "interval": st.sampled_from([1, 10, 20, 400]),
+        "observed_generation": st.none() | st.integers(0, 2),
+        "worker_phase": st.sampled_from(["", "starting", "running", "failed"]),
+        "failure_reason": st.sampled_from(["", "other"]),
+        "placement_phase": st.sampled_from(["", "pulling", "running", "failed", "stopped"]),
+        "epoch": st.integers(0, 2),
+        "claimed_epoch": st.integers(0, 2),
+        "refused_code": st.sampled_from(["conflict", "in_future"]),
+        **dict.fromkeys(sorted(set(MOMENTS) - {"state"}), AGES),
+    }
+)
+
+
+@pytest.mark.django_db
+@settings(max_examples=40, deadline=None)
+@given(
+    rows=st.lists(ANYTHING_SAID, min_size=5, max_size=20),
+    interruptions=st.builds(
+        ago,
+        outage_ended_at=st.none() | st.floats(0, 300),
+        outage_began_at=st.none() | st.floats(0, 600),
+        ingest_outage_since=st.none() | st.floats(-10, 300),
+        mass_silence_began_at=st.none() | st.floats(0, 300),
+        mass_silence_ended_at=st.none() | st.floats(0, 300),
+    ),
+)
+def test_the_twin_in_sql_agrees_whatever_is_said(rows: Any, interruptions: Interruptions) -> None:
+    CameraVitals.objects.all().delete()
+    Camera.objects.all().delete()
+    cameras = [make_camera(str(number)) for number in range(len(rows))]
+    for camera, row in zip(cameras, rows, strict=True):
+        put(camera, facts_said(row))
+
+    in_sql = derived_in_sql(interruptions)
+    holding = {
+        condition: set(Camera.objects.in_condition(condition, NOW, interruptions).values_list("pk", flat=True))
+        for condition in ConditionType
+    }
+
+    for camera in Camera.objects.select_related("vitals"):
+        facts = facts_of(camera, camera.vitals)
+        verdict = derive_status(facts, NOW, interruptions)
+        assert in_sql[camera.pk] == verdict.status, facts
+        found = {condition.type for condition in verdict.conditions}
+        assert {condition for condition in ConditionType if camera.pk in holding[condition]} == found, facts
 
 
 # --- The service's own interruptions ------------------------------------------------------------------------------

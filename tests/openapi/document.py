@@ -68,7 +68,9 @@ class Operation(NamedTuple):
 
     @property
     def role(self) -> str:
-        """A role that may do it: only workers post telemetry, and they do nothing else here."""
+        """A role that may do it: only workers post telemetry, and only orchestrators place workers."""
+        if "/placement" in self.path:
+            return "orchestrator"
         return "worker" if self.method == "post" and self.path.startswith("/telemetry") else "administrator"
 
     def exchanges(self) -> list[Exchange]:

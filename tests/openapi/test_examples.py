@@ -59,7 +59,7 @@ def are_alike(example: str, answer: str) -> bool:
 @pytest.fixture
 def clients(db: None) -> Any:
     with time_machine.travel(NOON, tick=False):
-        yield {role: ApiClient(make_token(role)) for role in ("administrator", "worker")}
+        yield {role: ApiClient(make_token(role)) for role in ("administrator", "orchestrator", "worker")}
 
 
 def scene_for(clients: dict[str, ApiClient]) -> Ids:
@@ -169,5 +169,8 @@ def test_an_integer_has_no_fraction_and_no_exponent(
 
     answer = sent(clients[operation.role], operation, exchange, ids)
 
+    if answer.status_code == 200:  # of several, each is answered by itself
+        assert [(one["code"], one["detail"].partition(":")[0]) for one in answer.json()] == [("invalid", name)]
+        return
     assert answer.status_code == 400
     assert [fault["field"] for fault in answer.json()["errors"]] == [name]

@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.core.management import CommandError, call_command
 
+from cameras.facts import OFFLINE_AFTER_INTERVALS, Interruptions
 from cameras.models import Camera, Change
-from cameras.status import OFFLINE_AFTER_INTERVALS, Interruptions, Status
+from cameras.status import Status
 from telemetry.alerts.models import Alert, Subscription, Topic, Transition
 from telemetry.alerts.transitions import record_transitions
 from telemetry.history.gaps import gaps_of

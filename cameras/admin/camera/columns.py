@@ -17,13 +17,16 @@ from cameras.admin.camera.stops import stop_in_words, stops_of
 from cameras.admin.moments import age, aged, interruptions_of, now_of
 from cameras.admin.zones.picture import zone_picture
 from cameras.models import Camera
-from cameras.status import STATUS_CHOICES, Reason, Status
+from cameras.reasons import Reason
+from cameras.status import STATUS_CHOICES, Status
 
 STATUS_COLOURS = {
     Status.HEALTHY.value: "success",
     Status.PENDING.value: "info",
     Status.STOPPING.value: "info",
+    Status.DEGRADED.value: "warning",
     Status.STALE.value: "warning",
+    Status.FAILING.value: "danger",
     Status.ORPHANED.value: "warning",
     Status.OFFLINE.value: "danger",
     Status.STOPPED.value: "default",

@@ -33,7 +33,7 @@ class StatusFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
         if self.value() not in STATUSES:
             return queryset
-        return queryset.in_status(self.value(), now_of(request), interruptions_of(request))
+        return queryset.in_status([self.value()], now_of(request), interruptions_of(request))
 
 
 class SiteFilter(AutocompleteSelectFilter):

@@ -8,9 +8,11 @@ from django.utils.translation import gettext
 
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, reason_in_words
 from cameras.admin.moments import age, ago, exact, zone_of
+from cameras.conditions import Condition, ConditionType
+from cameras.facts import OFFLINE_AFTER_INTERVALS, STALE_AFTER_INTERVALS
 from cameras.models import Camera, CameraVitals, DesiredState
 from cameras.panels import ZoneNow, zones_now
-from cameras.status import OFFLINE_AFTER_INTERVALS, STALE_AFTER_INTERVALS
+from cameras.reasons import ADVICE
 
 
 def now_of_camera(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
@@ -26,6 +28,7 @@ def now_of_camera(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
         "health_reason": reason_in_words(camera, zone),
         "health_for": age(health.since, now) if health.since else "",
         "health_since": exact(health.since, zone) if health.since else "",
+        "conditions": [_condition(condition, camera) for condition in health.conditions],
         "interval": interval,
         "late_after": STALE_AFTER_INTERVALS * interval,
         "offline_after": OFFLINE_AFTER_INTERVALS * interval,
@@ -40,6 +43,21 @@ def now_of_camera(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
         "observed_generation": vitals.observed_generation if vitals else None,
         "desired_state_url": reverse("admin:cameras_camera_desired_state", args=[camera.pk]),
         "other_state": (DesiredState.STOPPED if running else DesiredState.RUNNING).value,
+    }
+
+
+def _condition(condition: Condition, camera: Any) -> dict[str, str]:
+    """What is wrong, what whoever told of it says, since when, and what to do."""
+    said_by = {ConditionType.WORKER_FAILED: "report", ConditionType.PLACEMENT_FAILED: "placement"}
+    told = getattr(camera, said_by.get(condition.type, ""), None)
+    now, zone = camera.asked_at, zone_of(camera)
+    return {
+        "type": condition.type.value,
+        "words": gettext(condition.words),
+        "message": told.message if told else "",
+        "ago": ago(condition.since, now),
+        "at": exact(condition.since, zone),
+        "advice": gettext(ADVICE[condition.reason]) if condition.reason in ADVICE else "",
     }
 
 

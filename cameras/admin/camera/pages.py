@@ -26,7 +26,7 @@ class CameraPages(IntentAdmin):
     """The base of the pages of cameras; each group of pages adds its URLs to `get_urls`."""
 
     def get_queryset(self, request: HttpRequest) -> CameraQuerySet:
-        return super().get_queryset(request).with_vitals().select_related("site")
+        return super().get_queryset(request).with_vitals().with_reports().select_related("site")
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Camera | None:
         camera = super().get_object(request, object_id, from_field)

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from cameras.models import KnownStatus
 from cameras.panels import LogLine, StatusSpan, add_log_of_camera, add_status_spans
-from cameras.status import Reason
+from cameras.reasons import Reason
 from telemetry.alerts.models import Transition
 
 SHOWN_AT_MOST = 10

@@ -248,7 +248,9 @@ def test_the_list_is_sorted_by_status_the_most_urgent_first(viewer: Client) -> N
         ("orphaned", 0, "stopped"),
     ]:
         row = make_camera(name, desired_state=desired_state, now=now - timedelta(days=1))
-        CameraVitals.objects.filter(pk=row.pk).update(last_contact=now - timedelta(seconds=heard_ago))
+        CameraVitals.objects.filter(pk=row.pk).update(
+            last_contact=now - timedelta(seconds=heard_ago), last_sample_at=now - timedelta(seconds=heard_ago)
+        )
 
     def listed(query: str) -> list[str]:
         return [camera.name for camera in viewer.get(CAMERAS + query).context["cl"].result_list]
@@ -289,7 +291,9 @@ def test_silent_for_longer_means_running_cameras_by_their_start_or_last_contact(
     for name, (desired_state, ago, heard_ago) in SILENCES.items():
         camera = make_camera(name, desired_state=desired_state, now=now - ago)
         if heard_ago is not None:
-            CameraVitals.objects.filter(pk=camera.pk).update(last_contact=now - heard_ago)
+            CameraVitals.objects.filter(pk=camera.pk).update(
+                last_contact=now - heard_ago, last_sample_at=now - heard_ago
+            )
 
     listed = viewer.get(f"{CAMERAS}?silent={chosen}").context["cl"].result_list
 
@@ -322,7 +326,9 @@ def test_what_needs_attention_comes_first_the_longest_first_with_its_reason(view
     def camera(name: str, heard_ago: timedelta | None, **values: Any) -> None:
         row = make_camera(name, now=now - timedelta(days=3), **values)
         if heard_ago is not None:
-            CameraVitals.objects.filter(pk=row.pk).update(last_contact=now - heard_ago)
+            CameraVitals.objects.filter(pk=row.pk).update(
+                last_contact=now - heard_ago, last_sample_at=now - heard_ago
+            )
 
     camera("b silent for an hour", timedelta(hours=1), desired_state="running")
     camera("a silent for a minute and more", timedelta(seconds=70), desired_state="running")
@@ -352,7 +358,7 @@ def test_in_a_mass_silence_banner_tiles_and_list_agree_and_name_sites_not_camera
 
     def camera(name: str, heard_at: datetime | None, site: Site | None, desired_state: str = "running") -> None:
         row = make_camera(name, site=site, now=now - timedelta(days=3), desired_state=desired_state)
-        CameraVitals.objects.filter(pk=row.pk).update(last_contact=heard_at)
+        CameraVitals.objects.filter(pk=row.pk).update(last_contact=heard_at, last_sample_at=heard_at)
 
     for n in range(3):
         camera(f"North {n}", fell_at - timedelta(seconds=n), north)
@@ -385,7 +391,11 @@ def test_sites_show_their_statuses_and_the_occupancy_that_is_known(viewer: Clien
     for n, heard_at in enumerate([now, now - timedelta(days=1)]):
         row = make_camera(f"Gate {n}", site=north, desired_state="running", now=now - timedelta(days=2))
         CameraVitals.objects.filter(pk=row.pk).update(
-            last_contact=heard_at, latest_timestamp=heard_at, latest_occupancy=7, accepted_count=3
+            last_contact=heard_at,
+            last_sample_at=heard_at,
+            latest_timestamp=heard_at,
+            latest_occupancy=7,
+            accepted_count=3,
         )
     make_camera("Alone")
 

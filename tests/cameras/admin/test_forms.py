@@ -111,7 +111,9 @@ def test_a_telemetry_post_while_the_form_was_open_survives(administrator: Client
     camera = make_camera()
     form = form_of(administrator.get(page_of(camera)), "camera_form")
     heard_at = datetime(2026, 3, 4, 13, tzinfo=UTC)
-    CameraVitals.objects.filter(pk=camera.pk).update(last_contact=heard_at, accepted_count=7)
+    CameraVitals.objects.filter(pk=camera.pk).update(
+        last_contact=heard_at, last_sample_at=heard_at, accepted_count=7
+    )
 
     administrator.post(page_of(camera), form | {"name": "Mine"})
 

@@ -28,10 +28,13 @@ DETAIL_FIELDS = [
     "status",
     "status_reason",
     "status_since",
+    "conditions",
     "last_contact",
     "latest",
     "generation",
     "observed_generation",
+    "report",
+    "placement",
     "expected_interval_seconds",
     "notes",
     "created_at",
@@ -81,6 +84,7 @@ def test_the_detail_shows_what_was_observed(viewer: ApiClient) -> None:
     contact = datetime.now(UTC)
     CameraVitals.objects.update(
         last_contact=contact,
+        last_sample_at=contact,
         latest_timestamp=contact,
         latest_occupancy=7,
         latest_confidence=0.5,

@@ -12,7 +12,7 @@ from django.db import connection
 from cameras.api.answers import next_with_rest
 from cameras.api.parameters import page_cursor
 from cameras.models import Camera
-from cameras.querysets import QuickMoment
+from cameras.status_queries import QuickMoment
 from tests.factories import ApiClient, make_camera, make_site
 
 pytestmark = pytest.mark.django_db
@@ -27,6 +27,8 @@ LIST_FIELDS = [
     "address",
     "last_contact",
     "generation",
+    "observed_generation",
+    "conditions",
 ]
 
 
@@ -159,7 +161,7 @@ def cursor(*values: Any) -> str:
         ("?site=5", "site"),
         ("?ordering=sealed_connection", "ordering"),
         ("?ordering=", "ordering"),
-        ("?fields=connection_string", "fields"),
+        ("?fields=sealed_connection", "fields"),
         ("?fields=", "fields"),
         ("?fields=id,id", "fields"),
         ("?limit=0", "limit"),

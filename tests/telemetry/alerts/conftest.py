@@ -30,7 +30,9 @@ def fleet(count: int, *, contact: float = 5, interval: int = 10, **values: Any) 
 
 
 def report_contact(cameras: list[Camera], at: datetime) -> None:
-    CameraVitals.objects.filter(pk__in=[camera.pk for camera in cameras]).update(last_contact=at)
+    CameraVitals.objects.filter(pk__in=[camera.pk for camera in cameras]).update(
+        last_contact=at, last_sample_at=at
+    )
 
 
 def subscribe(url: str = "https://example.com/hook", **values: Any) -> tuple[Subscription, str]:

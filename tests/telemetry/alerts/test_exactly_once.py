@@ -44,7 +44,7 @@ def healthy_fleet(count: int) -> list[Camera]:
         )
         for n in range(count)
     ]
-    CameraVitals.objects.update(last_contact=now)
+    CameraVitals.objects.update(last_contact=now, last_sample_at=now)
     KnownStatus.objects.bulk_create(
         [KnownStatus(camera=camera, status="healthy", since_at=now - timedelta(hours=5)) for camera in cameras]
     )
@@ -62,7 +62,7 @@ class Fleet:
         self.expected: set[tuple[Any, datetime, str]] = set()
 
     def _contact(self, camera: Camera, at: datetime) -> None:
-        CameraVitals.objects.filter(pk=camera.pk).update(last_contact=at)
+        CameraVitals.objects.filter(pk=camera.pk).update(last_contact=at, last_sample_at=at)
 
     def silence(self, camera: Camera) -> None:
         """Its last contact turns out to be a while ago, up to an hour."""

@@ -5,8 +5,10 @@ from typing import Any
 
 import pytest
 
-from cameras.status import Interruptions, Status
-from telemetry.alerts.timeline import RUNNING, Known, Observed, changes_between, first_known
+from cameras.facts import Facts, Interruptions
+from cameras.status import Status
+from telemetry.alerts.timeline import RUNNING, Known, changes_between, first_known
+from tests.cameras.test_status import SAID, facts_said
 from tests.cameras.test_status import TABLE as BOUNDARIES
 from tests.factories import NOW
 
@@ -92,9 +94,47 @@ TABLE: list[tuple[str, float, str, float, float | None, Interruptions, list[tupl
 ]
 
 
+#: The known status and since when, what was said by how long ago it was, and the changes; running since 500 s.
+REPORTED: list[tuple[str, float, dict[str, Any], list[tuple[float, str]]]] = [
+    # A failure is dated by its report, and what the sample before it made of the camera comes first
+    ("healthy", 400, {"contact": 5, "sample": 20, "failed": 5}, [(5, "failing")]),
+    ("healthy", 400, {"contact": 5, "sample": 40, "failed": 5}, [(10, "degraded"), (5, "failing")]),
+    ("pending", 500, {"contact": 5, "awaited": 5, "failed": 5}, [(440, "offline"), (5, "failing")]),
+    # Its worker has ended since
+    ("failing", 100, {"contact": 100, "awaited": 100, "failed": 100}, [(40, "offline")]),
+    ("healthy", 400, {"contact": 100, "sample": 110, "failed": 100}, [(100, "failing"), (40, "offline")]),
+    # A sample came
+    ("failing", 100, {"contact": 1, "sample": 1}, [(1, "healthy")]),
+    # The first report of a worker that was long in coming is no failure of the time before
+    ("offline", 440, {"contact": 1, "awaited": 1}, [(1, "pending")]),
+    # Contact, and no samples any more
+    ("healthy", 400, {"contact": 0, "sample": 100}, [(70, "degraded"), (40, "failing")]),
+    # The orchestrator gave up before anything was heard
+    ("pending", 500, {"placement": 450, "placement_phase": "failed"}, [(450, "failing")]),
+]
+
+
+def heard(desired_state: str, desired_state_at: datetime, contact: datetime | None) -> Facts:
+    """Of who sends samples and nothing else."""
+    return Facts(desired_state, desired_state_at, 10, last_contact=contact, last_sample_at=contact)
+
+
+@pytest.mark.parametrize("row", REPORTED, ids=[f"{n} {row[0]}" for n, row in enumerate(REPORTED)])
+def test_what_was_reported_changes_the_status_at_its_own_time(row: Any) -> None:
+    status, since, said, expected = row
+    known, facts = Known(Status(status), ago(since)), Facts(**facts_said({"state": 500, **said}))
+
+    changes = changes_between(known, facts, NOW, Interruptions())
+
+    assert [(change.at, change.to_status) for change in changes] == [(ago(at), status) for at, status in expected]
+    assert changes_between(Known(changes[-1].to_status, changes[-1].at), facts, NOW, Interruptions()) == []
+
+
 def test_the_statuses_of_a_running_camera_are_those_that_the_rule_gives_it() -> None:
     derived = {row[4] for row in BOUNDARIES if row[0] == "running"}
+    derived |= {row[1] for row in SAID if row[0].get("desired_state") != "stopped"}
     reached = {status for row in TABLE for status in (row[0], *(to_status for _, to_status in row[6]))}
+    reached |= {to_status for row in REPORTED for _, to_status in row[3]}
 
     assert derived == RUNNING
     assert sorted(reached) == sorted(Status)
@@ -104,22 +144,22 @@ def test_the_statuses_of_a_running_camera_are_those_that_the_rule_gives_it() -> 
 def test_each_change_has_its_own_deadline(row: Any) -> None:
     status, since, desired_state, desired_for, contact, interruptions, expected = row
     known = Known(Status(status), NOW - timedelta(seconds=since))
-    observed = Observed(desired_state, NOW - timedelta(seconds=desired_for), ago(contact), 10)
+    facts = heard(desired_state, NOW - timedelta(seconds=desired_for), ago(contact))
 
-    changes = changes_between(known, observed, NOW, interruptions)
+    changes = changes_between(known, facts, NOW, interruptions)
 
     assert [(change.at, change.to_status) for change in changes] == [(ago(at), status) for at, status in expected]
     assert [change.from_status for change in changes] == [known.status, *(change.to_status for change in changes)][
         : len(changes)
     ]
     if changes:  # the next round finds nothing new
-        assert changes_between(Known(changes[-1].to_status, changes[-1].at), observed, NOW, interruptions) == []
+        assert changes_between(Known(changes[-1].to_status, changes[-1].at), facts, NOW, interruptions) == []
 
 
 def test_a_camera_that_is_new_begins_where_it_was_started() -> None:
-    observed = Observed("running", NOW - timedelta(seconds=500), NOW - timedelta(seconds=100), 10)
+    facts = heard("running", ago(500), ago(100))
 
-    changes = changes_between(first_known(observed), observed, NOW, Interruptions())
+    changes = changes_between(first_known("running", ago(500)), facts, NOW, Interruptions())
 
     assert [(change.from_status, change.to_status, change.at) for change in changes] == [
         ("pending", "healthy", ago(100)),

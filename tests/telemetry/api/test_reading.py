@@ -423,7 +423,7 @@ def test_the_latest_of_the_fleet_costs_the_same_for_any_number_of_cameras(
         make_camera(f"Gate {number}")
     reporting = make_camera("Reporting")
     CameraVitals.objects.filter(pk=reporting.pk).update(
-        last_contact=START, latest_timestamp=START, latest_occupancy=3, latest_confidence=0.5
+        last_contact=START, last_sample_at=START, latest_timestamp=START, latest_occupancy=3, latest_confidence=0.5
     )
     viewer.get("/telemetry/latest")  # the token is known from here on
 

@@ -143,8 +143,10 @@ def test_a_contact_far_in_the_future_is_corrected_and_one_a_little_ahead_does_no
     broken, ahead = make_camera("broken"), make_camera("ahead")
     now = datetime.now(UTC)
     soon = now + timedelta(seconds=30)
-    CameraVitals.objects.filter(pk=broken.pk).update(last_contact=now + timedelta(hours=1))
-    CameraVitals.objects.filter(pk=ahead.pk).update(last_contact=soon)
+    CameraVitals.objects.filter(pk=broken.pk).update(
+        last_contact=now + timedelta(hours=1), last_sample_at=now + timedelta(hours=1)
+    )
+    CameraVitals.objects.filter(pk=ahead.pk).update(last_contact=soon, last_sample_at=soon)
 
     for camera in (broken, ahead):
         assert worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE).status_code == 201

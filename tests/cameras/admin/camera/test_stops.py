@@ -63,7 +63,7 @@ def test_a_camera_that_still_reports_says_who_stopped_it_too(viewer: Client, tim
     time_machine.move_to(NOW, tick=False)
     camera = make_camera(desired_state="running", now=NOW - timedelta(days=1))
     set_state(camera, "stopped", "user:olga", NOW - timedelta(minutes=5), "Roof works")
-    CameraVitals.objects.update(last_contact=NOW)
+    CameraVitals.objects.update(last_contact=NOW, last_sample_at=NOW)
 
     for page in (viewer.get(CAMERAS), viewer.get(page_of(camera)), viewer.get("/admin/")):
         assert "Stopped, but a worker goes on reporting. Stopped by olga at 11:55 UTC: Roof works" in text_of(page)
