@@ -127,7 +127,14 @@ REPORT_SAMPLE = operation(
         200: Gives("It was known already, with these values.", SingleReceipt),
     },
     security=["token"],
-    problems=[SAMPLE_IN_FUTURE, CAMERA_ELSEWHERE, UNKNOWN_CAMERA, SAMPLE_CONFLICT],
+    problems=[
+        SAMPLE_IN_FUTURE,
+        EPOCH_AHEAD,
+        CAMERA_ELSEWHERE,
+        UNKNOWN_CAMERA,
+        SAMPLE_CONFLICT,
+        WORKER_FENCED,
+    ],
     exchanges=[
         Exchange("One observation", _RECEIPT, {"camera_id": CAMERA_ID}, _SENT, status=201),
         Exchange(

@@ -7,6 +7,7 @@ from cameras.models import DesiredState
 from cameras.observed import MAX_MESSAGE, MAX_NODE
 from cameras.reasons import WORKER_PHASES, WORKER_REASON_CODES
 
+WORKER_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 SLUG = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,63}$"
 
 
@@ -31,6 +32,16 @@ class SampleWrite(serializers.Serializer):
         max_value=2**63 - 1,
         help_text="Of the configuration that the worker runs.",
     )
+    epoch = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=0,
+        max_value=2**63 - 1,
+        help_text="Of the placement; an older one than that of the camera is refused.",
+    )
+    worker = serializers.RegexField(
+        WORKER_NAME, required=False, allow_null=True, help_text="A name of the worker."
+    )
 
 
 class BatchItem(SampleWrite):
@@ -52,7 +63,7 @@ class ReportWrite(serializers.Serializer):
     timestamp = serializers.DateTimeField(required=False, allow_null=True, help_text="As of a sample.")
     generation = serializers.IntegerField(required=False, allow_null=True, min_value=0, max_value=2**63 - 1)
     worker = serializers.RegexField(
-        r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$", required=False, allow_null=True, help_text="A name of the worker."
+        WORKER_NAME, required=False, allow_null=True, help_text="A name of the worker."
     )
     version = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)
     host = serializers.CharField(required=False, allow_null=True, max_length=MAX_NODE)

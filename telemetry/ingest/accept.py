@@ -8,15 +8,18 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Generic, NamedTuple, TypeVar
+from uuid import UUID
 
-from django.db import IntegrityError, OperationalError, connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 from prometheus_client import Counter as CounterMetric
 
 from cameras.facts import AHEAD_TOLERANCE
 from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 from telemetry.ingest import portable_writer, postgresql_copy, postgresql_writer
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.scopes import is_outside, sites_of
+from telemetry.ingest.senders import judge, name_senders
 from telemetry.ingest.stored import Stored
 from telemetry.ingest.tally import RECENT, CameraTally, SampleKey
 from telemetry.ingest.wire import Event
@@ -52,9 +55,12 @@ class Submission(NamedTuple, Generic[E]):
 
 
 class _Group:
-    """The events of several requests: which may be stored, what they mean for vitals, which are refused."""
+    """The events of several requests: which may be stored, what they mean for vitals, which are refused.
 
-    def __init__(self, submissions: Sequence[Submission[Event]], now: datetime) -> None:
+    Where `names_senders`, the vitals are locked here, for the transaction that has to be under way.
+    """
+
+    def __init__(self, submissions: Sequence[Submission[Event]], now: datetime, *, names_senders: bool) -> None:
         self.storable: list[Event] = []
         self.tallies: dict[int, CameraTally] = {}  # by the integer of the camera's id, which is quick to hash
         self.faults: dict[int, Outcome] = {}  # by the event's place in the group
@@ -63,13 +69,14 @@ class _Group:
         sites = sites_of(
             [(scope, [event.camera_id for event in events]) for scope, events in scoped if scope.sites]
         )
+        self.refused = self._refused_senders(scoped, sites, now) if names_senders else {}
         place = 0
         for scope, events in scoped:
             is_bound = not scope.is_whole
             for event in events:
                 if is_bound and is_outside(scope, event.camera_id, sites):
                     self.faults[place] = Outcome.FORBIDDEN
-                else:
+                elif place not in self.refused:
                     tally = self.tallies.get(event.camera_id.int)
                     if tally is None:
                         tally = self.tallies[event.camera_id.int] = CameraTally(event.camera_id)
@@ -81,6 +88,22 @@ class _Group:
                         self.storable.append(event)
                 place += 1
 
+    def _refused_senders(
+        self,
+        scoped: Sequence[tuple[Scope, Sequence[Event]]],
+        sites: dict[UUID, UUID | None],
+        now: datetime,
+    ) -> dict[int, Receipt]:
+        flat = [(scope, event) for scope, events in scoped for event in events]
+        return judge(
+            {
+                place: event
+                for place, (scope, event) in enumerate(flat)
+                if scope.is_whole or not is_outside(scope, event.camera_id, sites)
+            },
+            now,
+        )
+
 
 def accept(submissions: Sequence[Submission[Event]], now: datetime) -> list[list[Receipt]]:
     """Store the events; a receipt for each, in order, once it is committed.
@@ -88,21 +111,40 @@ def accept(submissions: Sequence[Submission[Event]], now: datetime) -> list[list
     Raises `problems.DATABASE_AWAY` if the database is away. The caller may send the same events again: what was
     stored nevertheless is then a duplicate.
     """
-    group = _Group(submissions, now)
+    if name_senders(event for _, events in submissions for event in events):
+
+        def in_one_transaction() -> list[list[Receipt]]:
+            with transaction.atomic():
+                return _accept(submissions, now, names_senders=True)
+
+        receipts = retried(in_one_transaction)
+    else:
+        receipts = _accept(submissions, now, names_senders=False)
+    count_outcomes(receipts)
+    return receipts
+
+
+def _accept(
+    submissions: Sequence[Submission[Event]], now: datetime, *, names_senders: bool
+) -> list[list[Receipt]]:
+    group = _Group(submissions, now, names_senders=names_senders)
     writer = postgresql_writer if connection.vendor == "postgresql" else portable_writer
     # In the order of the cameras, in which every writer takes its locks.
     tallies = sorted(group.tallies.values(), key=lambda tally: tally.camera_id.int)
     store = postgresql_copy.store if _is_large(group) else writer.store
     stored = retried(lambda: store(group.storable, tallies, now)) if tallies else Stored({}, None)
-    is_all_stored = stored.fresh is None and not group.faults and len(stored.cameras) == len(group.tallies)
+    is_all_stored = (
+        stored.fresh is None
+        and not group.faults
+        and not group.refused
+        and len(stored.cameras) == len(group.tallies)
+    )
     if is_all_stored:
-        EVENTS.labels(Outcome.STORED.value).inc(len(group.storable))
         receipt_of = {key: Receipt(Outcome.STORED, *camera) for key, camera in stored.cameras.items()}
         return [[receipt_of[event.camera_id.int] for event in events] for _, events in submissions]
     receipts = _receipts_one_by_one(submissions, group, stored, writer.stored_values)
     if counted := [tally for tally in tallies if tally.camera_id.int in stored.cameras]:
         retried(lambda: writer.count(counted, now))
-    count_outcomes(receipts)
     return receipts
 
 
@@ -135,6 +177,8 @@ def _receipts_one_by_one(
         fault = group.faults.get(place)
         if fault is Outcome.FORBIDDEN:
             return _FORBIDDEN
+        if refused := group.refused.get(place):
+            return refused
         camera = stored.cameras.get(event.camera_id.int)
         if camera is None:
             return _UNKNOWN

@@ -4,7 +4,7 @@ The epoch of a placement is a fencing token (Kleppmann, "How to do distributed l
 what carries an older one is refused. Who sends none is served as before there were epochs.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -25,6 +25,11 @@ class Holder:
     worker_at: datetime | None = None
     contended_at: datetime | None = None
     contended_since: datetime | None = None
+    observed_generation: int | None = None
+    observed_epoch: int = 0
+
+
+COLUMNS = tuple(field.name for field in fields(Holder))
 
 
 class Sender(NamedTuple):
@@ -53,6 +58,18 @@ def is_fenced(holder: Holder, sender: Sender, window: timedelta, now: datetime) 
         if came_back:
             _contend(holder, window, now)
     return False
+
+
+def observe_generation(holder: Holder, generation: int | None, epoch: int | None) -> None:
+    """What the worker runs: of the highest epoch, in which it does not go back; without one the last counts."""
+    if generation is None:
+        return
+    if epoch is None:
+        holder.observed_generation = generation
+    elif epoch > holder.observed_epoch:
+        holder.observed_generation, holder.observed_epoch = generation, epoch
+    elif epoch == holder.observed_epoch:
+        holder.observed_generation = max(generation, holder.observed_generation or 0)
 
 
 def is_too_far_ahead(epoch: int | None, now: datetime) -> bool:

@@ -69,7 +69,7 @@ def _copy(events: Sequence[Event], tallies: Sequence[CameraTally], now: datetime
 def _binary(events: Iterable[Event], now: datetime) -> bytes:
     received_at = (now - _EPOCH) // _MICROSECOND
     parts = [_HEADER]
-    for camera_id, timestamp, zone, occupancy, confidence, _ in events:
+    for camera_id, timestamp, zone, occupancy, confidence, *_ in events:
         at = (timestamp - _EPOCH) // _MICROSECOND
         name = zone.encode()
         camera = camera_id.int.to_bytes(16, "big")

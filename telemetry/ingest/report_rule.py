@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from cameras.facts import AHEAD_TOLERANCE, MIN_WINDOW, OFFLINE_AFTER_INTERVALS, STALE_AFTER_INTERVALS
 from cameras.reasons import WorkerPhase
-from telemetry.ingest.fencing import Holder, Sender, is_fenced
+from telemetry.ingest.fencing import Holder, Sender, is_fenced, observe_generation
 from telemetry.ingest.receipts import Outcome
 from telemetry.ingest.report_wire import WorkerReport
 
@@ -26,8 +26,6 @@ class ReportedVitals(Holder):
     failure_timestamp: datetime | None = None
     report_timestamp: datetime | None = None
     report_epoch: int | None = None
-    observed_generation: int | None = None
-    observed_epoch: int = 0
     rejected_count: int = 0
     refused_at: datetime | None = None
     refused_since: datetime | None = None
@@ -98,18 +96,6 @@ def _note_contact(report: WorkerReport, camera: ReportedCamera, vitals: Reported
         vitals.awaited_since = vitals.status_dirty_at = now
     ahead = vitals.last_contact is not None and vitals.last_contact > now + AHEAD_TOLERANCE
     vitals.last_contact = now if vitals.last_contact is None or ahead else max(vitals.last_contact, now)
-
-
-def observe_generation(vitals: ReportedVitals, generation: int | None, epoch: int | None) -> None:
-    """What the worker runs: of the highest epoch, in which it does not go back; without one the last counts."""
-    if generation is None:
-        return
-    if epoch is None:
-        vitals.observed_generation = generation
-    elif epoch > vitals.observed_epoch:
-        vitals.observed_generation, vitals.observed_epoch = generation, epoch
-    elif epoch == vitals.observed_epoch:
-        vitals.observed_generation = max(generation, vitals.observed_generation or 0)
 
 
 def _note_failure(report: WorkerReport, camera: ReportedCamera, vitals: ReportedVitals, now: datetime) -> None:

@@ -35,7 +35,7 @@ class CameraTally:
 
     def add_contact(self, event: Event) -> None:
         """Note what the worker runs; an event is contact, whatever becomes of its sample."""
-        if event.generation is not None:
+        if event.generation is not None and event.epoch is None:  # of an epoch it is judged with its sender
             self.observed_generation = event.generation
 
     def add_sample(self, event: Event, recent_from: datetime) -> None:

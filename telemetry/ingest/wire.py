@@ -36,6 +36,8 @@ Count = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 Confidence = Annotated[float, Meta(ge=0, le=1)]
 Zone = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9_-]{0,63}\Z")]
 Generation = Annotated[int, Meta(ge=0, le=2**63 - 1)]
+WorkerName = Annotated[str, Meta(pattern=r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,63}\Z")]
+OPTIONAL = ("zone", "generation", "epoch", "worker")
 
 
 class Event(NamedTuple):
@@ -47,6 +49,8 @@ class Event(NamedTuple):
     occupancy: int
     confidence: float
     generation: int | None
+    epoch: int | None = None
+    worker: str = ""
 
 
 class _Single(msgspec.Struct, gc=False):
@@ -56,6 +60,8 @@ class _Single(msgspec.Struct, gc=False):
     # Null is as good as absent, as in the JSON of protobuf: many libraries write every member of their models.
     zone: Zone | UnsetType | None = UNSET
     generation: Generation | UnsetType | None = UNSET
+    epoch: Generation | UnsetType | None = UNSET
+    worker: WorkerName | UnsetType | None = UNSET
 
 
 class Item(_Single, gc=False, kw_only=True):
@@ -77,6 +83,7 @@ _single = msgspec.json.Decoder(_Single)
 
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUIRED = (b'"timestamp"', b'"occupancy"', b'"confidence"')
+_OPTIONAL_KEYS = [(name, f'"{name}"'.encode()) for name in OPTIONAL]
 _PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
 
 
@@ -132,11 +139,11 @@ def may_hold_a_key_twice(body: bytes, items: Sequence[_Single]) -> bool:
         return True
     if isinstance(items[0], Item) and body.count(b'"camera_id"') != required:
         return True
-    zones, generations = body.count(b'"zone"'), body.count(b'"generation"')
-    return bool(
-        (zones and zones != sum(item.zone is not UNSET for item in items))
-        or (generations and generations != sum(item.generation is not UNSET for item in items))
-    )
+    for name, key in _OPTIONAL_KEYS:
+        count = body.count(key)
+        if count and count != sum(getattr(item, name) is not UNSET for item in items):
+            return True
+    return False
 
 
 def _refuse_duplicate_keys(body: bytes) -> None:
@@ -166,7 +173,8 @@ def _invalid_event(message: str) -> InvalidEvent:
     elif field and detail.endswith("got null"):
         detail = "Is required."
     elif "matching regex" in detail:
-        detail = "Must be 1 to 64 letters, digits, - or _, beginning with a letter or digit."
+        allowed = "., - or _" if field == "worker" else "- or _"
+        detail = f"Must be 1 to 64 letters, digits, {allowed}, beginning with a letter or digit."
     return InvalidEvent(field, detail)
 
 
@@ -190,6 +198,8 @@ def _event(camera_id: UUID, read: _Single) -> Event:
         read.occupancy,
         read.confidence,
         None if read.generation is UNSET else read.generation,
+        None if read.epoch is UNSET else read.epoch,
+        read.worker or "",
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState, Report, StatusDirty
 from cameras.reasons import WORKER_REASONS
+from telemetry.models import Sample
 from tests.factories import AUTHOR, SECRET, ApiClient, make_camera, make_site, make_token
 
 RUNNING = {"phase": "running"}
@@ -335,3 +336,86 @@ def test_each_reason_is_told(worker_endpoint: Any) -> None:
     for reason in WORKER_REASONS:
         worker_endpoint.post(f"/telemetry/{camera.pk}/report", {"phase": "failed", "reason": reason})
         assert detail(camera)["status_reason"].partition(":")[0] == reason
+
+
+# --- Samples with an epoch ----------------------------------------------------------------------------------
+
+
+def test_a_sample_with_an_older_epoch_is_fenced_and_its_receipt_stops_the_worker(worker_endpoint: Any) -> None:
+    camera = started()
+    set_epoch(camera, 100)
+
+    answer = worker_endpoint.post(f"/telemetry/{camera.pk}", sample(epoch=99, worker="a"))
+
+    problem = answer.json()
+    assert (answer.status_code, problem["code"], problem["desired_state"]) == (409, "fenced", "stopped")
+    assert (problem["epoch"], problem["type"]) == (100, "urn:problem-type:controlplane:worker-fenced")
+    vitals = vitals_of(camera)
+    assert (vitals.last_contact, vitals.accepted_count, vitals.fenced_count) == (None, 0, 1)
+    assert not Sample.objects.exists()
+    assert worker_endpoint.post(f"/telemetry/{camera.pk}", sample(epoch=100)).status_code == 201
+    assert [each["reason"] for each in detail(camera)["conditions"]] == ["fenced"]
+
+
+def test_a_batch_names_who_is_fenced_while_stop_says_what_the_cameras_should_do(worker_endpoint: Any) -> None:
+    fenced, stopped, quiet = started("fenced"), make_camera("stopped"), started("quiet")
+    set_epoch(fenced, 100)
+    items = [
+        {"camera_id": str(fenced.pk), **sample(3, epoch=99)},
+        {"camera_id": str(fenced.pk), **sample(2, epoch=100, generation=0)},
+        {"camera_id": str(stopped.pk), **sample(2, epoch=1)},
+        {"camera_id": str(quiet.pk), **sample(2)},
+        {"camera_id": str(uuid4()), **sample(2, epoch=1)},
+    ]
+
+    receipt = worker_endpoint.post("/telemetry", items).json()
+
+    receipt.pop("server_time")
+    assert [(error["index"], error["code"]) for error in receipt.pop("errors")] == [
+        (0, "fenced"),
+        (4, "unknown_camera"),
+    ]
+    assert receipt == {
+        "accepted": 3,
+        "duplicates": 0,
+        "rejected": 2,
+        "stop": [str(stopped.pk)],
+        "fenced": {str(fenced.pk): 100},
+        "outdated": {str(fenced.pk): 1},
+    }
+
+
+def test_a_large_batch_with_epochs_is_fenced_too(worker_endpoint: Any) -> None:
+    camera = started()
+    set_epoch(camera, 100)
+    items = [{"camera_id": str(camera.pk), **sample(n + 1, epoch=99 + n % 2)} for n in range(400)]
+
+    receipt = worker_endpoint.post("/telemetry", items).json()
+
+    assert (receipt["accepted"], receipt["rejected"]) == (200, 200)
+    assert Sample.objects.count() == vitals_of(camera).accepted_count == 200
+
+
+def test_samples_show_contention_and_an_epoch_that_nobody_claimed(worker_endpoint: Any) -> None:
+    camera = started()
+    path, epoch = f"/telemetry/{camera.pk}", int(datetime.now(UTC).timestamp())
+    for number, worker in enumerate(["a", "b", "a"]):
+        assert worker_endpoint.post(path, sample(3 - number, worker=worker, epoch=epoch)).status_code == 201
+
+    assert [each["type"] for each in detail(camera)["conditions"]] == ["PlacementUnknown", "Contended"]
+
+
+@pytest.mark.parametrize(
+    ("values", "field"),
+    [
+        ({"epoch": 10**11}, "epoch"),
+        ({"epoch": -1}, "epoch"),
+        ({"epoch": 1.5}, "epoch"),
+        ({"worker": "a b"}, "worker"),
+    ],
+)
+def test_a_bad_sender_is_400(worker_endpoint: Any, values: dict[str, Any], field: str) -> None:
+    answer = worker_endpoint.post(f"/telemetry/{started().pk}", sample(**values))
+
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+    assert not Sample.objects.exists()
