@@ -13,7 +13,7 @@ from controlplane.problems import FieldError, shown_name
 
 READ_ONLY_OF_CAMERA = (
     "id", "status", "status_reason", "status_since", "address", "last_contact", "latest", "generation",
-    "observed_generation", "created_at", "updated_at",
+    "observed_generation", "conditions", "report", "placement", "created_at", "updated_at",
 )  # fmt: skip
 
 _CAMERA = by_name(CAMERA_FIELDS)

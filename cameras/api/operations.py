@@ -4,8 +4,9 @@ from drf_spectacular.utils import OpenApiParameter
 
 from cameras.api import feed, parameters
 from cameras.api.examples import CAMERA, CAMERA_ID, SITE_ID
-from cameras.api.representation import LIST_FIELDS, ORDERINGS
+from cameras.api.representation import ORDERINGS
 from cameras.api.serializers import (
+    LIST_FIELDS,
     CameraDetail,
     CameraListItem,
     CameraUpdate,

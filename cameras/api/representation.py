@@ -9,7 +9,7 @@ from uuid import UUID
 import msgspec
 from django.db.models import F
 
-from cameras.api.serializers import CameraDetail, CameraListItem, LatestSample, PlacementShape, ReportShape
+from cameras.api.serializers import CameraDetail, LatestSample, PlacementShape, ReportShape
 from cameras.conditions import Condition, ConditionType
 from cameras.facts import Facts, Interruptions
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS
@@ -21,7 +21,6 @@ from cameras.status import derive_status
 from cameras.status_queries import HAS_MORE_FACTS, QuickMoment
 from controlplane.encoding import moment_text, with_texts
 
-LIST_FIELDS = tuple(CameraListItem().fields)
 DETAIL_FIELDS = tuple(CameraDetail().fields)
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
 # Of a search: cameras of exactly that name, then the others, both by name. Cursors say it; nobody asks for it.

@@ -18,7 +18,12 @@ from cameras.status import STATUS_CHOICES
 Shape = serializers.Field
 
 # The order in which fields were published; a field that is not named here comes after these.
-_LIST_ORDER = ("id", "name", "status", "status_reason", "desired_state", "site")
+# What the list gives unless it is asked for others of the detail's fields.
+_LISTED = ("id", "name", "status", "status_reason", "desired_state", "site")
+_LISTED_TOO = ("address", "last_contact", "generation", "observed_generation", "conditions")
+LIST_FIELDS = tuple(
+    dict.fromkeys((*_LISTED, *_LISTED_TOO, *(field.name for field in CAMERA_FIELDS if field.is_listed)))
+)
 _DETAIL_ORDER = (
     "id", "name", "site", "location", "connection_string", "address", "model_config", "zone_config",
     "desired_state", "status", "status_reason", "status_since", "conditions", "last_contact", "latest",
@@ -101,24 +106,6 @@ class ConditionShape(serializers.Serializer):
     reason = serializers.CharField(help_text="A short code that does not change.")
     message = serializers.CharField(help_text="For people; redacted.")
     since = serializers.DateTimeField()
-
-
-class CameraListItem(serializers.Serializer):
-    """One camera of the list. `fields` chooses among its members; `id` is always there."""
-
-    id = serializers.UUIDField()
-    status = serializers.ChoiceField(choices=STATUS_CHOICES)
-    status_reason = serializers.CharField(help_text="`code: words`; the code does not change.")
-    address = serializers.CharField(help_text="host:port")
-    last_contact = serializers.DateTimeField(allow_null=True)
-    generation = serializers.IntegerField()
-    observed_generation = serializers.IntegerField(allow_null=True)
-    conditions = ConditionShape(many=True)
-
-    def get_fields(self) -> dict[str, Shape]:
-        decided = {field.name: _shape_to_read(field) for field in CAMERA_FIELDS if field.is_listed}
-        shapes = _in_order(super().get_fields() | decided, _LIST_ORDER)
-        return {"id": shapes.pop("id"), **_optional(shapes)}
 
 
 class LatestSample(serializers.Serializer):
@@ -217,6 +204,14 @@ class CameraDetail(serializers.Serializer):
     def get_fields(self) -> dict[str, Shape]:
         decided = {field.name: _shape_to_read(field) for field in CAMERA_FIELDS}
         return _in_order(super().get_fields() | decided, _DETAIL_ORDER)
+
+
+class CameraListItem(CameraDetail):
+    """One camera of the list. `fields` chooses among its members; `id` is always there."""
+
+    def get_fields(self) -> dict[str, Shape]:
+        shapes = super().get_fields()
+        return {"id": shapes.pop("id"), **_optional(shapes)}
 
 
 class SavedCamera(CameraDetail):

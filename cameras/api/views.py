@@ -28,14 +28,13 @@ from cameras.api.representation import (
     BEST_FIRST,
     CHUNK,
     DETAIL_FIELDS,
-    LIST_FIELDS,
     ORDERINGS,
     ListPosition,
     camera_detail,
     camera_pages,
     column_of,
 )
-from cameras.api.serializers import CameraDetail
+from cameras.api.serializers import LIST_FIELDS, CameraDetail
 from cameras.change_feed import CursorGone, current_cursor, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
 from cameras.intent import clean_camera

@@ -17,7 +17,7 @@ from django.utils.text import capfirst
 
 from cameras import actions, credentials
 from cameras.admin.inputs import text_of
-from cameras.api.serializers import CameraDetail, CameraListItem, CameraWrite
+from cameras.api.serializers import LIST_FIELDS, CameraDetail, CameraWrite
 from cameras.fields import CAMERA_FIELDS, SITE_FIELDS, Field, Kind
 from cameras.intent import READ_ONLY_OF_CAMERA, clean_camera
 from cameras.models import Camera, Change, Site
@@ -199,11 +199,11 @@ def test_a_file_takes_a_field_out_and_in_again(field: Field, target: Format) -> 
             Camera,
             CAMERA_FIELDS,
             {
-                "id", "sealed_connection", "address", "desired_state_at", "generation", "revision", "created_at",
-                "updated_at",
+                "id", "sealed_connection", "address", "desired_state_at", "generation", "generation_at", "revision",
+                "created_at", "updated_at", "name_key", "searched",
             },
         ),
-        (Site, SITE_FIELDS, {"id"}),
+        (Site, SITE_FIELDS, {"id", "name_key", "searched"}),
     ],
 )  # fmt: skip
 def test_each_column_belongs_to_a_field_or_is_no_decision(
@@ -236,7 +236,7 @@ def test_the_shapes_of_the_api_have_each_field_once() -> None:
     assert set(CameraWrite().fields) == decided
     assert set(CameraDetail().fields) == decided | set(READ_ONLY_OF_CAMERA)
     assert not decided & set(READ_ONLY_OF_CAMERA)
-    assert set(CameraListItem().fields) <= set(CameraDetail().fields)
+    assert set(LIST_FIELDS) <= set(CameraDetail().fields)
 
 
 def test_the_document_of_imports_names_each_field() -> None:

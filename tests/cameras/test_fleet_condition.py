@@ -16,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 CONDITIONS = {
     "heard": ("", ""),
-    "mass_silence": ("most of the fleet is silent since", "Most of the fleet fell silent at once."),
+    "mass_silence": ("most of the fleet is silent since", "fell silent at once, at"),
     "deaf": ("no ingest process has run since", "No ingest process runs"),
 }
 

@@ -118,7 +118,7 @@ def test_the_migration_fills_the_columns_and_tells_sites_apart_that_looked_the_s
         Site.objects.filter(pk=site.pk).update(name=name, name_key=None)
 
     MigrationExecutor(connection).migrate([("cameras", "0008_redacted_by_an_allow_list")])
-    call_command("migrate", "cameras", verbosity=0)
+    call_command("migrate", verbosity=0)
 
     stored = dict(Site.objects.values_list("pk", "name"))
     assert stored[north.pk] == "North"  # it has the most cameras

@@ -105,7 +105,7 @@ def test_what_was_shown_is_held_to_the_rule_by_the_migration_without_a_key() -> 
 
     executor = MigrationExecutor(connection)
     executor.migrate([("cameras", "0006_plain_names")])
-    call_command("migrate", "cameras", verbosity=0)
+    call_command("migrate", verbosity=0)
 
     found = [Camera.objects.get(pk=camera.pk) for camera in cameras]
     assert [camera.redacted_connection for camera in found] == list(shown.values())

@@ -318,7 +318,7 @@ def test_fields_takes_every_field_of_the_detail(orchestrator: ApiClient, worker:
     assert list(item) == list(whole)
     assert item == whole
     for name in whole:
-        assert orchestrator.get(f"/cameras?fields={name}").json() == [{name: whole[name]}]
+        assert orchestrator.get(f"/cameras?fields={name}").json() == [{"id": whole["id"], name: whole[name]}]
 
 
 @pytest.mark.parametrize("count", [1, 50])

@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry, TokenBinding
-from controlplane.access.principals import ADMINISTRATOR, WORKER, Role
+from controlplane.access.principals import ADMINISTRATOR, OF_ORCHESTRATORS, WORKER, Role
 from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
 from tests.at_once import at_once
 from tests.factories import AUTHOR, make_token
@@ -43,7 +43,9 @@ def test_each_role_answers_has_perm_as_its_table_says(role: Role) -> None:
     principal = tokens.verify(make_token(role), now())
 
     assert principal is not None
-    held = {permission for permission in ADMINISTRATOR | WORKER if principal.has_perm(permission)}
+    held = {
+        permission for permission in ADMINISTRATOR | WORKER | OF_ORCHESTRATORS if principal.has_perm(permission)
+    }
     assert held == role.permissions
 
 
@@ -213,7 +215,7 @@ def test_what_tokens_were_bound_to_is_kept_by_the_migration_and_none_gains_by_go
         for name, bound_to in {"camera": {"camera_id": camera}, "site": {"site_id": site}, "fleet": {}}.items():
             old.objects.create(name=name, digest=name, hint=name, role="worker", created_at=now(), **bound_to)
     finally:
-        call_command("migrate", "access", verbosity=0)
+        call_command("migrate", verbosity=0)
     scopes = {
         token.name: tokens.principal_of(token).scope_for("telemetry.report_sample")
         for token in ApiToken.objects.prefetch_related("bindings")
@@ -233,4 +235,4 @@ def test_what_tokens_were_bound_to_is_kept_by_the_migration_and_none_gains_by_go
         ]
         assert old.objects.get(name="site").revoked_at, "a token of two places is none of one"
     finally:
-        call_command("migrate", "access", verbosity=0)
+        call_command("migrate", verbosity=0)
