@@ -6,7 +6,7 @@ in StepRun. A new step is added to STEPS.
 
 import fcntl
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -24,6 +24,8 @@ from telemetry.history import dirty_ranges, rollups
 from telemetry.models import StepRun
 from telemetry.storage import forecast, partitions, retention
 
+# What is done at once where a sample, a report or a placement has changed a status.
+URGENT = ("status", "alerts")
 # Not the lock of telemetry.storage.partitions, which a step takes while this one is held.
 ADVISORY_LOCK = 4_201_002
 
@@ -131,8 +133,8 @@ STEPS: tuple[Step, ...] = (
 # --- Running them -----------------------------------------------------------------------------------------
 
 
-def run_steps(turn: Turn) -> list[StepResult] | None:
-    """Run every step, also after one that failed. None if another process is running them.
+def run_steps(turn: Turn, *, only: Collection[str] = ()) -> list[StepResult] | None:
+    """Run every step, or those of these names, also after one that failed. None if another process runs them.
 
     Raises `problems.DATABASE_AWAY` if the database is away.
     """
@@ -143,6 +145,8 @@ def run_steps(turn: Turn) -> list[StepResult] | None:
         for step in STEPS:
             if turn.stopping():
                 break
+            if only and step.name not in only:
+                continue
             results.append(_run(step, turn))
         return results
 

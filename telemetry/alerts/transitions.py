@@ -17,7 +17,7 @@ from django.db.models import Exists, F, OuterRef, Q
 
 from cameras.facts import Interruptions
 from cameras.interruptions import read_interruptions
-from cameras.models import Camera, KnownStatus
+from cameras.models import Camera, KnownStatus, StatusDirty
 from cameras.observed import facts_of
 from cameras.status import Status
 from telemetry.alerts import outbox, wording
@@ -45,6 +45,8 @@ class _CameraChanges(NamedTuple):
 
 def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Store every change of status up to `now`, but none after ingest's last tick; returns how many."""
+    # What is marked from here on is looked at in the next round.
+    StatusDirty.objects.filter(marked_at__lte=now).delete()
     interruptions = read_interruptions(now, up_to_last_tick=True)
     recorded = 0
     for camera_ids in _chunks(changed_cameras(now, interruptions)):
@@ -55,6 +57,11 @@ def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: 
     _end_flapping(now)
     _forget(now)
     return recorded
+
+
+def is_status_marked() -> bool:
+    """Whether a sample, a report or a placement has changed a status since the last round."""
+    return StatusDirty.objects.exists()
 
 
 def changed_cameras(now: datetime, interruptions: Interruptions) -> list[UUID]:

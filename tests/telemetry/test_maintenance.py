@@ -142,7 +142,7 @@ def test_the_loop_outlasts_an_outage_of_the_database_and_logs_it_once(
 ) -> None:
     rounds: list[int] = []
 
-    def run(turn: Turn) -> list[StepResult]:
+    def run(turn: Turn, **how: Any) -> list[StepResult]:
         rounds.append(1)
         if len(rounds) < 3:  # twice
             raise OperationalError("the database is away")
@@ -159,7 +159,7 @@ def test_the_loop_outlasts_an_outage_of_the_database_and_logs_it_once(
 
 @pytest.mark.django_db(transaction=True)
 def test_one_round_without_a_database_fails_with_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run(turn: Turn) -> list[StepResult]:
+    def run(turn: Turn, **how: Any) -> list[StepResult]:
         raise OperationalError("the database is away")
 
     monkeypatch.setattr(maintain, "run_steps", run)

@@ -15,7 +15,8 @@ from tqdm import tqdm
 from controlplane.commands import CommandWithEpilog, needs_database
 from controlplane.problems import DATABASE_AWAY
 from controlplane.stopping import stop_signals
-from telemetry.maintenance import StepResult, Turn, plan_steps, run_steps
+from telemetry.alerts.transitions import is_status_marked
+from telemetry.maintenance import URGENT, StepResult, Turn, plan_steps, run_steps
 
 SLEEP_STEP_SECONDS = 0.2
 # So that a long purge does not delay alerts.
@@ -25,6 +26,8 @@ HELP = """\
 Keep the service healthy: notice silent cameras and send alerts, make coming partitions, remove what deleted
 cameras left, sum up samples by minute and hour, and remove what is too old or too much (TELEMETRY_RETENTION_DAYS
 and the settings beside it).
+
+A camera that fails or works again is noticed at once, all else in the next round.
 
 It runs until Ctrl-C or SIGTERM, finishes what it is doing, and exits with 0. Run one beside the service; more do
 no harm, as only one works at a time and the others wait to take over. It outlasts an outage of the database. A
@@ -89,20 +92,34 @@ class Command(CommandWithEpilog):
 def _run_until(stopping: Callable[[], bool], interval: float) -> None:
     log.info("maintenance started", interval_seconds=interval)
     state = here = "maintenance is done here"
+    is_woken = False
+    due = time.monotonic()
     while not stopping():
         state_before = state
+        results = None
         try:
-            results = run_steps(Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS))
+            only = URGENT if is_woken else ()
+            results = run_steps(Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS), only=only)
         except DATABASE_AWAY:
             state = "the database is away; maintenance tries again"
         else:
             state = "another process does the maintenance; this one waits" if results is None else here
         if state != state_before:
             log.log(logging.INFO if state == here else logging.WARNING, state)
+        if not is_woken:
+            due = time.monotonic() + interval
         # A connection that was lost must not be used again, and an idle one only takes up a place.
         close_old_connections()
-        _sleep(interval, stopping)
+        is_woken = _wait(due, stopping, is_wanted=_is_urgent if results is not None else lambda: False)
     log.info("maintenance stopped")
+
+
+def _is_urgent() -> bool:
+    """Whether a camera has failed, or works again, so that some steps should not wait for the next round."""
+    try:
+        return is_status_marked()
+    except DATABASE_AWAY:
+        return False  # the next round says so
 
 
 def _seconds(text: str) -> float:
@@ -115,8 +132,11 @@ def _seconds(text: str) -> float:
     return seconds
 
 
-def _sleep(seconds: float, stopping: Callable[[], bool]) -> None:
-    end = time.monotonic() + seconds
+def _wait(due: float, stopping: Callable[[], bool], *, is_wanted: Callable[[], bool]) -> bool:
+    """Wait until the next round is due; returns whether `is_wanted` said before that something is."""
     # In short steps: Python goes on sleeping after a signal's handler, and an Event set in a handler can deadlock.
-    while not stopping() and (rest := end - time.monotonic()) > 0:
+    while not stopping() and (rest := due - time.monotonic()) > 0:
         time.sleep(min(rest, SLEEP_STEP_SECONDS))
+        if is_wanted():
+            return True
+    return False
