@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
-from controlplane.access.models import AuditEntry
+from controlplane.access.models import AuditEntry, AuditObject
 from controlplane.access.principals import Author
 
 
@@ -27,6 +27,22 @@ def record_all(
     """Write one entry for each object, an id and a name, in the caller's transaction."""
     entries = (_entry(by, now, action, object_type, object_id, name) for object_id, name in objects)
     AuditEntry.objects.bulk_create(entries, batch_size=500)
+
+
+def record_together(
+    *, by: Author, now: datetime, action: str, object_type: str, objects: Sequence[tuple[object, str]]
+) -> None:
+    """Write one entry for all objects, an id and a name each, in the caller's transaction; none for no object."""
+    if not objects:
+        return
+    entry = _entry(by, now, action, object_type, *objects[0])
+    entry.object_count = len(objects)
+    entry.save(force_insert=True)
+    if len(objects) > 1:
+        AuditObject.objects.bulk_create(
+            [AuditObject(entry=entry, object_id=str(object_id), object_name=name) for object_id, name in objects],
+            batch_size=500,
+        )
 
 
 def _entry(

@@ -71,6 +71,9 @@ class AuditEntry(models.Model):
     object_type = models.CharField(_("kind of object"), max_length=32)
     object_id = models.CharField(_("object id"), max_length=64)
     object_name = models.CharField(_("object"), max_length=200, blank=True)
+    object_count = models.PositiveIntegerField(
+        _("objects"), default=1, db_default=1, help_text=_("Of several the entry names the first.")
+    )
     fields = models.JSONField(_("fields"), default=list, blank=True, help_text=_("Names only, never values."))
 
     class Meta:
@@ -79,6 +82,23 @@ class AuditEntry(models.Model):
 
     def __str__(self) -> str:
         return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by}: {self.action} {self.object_name or self.object_id}"
+
+
+class AuditObject(models.Model):
+    """One of the several objects of an act; an entry of a single object has none.
+
+    On Citus a local table, as the entries are.
+    """
+
+    entry = models.ForeignKey(AuditEntry, on_delete=models.CASCADE, related_name="all_objects")
+    object_id = models.CharField(_("object id"), max_length=64, db_index=True)
+    object_name = models.CharField(_("object"), max_length=200, blank=True)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.object_name or self.object_id
 
 
 class Preferences(models.Model):

@@ -1,17 +1,21 @@
 """The audit trail in the admin: only read, newest first, by day, a sentence a row."""
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from django.contrib import admin
+from django.db.models import Q
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.html import format_html_join
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import display
 
 from controlplane.access.admin.log import LogAdmin, LogRow
 from controlplane.access.admin.log_filters import ActionFilter, FromFilter, UntilFilter, ViaFilter, WhoFilter
-from controlplane.access.models import AuditEntry
+from controlplane.access.models import AuditEntry, AuditObject
 from controlplane.access.principals import in_words
 from controlplane.access.time_zones import exact
 
@@ -25,7 +29,7 @@ DONE = {
     "made": _("made for the demo"),
     "removed": _("removed with the demo"),
     "renewed": _("renewed"),
-    "revealed": _("shown with its credentials"),
+    "revealed": _("shown with credentials"),
     "revoked": _("revoked"),
     "rotated": _("rotated"),
     "secret_renewed": _("given a new secret"),
@@ -38,6 +42,8 @@ def sentence_of(entry: AuditEntry) -> str:
     """What was done to what, and by whom; an action that has no words here is named as it is stored."""
     done = DONE.get(entry.action.rpartition(".")[2])
     name = gettext("“%(name)s”") % {"name": entry.object_name} if entry.object_name else entry.object_id
+    if entry.object_count > 1:
+        name = gettext("%(name)s and %(count)d more") % {"name": name, "count": entry.object_count - 1}
     return gettext("%(kind)s %(name)s %(done)s by %(author)s") % {
         "kind": entry.object_type.replace("_", " ").capitalize(),
         "name": name,
@@ -63,8 +69,17 @@ class AuditEntryAdmin(LogAdmin):
         "object_type",
         "object_name",
         "object_id",
+        "objects",
         "field_names",
     )
+
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
+        """Also the entries of which one of several objects has this id, or these words in its name."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        if term := search_term.strip():
+            among = AuditObject.objects.filter(Q(object_id=term) | Q(object_name__icontains=term))
+            found |= queryset.filter(pk__in=among.values("entry"))
+        return found, may_repeat
 
     def log_rows(self, rows: Sequence[AuditEntry], request: HttpRequest) -> Iterable[LogRow]:
         for entry in rows:
@@ -84,6 +99,14 @@ class AuditEntryAdmin(LogAdmin):
     @display(description=_("object"))
     def object(self, entry: AuditEntry) -> str:
         return f"{entry.object_type} {entry.object_name or entry.object_id}"
+
+    @display(description=_("objects"))
+    def objects(self, entry: AuditEntry) -> SafeString | str:
+        """All of them, where there are several: a query."""
+        if entry.object_count == 1:
+            return "–"
+        rows = entry.all_objects.order_by("object_name", "pk").values_list("object_name", "object_id")
+        return format_html_join("\n", "<div>{} ({})</div>", rows)
 
     @display(description=_("fields"))
     def field_names(self, entry: AuditEntry) -> str:

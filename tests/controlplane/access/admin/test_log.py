@@ -39,7 +39,7 @@ def test_rows_stand_under_the_days_of_the_person_who_asks(
     [
         ("token.revoked", "token", "planner", "user:anna", "Token “planner” revoked by anna"),
         ("site.updated", "site", "North", "token:sync", "Site “North” edited by the token sync"),
-        ("credentials.revealed", "camera", "", "user:anna", "Camera 17 shown with its credentials by anna"),
+        ("credentials.revealed", "camera", "", "user:anna", "Camera 17 shown with credentials by anna"),
         ("moon.landed", "moon", "Luna", "user:anna", "Moon “Luna” (moon.landed) by anna"),
     ],
 )
