@@ -24,6 +24,8 @@ from controlplane.problems import FieldError
 
 # What a vision worker runs on: a change of one of these raises the generation.
 SPEC_FIELDS = frozenset(field.name for field in CAMERA_FIELDS if field.is_spec)
+# How the audit trail calls it that somebody read a connection string in clear.
+REVEALED = "credentials.revealed"
 
 
 class StaleRevision(Exception):
@@ -205,7 +207,7 @@ def reveal_connection_string(*, camera: Camera, by: Author, now: datetime) -> st
     audit.record(
         by=by,
         now=now,
-        action="credentials.revealed",
+        action=REVEALED,
         object_type="camera",
         object_id=camera.pk,
         object_name=camera.name,

@@ -169,13 +169,13 @@ DELETE_CAMERA = operation(
 GET_CREDENTIALS = operation(
     "get_camera_credentials",
     "Read a connection string in clear",
-    parameters=[_CAMERA],
+    parameters=[_CAMERA, _ETAG],
     gives={200: Gives("The connection string.", Credentials)},
     problems=[CREDENTIAL_UNREADABLE],
     exchanges=[
         Exchange(
             "For whoever starts the worker",
-            {"connection_string": "rtsp://user:pass@10.0.0.5:554/stream"},
+            {"connection_string": "rtsp://user:pass@10.0.0.5:554/stream", "generation": 1},
             {"id": CAMERA_ID},
         )
     ],

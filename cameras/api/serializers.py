@@ -6,6 +6,7 @@ What people decide is taken from `cameras.fields`; the rules that judge it are t
 from collections.abc import Iterable, Mapping
 from typing import assert_never
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cameras.conditions import CONDITION_CHOICES
@@ -13,6 +14,7 @@ from cameras.fields import CAMERA_FIELDS, SITE_FIELDS, DesiredState, Field, Kind
 from cameras.models import ChangeKind
 from cameras.observed import MAX_MESSAGE, MAX_NODE
 from cameras.reasons import PLACEMENT_PHASES, PLACEMENT_REASON_CODES, WORKER_PHASES
+from cameras.specs import MAX_SPECS
 from cameras.status import STATUS_CHOICES
 
 Shape = serializers.Field
@@ -262,6 +264,75 @@ class CameraUpdate(CameraWrite):
 
 class Credentials(serializers.Serializer):
     connection_string = serializers.CharField()
+    generation = serializers.IntegerField(help_text="Of the same moment, as the ETag is.")
+
+
+@extend_schema_field(
+    {
+        "oneOf": [
+            {"type": "array", "items": {"type": "string", "format": "uuid"}, "maxItems": MAX_SPECS},
+            {
+                "type": "object",
+                "additionalProperties": {"type": ["string", "null"]},
+                "maxProperties": MAX_SPECS,
+            },
+        ]
+    }
+)
+class IdsToRead(serializers.Field):
+    """Ids, or an object of ids with ETags."""
+
+
+class SpecsRequest(serializers.Serializer):
+    ids = IdsToRead(help_text=f"Up to {MAX_SPECS} ids; or an object of ids with the ETag of each that you hold.")
+    credentials = serializers.BooleanField(
+        required=False, default=False, help_text="With the connection strings in clear, which is audited."
+    )
+
+
+class SpecShape(serializers.Serializer):
+    """What the worker of a camera runs on, all of one moment."""
+
+    id = serializers.UUIDField()
+    generation = serializers.IntegerField()
+    etag = serializers.CharField(help_text="As in the header of `/cameras/{id}`, with its quotes.")
+
+    def get_fields(self) -> dict[str, Shape]:
+        runs_on = {
+            field.name: _shape_to_read(field) for field in CAMERA_FIELDS if field.is_spec and not field.is_secret
+        }
+        asked = {
+            "connection_string": serializers.CharField(
+                required=False, allow_null=True, help_text="In clear. Only where `credentials` were asked."
+            ),
+            "reason": serializers.CharField(
+                required=False,
+                help_text="Only where the connection string is null: `code: words`, where the code is"
+                " `credential_unreadable` or `forbidden`.",
+            ),
+        }
+        return super().get_fields() | runs_on | asked
+
+
+_STATUS_COUNTS = serializers.DictField(
+    child=serializers.IntegerField(), help_text="Each status, with its cameras."
+)
+
+
+class SiteCount(serializers.Serializer):
+    site = serializers.UUIDField(allow_null=True, help_text="Null for cameras without one.")
+    name = serializers.CharField(allow_blank=True)
+    cameras = serializers.IntegerField()
+    by_status = _STATUS_COUNTS
+
+
+class FleetSummary(serializers.Serializer):
+    cameras = serializers.IntegerField(help_text="All that you may see.")
+    by_status = _STATUS_COUNTS
+    by_condition = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Each condition, with the cameras of which it holds."
+    )
+    by_site = SiteCount(many=True, help_text="Sites with cameras, by name; last those without a site.")
 
 
 class SiteShape(serializers.Serializer):

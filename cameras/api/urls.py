@@ -3,6 +3,7 @@
 from django.urls import path
 
 from cameras.api.deleted import DeletedCameraViewSet
+from cameras.api.fleet import FleetViewSet
 from cameras.api.placements import PlacementViewSet
 from cameras.api.sites import SiteViewSet
 from cameras.api.views import CameraViewSet
@@ -10,6 +11,8 @@ from cameras.api.views import CameraViewSet
 urlpatterns = [
     path("cameras", CameraViewSet.as_view({"get": "list", "post": "create"})),
     path("cameras/changes", CameraViewSet.as_view({"get": "changes"})),
+    path("cameras/specs", FleetViewSet.as_view({"post": "specs"})),
+    path("cameras/summary", FleetViewSet.as_view({"get": "summary"})),
     path(
         "cameras/<id>",
         CameraViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),

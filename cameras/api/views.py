@@ -173,14 +173,18 @@ class CameraViewSet(StrictViewSet):
 
     @operations.GET_CREDENTIALS
     def credentials(self, request: Request, id: str) -> HttpResponse:
-        """The connection string in clear, for whoever starts the worker; the reading is audited."""
+        """The connection string in clear, with the generation and the ETag that it belongs to, for whoever starts
+        the worker; the reading is audited. For many at once see `/cameras/specs`.
+        """
         camera = self.find_camera(parameters.id_in_path(id))
         try:
             text = actions.reveal_connection_string(camera=camera, by=author_of(request), now=self.now)
         except UnreadableCredential as error:
             detail = f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
             raise Problem(409, detail, kind=CREDENTIAL_UNREADABLE) from None
-        return kept_plain(json_answer({"connection_string": text}))
+        response = json_answer({"connection_string": text, "generation": camera.generation})
+        response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
+        return kept_plain(response)
 
     @operations.LIST_CHANGES
     def changes(self, request: Request) -> HttpResponse:

@@ -19,7 +19,7 @@ from tests.openapi.scene import Ids, make_scene
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 VOLATILE = (
     re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # an id
-    re.compile(r"[0-9a-f]{12}-[0-9]+"),  # a cursor
+    re.compile(r"\"?[0-9a-f]{12}-[0-9]+\"?"),  # a cursor, or an ETag
 )
 COUNTED_ON = ("revision", "block")  # how many changes there were before
 

@@ -21,7 +21,9 @@ def test_a_revealed_credential_is_audited_and_not_cached(orchestrator: ApiClient
 
     answer = orchestrator.get(f"/cameras/{camera.pk}/credentials")
 
-    assert (answer.json(), answer["Cache-Control"]) == ({"connection_string": URL}, "no-store, no-transform")
+    assert answer.json() == {"connection_string": URL, "generation": 1}
+    assert answer["Cache-Control"] == "no-store, no-transform"
+    assert answer["ETag"] == orchestrator.get(f"/cameras/{camera.pk}")["ETag"]
     entry = AuditEntry.objects.get(action="credentials.revealed")
     assert (entry.by, entry.object_id) == ("token:orchestrator", str(camera.pk))
 
@@ -36,7 +38,7 @@ def test_an_unreadable_credential_is_a_409_on_that_camera_alone(administrator: A
     assert len(listed(administrator)) == 2
     mended = administrator.patch(f"/cameras/{broken.pk}", {"connection_string": URL})
     assert mended.status_code == 200
-    assert administrator.get(f"/cameras/{broken.pk}/credentials").json() == {"connection_string": URL}
+    assert administrator.get(f"/cameras/{broken.pk}/credentials").json()["connection_string"] == URL
 
 
 def test_no_answer_holds_a_secret_except_the_credentials(
