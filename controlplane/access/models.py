@@ -81,7 +81,8 @@ class AuditEntry(models.Model):
         verbose_name_plural = _("audit trail")
 
     def __str__(self) -> str:
-        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by}: {self.action} {self.object_name or self.object_id}"
+        more = f" and {self.object_count - 1} more" if self.object_count > 1 else ""
+        return f"{self.at:%Y-%m-%d %H:%M:%S} {self.by}: {self.action} {self.object_name or self.object_id}{more}"
 
 
 class AuditObject(models.Model):

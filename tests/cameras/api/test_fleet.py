@@ -101,6 +101,7 @@ def test_all_credentials_of_a_request_are_one_entry_that_is_found_by_each_camera
     }
     admin = sign_in("Administrators")
     page = admin.get(f"/admin/access/auditentry/{entry.pk}/change/").content.decode()
+    assert str(entry).endswith(f"{entry.object_name} and 2 more")
     for camera in cameras:
         assert f"{camera.name} ({camera.pk})" in page
         for term in (str(camera.pk), camera.name):
