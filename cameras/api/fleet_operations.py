@@ -1,7 +1,7 @@
 """The operations on many cameras at once, as the OpenAPI document describes them."""
 
 from cameras.api.examples import CAMERA, CAMERA_ID, SITE, SITE_ID
-from cameras.api.serializers import FleetSummary, SpecShape, SpecsRequest
+from cameras.api.serializers import FleetSummary, SpecShape, SpecsWanted
 from cameras.conditions import ConditionType
 from cameras.specs import SPEC_COLUMNS
 from cameras.status import Status
@@ -18,7 +18,7 @@ _ONE_HEALTHY = {status.value: int(status is Status.HEALTHY) for status in Status
 READ_SPECS = operation(
     "read_camera_specs",
     "Read what many workers run on",
-    takes=SpecsRequest,
+    takes=SpecsWanted,
     gives={200: Gives("The cameras that are not as the caller knows them, by id.", SpecShape(many=True))},
     exchanges=[
         Exchange(

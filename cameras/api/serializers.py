@@ -283,7 +283,7 @@ class IdsToRead(serializers.Field):
     """Ids, or an object of ids with ETags."""
 
 
-class SpecsRequest(serializers.Serializer):
+class SpecsWanted(serializers.Serializer):
     ids = IdsToRead(help_text=f"Up to {MAX_SPECS} ids; or an object of ids with the ETag of each that you hold.")
     credentials = serializers.BooleanField(
         required=False, default=False, help_text="With the connection strings in clear, which is audited."
