@@ -40,7 +40,7 @@ def main(count: int) -> None:
         ]
     tokens = {
         role: create_token(name=f"benchmark-{role}", role=role, by=by, now=now)[1]
-        for role in ("worker", "viewer", "administrator")
+        for role in ("worker", "viewer", "orchestrator", "administrator")
     }
     sys.stdout.write(json.dumps({"cameras": [str(camera.pk) for camera in cameras], "tokens": tokens}) + "\n")
 
