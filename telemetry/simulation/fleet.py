@@ -189,6 +189,7 @@ class _Simulation:
                 worker.wanted = worker.wanted and response.status_code not in (403, 404)
             if answer.get("desired_state") == "stopped":
                 worker.wanted = False
+            self._adopt({str(camera_id): answer.get("generation", worker.generation)})
 
     async def _keep_flushing(self) -> None:
         while not await stops_within(self.stop, BATCH_EVERY_SECONDS):
@@ -213,3 +214,11 @@ class _Simulation:
             for camera_id in map(UUID, answer.get("stop", ())):
                 if camera_id in self.workers:
                     self.workers[camera_id].wanted = False
+            self._adopt(answer.get("outdated", {}))
+
+    def _adopt(self, generations: dict[str, int]) -> None:
+        """Run on the configuration that a receipt names, where it cannot be read: nothing here depends on it."""
+        for camera_id, generation in generations.items():
+            worker = self.workers.get(UUID(camera_id))
+            if worker and not self.fleet.read_token:
+                worker.generation = generation

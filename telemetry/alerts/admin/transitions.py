@@ -6,15 +6,19 @@ from uuid import UUID
 
 from django.utils.translation import gettext
 
+from cameras.conditions import REASON_OF_CONDITION
 from cameras.models import KnownStatus
 from cameras.panels import LogLine, StatusSpan, add_log_of_camera, add_status_spans
-from cameras.reasons import Reason
+from cameras.reasons import PlacementReason, Reason, WorkerReason, code_of, words_of
 from telemetry.alerts.models import Transition
 
 SHOWN_AT_MOST = 10
 # Of one range; what came before the newest of them is left out.
 SPANS_AT_MOST = 1_000
-REASONS = dict(reason.value.split(": ", 1) for reason in Reason)
+REASONS = {
+    code_of(reason): words_of(reason)
+    for reason in (*PlacementReason, *WorkerReason, *REASON_OF_CONDITION.values(), *Reason)
+}
 
 
 def last_transitions(camera_id: UUID, now: datetime) -> Iterable[LogLine]:
