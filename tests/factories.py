@@ -11,9 +11,10 @@ from cameras import actions, credentials, site_actions
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
 from cameras.redaction import redact_text
+from controlplane.access.models import ApiToken
 from controlplane.access.principals import Principal, Role, grants_of, unlimited
 from controlplane.access.scope import WHOLE_FLEET, Scope
-from controlplane.access.tokens import create_token
+from controlplane.access.tokens import create_token, digest_of
 from tests.openapi.conformance import require_documented
 
 NOW = datetime(2026, 3, 4, 12, 0, 0, tzinfo=UTC)
@@ -62,6 +63,11 @@ def make_token(role: str, *bound_to: Site | Camera, **values: Any) -> str:
     """The secret of a new token."""
     given = {"name": role, "role": role, "scope": scope_of(*bound_to), "now": datetime.now(UTC), **values}
     return create_token(by=AUTHOR, **given)[1]
+
+
+def token_id_of(secret: str) -> Any:
+    """The id of the token with this secret."""
+    return ApiToken.objects.get(digest=digest_of(secret)).pk
 
 
 def make_principal(role: str, *bound_to: Site | Camera, name: str = "") -> Principal:

@@ -16,7 +16,7 @@ from cameras.models import Camera, CameraVitals, Site
 from controlplane.access.admin.moment_input import MomentInput
 from controlplane.access.authentication import principal_of_user
 from controlplane.access.models import ApiToken
-from controlplane.access.principals import Role, grants_of
+from controlplane.access.principals import Role
 from controlplane.access.scope import WHOLE_FLEET, Scope
 from controlplane.access.time_zones import present_zone
 
@@ -37,7 +37,8 @@ class TokenForm(forms.ModelForm):
         choices=Role.choices,
         widget=UnfoldAdminSelectWidget,
         help_text=_(
-            "A worker posts telemetry and nothing else; an orchestrator reads cameras and how to reach them."
+            "A worker posts telemetry, and reads the cameras that it is bound to; an orchestrator reads cameras"
+            " and how to reach them."
         ),
     )
     sites = forms.ModelMultipleChoiceField(
@@ -86,7 +87,7 @@ class TokenForm(forms.ModelForm):
         return expires_at
 
     def clean(self) -> dict[str, Any]:
-        """Adds the `scope`: what the token is bound to, or the whole fleet."""
+        """Adds the `scope`, what the token is bound to or the whole fleet, and the `site_of` of its cameras."""
         given = self.cleaned_data
         if self.errors:
             return given
@@ -95,7 +96,8 @@ class TokenForm(forms.ModelForm):
         if sites or cameras:
             given["scope"] = Scope(frozenset(site.pk for site in sites), frozenset(row.pk for row in cameras))
         giver, site_of = principal_of_user(self.request.user), {row.pk: row.site_id for row in cameras}
-        if not giver.may_give(grants_of(Role(given["role"]), given["scope"]), site_of):
+        given["site_of"] = site_of
+        if not giver.may_give(Role(given["role"]), given["scope"], site_of):
             fault = _("You may not grant more than you have: choose another role, or other sites and cameras.")
             self.add_error("role", fault)
         return given

@@ -152,6 +152,7 @@ class TokenAdmin(PlainAdmin):
             name=given["name"],
             role=given["role"],
             scope=given["scope"],
+            site_of=given["site_of"],
             expires_at=given["expires_at"],
             by=author_of(request, "admin"),
             now=now_of(request),

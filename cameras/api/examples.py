@@ -1,4 +1,4 @@
-"""The sites and the cameras of the examples in the OpenAPI document, as the API shows them."""
+"""The sites, the cameras and the token of the examples in the OpenAPI document, as the API shows them."""
 
 from typing import Any
 
@@ -6,6 +6,7 @@ SITE_ID = "0b8f6c1e-3d5a-4e27-9c41-7a2d8f60b3e5"
 EMPTY_SITE_ID = "5e0c9a74-18bd-4f36-8d02-c4b7e19a6f53"
 DELETED_CAMERA_ID = "c81d3e05-7b42-4f9a-b6d8-25e0a94f1c73"
 CAMERA_ID = "9f2a4d70-6c3b-4b18-a5e9-1d0c7f8e2b64"
+TOKEN_ID = "e2a7c590-1f6d-48b3-9d04-6b8f35c1a7e2"  # noqa: S105
 
 SITE: dict[str, Any] = {
     "id": SITE_ID,
@@ -65,6 +66,19 @@ CAMERA: dict[str, Any] = {
     "notes": "",
     "created_at": "2026-03-04T12:00:00.000000Z",
     "updated_at": "2026-03-04T12:00:00.000000Z",
+}
+
+TOKEN: dict[str, Any] = {
+    "id": TOKEN_ID,
+    "name": "gate-worker",
+    "role": "worker",
+    "hint": "cpt_Xk3p",
+    "scope": {"whole_fleet": False, "sites": [], "cameras": [CAMERA_ID]},
+    "created_at": "2026-03-04T12:00:00.000000Z",
+    "created_by": "token:orchestrator",
+    "expires_at": "2026-04-03T12:00:00.000000Z",
+    "revoked_at": None,
+    "last_used_at": None,
 }
 
 DELETED_CAMERA: dict[str, Any] = {

@@ -1,4 +1,7 @@
-"""Addresses of cameras, deleted ones too, and sites. A trailing slash is taken off by `OptionalTrailingSlash`."""
+"""Addresses of cameras, deleted ones too, sites and tokens.
+
+A trailing slash is taken off by `OptionalTrailingSlash`.
+"""
 
 from django.urls import path
 
@@ -6,9 +9,13 @@ from cameras.api.deleted import DeletedCameraViewSet
 from cameras.api.fleet import FleetViewSet
 from cameras.api.placements import PlacementViewSet
 from cameras.api.sites import SiteViewSet
+from cameras.api.tokens import MeViewSet, TokenViewSet
 from cameras.api.views import CameraViewSet
 
 urlpatterns = [
+    path("me", MeViewSet.as_view({"get": "retrieve"})),
+    path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
+    path("tokens/<id>", TokenViewSet.as_view({"delete": "destroy"})),
     path("cameras", CameraViewSet.as_view({"get": "list", "post": "create"})),
     path("cameras/changes", CameraViewSet.as_view({"get": "changes"})),
     path("cameras/specs", FleetViewSet.as_view({"post": "specs"})),

@@ -24,6 +24,9 @@ class ApiToken(models.Model):
     is_bound = models.BooleanField(_("bound"), default=False, editable=False)
     created_at = models.DateTimeField(_("created"))
     created_by = models.CharField(_("created by"), max_length=200)
+    # The id of the principal that made it. What a token has made is revoked with it.
+    maker = models.CharField(max_length=64, db_default="", blank=True, editable=False, db_index=True)
+    idempotency_key = models.CharField(max_length=200, db_default="", blank=True, editable=False)
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True, blank=True)
     last_used_at = models.DateTimeField(
@@ -32,6 +35,15 @@ class ApiToken(models.Model):
 
     class Meta:
         verbose_name = _("token")
+        permissions = [("add_workertoken", "Can add token of workers")]
+        indexes = [models.Index(fields=["created_at", "id"], name="token_by_age")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["maker", "idempotency_key"],
+                condition=models.Q(revoked_at=None) & ~models.Q(idempotency_key=""),
+                name="token_by_idempotency_key",
+            )
+        ]
 
     def __str__(self) -> str:
         return self.name

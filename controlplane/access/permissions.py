@@ -5,7 +5,8 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-MAY_READ_DOCS = "cameras.list_camera"
+# Who may read sites: every role of people, and no worker. The metrics count the whole fleet.
+MAY_READ_DOCS = "cameras.view_site"
 
 
 def needed_for(view: Any) -> tuple[str, ...]:
@@ -32,7 +33,7 @@ class MayPerformAction(BasePermission):
 
 
 class MayReadDocs(BasePermission):
-    """Who may list cameras may read the schema, the docs and the metrics."""
+    """Who may read sites may read the schema, the docs and the metrics."""
 
     message = MayPerformAction.message
 

@@ -3,7 +3,7 @@
 Owns the roles and the one shape that a person and a machine share. Must not import Django's auth.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple, Self
 from uuid import UUID
@@ -49,12 +49,16 @@ ADMINISTRATOR = OPERATOR | {
     "auth.view_group",
     "auth.change_group",
 }
+GIVE, GIVE_TO_WORKERS = "access.add_apitoken", "access.add_workertoken"
 # What no person does, and those may give who may make tokens.
-OF_ORCHESTRATORS = frozenset({"cameras.place_camera"})
+OF_ORCHESTRATORS = frozenset({"cameras.place_camera", GIVE_TO_WORKERS})
 ORCHESTRATOR = VIEWER | {"cameras.reveal_camera"} | OF_ORCHESTRATORS
 WORKER = frozenset({"telemetry.report_sample"})
-# What a worker may also do with a camera that its token names: read it, and read how it is reached.
-WORKER_WITH_ITS_CAMERA = frozenset({"cameras.view_camera", "cameras.reveal_camera"})
+# What a worker may also do with the cameras that its token is bound to: read and watch them, and read how they are
+# reached. One process then works for all of them with one token.
+WORKER_WITH_ITS_CAMERAS = frozenset(
+    {"cameras.list_camera", "cameras.view_camera", "cameras.view_change", "cameras.reveal_camera"}
+)
 
 
 class Role(TextChoices):
@@ -93,8 +97,8 @@ class Grant(NamedTuple):
 def grants_of(role: Role, scope: Scope) -> tuple[Grant, ...]:
     """What a token of a role may do that is bound to a scope, or to none (`WHOLE_FLEET`)."""
     grant = Grant(role.permissions, scope)
-    if role is Role.WORKER:
-        return grant, Grant(WORKER_WITH_ITS_CAMERA, Scope(cameras=scope.cameras))
+    if role is Role.WORKER and not scope.is_whole:
+        return grant, Grant(WORKER_WITH_ITS_CAMERAS, scope)
     return (grant,)
 
 
@@ -132,18 +136,24 @@ class Principal:
         """Where it holds the permission: what all of its grants that contain it come to."""
         return self._scopes.get(permission, NOWHERE)
 
-    def may_give(self, grants: Iterable[Grant], site_of: Mapping[UUID, UUID | None]) -> bool:
-        """Whether it holds all that the grants hold; `site_of` are the sites of the cameras that they name.
+    def may_give(self, role: Role, scope: Scope, site_of: Mapping[UUID, UUID | None]) -> bool:
+        """Whether it may make a token of this role and scope: whether it holds there all that the token will hold.
 
-        What no person does, such as posting telemetry, is given by those who make tokens.
+        `site_of` are the sites of the cameras that the scope names. What no person does, such as posting
+        telemetry, is given by those who make tokens; who makes those of workers only gives no other role.
         """
+        if role is not Role.WORKER and not self.has_perm(GIVE):
+            return False
         return all(
-            self.scope_for(
-                "access.add_apitoken" if permission in WORKER | OF_ORCHESTRATORS else permission
-            ).includes(scope, site_of)
-            for permissions, scope in grants
+            self._scope_to_give(permission).includes(where, site_of)
+            for permissions, where in grants_of(role, scope)
             for permission in permissions
         )
+
+    def _scope_to_give(self, permission: str) -> Scope:
+        if permission in WORKER:
+            return self.scope_for(GIVE) | self.scope_for(GIVE_TO_WORKERS)
+        return self.scope_for(GIVE if permission in OF_ORCHESTRATORS else permission)
 
     def author(self, via: str, request_id: str = "") -> "Author":
         return Author(self, via, request_id)

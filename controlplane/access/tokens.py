@@ -7,25 +7,43 @@ import hashlib
 import secrets
 import threading
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import NamedTuple
 from uuid import UUID
 
-from django.db import transaction
-from django.db.models import Q, QuerySet, prefetch_related_objects
+from django.core.exceptions import PermissionDenied
+from django.db import IntegrityError, transaction
+from django.db.models import Q, prefetch_related_objects
 
 from controlplane.access import audit
 from controlplane.access.models import ApiToken, TokenBinding
-from controlplane.access.principals import Author, Principal, Role, grants_of
+from controlplane.access.principals import GIVE, Author, Principal, Role, grants_of
 from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
 
 PREFIX = "cpt_"
+NO_SITES: Mapping[UUID, UUID | None] = MappingProxyType({})
 REMEMBER_SECONDS = 30.0
 REMEMBER_UNKNOWN_SECONDS = 5.0
 FLUSH_LAST_USED_SECONDS = 60.0
+# How long a token may be valid that somebody made who makes those of workers only.
+MOST_DAYS_OF_A_WORKER = 30
+# So many requests of one person with one Idempotency-Key may come at once.
+ATTEMPTS = 10
 # A flood of made-up tokens must not fill the memory; known ones come back with one query.
 REMEMBER_AT_MOST = 100_000
+
+
+class MakerGone(Exception):
+    """The token that makes another has been revoked meanwhile."""
+
+
+class GivesTooMuch(PermissionDenied):
+    """Somebody would make a token that may do more than they may themselves."""
+
+    def __init__(self) -> None:
+        super().__init__("You may not grant more than you have: choose another role, or other sites and cameras.")
 
 
 def digest_of(secret: str) -> str:
@@ -40,28 +58,59 @@ def create_token(
     by: Author,
     now: datetime,
     scope: Scope = WHOLE_FLEET,
+    site_of: Mapping[UUID, UUID | None] = NO_SITES,
     expires_at: datetime | None = None,
+    idempotency_key: str = "",
 ) -> tuple[ApiToken, str]:
     """The new token and its secret, which is stored nowhere and cannot be shown again.
 
-    It is bound to the scope, unless that is the whole fleet. Raises ValueError for a role or scope that is none.
+    It is bound to the scope, unless that is the whole fleet; `site_of` are the sites of the cameras in it. A token
+    that its maker made before with the same key is revoked: its secret may have been lost on the way.
+
+    Raises ValueError for a role or scope that is none, GivesTooMuch, and MakerGone.
     """
     if role not in Role.values:
         raise ValueError(f"A token's role is one of {', '.join(Role.values)}.")
     if scope == NOWHERE:
         raise ValueError("A token is bound to a camera or site at least, or else to the whole fleet.")
+    maker = by.principal
+    if not maker.may_give(Role(role), scope, site_of):
+        raise GivesTooMuch
     secret = PREFIX + secrets.token_urlsafe(32)
+    token = ApiToken(
+        name=name,
+        digest=digest_of(secret),
+        hint=secret[: len(PREFIX) + 4],
+        role=role,
+        is_bound=not scope.is_whole,
+        created_at=now,
+        created_by=by.label,
+        maker=maker.id,
+        idempotency_key=idempotency_key,
+        expires_at=expires_at,
+    )
+    for attempts_left in reversed(range(ATTEMPTS)):
+        try:
+            memory.forget(each.digest for each in _store(token, scope, by, now))
+            break
+        except IntegrityError:
+            # Another request of the same person with the same key was faster, and is found in the next attempt.
+            if not attempts_left:
+                raise
+    return token, secret
+
+
+def _store(token: ApiToken, scope: Scope, by: Author, now: datetime) -> list[ApiToken]:
+    """Write the new token; returns those that it replaces."""
+    replaced: list[ApiToken] = []
     with transaction.atomic():
-        token = ApiToken.objects.create(
-            name=name,
-            digest=digest_of(secret),
-            hint=secret[: len(PREFIX) + 4],
-            role=role,
-            is_bound=not scope.is_whole,
-            created_at=now,
-            created_by=by.label,
-            expires_at=expires_at,
-        )
+        if (maker_id := token_id_of(by.principal)) and not _locked(Q(pk=maker_id, revoked_at=None)):
+            # Locked, so that who revokes the maker at this moment finds what it made.
+            raise MakerGone
+        if token.idempotency_key:
+            same = Q(maker=token.maker, idempotency_key=token.idempotency_key, revoked_at=None)
+            replaced = _revoke(_locked(same), by, now)
+        token.save(force_insert=True)
         TokenBinding.objects.bulk_create(
             [
                 *(TokenBinding(token=token, site_id=site_id) for site_id in sorted(scope.sites)),
@@ -70,14 +119,30 @@ def create_token(
             batch_size=500,
         )
         _record("token.created", token, by, now)
-    return token, secret
+    return replaced
+
+
+def last_expiry_of(maker: Principal, now: datetime) -> datetime | None:
+    """Until when a token may be valid that this principal makes; None for no end."""
+    ends: list[datetime] = []
+    if maker_id := token_id_of(maker):
+        expiries = ApiToken.objects.filter(pk=maker_id).values_list("expires_at", flat=True)
+        ends += [expires_at for expires_at in expiries if expires_at]
+    if not maker.has_perm(GIVE):
+        ends.append(now + timedelta(days=MOST_DAYS_OF_A_WORKER))
+    return min(ends, default=None)
+
+
+def token_id_of(principal: Principal) -> UUID | None:
+    """The id of the token that the principal is; None for a person or a command."""
+    kind, _colon, key = principal.id.partition(":")
+    return UUID(key) if kind == "token" else None
 
 
 def revoke_tokens(*, ids: Iterable[UUID], by: Author, now: datetime) -> int:
-    """Revoke the tokens that are not yet revoked; returns how many were."""
+    """Revoke the tokens that are not yet revoked, and what they made; returns how many were."""
     with transaction.atomic():
-        tokens = list(_locked(Q(pk__in=list(ids), revoked_at=None)))
-        _revoke(tokens, by, now)
+        tokens = _revoke(_locked(Q(pk__in=list(ids), revoked_at=None)), by, now)
     memory.forget(token.digest for token in tokens)
     return len(tokens)
 
@@ -87,7 +152,7 @@ def unbind_from_cameras(*, camera_ids: Collection[UUID], by: Author, now: dateti
     lost = TokenBinding.objects.filter(camera_id__in=camera_ids)
     with transaction.atomic():
         # Those of all cameras, in one order: else two deletions could wait for one another.
-        list(_locked(Q(pk__in=lost.values("token"))))
+        _locked(Q(pk__in=lost.values("token")))
         bound = lost.values_list("camera_id", flat=True).order_by("camera_id").distinct()
         for camera_id in list(bound):
             _unbind(Q(camera_id=camera_id), f"camera {camera_id}", by, now)
@@ -101,7 +166,7 @@ def unbind_from_site(*, site_id: UUID, by: Author, now: datetime) -> None:
 def _unbind(which: Q, lost: str, by: Author, now: datetime) -> None:
     with transaction.atomic():
         # The tokens are locked first: of two bindings that go at once, the second is seen to be the last.
-        tokens = list(_locked(Q(pk__in=TokenBinding.objects.filter(which).values("token"))))
+        tokens = _locked(Q(pk__in=TokenBinding.objects.filter(which).values("token")))
         if not tokens:
             return
         TokenBinding.objects.filter(which, token__in=tokens).delete()
@@ -109,18 +174,24 @@ def _unbind(which: Q, lost: str, by: Author, now: datetime) -> None:
         valid = [token for token in tokens if token.revoked_at is None]
         for token in valid:
             _record("token.binding_lost", token, by, now, [lost])
-        _revoke([token for token in valid if token.pk not in still_bound], by, now)
-    memory.forget(token.digest for token in tokens)
+        revoked = _revoke([token for token in valid if token.pk not in still_bound], by, now)
+    memory.forget(token.digest for token in (*tokens, *revoked))
 
 
-def _revoke(tokens: Sequence[ApiToken], by: Author, now: datetime) -> None:
-    ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=now)
-    for token in tokens:
-        _record("token.revoked", token, by, now)
+def _revoke(tokens: Sequence[ApiToken], by: Author, now: datetime) -> list[ApiToken]:
+    """Revoke locked tokens, then what they made, and so on; returns all that were."""
+    revoked: list[ApiToken] = []
+    while tokens:
+        ApiToken.objects.filter(pk__in=[token.pk for token in tokens]).update(revoked_at=now)
+        for token in tokens:
+            _record("token.revoked", token, by, now)
+        revoked += tokens
+        tokens = _locked(Q(maker__in=[f"token:{token.pk}" for token in tokens], revoked_at=None))
+    return revoked
 
 
-def _locked(which: Q) -> QuerySet[ApiToken]:
-    return ApiToken.objects.select_for_update().filter(which).order_by("pk")
+def _locked(which: Q) -> list[ApiToken]:
+    return list(ApiToken.objects.select_for_update().filter(which).order_by("pk"))
 
 
 def _record(action: str, token: ApiToken, by: Author, now: datetime, fields: Sequence[str] = ()) -> None:
@@ -135,14 +206,19 @@ def _record(action: str, token: ApiToken, by: Author, now: datetime, fields: Seq
     )
 
 
+def scope_of(token: ApiToken) -> Scope:
+    """What the token is bound to, or the whole fleet; reads its bindings."""
+    if not token.is_bound:
+        return WHOLE_FLEET
+    bindings = token.bindings.all()
+    return Scope(
+        sites=frozenset(binding.site_id for binding in bindings if binding.site_id),
+        cameras=frozenset(binding.camera_id for binding in bindings if binding.camera_id),
+    )
+
+
 def principal_of(token: ApiToken) -> Principal:
-    scope = WHOLE_FLEET
-    if token.is_bound:
-        bindings = token.bindings.all()
-        scope = Scope(
-            sites=frozenset(binding.site_id for binding in bindings if binding.site_id),
-            cameras=frozenset(binding.camera_id for binding in bindings if binding.camera_id),
-        )
+    scope = scope_of(token)
     return Principal(f"token:{token.pk}", f"token:{token.name}", grants_of(Role(token.role), scope))
 
 

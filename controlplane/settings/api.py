@@ -27,6 +27,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "cameras", "description": "The registry of cameras, their desired state, and what changed."},
         {"name": "placements", "description": "Where orchestrators run the workers of cameras."},
         {"name": "sites", "description": "Places with cameras."},
+        {"name": "access", "description": "Who asks, and the tokens of machines."},
         {"name": "telemetry", "description": "What workers report, and what became of it."},
     ],
     "OAS_VERSION": "3.1.0",
@@ -42,6 +43,8 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "DesiredState": "cameras.models.DesiredState",
         "CameraStatus": "cameras.status.STATUS_CHOICES",
+        "Role": "controlplane.access.principals.Role",
+        "PrincipalKind": "cameras.api.token_shapes.KINDS",
         "ChangeKind": "cameras.models.ChangeKind",
         "ConditionType": "cameras.conditions.CONDITION_CHOICES",
         "WorkerPhase": "cameras.reasons.WORKER_PHASES",

@@ -68,9 +68,11 @@ class Operation(NamedTuple):
 
     @property
     def role(self) -> str:
-        """A role that may do it: only workers post telemetry, and only orchestrators place workers."""
-        if "/placement" in self.path:
+        """A role that may do it: only workers post telemetry, and only orchestrators place workers, and see of tokens just theirs."""
+        if "/placement" in self.path or self.path.startswith("/tokens"):
             return "orchestrator"
+        if self.path == "/me":
+            return "worker"
         return "worker" if self.method == "post" and self.path.startswith("/telemetry") else "administrator"
 
     def exchanges(self) -> list[Exchange]:

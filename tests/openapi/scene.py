@@ -12,6 +12,8 @@ from cameras.api.examples import (
     EMPTY_SITE_ID,
     SITE,
     SITE_ID,
+    TOKEN,
+    TOKEN_ID,
 )
 
 URL = "rtsp://user:pass@10.0.0.5:554/stream"
@@ -51,7 +53,7 @@ class Ids(dict[str, str]):
 
 
 def make_scene(send: Send, mark: str = "") -> Ids:
-    """A site with a camera that reports, and a site without one. A mark keeps the names of several scenes apart."""
+    """A site with a camera that reports and the token of its worker, and a site without one. A mark keeps the names of several scenes apart."""
 
     def register(path: str, values: Mapping[str, Any]) -> str:
         made: str = send("administrator", "POST", path, {**values, "name": values["name"] + mark})["id"]
@@ -64,4 +66,13 @@ def make_scene(send: Send, mark: str = "") -> Ids:
     send("worker", "POST", f"/telemetry/{camera}", {**CAMERA["latest"], "generation": 1})
     deleted = register("/cameras", {"name": DELETED_CAMERA["name"], "site": site, "connection_string": URL})
     send("administrator", "DELETE", f"/cameras/{deleted}", None)
-    return Ids({SITE_ID: site, EMPTY_SITE_ID: empty, CAMERA_ID: camera, DELETED_CAMERA_ID: deleted})
+    token = send("orchestrator", "POST", "/tokens", {"name": TOKEN["name"], "role": "worker", "cameras": [camera]})
+    return Ids(
+        {
+            SITE_ID: site,
+            EMPTY_SITE_ID: empty,
+            CAMERA_ID: camera,
+            DELETED_CAMERA_ID: deleted,
+            TOKEN_ID: token["id"],
+        }
+    )

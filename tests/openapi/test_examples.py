@@ -20,6 +20,7 @@ NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 VOLATILE = (
     re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"),  # an id
     re.compile(r"\"?[0-9a-f]{12}-[0-9]+\"?"),  # a cursor, or an ETag
+    re.compile(r"cpt_[A-Za-z0-9_-]+"),  # a token, or how it begins
 )
 COUNTED_ON = ("revision", "block", "epoch")  # how many changes there were before, and the seconds of the database
 

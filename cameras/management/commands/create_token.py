@@ -26,9 +26,10 @@ roles:
   viewer         reads cameras, sites, changes and telemetry
   operator       is a viewer that may start and stop cameras
   administrator  is an operator that may do everything but post telemetry
-  orchestrator   is a viewer that may read connection strings
-  worker         posts telemetry and nothing else; bound to cameras, it may also read
-                 those cameras and their connection strings
+  orchestrator   is a viewer that may read connection strings, place workers, and make
+                 tokens for them
+  worker         posts telemetry and nothing else; bound to sites or cameras, it may also
+                 read and watch those cameras, and read their connection strings
 
 examples:
   manage.py create_token gate-worker --role worker --camera 6f2c1b1e-... --expires 90 > token

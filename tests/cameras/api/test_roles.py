@@ -7,7 +7,7 @@ import pytest
 
 from controlplane.access.models import ApiToken
 from controlplane.access.principals import Role
-from tests.factories import BRIEF, ApiClient, make_camera, make_site, make_token
+from tests.factories import BRIEF, ApiClient, make_camera, make_site, make_token, token_id_of
 
 pytestmark = pytest.mark.django_db
 
@@ -19,7 +19,12 @@ def listed(client: ApiClient, query: str = "") -> Any:
 WHO = ("viewer", "operator", "administrator", "orchestrator", "worker", "bound", None)
 #: viewer, operator, administrator, orchestrator, worker, worker bound to the camera, nobody
 MATRIX: list[tuple[str, str, Any, tuple[int, ...]]] = [
-    ("GET", "/cameras", None, (200, 200, 200, 200, 403, 403, 401)),
+    ("GET", "/me", None, (200, 200, 200, 200, 200, 200, 401)),
+    ("GET", "/tokens", None, (403, 403, 200, 200, 403, 403, 401)),
+    ("POST", "/tokens", {"name": "x", "role": "worker"}, (403, 403, 201, 201, 403, 403, 401)),
+    ("POST", "/tokens", {"name": "x", "role": "viewer"}, (403, 403, 201, 403, 403, 403, 401)),
+    ("DELETE", "/tokens/{token}", None, (403, 403, 204, 404, 403, 403, 401)),
+    ("GET", "/cameras", None, (200, 200, 200, 200, 403, 200, 401)),
     ("POST", "/cameras", BRIEF, (403, 403, 201, 403, 403, 403, 401)),
     ("GET", "/cameras/{id}", None, (200, 200, 200, 200, 403, 200, 401)),
     ("PATCH", "/cameras/{id}", {"desired_state": "running"}, (403, 200, 200, 403, 403, 403, 401)),
@@ -27,8 +32,8 @@ MATRIX: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("GET", "/cameras/{id}/credentials", None, (403, 403, 200, 200, 403, 200, 401)),
     ("POST", "/cameras/specs", {"ids": []}, (200, 200, 200, 200, 403, 200, 401)),
     ("POST", "/cameras/specs", {"ids": [], "credentials": True}, (403, 403, 200, 200, 403, 200, 401)),
-    ("GET", "/cameras/summary", None, (200, 200, 200, 200, 403, 403, 401)),
-    ("GET", "/cameras/changes", None, (200, 200, 200, 200, 403, 403, 401)),
+    ("GET", "/cameras/summary", None, (200, 200, 200, 200, 403, 200, 401)),
+    ("GET", "/cameras/changes", None, (200, 200, 200, 200, 403, 200, 401)),
     ("GET", "/telemetry/{id}", None, (200, 200, 200, 200, 403, 403, 401)),
     ("GET", "/sites", None, (200, 200, 200, 200, 403, 403, 401)),
     ("POST", "/sites", {"name": "New"}, (403, 403, 201, 403, 403, 403, 401)),
@@ -64,7 +69,8 @@ def test_each_role_may_do_what_the_table_says(
             client = ApiClient(make_token("worker", camera))
         else:
             client = ApiClient(make_token(role) if role else None)
-        answer = client.request(method, path.format(id=camera.pk, site=site.pk), body)
+        token = token_id_of(make_token("viewer", name="another"))
+        answer = client.request(method, path.format(id=camera.pk, site=site.pk, token=token), body)
         answers.append(answer.status_code)
         if answer.status_code >= 400:
             assert answer["Content-Type"] == "application/problem+json"

@@ -149,15 +149,22 @@ def test_a_token_of_two_sites_and_a_camera_sees_and_touches_these(sites: tuple[S
     assert changed == [200, 200, 200, 404]
 
 
-def test_a_worker_of_two_cameras_reads_these_and_how_to_reach_them() -> None:
+def test_a_worker_of_two_cameras_and_a_site_reads_and_watches_these_and_how_to_reach_them() -> None:
+    cursor = current_cursor()
     site = make_site()
-    one, two, other = make_camera("one"), make_camera("two"), make_camera("other", site=site)
+    one, two, there = make_camera("one"), make_camera("two"), make_camera("there", site=site)
+    other = make_camera("other", site=make_site("Other"))
     client = ApiClient(make_token("worker", one, two, site))
 
     for path in ("/cameras/{}", "/cameras/{}/credentials"):
-        answers = [client.get(path.format(camera.pk)).status_code for camera in (one, two, other)]
-        assert answers == [200, 200, 404]
-    assert client.get("/cameras").status_code == 403
+        answers = [client.get(path.format(camera.pk)).status_code for camera in (one, two, there, other)]
+        assert answers == [200, 200, 200, 404]
+    assert names(client, "/cameras") == ["one", "there", "two"]
+    changes = client.get(f"/cameras/changes?since={cursor}").json()["changes"]
+    assert [change["name"] for change in changes] == ["one", "two", "there"]
+    refused = [client.get(path).status_code for path in ("/sites", f"/telemetry/{one.pk}", "/metrics", "/docs")]
+    assert refused == [403, 403, 403, 403]
+    assert client.patch(f"/cameras/{one.pk}", {"desired_state": "running"}).status_code == 403
 
 
 def test_what_goes_leaves_the_token_the_rest_and_the_last_one_takes_it_along(administrator: ApiClient) -> None:

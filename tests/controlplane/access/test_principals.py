@@ -4,7 +4,16 @@ from uuid import UUID
 
 import pytest
 
-from controlplane.access.principals import ADMINISTRATOR, VIEWER, WORKER, Grant, Principal, Role, grants_of
+from controlplane.access.principals import (
+    ADMINISTRATOR,
+    ORCHESTRATOR,
+    VIEWER,
+    WORKER,
+    Grant,
+    Principal,
+    Role,
+    grants_of,
+)
 from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
 
 NORTH, SOUTH, GATE = (UUID(int=number) for number in range(1, 4))
@@ -41,13 +50,14 @@ def test_what_is_granted_nowhere_is_not_held() -> None:
     assert not holder(Grant(ADMINISTRATOR, NOWHERE)).has_perm(VIEW)
 
 
-def test_a_worker_reads_the_cameras_that_its_token_names_and_not_those_of_its_sites() -> None:
+def test_a_bound_worker_reads_and_watches_what_it_is_bound_to_and_another_only_posts() -> None:
     bound, unbound = (holder(*grants_of(Role.WORKER, scope)) for scope in (AT_NORTH | WITH_GATE, WHOLE_FLEET))
 
     assert bound.scope_for("telemetry.report_sample") == AT_NORTH | WITH_GATE
-    assert (bound.scope_for(VIEW), bound.scope_for(REVEAL)) == (WITH_GATE, WITH_GATE)
+    reading = (VIEW, REVEAL, "cameras.list_camera", "cameras.view_change")
+    assert {bound.scope_for(permission) for permission in reading} == {AT_NORTH | WITH_GATE}
     assert unbound.scope_for("telemetry.report_sample") == WHOLE_FLEET
-    assert not unbound.has_perm(VIEW)
+    assert not any(unbound.has_perm(permission) for permission in reading)
 
 
 MAKER = frozenset({"access.add_apitoken"})
@@ -66,6 +76,14 @@ GIVEN = [
     ([Grant(ADMINISTRATOR, AT_NORTH), Grant(VIEWER, AT_SOUTH)], Role.VIEWER, AT_NORTH | AT_SOUTH, True),
     ([Grant(ADMINISTRATOR, AT_NORTH), Grant(VIEWER, AT_SOUTH)], Role.OPERATOR, AT_NORTH | AT_SOUTH, False),
     ([Grant(WORKER, WHOLE_FLEET)], Role.WORKER, WHOLE_FLEET, False),
+    ([Grant(ORCHESTRATOR, WHOLE_FLEET)], Role.WORKER, WHOLE_FLEET, True),
+    ([Grant(ORCHESTRATOR, WHOLE_FLEET)], Role.VIEWER, AT_NORTH, False),
+    ([Grant(ORCHESTRATOR, WHOLE_FLEET)], Role.ORCHESTRATOR, AT_NORTH, False),
+    ([Grant(ORCHESTRATOR, AT_NORTH)], Role.WORKER, WHOLE_FLEET, False),
+    ([Grant(ORCHESTRATOR, AT_NORTH)], Role.WORKER, WITH_GATE, True),
+    ([Grant(ORCHESTRATOR, AT_SOUTH)], Role.WORKER, WITH_GATE, False),
+    ([Grant(ADMINISTRATOR, WHOLE_FLEET)], Role.ORCHESTRATOR, WHOLE_FLEET, True),
+    ([Grant(ADMINISTRATOR, AT_NORTH)], Role.ORCHESTRATOR, WHOLE_FLEET, False),
 ]
 
 
@@ -73,4 +91,4 @@ GIVEN = [
 def test_nobody_gives_what_they_do_not_hold_where_they_do_not_hold_it(
     held: list[Grant], role: Role, scope: Scope, may: bool
 ) -> None:
-    assert holder(*held).may_give(grants_of(role, scope), {GATE: NORTH}) is may
+    assert holder(*held).may_give(role, scope, {GATE: NORTH}) is may
