@@ -23,6 +23,7 @@ from controlplane import stopping  # noqa: E402
 from controlplane.admission import Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
 from controlplane.compression import CompressedSend, strong  # noqa: E402
+from controlplane.cross_origin import open_to_other_origins  # noqa: E402
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
@@ -31,7 +32,8 @@ from telemetry.ingest.queues import close_queues, open_queues  # noqa: E402
 
 def _with_static_files(inner: Any) -> Any:
     """Static files as collected, or straight from the packages where `collectstatic` has not run."""
-    static = ServeStaticASGI(inner, max_age=31_536_000 if settings.HASHED_STATIC_FILES else 300)
+    max_age = 31_536_000 if settings.HASHED_STATIC_FILES else 300
+    static = ServeStaticASGI(inner, max_age=max_age, allow_all_origins=False)
     if settings.HASHED_STATIC_FILES:
         static.add_files(str(settings.STATIC_ROOT), prefix=settings.STATIC_URL)
     else:
@@ -72,4 +74,4 @@ async def _close() -> None:
     await close_queues()
 
 
-application = taking_in_refused_bodies(_answer)
+application = open_to_other_origins(taking_in_refused_bodies(_answer))

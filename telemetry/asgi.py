@@ -16,6 +16,7 @@ django.setup()
 # These use models, so they come after Django is set up.
 from controlplane.bare_asgi import Receive, Scope, Send, send_problem, serve_lifespan  # noqa: E402
 from controlplane.compression import CompressedSend  # noqa: E402
+from controlplane.cross_origin import open_to_other_origins  # noqa: E402
 from controlplane.probes import answer_probe, is_probe  # noqa: E402
 from controlplane.problems import Problem  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
@@ -35,4 +36,4 @@ async def _answer(scope: Scope, receive: Receive, send: Send) -> None:
         await serve_lifespan(receive, send, open_queues, close_queues)
 
 
-application = taking_in_refused_bodies(_answer)
+application = open_to_other_origins(taking_in_refused_bodies(_answer))

@@ -11,6 +11,7 @@ os.environ.update(
     LOG_LEVEL="DEBUG",
     BEHIND_TLS="0",
     CSRF_TRUSTED_ORIGINS="",
+    CORS_ALLOWED_ORIGINS="",
     WEBHOOK_ALLOW_PRIVATE="0",
     EMAIL_HOST="",
 )

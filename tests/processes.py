@@ -75,6 +75,7 @@ def service_environment(database_url: str) -> dict[str, str]:
         **_KEYS,
         "ALLOWED_HOSTS": "127.0.0.1",
         "CSRF_TRUSTED_ORIGINS": "",
+        "CORS_ALLOWED_ORIGINS": "",
         "DATABASE_POOL_SIZE": "20",
         "LOG_LEVEL": "WARNING",
         "DEBUG": "0",

@@ -1,6 +1,6 @@
 """What the service is made of: applications, middleware, templates."""
 
-from controlplane.settings.environment import BASE_DIR
+from controlplane.settings.environment import BASE_DIR, CORS_ALLOWED_ORIGINS
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # before django.contrib.admin: its templates win
@@ -13,6 +13,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "django_filters",
+    "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "controlplane.access.apps.AccessConfig",
@@ -24,6 +25,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "controlplane.compression.Compression",
     "controlplane.middleware.RequestIdentity",
+    *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "controlplane.middleware.SecurityHeaders",
     "controlplane.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",

@@ -4,6 +4,7 @@ All faults are named at once, by the variable and never with its value. With a m
 key the service refuses to start, unless in DEBUG. `.env.example` lists every variable.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -17,6 +18,9 @@ from environs import Env, EnvValidationError, ValidationError
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DEBUG_ONLY_SECRET_KEY = "debug-only-secret-key-that-refuses-to-start-outside-debug"  # noqa: S105
 DEBUG_ONLY_FIELD_KEY = "ZGVidWctb25seS1maWVsZC1rZXktbm90LXNlY3JldCE="
+
+_ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 env = Env(eager=False)
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
@@ -62,6 +66,15 @@ def _database_url(value: str) -> None:
         ) from None
 
 
+def _origins(values: list[str]) -> None:
+    for number, value in enumerate(values, start=1):
+        if not _ORIGIN.fullmatch(value) or value.endswith(_DEFAULT_PORTS[value.partition(":")[0]]):
+            raise ValidationError(
+                f"entry {number} is no origin such as https://ui.example.com or http://10.0.0.5:8080: "
+                "in lower case, without a path or a default port; * is not taken"
+            )
+
+
 def _log_level(value: str) -> None:
     if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValidationError("must be DEBUG, INFO, WARNING or ERROR")
@@ -99,6 +112,7 @@ DATABASE_URL = env.str("DATABASE_URL", f"sqlite:///{BASE_DIR / 'db.sqlite3'}", v
 DATABASE_POOL_SIZE = env.int("DATABASE_POOL_SIZE", 20, validate=_within(0, 1_000))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", [])
+CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [], validate=_origins)
 TELEMETRY_RETENTION_DAYS = env.int("TELEMETRY_RETENTION_DAYS", 30, validate=_within(1, 36_500))
 TELEMETRY_MINUTE_RETENTION_DAYS = env.int("TELEMETRY_MINUTE_RETENTION_DAYS", 180, validate=_within(1, 36_500))
 TELEMETRY_HOUR_RETENTION_DAYS = env.int("TELEMETRY_HOUR_RETENTION_DAYS", 1_825, validate=_within(1, 36_500))

@@ -17,6 +17,17 @@ SESSION_COOKIE_SAMESITE = "Lax"
 X_FRAME_OPTIONS = "DENY"
 SECURE_REFERRER_POLICY = "same-origin"
 
+# For pages of CORS_ALLOWED_ORIGINS, in Django and in `cross_origin`. Never with cookies: the page sends a token.
+CORS_ALLOW_CREDENTIALS = False
+CORS_URLS_REGEX = r"^/(?!admin(/|$)|static/)"
+CORS_ALLOW_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+CORS_ALLOW_HEADERS = (
+    "accept", "authorization", "cache-control", "content-encoding", "content-type", "idempotency-key", "if-match",
+    "if-none-match", "last-event-id",
+)  # fmt: skip
+CORS_EXPOSE_HEADERS = ("X-Cursor", "ETag", "Link", "Location", "Retry-After")
+CORS_PREFLIGHT_MAX_AGE = 7_200  # seconds; browsers remember it no longer
+
 # Under ASGI `admission` refuses larger bodies. An upload stays in memory: on disk its passwords would be in clear.
 DATA_UPLOAD_MAX_MEMORY_SIZE = FILE_UPLOAD_MAX_MEMORY_SIZE = 4 * 1024 * 1024
 DEFAULT_EXCEPTION_REPORTER = f"{RedactedExceptionPage.__module__}.{RedactedExceptionPage.__qualname__}"

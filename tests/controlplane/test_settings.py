@@ -32,6 +32,12 @@ def test_a_sound_environment_starts() -> None:
     assert start().returncode == 0
 
 
+def test_origins_of_other_pages_are_taken_with_and_without_a_port() -> None:
+    assert (
+        start(CORS_ALLOWED_ORIGINS="https://ui.example.com,http://10.0.0.5:8080,http://[::1]:3000").returncode == 0
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
@@ -53,6 +59,14 @@ def test_a_sound_environment_starts() -> None:
         ("LOG_LEVEL", "LOUD"),
         ("TELEMETRY_RETENTION_DAYS", "181"),  # longer than minutes are kept
         ("TELEMETRY_MAX_BYTES", "5"),
+        ("CORS_ALLOWED_ORIGINS", "*"),
+        ("CORS_ALLOWED_ORIGINS", "null"),
+        ("CORS_ALLOWED_ORIGINS", "https://*.example.com"),
+        ("CORS_ALLOWED_ORIGINS", "https://ui.example.com,ui.example.com"),
+        ("CORS_ALLOWED_ORIGINS", "https://ui.example.com/"),
+        ("CORS_ALLOWED_ORIGINS", "https://UI.example.com"),
+        ("CORS_ALLOWED_ORIGINS", "https://ui.example.com:443"),
+        ("CORS_ALLOWED_ORIGINS", "https://S3CRET@ui.example.com"),
     ],
 )
 def test_an_unsafe_or_unreadable_setting_refuses_to_start_and_is_named(name: str, value: str) -> None:
