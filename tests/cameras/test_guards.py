@@ -135,7 +135,7 @@ ACTS: list[tuple[str, Any, set[str]]] = [
     (
         "reveal",
         lambda camera, by: actions.reveal_connection_string(camera=camera, by=by, now=NOW),
-        {"administrator", "orchestrator"},
+        {"administrator", "orchestrator", "worker"},
     ),
     (
         "register",
