@@ -325,4 +325,6 @@ def test_many_rows_take_as_many_queries_as_one(count: int, act: Any, planning: i
     with CaptureQueriesContext(connection) as done:
         revert(block)
 
-    assert (len(planned), len(done)) == (planning, doing)
+    # SQLite takes 999 parameters a statement: fifty cameras are two, fifty rows of vitals three.
+    more = {stop: 1, delete: 2}[act] if connection.vendor == "sqlite" and count == 50 else 0
+    assert (len(planned), len(done)) == (planning, doing + more)

