@@ -42,7 +42,7 @@ def test_a_person_makes_a_webhook_and_tries_it_and_its_pages_fit_a_phone(
     page.get_by_role("link", name="All its deliveries").click()
     expect(page.locator("#result_list .cp-entry")).to_have_count(1)
     expect(page.locator("#result_list").get_by_text("Given up")).to_be_visible()
-    assert Subscription.objects.get().topics == ["silence", "orphaned", "fleet", "capacity"]
+    assert Subscription.objects.get().topics == ["silence", "failing", "orphaned", "fleet", "capacity"]
 
     page.set_viewport_size({"width": 390, "height": 844})
     for path in (f"{SUBSCRIPTIONS}add/", SUBSCRIPTIONS, "/admin/alerts/delivery/"):

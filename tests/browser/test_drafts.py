@@ -120,7 +120,7 @@ FORMS: list[tuple[str, Callable[[Page], None], Callable[[], Any], Any]] = [
             (row.name, row.channel, row.addresses, row.grace_seconds, len(row.topics))
             for row in Subscription.objects.all()
         ],
-        [("Control room", "email", "room@example.com", 90, 3)],
+        [("Control room", "email", "room@example.com", 90, 4)],
     ),
     (
         "access/apitoken/add/",
