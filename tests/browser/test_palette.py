@@ -73,5 +73,6 @@ def test_where_nothing_is_found_it_says_so(administrator: Page) -> None:
     assert page.url.endswith("/admin/")
 
     page.get_by_role("button", name="Search").click()
+    expect(page.get_by_role("searchbox", name="Search")).to_be_focused()
     page.keyboard.type("ramp")
     expect(page.locator("#command-results-list")).to_contain_text("Ramp")
