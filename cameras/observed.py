@@ -3,7 +3,10 @@
 Ingest writes vitals and reports, the orchestrator's endpoint writes placements, `telemetry.alerts` what it knows.
 """
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -207,6 +210,16 @@ class FleetVitals(models.Model):
 
     def __str__(self) -> str:
         return "vitals of the fleet"
+
+
+def mark_dirty(camera_ids: Iterable[UUID], now: datetime) -> None:
+    """Have the statuses of these cameras looked at soon."""
+    StatusDirty.objects.bulk_create(
+        [StatusDirty(camera_id=pk, marked_at=now) for pk in sorted(camera_ids)],
+        update_conflicts=True,
+        unique_fields=["camera_id"],
+        update_fields=["marked_at"],
+    )
 
 
 # The facts that stand in the vitals, by the names that they have in both.

@@ -13,8 +13,8 @@ from django.db import connection, transaction
 
 from cameras import guards
 from cameras.intent import InvalidIntent
-from cameras.models import CameraVitals, Placement, StatusDirty
-from cameras.observed import MAX_MESSAGE, MAX_NODE
+from cameras.models import CameraVitals, Placement
+from cameras.observed import MAX_MESSAGE, MAX_NODE, mark_dirty
 from cameras.reasons import PLACEMENT_REASONS, PlacementPhase
 from cameras.redaction import redact_text
 from cameras.rules import InvalidValue, one_of, parse_uuid, text
@@ -155,7 +155,7 @@ def place(wanted: Sequence[Wanted], *, by: Author, now: datetime) -> list[Placed
             else:
                 answers.append(answer)
         _save([vitals[pk] for pk in sorted(changed)], [placements[pk] for pk in sorted(changed)])
-        _mark(dirty, now)
+        mark_dirty(dirty, now)
     return answers
 
 
@@ -176,7 +176,7 @@ def end_placement(*, camera_id: UUID, epoch: int, by: Author, now: datetime) -> 
             row.placement_phase = row.placement_reason = ""
             row.placement_at = None
             row.save(update_fields=["placement_phase", "placement_reason", "placement_at"])
-            _mark({camera_id}, now)
+            mark_dirty({camera_id}, now)
     return None
 
 
@@ -268,13 +268,4 @@ def _save(vitals: Sequence[CameraVitals], placements: Sequence[Placement]) -> No
     )
     Placement.objects.bulk_create(
         placements, update_conflicts=True, unique_fields=["camera"], update_fields=_PLACEMENT
-    )
-
-
-def _mark(camera_ids: set[UUID], now: datetime) -> None:
-    StatusDirty.objects.bulk_create(
-        [StatusDirty(camera_id=pk, marked_at=now) for pk in sorted(camera_ids)],
-        update_conflicts=True,
-        unique_fields=["camera_id"],
-        update_fields=["marked_at"],
     )

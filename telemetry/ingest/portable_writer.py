@@ -9,7 +9,8 @@ from django.db.models import Case, DateTimeField, F, Value, When
 from django.db.models.functions import Coalesce, Greatest
 
 from cameras.facts import AHEAD_TOLERANCE, MIN_WINDOW, STALE_AFTER_INTERVALS
-from cameras.models import Camera, CameraVitals, StatusDirty
+from cameras.models import Camera, CameraVitals
+from cameras.observed import mark_dirty
 from telemetry.ingest.stored import KnownCamera, Stored
 from telemetry.ingest.tally import CameraTally, SampleKey
 from telemetry.ingest.wire import Event
@@ -187,16 +188,6 @@ def _note_sample(row: CameraVitals, timestamp: datetime, stale_after: timedelta,
 def _later(moment: datetime | None, now: datetime) -> datetime:
     """`now`, which does not go back, except from a moment that a clock far ahead has left."""
     return now if moment is None or moment > now + AHEAD_TOLERANCE else max(moment, now)
-
-
-def mark_dirty(camera_ids: Iterable[UUID], now: datetime) -> None:
-    """Have the statuses of these cameras looked at soon."""
-    StatusDirty.objects.bulk_create(
-        [StatusDirty(camera_id=pk, marked_at=now) for pk in sorted(camera_ids)],
-        update_conflicts=True,
-        unique_fields=["camera_id"],
-        update_fields=["marked_at"],
-    )
 
 
 def _write_dirty_hours(tallies: Sequence[CameraTally], now: datetime) -> None:

@@ -12,7 +12,8 @@ from uuid import UUID
 from django.db import connection, models, transaction
 
 from cameras.models import Camera, CameraVitals, Report
-from telemetry.ingest.portable_writer import lock_vitals, mark_dirty
+from cameras.observed import mark_dirty
+from telemetry.ingest.portable_writer import lock_vitals
 from telemetry.ingest.postgresql_writer import execute
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.report_rule import COLUMNS, ReportedCamera, ReportedVitals, apply

@@ -14,6 +14,7 @@ from django.db import connection
 
 from cameras.facts import MIN_WINDOW, STALE_AFTER_INTERVALS
 from cameras.models import CameraVitals
+from cameras.observed import mark_dirty
 from telemetry.ingest.fencing import (
     COLUMNS,
     Holder,
@@ -22,7 +23,6 @@ from telemetry.ingest.fencing import (
     is_too_far_ahead,
     observe_generation,
 )
-from telemetry.ingest.portable_writer import mark_dirty
 from telemetry.ingest.postgresql_writer import execute
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.wire import Event
