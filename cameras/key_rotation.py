@@ -17,6 +17,7 @@ from cameras import credentials
 from cameras.models import Camera, DeletedCamera, KeyCanary
 from controlplane.access import audit
 from controlplane.access.principals import Author
+from controlplane.sealing import ROTATED
 
 CHUNK = 500
 # How often a camera is tried again that was saved while it was sealed anew; then it is left for the next run.
@@ -43,27 +44,13 @@ class Survey:
     on_old_keys: int = 0
     unreadable: list[UUID] = field(default_factory=list)
     canary: Canary = Canary.MISSING
-    elsewhere: int = 0  # texts of other apps that are on an old key
+    elsewhere: int = 0  # other texts that are on an old key
 
     @property
     def is_clean(self) -> bool:
         """Whether the keys behind the first can be dropped."""
         readable = self.canary in (Canary.ON_FIRST_KEY, Canary.MISSING)
         return not self.on_old_keys and not self.elsewhere and not self.unreadable and readable
-
-
-class SealedElsewhere(NamedTuple):
-    """Texts of another app under the same ring: how many are on old keys, and what moves them to the first."""
-
-    count_on_old_keys: Callable[[], int]
-    move_to_first_key: Callable[[], int]
-
-
-_elsewhere: list[SealedElsewhere] = []
-
-
-def also_rotate(sealed: SealedElsewhere) -> None:
-    _elsewhere.append(sealed)
 
 
 class Rotation(NamedTuple):
@@ -86,11 +73,11 @@ _HOLDERS: tuple[_Holder, ...] = (DeletedCamera, Camera)
 
 def survey_keys(progress: Callable[[int], object] = lambda count: None) -> Survey:
     """Counts of where every sealed text stands; changes nothing."""
-    survey = Survey(canary=canary_state(), elsewhere=sum(sealed.count_on_old_keys() for sealed in _elsewhere))
+    survey = Survey(canary=canary_state(), elsewhere=sum(sealed.count_on_old_keys() for sealed in ROTATED))
     for _, page in _pages():
         for camera_id, text in page:
             try:
-                if credentials.is_on_first_key(camera_id, text):
+                if credentials.is_up_to_date(camera_id, text):
                     survey.on_first_key += 1
                 else:
                     survey.on_old_keys += 1
@@ -118,7 +105,7 @@ def rotate_keys(
         if stopping():
             break
     else:
-        rotated += sum(sealed.move_to_first_key() for sealed in _elsewhere)
+        rotated += sum(sealed.move_to_first_key() for sealed in ROTATED)
         # Counted afterwards: a process that still runs with the keys in their old order may have saved since.
         survey = survey_keys()
         if not survey.on_old_keys:
@@ -161,7 +148,7 @@ def _rotate(holder: _Holder, page: list[_Sealed], stopping: Callable[[], bool]) 
             if stopping():
                 break
             try:
-                if not credentials.is_on_first_key(*old):
+                if not credentials.is_up_to_date(*old):
                     anew.append((old, credentials.seal(old.camera_id, credentials.unseal(*old))))
             except credentials.UnreadableCredential:
                 continue  # the survey names it
@@ -204,7 +191,7 @@ def canary_state() -> Canary:
     try:
         if credentials.unseal(CANARY_ID, sealed) != CANARY_TEXT:
             return Canary.UNREADABLE
-        return Canary.ON_FIRST_KEY if credentials.is_on_first_key(CANARY_ID, sealed) else Canary.ON_OLD_KEY
+        return Canary.ON_FIRST_KEY if credentials.is_up_to_date(CANARY_ID, sealed) else Canary.ON_OLD_KEY
     except credentials.UnreadableCredential:
         return Canary.UNREADABLE
 

@@ -14,7 +14,7 @@ from cameras.status import STATUS_CHOICES
 from telemetry.alerts.querysets import DeliveryQuerySet, TransitionQuerySet
 
 MAX_GRACE_SECONDS = 3_600
-# The columns of a subscription that say where its messages go; each channel has one or several of them.
+# What of a subscription says where its messages go; each channel has one or several of them.
 DESTINATION_FIELDS = ("url", "addresses")
 
 
@@ -168,7 +168,8 @@ class Subscription(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)
     channel = models.CharField(_("channel"), max_length=16, choices=Channel)
-    url = models.CharField(_("URL"), max_length=2_000, blank=True)
+    sealed_url = models.TextField(editable=False, blank=True)
+    shown_url = models.CharField(_("URL"), max_length=300, editable=False, blank=True)
     addresses = models.TextField(_("e-mail addresses"), blank=True, help_text=_("One a line."))
     sealed_secret = models.TextField(editable=False, blank=True)
     topics = models.JSONField(_("notifies of"), default=list)

@@ -1,38 +1,35 @@
-"""Secrets of subscriptions under the ring of FIELD_ENCRYPTION_KEYS, each bound to its subscription.
+"""What of a subscription is a secret, sealed at rest: its signing secret, and the address that its webhook calls.
 
-Registers itself with `cameras.key_rotation`, so that a change of the key takes them along.
+An address is often all that a chat tool asks for. Of it the admin shows the host only.
 """
 
-from collections.abc import Iterator
+from urllib.parse import urlsplit
 
-from cameras import credentials
-from cameras.key_rotation import SealedElsewhere, also_rotate
+from controlplane.sealing import Seal, SealedColumn
 from telemetry.alerts.models import Subscription
 
-
-def count_on_old_keys() -> int:
-    """How many would be lost if only the first key were kept."""
-    return sum(1 for _ in _on_old_keys())
-
-
-def move_to_first_key() -> int:
-    """Seal anew what is on an old key, unless it is replaced meanwhile; returns how many were."""
-    moved = 0
-    for subscription in _on_old_keys():
-        sealed = subscription.sealed_secret
-        anew = credentials.seal(subscription.pk, credentials.unseal(subscription.pk, sealed))
-        unchanged = Subscription.objects.filter(pk=subscription.pk, sealed_secret=sealed)
-        moved += unchanged.update(sealed_secret=anew)
-    return moved
+_SECRET = Seal("webhook secret", opens_without_purpose=True)
+_URL = Seal("webhook url")
+SealedColumn(_SECRET, Subscription, "sealed_secret")
+SealedColumn(_URL, Subscription, "sealed_url")
 
 
-def _on_old_keys() -> Iterator[Subscription]:
-    for subscription in Subscription.objects.exclude(sealed_secret=""):
-        try:
-            if not credentials.is_on_first_key(subscription.pk, subscription.sealed_secret):
-                yield subscription
-        except credentials.UnreadableCredential:
-            continue  # each of its deliveries says so
+def put_secret(subscription: Subscription, secret: str) -> None:
+    subscription.sealed_secret = _SECRET.close(subscription.pk, secret.encode())
 
 
-also_rotate(SealedElsewhere(count_on_old_keys, move_to_first_key))
+def secret_of(subscription: Subscription) -> str:
+    """Raises controlplane.sealing.Unreadable."""
+    return _SECRET.open(subscription.pk, subscription.sealed_secret).decode()
+
+
+def put_url(subscription: Subscription, url: str) -> None:
+    """An empty one holds nothing."""
+    parts = urlsplit(url)
+    subscription.sealed_url = _URL.close(subscription.pk, url.encode()) if url else ""
+    subscription.shown_url = f"{parts.scheme}://{parts.netloc}/…" if url else ""
+
+
+def url_of(subscription: Subscription) -> str:
+    """Raises controlplane.sealing.Unreadable."""
+    return _URL.open(subscription.pk, subscription.sealed_url).decode() if subscription.sealed_url else ""

@@ -8,10 +8,10 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
-from cameras import credentials
 from controlplane.access import audit
 from controlplane.access.principals import Author
-from telemetry.alerts import outbox, sending, wording
+from controlplane.sealing import Unreadable
+from telemetry.alerts import outbox, sealing, sending, wording
 from telemetry.alerts.channels.signature import new_secret
 from telemetry.alerts.channels.table import channel_of
 from telemetry.alerts.models import (
@@ -51,10 +51,12 @@ def create_subscription(*, values: Mapping[str, Any], by: Author, now: datetime)
 
     The secret is empty where the channel is not signed.
     """
-    subscription = Subscription(created_at=now, **values)
+    subscription = Subscription(created_at=now)
+    for name in FIELDS:
+        _put(subscription, name, values[name])
     secret = new_secret() if channel_of(subscription.channel).signed else ""
     if secret:
-        subscription.sealed_secret = credentials.seal(subscription.pk, secret)
+        sealing.put_secret(subscription, secret)
     with transaction.atomic():
         subscription.save(force_insert=True)
         _audit(subscription, "subscription.created", by, now)
@@ -67,11 +69,10 @@ def update_subscription(
     """Write the cleaned values that differ; the channel stays, and so does the secret."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True, of=("self",)).get(pk=subscription.pk)
-        changed = [name for name in FIELDS if name != "channel" and getattr(stored, name) != values[name]]
-        for name in changed:
-            setattr(stored, name, values[name])
+        changed = [name for name in FIELDS if name != "channel" and value_of(stored, name) != values[name]]
+        columns = [column for name in changed for column in _put(stored, name, values[name])]
         if changed:
-            stored.save(update_fields=changed)
+            stored.save(update_fields=columns)
             _audit(stored, "subscription.updated", by, now, changed)
     return stored
 
@@ -80,8 +81,8 @@ def renew_secret(*, subscription: Subscription, by: Author, now: datetime) -> st
     """A new secret, which is not shown again; from now on it signs, also what waits already."""
     secret = new_secret()
     with transaction.atomic():
-        sealed = credentials.seal(subscription.pk, secret)
-        Subscription.objects.filter(pk=subscription.pk).update(sealed_secret=sealed)
+        sealing.put_secret(subscription, secret)
+        Subscription.objects.filter(pk=subscription.pk).update(sealed_secret=subscription.sealed_secret)
         _audit(subscription, "subscription.secret_renewed", by, now)
     return secret
 
@@ -110,6 +111,25 @@ def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Deliv
     outbox.settle(delivery, fault, now, attempts=1)  # nobody waits for the repetition of a test
     delivery.refresh_from_db()
     return delivery
+
+
+def value_of(subscription: Subscription, name: str) -> Any:
+    """The value of one of FIELDS; a URL that cannot be opened is empty."""
+    if name != "url":
+        return getattr(subscription, name)
+    try:
+        return sealing.url_of(subscription)
+    except Unreadable:
+        return ""
+
+
+def _put(subscription: Subscription, name: str, value: Any) -> tuple[str, ...]:
+    """Set the value of one of FIELDS; returns the columns that hold it."""
+    if name == "url":
+        sealing.put_url(subscription, value)
+        return ("sealed_url", "shown_url")
+    setattr(subscription, name, value)
+    return (name,)
 
 
 def _audit(

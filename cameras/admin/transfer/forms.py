@@ -13,14 +13,15 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminFileFieldWidget, UnfoldAdminSelectWidget, UnfoldBooleanWidget
 
-from cameras import credentials
 from cameras.models import Site
 from cameras.transfer.files import formats
 from cameras.transfer.files.formats import Format
 from cameras.transfer.files.rows import MAX_UPLOAD_BYTES, UnreadableFile
 from cameras.transfer.imports import Prepared, Upload, read_upload
+from controlplane.sealing import Seal, Unreadable
 
 MAX_AGE_SECONDS = 3_600
+_seal = Seal("uploaded file")
 LABELS = {
     Format.CSV: _("CSV, for spreadsheets"),
     Format.JSON: _("JSON"),
@@ -137,16 +138,16 @@ def sealed(upload: Upload, owner: str) -> str:
     """The file as it travels through the page of its plan."""
     said = [upload.file_name, upload.format, str(upload.site.pk) if upload.site else None]
     content = json.dumps(said).encode() + b"\n" + upload.data
-    return credentials.seal_for(owner, zlib.compress(content))
+    return _seal.close(owner, zlib.compress(content))
 
 
 def unsealed(text: str, owner: str) -> Prepared:
     """The rows of the file that travelled. Raises ExpiredFile."""
     try:
-        content = zlib.decompress(credentials.unseal_for(owner, text, MAX_AGE_SECONDS))
+        content = zlib.decompress(_seal.open(owner, text, MAX_AGE_SECONDS))
         said, _newline, data = content.partition(b"\n")
         file_name, source, site_id = json.loads(said)
         site = Site.objects.get(pk=site_id) if site_id else None
         return read_upload(Upload(data, file_name, source, site))
-    except (credentials.UnreadableCredential, Site.DoesNotExist, UnreadableFile):
+    except (Unreadable, Site.DoesNotExist, UnreadableFile):
         raise ExpiredFile from None

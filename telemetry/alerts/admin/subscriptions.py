@@ -39,7 +39,7 @@ from telemetry.alerts.models import (
     Subscription,
     Topic,
 )
-from telemetry.alerts.subscriptions import clean_subscription
+from telemetry.alerts.subscriptions import clean_subscription, value_of
 
 
 class SubscriptionForm(forms.ModelForm):
@@ -91,7 +91,11 @@ class SubscriptionForm(forms.ModelForm):
         if self.instance._state.adding:
             return
         for name in self.fields:
-            self.initial[name] = getattr(self.instance, name)
+            self.initial[name] = getattr(self.instance, name, "")
+        if shown := self.instance.shown_url:
+            url = self.fields["url"]
+            url.widget.attrs["placeholder"] = shown
+            url.help_text += " " + gettext("Only its host is shown. Leave it empty to keep it.")
         channel = self.fields["channel"]
         channel.disabled, channel.help_text = True, gettext("For another channel make another subscription.")
 
@@ -106,7 +110,10 @@ class SubscriptionForm(forms.ModelForm):
         return name
 
     def clean(self) -> dict[str, Any]:
-        return self.cleaned_data if self.errors else clean_subscription(self.cleaned_data)
+        if self.errors:
+            return self.cleaned_data
+        kept = {} if self.cleaned_data["url"] else {"url": value_of(self.instance, "url")}
+        return clean_subscription(self.cleaned_data | kept)
 
     def _post_clean(self) -> None:
         """Nothing is put on the row here: an action does that."""

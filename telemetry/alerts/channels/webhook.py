@@ -7,8 +7,9 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from cameras import credentials
 from controlplane.encoding import encode_json
+from controlplane.sealing import Unreadable
+from telemetry.alerts import sealing
 from telemetry.alerts.channels import destinations, posting
 from telemetry.alerts.channels.base import BaseChannel, NothingToSend
 from telemetry.alerts.channels.signature import signed_headers
@@ -28,7 +29,7 @@ class WebhookChannel(BaseChannel[posting.Message]):
         return {"url": values["url"]}
 
     def describe(self, subscription: Subscription) -> str:
-        return subscription.url
+        return subscription.shown_url
 
     def render(self, delivery: Delivery, now: datetime) -> posting.Message:
         alert, subscription = delivery.alert, delivery.subscription
@@ -40,13 +41,17 @@ class WebhookChannel(BaseChannel[posting.Message]):
             }
         )
         try:
-            secret = credentials.unseal(subscription.pk, subscription.sealed_secret)
-        except credentials.UnreadableCredential:
+            url = sealing.url_of(subscription)
+        except Unreadable:
+            raise NothingToSend("The URL cannot be opened with FIELD_ENCRYPTION_KEYS: enter it again.") from None
+        try:
+            secret = sealing.secret_of(subscription)
+        except Unreadable:
             raise NothingToSend(
                 "The secret cannot be opened with FIELD_ENCRYPTION_KEYS: make a new one."
             ) from None
         headers = {"Content-Type": "application/json", **signed_headers(secret, delivery.pk, now, body)}
-        return posting.Message(subscription.url, headers, body)
+        return posting.Message(url, headers, body)
 
     async def send(self, message: posting.Message) -> str:
         return await posting.post(message)

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from controlplane.access.models import AuditEntry
-from telemetry.alerts import outbox
+from telemetry.alerts import outbox, sealing
 from telemetry.alerts.models import Alert, Delivery, Kind, Subscription
 from tests.factories import NOW, make_site
 from tests.telemetry.alerts.conftest import Receiver, subscribe
@@ -56,8 +56,8 @@ def test_a_webhook_is_made_and_its_secret_is_shown_once(administrator: Client) -
     (secret,) = re.findall(r"whsec_[A-Za-z0-9+/=]{44}", page.content.decode())
     assert "no-store" in page["Cache-Control"]
     made = Subscription.objects.get()
-    assert (made.name, made.url, made.topics, made.grace_seconds) == (
-        "Control room", "https://8.8.8.8/hook", ["silence", "fleet"], 30,
+    assert (made.name, made.shown_url, made.topics, made.grace_seconds) == (
+        "Control room", "https://8.8.8.8/…", ["silence", "fleet"], 30,
     )  # fmt: skip
     assert secret not in made.sealed_secret
     for path in (SUBSCRIPTIONS, f"{SUBSCRIPTIONS}{made.pk}/change/"):
@@ -112,6 +112,24 @@ def test_a_change_is_written_and_the_secret_stays(administrator: Client) -> None
     assert list(errors_of(taken)) == ["name"]
     entry = AuditEntry.objects.latest("pk")
     assert (entry.action, entry.fields) == ("subscription.updated", ["name", "topics", "site", "grace_seconds"])
+
+
+def test_of_a_url_only_the_host_is_shown_and_an_empty_one_is_kept(administrator: Client) -> None:
+    made, _ = subscribe("https://8.8.8.8/services/T0/B0?token=s3cret")
+    page = f"{SUBSCRIPTIONS}{made.pk}/change/"
+
+    shown = administrator.get(page).content.decode() + administrator.get(SUBSCRIPTIONS).content.decode()
+    administrator.post(page, {**FORM, "url": ""})
+    kept = Subscription.objects.get()
+    administrator.post(page, {**FORM, "url": "https://9.9.9.9/new"})
+    replaced = Subscription.objects.get()
+
+    assert "https://8.8.8.8/…" in shown
+    assert "services" not in shown
+    assert "s3cret" not in shown
+    assert sealing.url_of(kept) == "https://8.8.8.8/services/T0/B0?token=s3cret"
+    assert (sealing.url_of(replaced), replaced.shown_url) == ("https://9.9.9.9/new", "https://9.9.9.9/…")
+    assert AuditEntry.objects.latest("pk").fields == ["url"]
 
 
 def test_a_test_says_at_once_whether_it_arrived(administrator: Client, receiver: Receiver) -> None:

@@ -50,9 +50,14 @@ def test_what_is_stored_is_the_destination_of_the_channel_and_of_no_other(name: 
     cleaned = clean_subscription({**EMPTY, **others, "channel": name})
 
     assert {field for field in DESTINATION_FIELDS if cleaned[field]} == set(channel_of(name).fields)
-    assert channel_of(name).describe(Subscription(channel=name, **DESTINATIONS[name])) == "".join(
-        DESTINATIONS[name].values()
-    )
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(("name", "described"), [("webhook", "https://8.8.8.8/…"), ("email", "a@example.com")])
+def test_a_destination_is_described_on_one_line(name: str, described: str) -> None:
+    made, _ = subscribe(**{"url": "", "channel": name, **DESTINATIONS[name]})
+
+    assert described in channel_of(name).describe(made)
 
 
 @pytest.mark.parametrize("name", Channel.values)
