@@ -12,7 +12,7 @@ os.environ.update(
     BEHIND_TLS="0",
     CSRF_TRUSTED_ORIGINS="",
     CORS_ALLOWED_ORIGINS="",
-    WEBHOOK_ALLOW_PRIVATE="0",
+    WEBHOOK_ALLOWED_NETWORKS="",
     EMAIL_HOST="",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite:///tests.sqlite3")

@@ -125,7 +125,7 @@ REQUESTS_PER_PRINCIPAL = env.int("REQUESTS_PER_PRINCIPAL", 8, validate=_within(1
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
-WEBHOOK_ALLOW_PRIVATE = env.bool("WEBHOOK_ALLOW_PRIVATE", False)
+WEBHOOK_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOK_ALLOWED_NETWORKS", [], validate=_networks)
 ALERT_FLAP_CHANGES = env.int("ALERT_FLAP_CHANGES", 6, validate=_within(1, 1_000))
 ALERT_FLAP_WINDOW_SECONDS = env.int("ALERT_FLAP_WINDOW_SECONDS", 1_800, validate=_within(1, 86_400))
 ALERT_CAPACITY_HOLD_SECONDS = env.int("ALERT_CAPACITY_HOLD_SECONDS", 60, validate=_within(0, 86_400))

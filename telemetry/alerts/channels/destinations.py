@@ -1,4 +1,4 @@
-"""Where a webhook may go: nowhere inside our own network, unless a setting allows it.
+"""Where a webhook may go: to public addresses, and to those networks of our own that a setting names.
 
 Asked when a URL is saved and again whenever one is called, with the addresses that its name has then; the call
 goes to the very address that was checked, so a name cannot point elsewhere in between. Must not import models.
@@ -7,6 +7,8 @@ goes to the very address that was checked, so a name cannot point elsewhere in b
 import ipaddress
 import re
 import socket
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
@@ -51,7 +53,7 @@ def read_url(url: str) -> Destination:
         port = parts.port
     except ValueError:
         raise RefusedDestination(_("This is not a URL.")) from None
-    if parts.scheme != "https" and not (parts.scheme == "http" and settings.WEBHOOK_ALLOW_PRIVATE):
+    if parts.scheme != "https" and not (parts.scheme == "http" and settings.WEBHOOK_ALLOWED_NETWORKS):
         raise RefusedDestination(_("The URL starts with https://."))
     if "@" in parts.netloc or parts.fragment:
         raise RefusedDestination(_("The URL holds no user, no password and no fragment."))
@@ -77,13 +79,16 @@ def check_url(url: str) -> None:
 def addresses_of(destination: Destination) -> list[str]:
     """The addresses that may be called, in the order of the resolver.
 
-    Raises RefusedDestination where any of them is not public, and OSError where there are none.
+    Raises RefusedDestination where any of them may not, and OSError where there are none.
     """
     found = resolve(destination.host, destination.port)
-    if not settings.WEBHOOK_ALLOW_PRIVATE and not all(is_public(ipaddress.ip_address(text)) for text in found):
+    outside = [address for text in found if not is_allowed(address := ipaddress.ip_address(text))]
+    if not all(is_public(address) for address in outside):
         raise RefusedDestination(
-            _("The host has an address that is not public. WEBHOOK_ALLOW_PRIVATE=1 allows your own network.")
+            _("The host has an address that is not public, in none of the networks of WEBHOOK_ALLOWED_NETWORKS.")
         )
+    if outside and destination.scheme != "https":
+        raise RefusedDestination(_("Only in the networks of WEBHOOK_ALLOWED_NETWORKS http:// is allowed."))
     return found
 
 
@@ -91,6 +96,26 @@ def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, without zone ids. Raises OSError."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]).partition("%")[0] for entry in found))
+
+
+def is_allowed(address: Address) -> bool:
+    """Whether an address is in one of WEBHOOK_ALLOWED_NETWORKS.
+
+    One that is loopback or link-local is only where the network lies within such addresses: 0.0.0.0/0 opens no
+    port of this machine and no metadata of a cloud.
+    """
+    if isinstance(address, ipaddress.IPv6Address) and address.ipv4_mapped:
+        return is_allowed(address.ipv4_mapped)
+    special = address.is_loopback or address.is_link_local or address.is_unspecified
+    return any(
+        address in network and (not special or network.is_loopback or network.is_link_local)
+        for network in _networks(tuple(settings.WEBHOOK_ALLOWED_NETWORKS))
+    )
+
+
+@lru_cache(maxsize=8)
+def _networks(texts: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
+    return [ipaddress.ip_network(text, strict=False) for text in texts]
 
 
 def is_public(address: Address) -> bool:

@@ -46,7 +46,7 @@ def test_what_maintain_sends_is_counted_for_whoever_is_scraped(receiver: Receive
         make_alert(datetime.now(UTC))
         Delivery.objects.update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
         before = len(receiver.received)
-        once = begin_command("maintain", "--once", WEBHOOK_ALLOW_PRIVATE="1")
+        once = begin_command("maintain", "--once", WEBHOOK_ALLOWED_NETWORKS="127.0.0.1")
         output, errors = once.communicate(timeout=60)
         assert once.returncode == 0, output + errors
         assert len(receiver.received) > before
@@ -55,7 +55,7 @@ def test_what_maintain_sends_is_counted_for_whoever_is_scraped(receiver: Receive
 
     receiver.answer = None
     Delivery.objects.update(next_attempt_at=datetime.now(UTC) - timedelta(seconds=1))
-    loop = begin_command("maintain", "--interval", "0.5", WEBHOOK_ALLOW_PRIVATE="1")
+    loop = begin_command("maintain", "--interval", "0.5", WEBHOOK_ALLOWED_NETWORKS="127.0.0.1")
     try:
         wait_for_line(loop, "maintenance started")
         wait_until(lambda: counted(viewer)[("webhook", "delivered")] == 2)

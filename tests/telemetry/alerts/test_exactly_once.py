@@ -95,7 +95,7 @@ def processes() -> Iterator[Callable[[int], list["subprocess.Popen[bytes]"]]]:
                 env={
                     **os.environ,
                     "DATABASE_URL": database_url(),
-                    "WEBHOOK_ALLOW_PRIVATE": "1",
+                    "WEBHOOK_ALLOWED_NETWORKS": "127.0.0.1",
                     "LOG_LEVEL": "ERROR",
                 },
                 stderr=subprocess.DEVNULL,

@@ -117,7 +117,7 @@ def test_who_subscribes_to_failing_hears_of_it_long_before_the_next_round(
     subscribe(receiver.url, topics=["failing"])
     camera = started()
     tick(datetime.now(UTC))
-    loop = begin_command("maintain", "--interval", "3600", WEBHOOK_ALLOW_PRIVATE="1")
+    loop = begin_command("maintain", "--interval", "3600", WEBHOOK_ALLOWED_NETWORKS="127.0.0.1")
     try:
         wait_for_line(loop, "maintenance started")
         wait_until(lambda: StepRun.objects.filter(name="retention").exists())

@@ -252,7 +252,7 @@ def test_an_address_that_became_private_since_it_was_saved_is_not_called(
     receiver: Receiver, settings: Any
 ) -> None:
     notify_once(receiver)
-    settings.WEBHOOK_ALLOW_PRIVATE = False
+    settings.WEBHOOK_ALLOWED_NETWORKS = []
 
     send_due(NOW)
 

@@ -10,6 +10,7 @@ from telemetry.alerts.channels.destinations import (
     RefusedDestination,
     addresses_of,
     check_url,
+    is_allowed,
     is_public,
     read_url,
 )
@@ -70,8 +71,52 @@ def test_a_private_host_is_refused_when_it_is_saved_unless_it_is_allowed(host: s
     with pytest.raises(RefusedDestination, match="not public"):
         check_url(f"https://{host}/")
 
-    settings.WEBHOOK_ALLOW_PRIVATE = True
+    settings.WEBHOOK_ALLOWED_NETWORKS = ["127.0.0.0/8", "::1", "169.254.169.254", "10.0.0.0/8"]
     check_url(f"http://{host}:8080/")
+
+
+@pytest.mark.parametrize(
+    ("networks", "address", "allowed"),
+    [
+        (["10.0.0.0/8"], "10.9.9.9", True),
+        (["10.0.0.0/8"], "::ffff:10.9.9.9", True),
+        (["10.0.0.0/8"], "11.0.0.0", False),
+        (["192.168.1.7"], "192.168.1.7", True),
+        (["192.168.1.7"], "192.168.1.8", False),
+        (["10.1.2.3/8"], "10.0.0.1", True),
+        (["fd00::/8"], "fd12::1", True),
+        (["0.0.0.0/0"], "10.0.0.1", True),
+        (["0.0.0.0/0"], "127.0.0.1", False),
+        (["0.0.0.0/0"], "169.254.169.254", False),
+        (["0.0.0.0/0"], "::ffff:169.254.169.254", False),
+        (["0.0.0.0/0"], "0.0.0.0", False),  # noqa: S104
+        (["0.0.0.0/0"], "fd12::1", False),
+        (["::/0"], "::1", False),
+        (["::/0"], "fe80::1", False),
+        (["::/0"], "fd12::1", True),
+        (["127.0.0.0/8"], "127.0.0.1", True),
+        (["127.0.0.1"], "127.0.0.2", False),
+        (["169.254.0.0/16"], "169.254.169.254", True),
+        (["::1"], "::1", True),
+        (["fe80::/10"], "fe80::1", True),
+        ([], "10.0.0.1", False),
+    ],
+)
+def test_a_network_opens_what_it_names_and_special_addresses_only_by_name(
+    networks: list[str], address: str, allowed: bool, settings: Any
+) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = networks
+
+    assert is_allowed(ipaddress.ip_address(address)) is allowed
+
+
+def test_plain_http_is_for_the_named_networks_only(settings: Any) -> None:
+    settings.WEBHOOK_ALLOWED_NETWORKS = ["10.0.0.0/8"]
+
+    check_url("http://10.0.0.1/")
+    with pytest.raises(RefusedDestination, match="http"):
+        check_url("http://8.8.8.8/")
+    check_url("https://8.8.8.8/")
 
 
 def test_a_name_of_which_any_address_is_private_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
