@@ -11,7 +11,7 @@ from uuid import UUID, uuid4
 
 from cameras import connections, guards, recycle_bin, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
-from cameras.fields import CAMERA_FIELDS
+from cameras.fields import SPEC_FIELDS
 from cameras.folded_columns import outdated_by
 from cameras.intent import InvalidIntent
 from cameras.models import Camera, DesiredState, Site
@@ -22,8 +22,6 @@ from controlplane.access.principals import Author
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError
 
-# What a vision worker runs on: a change of one of these raises the generation.
-SPEC_FIELDS = frozenset(field.name for field in CAMERA_FIELDS if field.is_spec)
 # How the audit trail calls it that somebody read a connection string in clear.
 REVEALED = "credentials.revealed"
 

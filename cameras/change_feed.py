@@ -4,12 +4,14 @@ import hashlib
 import re
 import secrets
 from collections.abc import Sequence
+from copy import copy
 from typing import NamedTuple
 
 from django.db import connection, transaction
 from django.db.models import Min
 
 from cameras.changes import make_counter
+from cameras.fields import SPEC_FIELDS
 from cameras.models import Change, ChangeKind, RevisionCounter
 from controlplane.access.principals import Principal
 from controlplane.access.scope import Scope
@@ -83,7 +85,10 @@ class Scan(NamedTuple):
 
 
 class SeenChange(NamedTuple):
-    """One change as a watcher sees it: a camera that left the sites a watcher sees is `deleted` to it."""
+    """One change as a watcher sees it: a camera that left the sites a watcher sees is `deleted` to it.
+
+    The change is then as the watcher knew the camera: what else was changed in the same moment is not for it.
+    """
 
     change: Change
     kind: str
@@ -115,7 +120,21 @@ def scan_changes(since: Cursor | None, limit: int) -> Scan:
 def seen_by(principal: Principal, changes: Sequence[Change]) -> list[SeenChange]:
     """The changes that a principal may see."""
     scope = principal.scope_for("cameras.view_change")
-    return [SeenChange(change, kind) for change in changes if (kind := _kind_seen(scope, change))]
+    seen = [(change, kind) for change in changes if (kind := _kind_seen(scope, change))]
+    return [SeenChange(change if kind == change.kind else _as_seen(change, kind), kind) for change, kind in seen]
+
+
+def _as_seen(change: Change, kind: str) -> Change:
+    """The change of a camera that came or left. One that left is as it was, without what else changed then."""
+    if kind != ChangeKind.DELETED:
+        return change
+    before = copy(change)
+    for name in ("name", "desired_state"):
+        if name in change.diff:
+            setattr(before, name, change.diff[name]["before"])
+    before.generation -= bool(SPEC_FIELDS & change.diff.keys())
+    before.diff = {"site": change.diff["site"]}
+    return before
 
 
 def _kind_seen(scope: Scope, change: Change) -> str | None:

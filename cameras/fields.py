@@ -180,6 +180,9 @@ CAMERA_FIELDS = (
     _text("notes", _("notes"), MAX_NOTES, lines=True, section=Section.NOTES),
 )
 
+# What a vision worker runs on: a change of one of these raises a camera's generation.
+SPEC_FIELDS = frozenset(field.name for field in CAMERA_FIELDS if field.is_spec)
+
 SITE_FIELDS = (
     _text("name", _("name"), MAX_NAME, is_required=True),
     Field(

@@ -35,7 +35,8 @@ SPECTACULAR_SETTINGS = {
     "SERVE_PERMISSIONS": ["controlplane.access.permissions.MayReadDocs"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
-    "SWAGGER_UI_SETTINGS": {"persistAuthorization": True, "displayRequestDuration": True},
+    # A token that somebody tries stays in the page: what a browser stores outlives the sign-out.
+    "SWAGGER_UI_SETTINGS": {"persistAuthorization": False, "displayRequestDuration": True},
     # What is sent and what is answered are shapes of their own, so that no name needs an ending for it.
     "COMPONENT_SPLIT_REQUEST": False,
     "COMPONENT_SPLIT_PATCH": False,

@@ -88,6 +88,31 @@ def test_to_a_watcher_of_a_site_a_camera_comes_and_goes(administrator: ApiClient
     assert parse_cursor(page["next"]).revision == Change.objects.count(), "hidden ones are scanned too"
 
 
+def test_of_a_camera_that_leaves_a_watcher_learns_nothing_newer_than_what_it_saw(
+    administrator: ApiClient,
+) -> None:
+    north, south = make_site("North"), make_site("South")
+    camera = make_camera("Known", site=north)
+    watcher = ApiClient(make_token("viewer", north))
+    cursor = watcher.get("/cameras")["X-Cursor"]
+
+    moved = administrator.patch(
+        f"/cameras/{camera.pk}",
+        {
+            "site": str(south.pk),
+            "name": "Secret",
+            "desired_state": "running",
+            "connection_string": "rtsp://10.9.9.9/x",
+        },
+    )
+
+    assert moved.status_code == 200
+    (seen,) = feed(watcher, f"?since={cursor}")["changes"]
+    assert {name: seen[name] for name in ("kind", "name", "generation", "desired_state", "fields")} == {
+        "kind": "deleted", "name": "Known", "generation": 1, "desired_state": "stopped", "fields": ["site"],
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("wrong", ["epoch", "future", "pruned"])
 def test_a_cursor_that_cannot_be_followed_is_410_with_where_to_go_on(viewer: ApiClient, wrong: str) -> None:
     for number in range(4):

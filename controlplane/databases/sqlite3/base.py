@@ -1,7 +1,9 @@
 """SQLite, whose statements are interrupted from within where this process serves."""
 
+import os
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from django.db.backends.sqlite3 import base
@@ -16,6 +18,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     _statement_seconds: float | None = None
 
     def get_new_connection(self, conn_params: Any) -> Any:
+        _make_private(str(conn_params["database"]))
         connection = super().get_new_connection(conn_params)
         self._statement_seconds = statement_seconds()
         if self._statement_seconds is not None:
@@ -28,6 +31,13 @@ class DatabaseWrapper(base.DatabaseWrapper):
         cursor: Any = self.connection.cursor(factory=CursorWithDeadline)
         cursor.seconds = self._statement_seconds
         return cursor
+
+
+def _make_private(file: str) -> None:
+    """Make the file of a new database readable for its owner only; SQLite's files beside it take its mode."""
+    if not file.startswith(("file:", ":memory:")):
+        with suppress(FileExistsError):
+            os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _refuse_regular_expressions(pattern: str, text: str) -> None:
