@@ -70,7 +70,7 @@ async def answer_probe(scope: Scope, send: Send) -> None:
         elif path == "/readyz":
             await send_json(send, *await _shared_readiness())
         else:
-            await require(headers_of(scope), MAY_READ_DOCS, "Only a viewer may read the metrics.")
+            await require(scope, headers_of(scope), MAY_READ_DOCS, "Only a viewer may read the metrics.")
             text = await asyncio.to_thread(_with_connection, _metrics)
             await send_json(send, 200, text, CONTENT_TYPE_LATEST)
     except Problem as problem:

@@ -21,7 +21,7 @@ from cameras.change_feed import Cursor, CursorGone, Scan, current_cursor, scan_c
 from controlplane import problems
 from controlplane.access.authentication import REALM, bearer_of, principal_of_user
 from controlplane.access.principals import Principal
-from controlplane.access.verification import verify
+from controlplane.access.verification import refused, verify
 from controlplane.bare_asgi import Receive, Scope, Send, busy, headers_of, send_json, send_problem
 from controlplane.holders import Holders
 from controlplane.problems import Problem
@@ -55,7 +55,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _page(scope: Scope, receive: Receive) -> bytes:
     watch = _of_this_loop()
     headers = headers_of(scope)
-    principal = await _principal(watch, headers)
+    principal = await _principal(watch, scope, headers)
     query = feed.read_query(_query(scope))
     scan = await watch.scan(query.since, query.limit)
     seen = seen_by(principal, scan.changes)
@@ -82,7 +82,7 @@ async def _disconnect(receive: Receive) -> None:
         pass
 
 
-async def _principal(watch: "_Watch", headers: dict[bytes, bytes]) -> Principal:
+async def _principal(watch: "_Watch", scope: Scope, headers: dict[bytes, bytes]) -> Principal:
     principal = None
     if b"authorization" in headers:
         secret = bearer_of(headers[b"authorization"].decode("latin-1"))
@@ -92,7 +92,7 @@ async def _principal(watch: "_Watch", headers: dict[bytes, bytes]) -> Principal:
     if principal is None:
         raise Problem(401, "Send a token, or sign in.", headers={"WWW-Authenticate": REALM})
     if not principal.has_perm("cameras.view_change"):
-        raise Problem(403, "Your role may not do this.")
+        raise await refused(principal, scope, "Your role may not do this.")
     return principal
 
 

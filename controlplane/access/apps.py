@@ -1,6 +1,6 @@
 from django.apps import AppConfig
 from django.contrib.admin.apps import AdminConfig
-from django.utils.module_loading import autodiscover_modules
+from django.utils.module_loading import autodiscover_modules, import_string
 
 
 class AccessConfig(AppConfig):
@@ -11,6 +11,8 @@ class AccessConfig(AppConfig):
     def ready(self) -> None:
         # Each app's `health` module adds its checks and metrics to controlplane.observability.
         autodiscover_modules("health")
+        # A name, since it uses rows, which can be imported only now.
+        import_string("controlplane.access.sign_ins.begin_recording")()
 
 
 class ControlPlaneAdminConfig(AdminConfig):

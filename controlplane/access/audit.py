@@ -21,6 +21,13 @@ def record(
     _entry(by, now, action, object_type, object_id, object_name, fields).save(force_insert=True)
 
 
+def record_count(*, by: Author, now: datetime, action: str, object_type: str, count: int) -> None:
+    """Write one entry for so many objects, none of which it names, in the caller's transaction."""
+    entry = _entry(by, now, action, object_type, "", "")
+    entry.object_count = count
+    entry.save(force_insert=True)
+
+
 def record_all(
     *, by: Author, now: datetime, action: str, object_type: str, objects: Iterable[tuple[object, str]]
 ) -> None:
@@ -57,8 +64,11 @@ def _entry(
     return AuditEntry(
         at=now,
         by=by.label,
+        principal=by.principal.id[:64],
         via=by.via,
-        request_id=by.request_id,
+        address=by.source.address,
+        request_id=by.source.request_id,
+        client_request_id=by.source.client_request_id,
         action=action,
         object_type=object_type,
         object_id=str(object_id),

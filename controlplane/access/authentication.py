@@ -8,8 +8,9 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from controlplane.access import tokens
-from controlplane.access.principals import ADMINISTRATOR, GROUPS, Author, Grant, Principal
+from controlplane.access.principals import ADMINISTRATOR, GROUPS, NOBODY, Author, Grant, Principal
 from controlplane.access.scope import WHOLE_FLEET
+from controlplane.addresses import NO_SOURCE
 
 EVERY_PERMISSION_OF_PEOPLE = frozenset().union(*GROUPS.values())
 REALM = 'Bearer realm="control plane"'
@@ -23,6 +24,20 @@ def principal_of_user(user: Any) -> Principal:
     return Principal(f"user:{user.pk}", f"user:{user.get_username()}", (Grant(permissions, WHOLE_FLEET),))
 
 
+def asker_of(request: HttpRequest) -> Principal:
+    """Who has asked, as far as the answer needed to know it, and without what they may: no query."""
+    user = vars(request).get("user")
+    if isinstance(user, Principal):
+        return user
+    person = vars(request).get("_cached_user")  # Django's memory of who is signed in
+    return named(person) if person and person.is_authenticated else NOBODY
+
+
+def named(user: Any) -> Principal:
+    """A person who may do nothing: for the audit trail, which names them and asks for no permission."""
+    return Principal(f"user:{user.pk}", f"user:{user.get_username()}", ())
+
+
 def bearer_of(header: str) -> str | None:
     """The token of an Authorization header, or None where it is none of ours (RFC 6750, section 2.1)."""
     scheme, _, secret = header.partition(" ")
@@ -33,7 +48,7 @@ def author_of(request: Request | HttpRequest, via: str = "api") -> Author:
     """Whom the change log names for what this request does."""
     user: Any = request.user
     principal = user if isinstance(user, Principal) else principal_of_user(user)
-    return principal.author(via, getattr(request, "request_id", ""))
+    return principal.author(via, getattr(request, "source", NO_SOURCE))
 
 
 class TokenAuthentication(authentication.BaseAuthentication):

@@ -78,7 +78,13 @@ class AuditEntry(models.Model):
     at = models.DateTimeField(_("at"), db_index=True)
     by = models.CharField(_("by"), max_length=200)
     via = models.CharField(_("via"), max_length=20)
+    # Two may have one name: the id tells them apart.
+    principal = models.CharField(_("principal"), max_length=64, blank=True, db_default="")
+    address = models.CharField(_("address"), max_length=64, blank=True, db_default="")
     request_id = models.CharField(_("request"), max_length=64, blank=True)
+    client_request_id = models.CharField(
+        _("request of the client"), max_length=64, blank=True, db_default="", help_text=_("As it was sent.")
+    )
     action = models.CharField(_("action"), max_length=64)
     object_type = models.CharField(_("kind of object"), max_length=32)
     object_id = models.CharField(_("object id"), max_length=64)
@@ -91,6 +97,11 @@ class AuditEntry(models.Model):
     class Meta:
         verbose_name = _("audit entry")
         verbose_name_plural = _("audit trail")
+        indexes = [
+            models.Index(fields=["principal", "at"], name="auditentry_by_principal"),
+            models.Index(fields=["address", "at"], name="auditentry_by_address"),
+            models.Index(fields=["object_id", "at"], name="auditentry_by_object"),
+        ]
 
     def __str__(self) -> str:
         more = f" and {self.object_count - 1} more" if self.object_count > 1 else ""

@@ -12,6 +12,7 @@ from django.db.models import TextChoices
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.access.scope import NOWHERE, WHOLE_FLEET, Scope
+from controlplane.addresses import NO_SOURCE, Source
 
 # --- Permissions ------------------------------------------------------------------------------------------
 
@@ -155,8 +156,11 @@ class Principal:
             return self.scope_for(GIVE) | self.scope_for(GIVE_TO_WORKERS)
         return self.scope_for(GIVE if permission in OF_ORCHESTRATORS else permission)
 
-    def author(self, via: str, request_id: str = "") -> "Author":
-        return Author(self, via, request_id)
+    def author(self, via: str, source: Source = NO_SOURCE) -> "Author":
+        return Author(self, via, source)
+
+
+NOBODY = Principal("", "nobody", ())
 
 
 class Author(NamedTuple):
@@ -164,7 +168,11 @@ class Author(NamedTuple):
 
     principal: Principal
     via: str
-    request_id: str = ""
+    source: Source = NO_SOURCE
+
+    @property
+    def request_id(self) -> str:
+        return self.source.request_id
 
     @property
     def label(self) -> str:

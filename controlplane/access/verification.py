@@ -11,7 +11,10 @@ from django.utils import timezone
 
 from controlplane.access.authentication import REALM, bearer_of
 from controlplane.access.principals import Principal
+from controlplane.access.refusals import record_refusal_in_loop
 from controlplane.access.tokens import PREFIX, digest_of, memory
+from controlplane.addresses import source_of_scope
+from controlplane.bare_asgi import Scope
 from controlplane.problems import Problem
 
 
@@ -62,13 +65,19 @@ async def verify(secret: str) -> Principal | None:
     return principal
 
 
-async def require(headers: dict[bytes, bytes], permission: str, refusal: str) -> Principal:
-    """Who sends these headers. Raises Problem 401, and 403 with the refusal where the permission is missing."""
+async def require(scope: Scope, headers: dict[bytes, bytes], permission: str, refusal: str) -> Principal:
+    """Who sends a request with these headers. Raises Problem 401, and 403 where the permission is missing."""
     secret = bearer_of(headers.get(b"authorization", b"").decode("latin-1"))
     principal = await verify(secret) if secret else None
     if principal is None:
         detail = "Send `Authorization: Bearer cpt_...` with a token that is known, not expired and not revoked."
         raise Problem(401, detail, headers={"WWW-Authenticate": REALM})
     if not principal.has_perm(permission):
-        raise Problem(403, refusal)
+        raise await refused(principal, scope, refusal)
     return principal
+
+
+async def refused(principal: Principal, scope: Scope, refusal: str) -> Problem:
+    """The 403 for a request that does not come to Django; it stands in the audit trail then."""
+    await record_refusal_in_loop(principal, source_of_scope(scope), f"{scope['method']} {scope['path']}")
+    return Problem(403, refusal)

@@ -5,6 +5,7 @@ from controlplane.settings.environment import BASE_DIR, CORS_ALLOWED_ORIGINS
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # before django.contrib.admin: its templates win
     "unfold.contrib.filters",
+    "controlplane.access.apps.AccessConfig",  # before django.contrib.auth: its commands win
     "controlplane.access.apps.ControlPlaneAdminConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -16,7 +17,6 @@ INSTALLED_APPS = [
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
-    "controlplane.access.apps.AccessConfig",
     "cameras",
     "telemetry",
     "telemetry.alerts",
@@ -24,7 +24,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "controlplane.compression.Compression",
-    "controlplane.middleware.RequestIdentity",
+    "controlplane.access.requests.RequestIdentity",
     *(["corsheaders.middleware.CorsMiddleware"] if CORS_ALLOWED_ORIGINS else []),
     "controlplane.middleware.SecurityHeaders",
     "controlplane.middleware.OptionalTrailingSlash",

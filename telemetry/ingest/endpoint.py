@@ -86,7 +86,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 async def _answer(scope: Scope, receive: Receive) -> tuple[int, bytes]:
     target = target_of(scope["path"])
     headers = headers_of(scope)
-    principal = await require(headers, MAY_REPORT, "Only a worker's token may post telemetry.")
+    principal = await require(scope, headers, MAY_REPORT, "Only a worker's token may post telemetry.")
     if scope["query_string"]:
         raise wire.unknown_parameter(scope["query_string"])
     media_type = wire.media_type_of(headers.get(b"content-type", b"").decode("latin-1"))

@@ -19,6 +19,15 @@ from controlplane.access.models import AuditEntry, AuditObject
 from controlplane.access.principals import in_words
 from controlplane.access.time_zones import exact
 
+# Acts that are no "kind and name, done by somebody".
+SENTENCES = {
+    "cameras.exported": _("%(count)d cameras exported without credentials by %(author)s"),
+    "clock.accepted": _("The clock of ingest accepted by %(author)s"),
+    "request.refused": _("%(name)s refused to %(author)s"),
+    "user.sign_in_failed": _("Somebody failed to sign in as %(name)s"),
+    "user.signed_in": _("%(author)s signed in"),
+    "user.signed_out": _("%(author)s signed out"),
+}
 # What was done, by the end of the action's name; the kind of object stands before it.
 DONE = {
     "binding_lost": _("lost a camera"),
@@ -40,8 +49,12 @@ DONE = {
 
 def sentence_of(entry: AuditEntry) -> str:
     """What was done to what, and by whom; an action that has no words here is named as it is stored."""
-    done = DONE.get(entry.action.rpartition(".")[2])
     name = gettext("“%(name)s”") % {"name": entry.object_name} if entry.object_name else entry.object_id
+    if sentence := SENTENCES.get(entry.action):
+        name = name or gettext("a name that nobody has")
+        named = {"author": in_words(entry.by), "name": name, "count": entry.object_count}
+        return str(sentence) % named
+    done = DONE.get(entry.action.rpartition(".")[2])
     if entry.object_count > 1:
         name = gettext("%(name)s and %(count)d more") % {"name": name, "count": entry.object_count - 1}
     return gettext("%(kind)s %(name)s %(done)s by %(author)s") % {
@@ -54,17 +67,20 @@ def sentence_of(entry: AuditEntry) -> str:
 
 @admin.register(AuditEntry)
 class AuditEntryAdmin(LogAdmin):
-    list_display = ("moment", "by", "action", "object", "field_names", "via")
+    list_display = ("moment", "by", "action", "object", "field_names", "via", "address")
     list_filter = (FromFilter, UntilFilter, WhoFilter, ActionFilter, ViaFilter)
     list_filter_submit = True
-    search_fields = ("by", "action", "object_name", "object_id", "request_id")
+    search_fields = ("by", "action", "object_name", "object_id", "request_id", "client_request_id")
     search_help_text = _("Who, action, object, its id or the request's id")
     ordering = ("-at", "-id")
     fields = (
         "moment",
         "by",
+        "principal",
         "via",
+        "address",
         "request_id",
+        "client_request_id",
         "action",
         "object_type",
         "object_name",
@@ -86,7 +102,9 @@ class AuditEntryAdmin(LogAdmin):
             facts = [
                 (_("Action"), entry.action),
                 (_("Fields"), self.field_names(entry)),
-                (_("Id"), entry.object_id),
+                (_("Id"), entry.object_id or "–"),
+                (_("By"), entry.principal or "–"),
+                (_("Address"), entry.address or "–"),
                 (_("Request"), entry.request_id or "–"),
             ]
             url = reverse("admin:access_auditentry_change", args=[entry.pk])

@@ -40,6 +40,9 @@ def test_rows_stand_under_the_days_of_the_person_who_asks(
         ("token.revoked", "token", "planner", "user:anna", "Token “planner” revoked by anna"),
         ("site.updated", "site", "North", "token:sync", "Site “North” edited by the token sync"),
         ("credentials.revealed", "camera", "", "user:anna", "Camera 17 shown with credentials by anna"),
+        ("user.signed_in", "user", "anna", "user:anna", "anna signed in"),
+        ("user.sign_in_failed", "user", "anna", "nobody", "Somebody failed to sign in as “anna”"),
+        ("request.refused", "endpoint", "POST /sites", "token:sync", "“POST /sites” refused to the token sync"),
         ("moon.landed", "moon", "Luna", "user:anna", "Moon “Luna” (moon.landed) by anna"),
     ],
 )

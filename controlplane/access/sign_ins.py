@@ -1,0 +1,73 @@
+"""Who signed in, failed to, and signed out, in the audit trail.
+
+These are the framework's own events, sent wherever somebody is signed in: by a form, by a key, by another service.
+"""
+
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.http import HttpRequest
+from django.utils import timezone
+
+from controlplane.access import audit
+from controlplane.access.allowance import Allowance
+from controlplane.access.authentication import named
+from controlplane.access.principals import NOBODY, Principal
+
+# Failures, in ten minutes of one process: from one address, and in all.
+allowance = Allowance(each=100, in_all=1_000)
+MAX_NAME = 150
+
+
+def begin_recording() -> None:
+    """From now on these events are written."""
+    user_logged_in.connect(_signed_in, dispatch_uid="audit")
+    user_logged_out.connect(_signed_out, dispatch_uid="audit")
+    user_login_failed.connect(_failed, dispatch_uid="audit")
+
+
+def _signed_in(request: HttpRequest | None, user: Any, **_event: Any) -> None:
+    _record(request, "user.signed_in", named(user), user)
+
+
+def _signed_out(request: HttpRequest | None, user: Any, **_event: Any) -> None:
+    if user is not None:
+        _record(request, "user.signed_out", named(user), user)
+
+
+def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_event: Any) -> None:
+    if request is not None and (left_out := allowance.take(_address_of(request))) is not None:
+        fields = [f"{left_out} more before"] if left_out else []
+        _record(request, "user.sign_in_failed", NOBODY, _person_called(credentials), fields)
+
+
+def _person_called(credentials: dict[str, Any]) -> Any:
+    """Whose name was typed; None for a name that nobody has. That one is not written down: people type passwords
+    into the field of the name.
+    """
+    users = get_user_model()
+    name = credentials.get(users.USERNAME_FIELD) or credentials.get("email") or ""
+    if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
+        name = ""  # asked for all the same: the answer to a name that exists takes no longer
+    return users.objects.filter(**{users.USERNAME_FIELD: name}).first()
+
+
+def _address_of(request: HttpRequest) -> str:
+    source = getattr(request, "source", None)
+    return source.address if source else ""
+
+
+def _record(request: Any, action: str, by: Principal, person: Any, fields: list[str] | None = None) -> None:
+    source = getattr(request, "source", None)
+    if source is None:  # a script that signs somebody in, with no request of HTTP
+        return
+    audit.record(
+        by=by.author("admin", source),
+        now=timezone.now(),
+        action=action,
+        object_type="user",
+        object_id=person.pk if person else "",
+        object_name=person.get_username() if person else "",
+        fields=fields or [],
+    )
