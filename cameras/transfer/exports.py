@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
+from django.db import transaction
+
 from cameras import connections, credentials
 from cameras.fields import CAMERA_FIELDS
 from cameras.models import Camera, Site
@@ -15,6 +17,7 @@ from controlplane.access import audit
 from controlplane.access.principals import Author, Principal
 
 REVEALED = "credentials.exported"
+EXPORTED = "cameras.exported"
 MAX_LISTED = 20
 
 
@@ -38,7 +41,8 @@ def export_cameras(
 
     It says what its program cannot take of them, and holds connection strings in today's form.
 
-    Each connection string that was read for it in clear gets an audit entry. Raises ExportRefused.
+    The file is one audit entry: with its cameras where connection strings were read in clear, else with their
+    number. Raises ExportRefused.
     """
     if target in formats.WITH_CREDENTIALS_ONLY and not with_credentials:
         raise ExportRefused(f"The format {target} is of no use without the connection strings: ask for them.")
@@ -54,13 +58,12 @@ def export_cameras(
         cameras = cameras.filter(pk__in=among.order_by().values("pk"))
     rows = list(_rows(cameras, with_credentials))
     if with_credentials:
-        audit.record_all(
-            by=by,
-            now=now,
-            action=REVEALED,
-            object_type="camera",
-            objects=[(row["id"], row["name"]) for row in rows],
-        )
+        objects = [(row["id"], row["name"]) for row in rows]
+        with transaction.atomic():
+            audit.record_together(by=by, now=now, action=REVEALED, object_type="camera", objects=objects)
+    else:
+        # Not each camera: whoever may read all of them could make the trail grow without end.
+        audit.record_count(by=by, now=now, action=EXPORTED, object_type="camera", count=len(rows))
     return formats.write(rows, target)
 
 

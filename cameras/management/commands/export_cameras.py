@@ -22,9 +22,9 @@ HELP = """\
 Write the cameras as a file: CSV or JSON, which import_cameras takes again, or a configuration of Frigate, paths of
 MediaMTX or streams of go2rtc.
 
-Connection strings are redacted unless --with-credentials is given, which the last three need; each one that is
-written in clear gets an entry in the audit trail. A file is made with mode 600. What a program cannot take is left
-out; a comment in the file and a warning on standard error name it.
+Connection strings are redacted unless --with-credentials is given, which the last three need. An entry in the
+audit trail says how many cameras were written, and with credentials also which. A file is made with mode 600. What
+a program cannot take is left out; a comment in the file and a warning on standard error name it.
 """
 EXAMPLE = """\
 examples:

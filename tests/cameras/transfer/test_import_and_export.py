@@ -33,7 +33,7 @@ from cameras.transfer.files.formats import (
 from cameras.transfer.files.rows import FIELDS, MAX_FILE_BYTES, UnreadableFile
 from cameras.transfer.imports import Upload, read_upload
 from cameras.transfer.plan import Effect, Plan, PlanOutdated, PlanRefused
-from controlplane.access.models import AuditEntry
+from controlplane.access.models import AuditEntry, AuditObject
 from controlplane.access.principals import Principal
 from tests.at_once import at_once
 from tests.factories import AUTHOR, NOW, SECRET, URL, make_camera, make_holder, make_principal, make_site
@@ -179,7 +179,29 @@ def test_an_export_shows_no_secret_unless_it_is_asked_to(fleet: None, target: Fo
     assert SECRET not in export(target)
     assert AuditEntry.objects.filter(action=exports.REVEALED).count() == 0
     assert SECRET in export(target, with_credentials=True)
-    assert AuditEntry.objects.filter(action=exports.REVEALED).count() == Camera.objects.count()
+    assert AuditEntry.objects.filter(action=exports.REVEALED).count() == 1
+
+
+@pytest.mark.parametrize("number", [1, 20])
+def test_an_export_is_one_entry_of_the_trail_with_credentials_by_each_camera(
+    number: int, django_assert_num_queries: Any
+) -> None:
+    cameras = [make_camera(f"Gate {index}") for index in range(number)]
+
+    with django_assert_num_queries(2):
+        export(Format.JSON)
+    # One more for the objects of several, and the transaction around them.
+    with django_assert_num_queries(4 if number == 1 else 5):
+        export(Format.JSON, with_credentials=True)
+
+    entries = AuditEntry.objects.order_by("pk").values_list("action", "object_type", "object_count")
+    assert list(entries)[-2:] == [
+        ("cameras.exported", "camera", number),
+        ("credentials.exported", "camera", number),
+    ]
+    named = AuditObject.objects.filter(entry__action=exports.REVEALED).values_list("object_id", flat=True)
+    assert set(named) == ({str(camera.pk) for camera in cameras} if number > 1 else set())
+    assert not AuditObject.objects.exclude(entry__action=exports.REVEALED).exists()
 
 
 @pytest.mark.parametrize("target", list(Format))
