@@ -66,6 +66,11 @@ _CURSOR = {"type": "string", "description": "A cursor of the change feed."}
 _COUNT = {"type": "integer"}
 _BY_CAMERA = {"type": "object", "additionalProperties": {"type": "integer"}}
 _TIME = {"type": "string", "format": "date-time"}
+_IGNORED = {
+    "type": "array",
+    "items": {"type": "string"},
+    "description": "Members that are not known, the first ten.",
+}
 _DESIRED_STATE = {"$ref": "#/components/schemas/DesiredState"}
 
 _OLDEST_AND_CURRENT = Extension("CursorGone", {"oldest": _CURSOR, "current": _CURSOR})
@@ -81,8 +86,9 @@ _REFUSED_SAMPLE = Extension(
         "duplicates": _COUNT,
         "desired_state": _DESIRED_STATE,
         "generation": _COUNT,
+        "ignored": _IGNORED,
     },
-    optional=("accepted", "duplicates", "desired_state", "generation"),
+    optional=("accepted", "duplicates", "desired_state", "generation", "ignored"),
 )
 _FENCED_WORKER = Extension(
     "WorkerFenced",
@@ -90,6 +96,7 @@ _FENCED_WORKER = Extension(
         **_REFUSED_SAMPLE.properties,
         "epoch": {"type": "integer", "description": "The epoch of the worker that counts."},
     },
+    optional=("ignored",),
 )
 _REFUSED_PLACEMENT = Extension(
     "PlacementRefused",
@@ -116,7 +123,7 @@ _RECEIPT_OF_BATCH = Extension(
         "server_time": _TIME,
         "outdated": _BY_CAMERA,
         "fenced": _BY_CAMERA,
-        "ignored": {"type": "array", "items": {"type": "string"}},
+        "ignored": _IGNORED,
     },
     optional=("outdated", "fenced", "ignored"),
 )

@@ -155,6 +155,11 @@ REPORT_SAMPLES = operation(
     problems=[BATCH_REJECTED],
     exchanges=[
         Exchange("An array", _BATCH_RECEIPT, body=_BATCH),
+        Exchange(
+            "From a worker that is behind",
+            _BATCH_RECEIPT | {"accepted": 1, "outdated": {CAMERA_ID: 1}},
+            body=[_IN_ZONE | {"timestamp": "2026-03-04T11:58:00Z", "generation": 0}],
+        ),
         *(
             Exchange(
                 f"A line for each, as {media_type.partition('/')[2]}",

@@ -18,7 +18,7 @@ from telemetry.ingest.accept_reports import accept_reports
 from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest.group_commit import Accept
 from telemetry.ingest.receipts import Receipt, answer_batch, answer_single
-from telemetry.ingest.report_wire import ignored_in, read_reports, read_single_report
+from telemetry.ingest.report_wire import read_reports, read_single_report
 from telemetry.ingest.ticks import ClockWrong, require_clock
 
 
@@ -36,9 +36,9 @@ class TelemetryViewSet(ReadingViewSet):
     @operations.REPORT_SAMPLE
     def create(self, request: Request, camera_id: str) -> HttpResponse:
         """Report one observation: 201 stored, 200 already known, 409 known with other values."""
-        event = wire.read_single(*_single(request, camera_id))
+        event, ignored = wire.read_single(*_single(request, camera_id))
         (receipts,) = _accepted(accept, Submission(self.principal, (event,)))
-        return _answer(*answer_single(receipts[0], timezone.now()))
+        return _answer(*answer_single(receipts[0], timezone.now(), ignored))
 
     @operations.REPORT_SAMPLES
     def create_batch(self, request: Request) -> HttpResponse:
@@ -51,9 +51,9 @@ class TelemetryViewSet(ReadingViewSet):
     @operations.REPORT_WORKER
     def report(self, request: Request, camera_id: str) -> HttpResponse:
         """Report how the worker of a camera is: starting, running, failed and why, or stopping."""
-        report = read_single_report(*_single(request, camera_id))
+        report, ignored = read_single_report(*_single(request, camera_id))
         (receipts,) = _accepted(accept_reports, Submission(self.principal, (report,)))
-        return _answer(*answer_single(receipts[0], timezone.now(), report.ignored, created=200))
+        return _answer(*answer_single(receipts[0], timezone.now(), ignored, created=200))
 
     @operations.REPORT_WORKERS
     def report_batch(self, request: Request) -> HttpResponse:
@@ -63,7 +63,7 @@ class TelemetryViewSet(ReadingViewSet):
         (receipts,) = (
             _accepted(accept_reports, Submission(self.principal, batch.events)) if batch.events else ([],)
         )
-        return _answer(*answer_batch(batch, receipts, timezone.now(), ignored_in(batch.events)))
+        return _answer(*answer_batch(batch, receipts, timezone.now()))
 
 
 def _single(request: Request, camera_id: str) -> tuple[UUID, bytes]:

@@ -10,7 +10,19 @@ import msgspec
 from controlplane.bare_asgi import too_large
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem
-from telemetry.ingest.wire import Event, InvalidEvent, Item, decoded, event_of, invalid, may_hold_a_key_twice
+from telemetry.ingest.wire import (
+    ITEM_MEMBERS,
+    MAX_IGNORED,
+    Event,
+    InvalidEvent,
+    Item,
+    decoded,
+    event_of,
+    invalid,
+    is_read_whole,
+    may_hold_a_key_twice,
+    unknown_members,
+)
 
 MAX_BATCH_BYTES = 2 * 1024 * 1024
 MAX_BATCH_ITEMS = 5_000
@@ -28,19 +40,26 @@ class ItemError(NamedTuple):
 
 
 E = TypeVar("E")
+ReadItem = Callable[[bytes], tuple[E, Sequence[str]]]
 
 
 class Batch(NamedTuple, Generic[E]):
-    """The events of a batch with their places in it, and the items that could not be read."""
+    """The events of a batch with their places in it, and the items that could not be read.
+
+    `ignored` are the first names of members of the events that are not known.
+    """
 
     events: list[E]
     indexes: Sequence[int]
     errors: list[ItemError]
     size: int
+    ignored: Sequence[str] = ()
 
 
 _item = msgspec.json.Decoder(Item)
 _items = msgspec.json.Decoder(list[Item])
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_members_of_items = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 # The next bracket or comma outside of strings. Possessive quantifiers keep it linear on any text.
 _MARK = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{},])', re.DOTALL)
 _BRACKET = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{}])', re.DOTALL)
@@ -51,8 +70,11 @@ def read_batch(body: bytes, *, ndjson: bool) -> Batch[Event]:
     return _whole(body, _read_lines if ndjson else _read_array)
 
 
-def read_batch_of(read_item: Callable[[bytes], E], body: bytes, *, ndjson: bool) -> Batch[E]:
-    """What `read_item` makes of each item, which may raise InvalidEvent. Raises Problem as `read_batch` does."""
+def read_batch_of(read_item: ReadItem[E], body: bytes, *, ndjson: bool) -> Batch[E]:
+    """What `read_item` makes of each item, and the names of members that it does not know.
+
+    It may raise InvalidEvent. Raises Problem as `read_batch` does.
+    """
     items_of = _lines_of if ndjson else _items_of_array
     return _whole(body, lambda body: _read_each(items_of(body), read_item))
 
@@ -70,11 +92,13 @@ def _whole(body: bytes, read: Callable[[bytes], Batch[E]]) -> Batch[E]:
 
 
 def _read_array(body: bytes) -> Batch[Event]:
-    return _read_at_once(body, _items.decode) or _read_each(_items_of_array(body), _event_of)
+    batch = _read_at_once(body, _items.decode, _members_of_items.decode)
+    return batch or _read_each(_items_of_array(body), _event_of)
 
 
-def _event_of(raw: bytes) -> Event:
-    return event_of(decoded(_item, raw))
+def _event_of(raw: bytes) -> tuple[Event, Sequence[str]]:
+    item, ignored = decoded(_item, raw, ITEM_MEMBERS)
+    return event_of(item), ignored
 
 
 def _lines_of(body: bytes) -> list[bytes]:
@@ -86,37 +110,47 @@ def _read_lines(body: bytes) -> Batch[Event]:
     _bound(len(lines))
     # msgspec would also take an item that goes over several lines.
     if all(line[0] == ord("{") and line[-1] == ord("}") for line in lines):
-        batch = _read_at_once(body, _item.decode_lines)
+        batch = _read_at_once(body, _item.decode_lines, _members.decode_lines)
         if batch and batch.size == len(lines):
             return batch
     return _read_each(lines, _event_of)
 
 
-def _read_at_once(body: bytes, decode: Callable[[bytes], list[Item]]) -> Batch[Event] | None:
+def _read_at_once(
+    body: bytes,
+    decode: Callable[[bytes], list[Item]],
+    members_of: Callable[[bytes], list[dict[str, msgspec.Raw]]],
+) -> Batch[Event] | None:
     """All events of a body, or None if an item is at fault or may be: then each has to be read by itself."""
     try:
         body.decode()
         items = decode(body)
-        if not items or may_hold_a_key_twice(body, items):
+        is_whole = bool(items) and is_read_whole(body, items)
+        if not is_whole and (not items or may_hold_a_key_twice(body, items)):
             return None
         events = [event_of(item) for item in items]
+        ignored = () if is_whole else unknown_members(members_of(body), ITEM_MEMBERS)
     except (InvalidEvent, msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
     _bound(len(events))
-    return Batch(events, range(len(events)), [], len(events))
+    return Batch(events, range(len(events)), [], len(events), ignored)
 
 
-def _read_each(items: list[bytes], read_item: Callable[[bytes], E]) -> Batch[E]:
+def _read_each(items: list[bytes], read_item: ReadItem[E]) -> Batch[E]:
     _bound(len(items))
     events: list[E] = []
     indexes, errors = [], []
+    ignored: dict[str, None] = {}
     for index, raw in enumerate(items):
         try:
-            events.append(read_item(raw))
-            indexes.append(index)
+            event, names = read_item(raw)
         except InvalidEvent as error:
             errors.append(ItemError(index, "invalid", error.field, error.detail))
-    return Batch(events, indexes, errors, len(items))
+            continue
+        events.append(event)
+        indexes.append(index)
+        ignored |= dict.fromkeys(names)
+    return Batch(events, indexes, errors, len(items), tuple(ignored)[:MAX_IGNORED])
 
 
 def _bound(count: int) -> None:

@@ -32,7 +32,7 @@ from telemetry.ingest.batch import MAX_BATCH_BYTES, read_batch
 from telemetry.ingest.group_commit import QueueFull
 from telemetry.ingest.queues import queues
 from telemetry.ingest.receipts import answer_batch, answer_single
-from telemetry.ingest.report_wire import ignored_in, read_reports, read_single_report
+from telemetry.ingest.report_wire import read_reports, read_single_report
 from telemetry.ingest.ticks import ClockWrong
 
 PREFIX = "/telemetry"
@@ -120,21 +120,21 @@ def _camera_of(text: str, media_type: str) -> UUID:
 
 
 async def _single(camera_id: UUID, principal: Principal, body: bytes) -> tuple[int, bytes]:
-    event = wire.read_single(camera_id, body)
+    event, ignored = wire.read_single(camera_id, body)
     (receipt,) = await queues().submit(Submission(principal, (event,)))
-    return answer_single(receipt, timezone.now())
+    return answer_single(receipt, timezone.now(), ignored)
 
 
 async def _report(camera_id: UUID, principal: Principal, body: bytes) -> tuple[int, bytes]:
-    report = read_single_report(camera_id, body)
+    report, ignored = read_single_report(camera_id, body)
     (receipt,) = await queues().submit_reports(Submission(principal, (report,)))
-    return answer_single(receipt, timezone.now(), report.ignored, created=200)
+    return answer_single(receipt, timezone.now(), ignored, created=200)
 
 
 async def _reports(principal: Principal, body: bytes, *, ndjson: bool) -> tuple[int, bytes]:
     batch = read_reports(body, ndjson=ndjson)
     receipts = await queues().submit_reports(Submission(principal, batch.events)) if batch.events else []
-    return answer_batch(batch, receipts, timezone.now(), ignored_in(batch.events))
+    return answer_batch(batch, receipts, timezone.now())
 
 
 async def _batch(principal: Principal, body: bytes, *, ndjson: bool) -> tuple[int, bytes]:

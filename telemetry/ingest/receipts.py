@@ -124,18 +124,15 @@ def answer_single(
             "desired_state": receipt.desired_state,
             "generation": receipt.generation,
         }
+    if ignored:
+        members["ignored"] = ignored
     if outcome is Outcome.FENCED:
         members["epoch"] = receipt.epoch
     raise Problem(kind.status, f"{field}: {detail}", [error], kind=kind, **members)
 
 
-def answer_batch(
-    batch: Batch[Any], receipts: Sequence[Receipt], now: datetime, ignored: Sequence[str] = ()
-) -> tuple[int, bytes]:
-    """Status and body for a batch: 200, or 400 with a problem document if every item was rejected.
-
-    `ignored` are the names of members that are not known.
-    """
+def answer_batch(batch: Batch[Any], receipts: Sequence[Receipt], now: datetime) -> tuple[int, bytes]:
+    """Status and body for a batch: 200, or 400 with a problem document if every item was rejected."""
     accepted = duplicates = 0
     faults: list[ItemError] = list(batch.errors)
     stop: dict[UUID, None] = {}
@@ -168,7 +165,7 @@ def answer_batch(
         moment_text(now),
         outdated or UNSET,
         fenced or UNSET,
-        ignored or UNSET,
+        batch.ignored or UNSET,
     )
     if len(faults) < batch.size:
         return 200, _encoder.encode(answer)

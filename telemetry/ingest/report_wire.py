@@ -1,10 +1,9 @@
 """The wire format of workers' reports, the same for every endpoint: bytes to reports."""
 
-import json
 import math
 import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime
 from typing import Annotated, Any, NamedTuple
 from uuid import UUID
@@ -17,13 +16,19 @@ from cameras.reasons import WORKER_REASONS, WorkerPhase
 from cameras.redaction import redact_text
 from cameras.rules import InvalidValue, text
 from controlplane.bare_asgi import too_large
-from controlplane.problems import shown_name
 from controlplane.time_ranges import read_timestamp
 from telemetry.ingest.batch import Batch, read_batch_of
-from telemetry.ingest.wire import MAX_SINGLE_BYTES, Generation, InvalidEvent, camera_id_of, invalid
+from telemetry.ingest.wire import (
+    MAX_SINGLE_BYTES,
+    Generation,
+    InvalidEvent,
+    camera_id_of,
+    invalid,
+    refuse_duplicate_keys,
+    unknown_members,
+)
 
 MAX_METRICS = 16
-MAX_IGNORED = 10
 Epoch = Annotated[int, Meta(ge=0, le=2**63 - 1)]
 
 _WORKER = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -47,8 +52,6 @@ class WorkerReport(NamedTuple):
     host: str = ""
     epoch: int | None = None
     metrics: dict[str, float] = {}
-    ignored: tuple[str, ...] = ()
-    """The first names of members that are not known."""
 
 
 class _Report(msgspec.Struct, gc=False):
@@ -70,16 +73,19 @@ class _ReportItem(_Report, gc=False, kw_only=True):
 
 _single = msgspec.json.Decoder(_Report)
 _item = msgspec.json.Decoder(_ReportItem)
-_KNOWN = frozenset(_Report.__struct_fields__)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_SINGLE_MEMBERS = frozenset(_Report.__struct_fields__)
+_ITEM_MEMBERS = frozenset(_ReportItem.__struct_fields__)
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
 
 
-def read_single_report(camera_id: UUID, body: bytes) -> WorkerReport:
-    """The one report of a body. Raises Problem 400 or 413."""
+def read_single_report(camera_id: UUID, body: bytes) -> tuple[WorkerReport, tuple[str, ...]]:
+    """The one report of a body, and the names of members that are not known. Raises Problem 400 or 413."""
     if len(body) > MAX_SINGLE_BYTES:
         raise too_large(MAX_SINGLE_BYTES)
     try:
-        return _report(camera_id, *_decoded(_single, body, _KNOWN))
+        read, ignored = _decoded(_single, body.removeprefix(BOM_UTF8), _SINGLE_MEMBERS)
+        return _report(camera_id, read), ignored
     except InvalidEvent as error:
         raise invalid(error) from None
 
@@ -89,29 +95,29 @@ def read_reports(body: bytes, *, ndjson: bool) -> Batch[WorkerReport]:
     return read_batch_of(_read_item, body, ndjson=ndjson)
 
 
-def _read_item(body: bytes) -> WorkerReport:
-    """One report of a batch, with its `camera_id`. Raises InvalidEvent."""
-    read, ignored = _decoded(_item, body, _KNOWN | {"camera_id"})
+def _read_item(body: bytes) -> tuple[WorkerReport, tuple[str, ...]]:
+    """One report of a batch, which has its `camera_id`. Raises InvalidEvent."""
+    read, ignored = _decoded(_item, body, _ITEM_MEMBERS)
     camera_id = camera_id_of(read.camera_id)
     if camera_id is None:
         raise InvalidEvent("camera_id", "Must be the id of a camera (a UUID).")
-    return _report(camera_id, read, ignored)
+    return _report(camera_id, read), ignored
 
 
 def _decoded(decoder: Any, body: bytes, known: frozenset[str]) -> tuple[Any, tuple[str, ...]]:
     try:
-        body = body.removeprefix(BOM_UTF8)
         body.decode()
         read = decoder.decode(body)
+        if b"\\" not in body and body.count(b'"') == _quotes_of(read):
+            return read, ()
+        refuse_duplicate_keys(body, known)
+        return read, unknown_members([_members.decode(body)], known)
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:
         raise _invalid(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidEvent("", "The report is not JSON in UTF-8.") from None
-    if b"\\" not in body and body.count(b'"') == _quotes_of(read):
-        return read, ()
-    return read, _unknown_members(body, known)
 
 
 def _quotes_of(read: _Report) -> int:
@@ -127,24 +133,6 @@ def _quotes_of(read: _Report) -> int:
     return 2 * texts
 
 
-def _unknown_members(body: bytes, known: frozenset[str]) -> tuple[str, ...]:
-    """The names of the members that are not known, as far as they can be shown. Raises InvalidEvent."""
-
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        value = dict(pairs)
-        if len(value) < len(pairs):
-            names = [name for name, _ in pairs]
-            twice = next(name for name in names if names.count(name) > 1)
-            raise InvalidEvent(twice if twice in known else "", "The key stands here twice.")
-        return value
-
-    try:
-        members = json.loads(body, object_pairs_hook=once, parse_int=str)
-    except (json.JSONDecodeError, RecursionError):
-        raise InvalidEvent("", "The report is not JSON in UTF-8.") from None
-    return tuple(shown_name(name) for name in members if name not in known)[:MAX_IGNORED]
-
-
 def _invalid(message: str) -> InvalidEvent:
     """msgspec's message as field and detail, without what was sent."""
     place = _PLACE.search(message)
@@ -155,7 +143,7 @@ def _invalid(message: str) -> InvalidEvent:
     return InvalidEvent(field, f"{detail}." if not detail.endswith(".") else detail)
 
 
-def _report(camera_id: UUID, read: _Report, ignored: tuple[str, ...]) -> WorkerReport:
+def _report(camera_id: UUID, read: _Report) -> WorkerReport:
     if read.phase not in _PHASES:
         raise InvalidEvent("phase", f"Must be one of: {', '.join(_PHASES)}.")
     reason = read.reason or ""
@@ -178,7 +166,6 @@ def _report(camera_id: UUID, read: _Report, ignored: tuple[str, ...]) -> WorkerR
         shown_text("host", read.host, _line),
         None if read.epoch is UNSET else read.epoch,
         _metrics(read.metrics),
-        ignored,
     )
 
 
@@ -212,8 +199,3 @@ def _metrics(value: dict[str, float] | UnsetType | None) -> dict[str, float]:
         if not math.isfinite(number):
             raise InvalidEvent("metrics", "Numbers must be finite.")
     return value
-
-
-def ignored_in(reports: Sequence[WorkerReport]) -> list[str]:
-    """The names of members that were ignored in these reports, the first ten."""
-    return list(dict.fromkeys(name for report in reports for name in report.ignored))[:MAX_IGNORED]

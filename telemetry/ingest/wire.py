@@ -6,9 +6,10 @@ What msgspec alone would accept (duplicate keys, NUL, a space for the T, an offs
 import json
 import re
 from codecs import BOM_UTF8
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Annotated, Any, NamedTuple, TypeVar
 from uuid import UUID
 
@@ -21,6 +22,7 @@ from controlplane.problems import FieldError, Problem, shown_name
 from controlplane.time_ranges import read_timestamp
 
 MAX_SINGLE_BYTES = 64 * 1024
+MAX_IGNORED = 10
 # None of them is registered; the first is that of the NDJSON specification.
 NDJSON_TYPES = (
     "application/x-ndjson",
@@ -80,19 +82,25 @@ class InvalidEvent(ValueError):
 
 
 _single = msgspec.json.Decoder(_Single)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
+SINGLE_MEMBERS = frozenset(_Single.__struct_fields__)
+ITEM_MEMBERS = frozenset(Item.__struct_fields__)
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 _REQUIRED = (b'"timestamp"', b'"occupancy"', b'"confidence"')
 _OPTIONAL_KEYS = [(name, f'"{name}"'.encode()) for name in OPTIONAL]
+# Of the keys that are required, and of the values of them that are text.
+_QUOTES_OF_SINGLE, _QUOTES_OF_ITEM = 8, 12
 _PLACE = re.compile(r" - at `\$(?:\[[0-9]+\])?\.?([^`]*)`")
 
 
-def read_single(camera_id: UUID, body: bytes) -> Event:
-    """The one event of a body. Raises Problem 400 or 413."""
+def read_single(camera_id: UUID, body: bytes) -> tuple[Event, tuple[str, ...]]:
+    """The one event of a body, and the names of members that are not known. Raises Problem 400 or 413."""
     if len(body) > MAX_SINGLE_BYTES:
         raise too_large(MAX_SINGLE_BYTES)
     try:
-        return _event(camera_id, decoded(_single, body.removeprefix(BOM_UTF8)))
+        read, ignored = decoded(_single, body.removeprefix(BOM_UTF8), SINGLE_MEMBERS)
+        return _event(camera_id, read), ignored
     except InvalidEvent as error:
         raise invalid(error) from None
 
@@ -112,20 +120,43 @@ def invalid(error: InvalidEvent) -> Problem:
     return Problem(400, detail, [FieldError(error.field, error.detail)])
 
 
-def decoded(decoder: msgspec.json.Decoder[S], body: bytes) -> S:
-    """One event as msgspec reads it. Raises InvalidEvent."""
+def decoded(decoder: msgspec.json.Decoder[S], body: bytes, known: frozenset[str]) -> tuple[S, tuple[str, ...]]:
+    """One event as msgspec reads it, and the names of its members that are not known. Raises InvalidEvent."""
     try:
         body.decode()
         read = decoder.decode(body)
+        if is_read_whole(body, [read]):
+            return read, ()
         if may_hold_a_key_twice(body, [read]):
-            _refuse_duplicate_keys(body)
+            refuse_duplicate_keys(body, known)
+        return read, unknown_members([_members.decode(body)], known)
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:
         raise _invalid_event(str(error)) from None
     except (msgspec.DecodeError, UnicodeDecodeError):
         raise InvalidEvent("", "The event is not JSON in UTF-8.") from None
-    return read
+
+
+def is_read_whole(body: bytes, items: Sequence[_Single]) -> bool:
+    """Whether the text surely holds what was read of it and nothing else: no key twice, no other member.
+
+    Then it has no other quotes than those of the keys and texts that were read; a backslash could hide some.
+    """
+    quotes = len(items) * (_QUOTES_OF_ITEM if isinstance(items[0], Item) else _QUOTES_OF_SINGLE)
+    for name, key in _OPTIONAL_KEYS:
+        if key in body:
+            for item in items:
+                value = getattr(item, name)
+                if value is not UNSET:
+                    quotes += 4 if isinstance(value, str) else 2
+    return body.count(b'"') == quotes and b"\\" not in body
+
+
+def unknown_members(items: Iterable[Iterable[str]], known: frozenset[str]) -> tuple[str, ...]:
+    """The names of the members that are not known, as an answer may repeat them, the first ten."""
+    names = (shown_name(name) for name in dict.fromkeys(chain.from_iterable(items)) if name not in known)
+    return tuple(dict.fromkeys(names))[:MAX_IGNORED]
 
 
 def may_hold_a_key_twice(body: bytes, items: Sequence[_Single]) -> bool:
@@ -146,21 +177,23 @@ def may_hold_a_key_twice(body: bytes, items: Sequence[_Single]) -> bool:
     return False
 
 
-def _refuse_duplicate_keys(body: bytes) -> None:
+def refuse_duplicate_keys(body: bytes, known: frozenset[str]) -> None:
+    """Raises InvalidEvent if an object has a key twice, which it names if it is one of those that are known."""
+
     def refuse(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         value = dict(pairs)
         if len(value) < len(pairs):
             seen: set[str] = set()
             for key, _ in pairs:
                 if key in seen:
-                    raise InvalidEvent(key if key in Item.__struct_fields__ else "", "The key stands here twice.")
+                    raise InvalidEvent(key if key in known else "", "The key stands here twice.")
                 seen.add(key)
         return value
 
     try:
         json.loads(body, object_pairs_hook=refuse, parse_int=str)  # an int of 5,000 digits raises
     except json.JSONDecodeError:
-        raise InvalidEvent("", "The event is not JSON in UTF-8.") from None
+        raise InvalidEvent("", "The body is not JSON in UTF-8.") from None
 
 
 def _invalid_event(message: str) -> InvalidEvent:

@@ -115,3 +115,37 @@ def test_reading_item_by_item_finds_what_reading_at_once_finds(items: list[str])
 
     good = [place for place, text in enumerate(items) if text == item()]
     assert (list(batch.indexes), batch.size) == (good, len(items))
+
+
+MEMBERS = [
+    '"zone": "a"',
+    '"zone": null',
+    '"generation": 3',
+    '"epoch": 3',
+    '"worker": "w"',
+    '"worker": null',
+    '"occupancy": 7',
+    '"\\u007aone": "b"',
+    '"x": "zone"',
+    '"y": {"occupancy": "z"}',
+    '"y": [["zone", 1]]',
+]
+
+
+@given(st.lists(st.lists(st.sampled_from(MEMBERS), max_size=3), min_size=1, max_size=4), st.booleans())
+def test_no_member_is_passed_over_in_silence(extra: list[list[str]], ndjson: bool) -> None:
+    items = [", ".join([item()[:-1], *members]) + "}" for members in extra]
+    body = "\n".join(items) if ndjson else f"[{','.join(items)}]"
+
+    batch = read_batch(body.encode(), ndjson=ndjson)
+
+    pairs = [json.loads(text, object_pairs_hook=list) for text in items]
+    names = [[name for name, _ in members] for members in pairs]
+    known = {"camera_id", "timestamp", "occupancy", "confidence", "zone", "generation", "epoch", "worker"}
+    at_fault = {
+        place for place, each in enumerate(names) if any(each.count(name) > 1 for name in known & set(each))
+    }
+    assert at_fault <= {error.place for error in batch.errors}
+    assert batch.ignored == tuple(
+        dict.fromkeys(name for place in batch.indexes for name in names[place] if name not in known)
+    )

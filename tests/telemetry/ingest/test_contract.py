@@ -181,10 +181,61 @@ def test_timestamps_are_kept_in_utc_and_microseconds(worker_endpoint: Any, text:
     assert Sample.objects.get().timestamp.isoformat() == stored
 
 
-def test_unknown_keys_are_ignored_so_that_a_newer_worker_is_not_cut_off(worker_endpoint: Any) -> None:
-    camera = make_camera()
+#: Members beside those of the example, and the names that the receipt tells of.
+UNKNOWN_MEMBERS: list[tuple[str, list[str] | None]] = [
+    ("", None),
+    (', "zone": "a", "generation": 1, "worker": "w", "epoch": null', None),
+    (', "\\u007aone": "a"', None),
+    (', "model": {"occupancy": 1, "zone": "x"}', ["model"]),
+    (', "zone": "a", "counts": null, "fps": 12.5, "gpu": []', ["counts", "fps", "gpu"]),
+    (', "f\\u0070s": 1', ["fps"]),
+    (', "x y": 1, "z w": 2', ["(unknown)"]),
+    ("".join(f', "m{number}": 1' for number in range(12)), [f"m{number}" for number in range(10)]),
+]
 
-    assert worker_endpoint.post(f"/telemetry/{camera.pk}", {**EXAMPLE, "model": {"name": "x"}}).status_code == 201
+
+@pytest.mark.parametrize(("members", "ignored"), UNKNOWN_MEMBERS)
+@pytest.mark.parametrize("form", ["single", "json", "ndjson", "beside an item at fault"])
+def test_a_receipt_names_what_was_ignored_so_that_a_newer_worker_is_not_cut_off(
+    worker_endpoint: Any, form: str, members: str, ignored: list[str] | None
+) -> None:
+    camera = make_camera()
+    item = json.dumps({**EXAMPLE, "camera_id": str(camera.pk)})[:-1] + members + "}"
+    body = {
+        "single": json.dumps(EXAMPLE)[:-1] + members + "}",
+        "json": f"[{item}]",
+        "ndjson": item,
+        "beside an item at fault": f"[7, {item}, {item}]",
+    }[form]
+    path = f"/telemetry/{camera.pk}" if form == "single" else "/telemetry"
+    content_type = "application/x-ndjson" if form == "ndjson" else "application/json"
+
+    answer = worker_endpoint.post(path, body.encode(), content_type=content_type)
+
+    assert (answer.status_code, answer.json()["accepted"]) == (201 if form == "single" else 200, 1)
+    assert answer.json().get("ignored") == ignored
+    assert Sample.objects.get().zone == ("a" if '"a"' in members else "")
+
+
+def test_what_was_ignored_in_many_items_is_named_once_in_the_order_of_the_batch(worker_endpoint: Any) -> None:
+    camera = make_camera()
+    items = [{**event(number), "camera_id": str(camera.pk), f"m{number % 3}": number} for number in range(9)]
+
+    assert worker_endpoint.post("/telemetry", items).json()["ignored"] == ["m0", "m1", "m2"]
+
+
+def test_a_sample_that_is_refused_is_told_what_was_ignored_too(worker_endpoint: Any) -> None:
+    camera = make_camera()
+    worker_endpoint.post(f"/telemetry/{camera.pk}", EXAMPLE)
+    other = {**EXAMPLE, "occupancy": 6, "fps": 12}
+
+    single = worker_endpoint.post(f"/telemetry/{camera.pk}", other)
+    batch = worker_endpoint.post("/telemetry", [{**other, "camera_id": str(camera.pk)}])
+
+    assert [(answer.status_code, answer.json()["ignored"]) for answer in (single, batch)] == [
+        (409, ["fps"]),
+        (400, ["fps"]),
+    ]
 
 
 BAD_EVENTS: list[tuple[str, bytes, str]] = [
