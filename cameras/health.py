@@ -4,15 +4,16 @@ from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import connection
-from django.db.models import Count
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras import credentials
 from cameras.change_feed import current_cursor
+from cameras.conditions import ConditionType
 from cameras.interruptions import read_interruptions
 from cameras.key_rotation import key_ring_fits
 from cameras.models import Camera, Purge
 from cameras.status import FleetCondition, Status, fleet_condition
+from cameras.summary import count_cameras
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
 
 
@@ -55,11 +56,16 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
         condition.add_metric([name.value], name == fleet_condition(interruptions)[0])
     yield condition
     by_status = GaugeMetricFamily("controlplane_cameras", "Cameras by derived status.", labels=["status"])
-    rows = Camera.objects.with_status(now, interruptions).values("derived_status").annotate(count=Count("pk"))
-    counts = dict(rows.order_by().values_list("derived_status", "count"))
+    by_condition = GaugeMetricFamily(
+        "controlplane_camera_conditions", "Cameras that have a condition.", labels=["condition"]
+    )
+    counts = count_cameras(Camera.objects.all(), now, interruptions)
     for status in Status:
-        by_status.add_metric([status.value], counts.get(status.value, 0))
+        by_status.add_metric([status.value], counts.by_status[status])
     yield by_status
+    for type in ConditionType:
+        by_condition.add_metric([type.value], counts.by_condition[type])
+    yield by_condition
     purges = GaugeMetricFamily("controlplane_purges_open", "Deleted cameras whose samples wait for `maintain`.")
     purges.add_metric([], Purge.objects.count())
     yield purges

@@ -21,6 +21,13 @@ class SiteCounts(NamedTuple):
     by_status: Counter[str]
 
 
+class Counts(NamedTuple):
+    """Statuses and conditions without a camera are left out."""
+
+    by_status: Counter[str]
+    by_condition: Counter[str]
+
+
 class Summary(NamedTuple):
     """Statuses and conditions without a camera are left out."""
 
@@ -30,27 +37,38 @@ class Summary(NamedTuple):
     """Sites with cameras, by name; last the cameras without one."""
 
 
+def count_cameras(cameras: CameraQuerySet, now: datetime, interruptions: Interruptions) -> Counts:
+    """One query, however many cameras there are."""
+    return _added_up(_counted(cameras, now, interruptions))
+
+
 def summarise(cameras: CameraQuerySet, now: datetime, interruptions: Interruptions) -> Summary:
     """One query, however many cameras there are."""
+    rows = _counted(cameras, now, interruptions, "site_id", "site__name")
+    sites: dict[UUID | None, SiteCounts] = {}
+    for row in rows:
+        site = sites.setdefault(row["site_id"], SiteCounts(row["site_id"], row["site__name"] or "", Counter()))
+        site.by_status[Status(row["derived_status"]).value] += row["cameras"]
+    in_order = sorted(sites.values(), key=lambda site: (site.site_id is None, site.name, str(site.site_id)))
+    return Summary(*_added_up(rows), in_order)
+
+
+def _counted(
+    cameras: CameraQuerySet, now: datetime, interruptions: Interruptions, *by: str
+) -> list[dict[str, Any]]:
+    """How many cameras there are of each status, for each value of `by`, and how many have each condition."""
     holding: dict[str, Any] = {
         condition.name.lower(): Count("pk", filter=status_queries.condition_holds(condition))
         for condition in ConditionType
     }
-    rows = (
-        cameras.with_status(now, interruptions)
-        .order_by()
-        .values("site_id", "site__name", "derived_status")
-        .annotate(cameras=Count("pk"), **holding)
-    )
-    by_status: Counter[str] = Counter()
-    by_condition: Counter[str] = Counter()
-    sites: dict[UUID | None, SiteCounts] = {}
+    rows = cameras.with_status(now, interruptions).order_by().values(*by, "derived_status")
+    return list(rows.annotate(cameras=Count("pk"), **holding))
+
+
+def _added_up(rows: list[dict[str, Any]]) -> Counts:
+    counts = Counts(Counter(), Counter())
     for row in rows:
-        status = Status(row["derived_status"]).value
-        by_status[status] += row["cameras"]
+        counts.by_status[Status(row["derived_status"]).value] += row["cameras"]
         for condition in ConditionType:
-            by_condition[condition.value] += row[condition.name.lower()]
-        site = sites.setdefault(row["site_id"], SiteCounts(row["site_id"], row["site__name"] or "", Counter()))
-        site.by_status[status] += row["cameras"]
-    in_order = sorted(sites.values(), key=lambda site: (site.site_id is None, site.name, str(site.site_id)))
-    return Summary(by_status, by_condition, in_order)
+            counts.by_condition[condition.value] += row[condition.name.lower()]
+    return counts

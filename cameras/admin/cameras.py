@@ -19,7 +19,7 @@ from cameras import actions, credentials
 from cameras.admin.camera.bulk import BulkActions
 from cameras.admin.camera.columns import CameraColumns, JudgedChangeList
 from cameras.admin.camera.deletion import DeletionForm, deletion_context, what_is_left
-from cameras.admin.camera.filters import SilenceFilter, SiteFilter, StatusFilter
+from cameras.admin.camera.filters import ConditionFilter, SilenceFilter, SiteFilter, StatusFilter
 from cameras.admin.camera.form import CameraForm
 from cameras.admin.camera.hardware import CameraHardware
 from cameras.admin.camera.history import CameraHistory
@@ -62,6 +62,7 @@ class CameraAdmin(
     list_after_template = "admin/cameras/list_scripts.html"
     list_filter = (
         StatusFilter,
+        ConditionFilter,
         ("desired_state", ChoicesDropdownFilter),
         ("site", SiteFilter),
         SilenceFilter,

@@ -3,6 +3,7 @@
 import logging
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import OperationalError
 from django.test import Client
 
 from cameras import health
-from cameras.models import KeyCanary
+from cameras.models import CameraVitals, KeyCanary
 from controlplane import observability
 from controlplane.observability import ExceptionPageFilter, Finding, RedactedExceptionPage, redacted
 from telemetry.ingest.wire import NDJSON_TYPES
@@ -95,13 +96,17 @@ def test_a_name_that_is_not_the_service_s_is_refused_by_the_name_of_its_setting(
     assert "elsewhere" not in answer.json()["detail"]
 
 
-def test_metrics_count_the_fleet_by_status(viewer: ApiClient) -> None:
+def test_metrics_count_the_fleet_by_status_and_condition(viewer: ApiClient) -> None:
     make_camera()
+    contended = make_camera("contended")
+    CameraVitals.objects.filter(camera=contended).update(contended_at=datetime.now(UTC))
 
     text = viewer.get("/metrics").content.decode()
 
-    assert 'controlplane_cameras{status="stopped"} 1.0' in text
+    assert 'controlplane_cameras{status="stopped"} 2.0' in text
     assert 'controlplane_cameras{status="healthy"} 0.0' in text
+    assert 'controlplane_camera_conditions{condition="Contended"} 1.0' in text
+    assert 'controlplane_camera_conditions{condition="WorkerFailed"} 0.0' in text
     assert "controlplane_partition_days_ahead 7.0" in text
     assert "controlplane_http_requests_total" in text
 

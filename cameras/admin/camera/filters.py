@@ -1,4 +1,4 @@
-"""Filters of the list of cameras that are no columns: derived status, and time since the last contact."""
+"""Filters of the list of cameras that are no columns: status and conditions, and time since the last contact."""
 
 from collections.abc import Iterable
 from datetime import timedelta
@@ -9,10 +9,12 @@ from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
 
 from cameras.admin.moments import interruptions_of, now_of
+from cameras.conditions import CONDITION_CHOICES, ConditionType
 from cameras.querysets import CameraQuerySet
 from cameras.status import STATUS_CHOICES
 
 STATUSES = dict(STATUS_CHOICES)
+CONDITIONS = dict(CONDITION_CHOICES)
 SILENCES = {
     "5m": (_("5 minutes"), timedelta(minutes=5)),
     "1h": (_("1 hour"), timedelta(hours=1)),
@@ -34,6 +36,20 @@ class StatusFilter(DropdownFilter):
         if self.value() not in STATUSES:
             return queryset
         return queryset.in_status([self.value()], now_of(request), interruptions_of(request))
+
+
+class ConditionFilter(DropdownFilter):
+    title = _("condition")
+    parameter_name = "condition"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
+        return CONDITION_CHOICES
+
+    def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:
+        chosen = self.value()
+        if chosen not in CONDITIONS:
+            return queryset
+        return queryset.in_condition(ConditionType(chosen), now_of(request), interruptions_of(request))
 
 
 class SiteFilter(AutocompleteSelectFilter):

@@ -300,6 +300,16 @@ def test_silent_for_longer_means_running_cameras_by_their_start_or_last_contact(
     assert {camera.name for camera in listed} == names
 
 
+@pytest.mark.parametrize(("chosen", "names"), [("Contended", {"two"}), ("WorkerFailed", set())])
+def test_the_list_is_filtered_by_condition(viewer: Client, chosen: str, names: set[str]) -> None:
+    make_camera("one")
+    CameraVitals.objects.filter(camera=make_camera("two")).update(contended_at=datetime.now(UTC))
+
+    listed = viewer.get(f"{CAMERAS}?condition={chosen}").context["cl"].result_list
+
+    assert {camera.name for camera in listed} == names
+
+
 @pytest.mark.parametrize("count", [1, 50])
 def test_the_last_day_of_a_page_is_a_few_queries(
     viewer: Client, django_assert_num_queries: Any, count: int
