@@ -75,7 +75,7 @@ def scene_for(clients: dict[str, ApiClient]) -> Ids:
         at=datetime(2026, 3, 4, 11, 59, tzinfo=UTC),
         from_status="pending",
         to_status="healthy",
-        reason="reporting: The worker reports.",
+        reason="reporting",
         detected_at=datetime(2026, 3, 4, 11, 59, 10, tzinfo=UTC),
     )
     return ids

@@ -17,7 +17,9 @@ class TransitionShape(serializers.Serializer):
     at = serializers.DateTimeField(help_text="The deadline that was crossed, or the contact that was heard.")
     from_status = serializers.ChoiceField(choices=STATUS_CHOICES)
     to_status = serializers.ChoiceField(choices=STATUS_CHOICES)
-    reason = serializers.CharField()
+    reason = serializers.CharField(
+        help_text="The code with which `status_reason` began: why it failed, or which condition made it degraded."
+    )
     detected_at = serializers.DateTimeField()
 
 
@@ -54,7 +56,7 @@ LIST_TRANSITIONS = operation(
                         "at": "2026-03-04T11:59:00.000000Z",
                         "from_status": "pending",
                         "to_status": "healthy",
-                        "reason": "reporting: The worker reports.",
+                        "reason": "reporting",
                         "detected_at": "2026-03-04T11:59:10.000000Z",
                     }
                 ],
