@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from cameras import actions
-from cameras.models import Camera, DesiredState, FleetVitals, KnownStatus
+from cameras.models import Camera, CameraVitals, DesiredState, FleetVitals, KnownStatus
 from telemetry.alerts import transitions
 from telemetry.alerts.models import Alert, Delivery, Flapping, Transition
 from telemetry.alerts.transitions import record_transitions
@@ -42,6 +42,17 @@ def test_a_silence_is_stored_at_its_deadlines_and_once(django_assert_max_num_que
     assert kinds_of_alerts() == ["camera.offline"] * 3
     row = Transition.objects.of_camera(cameras[1].pk).newest_first().first()
     assert (row.from_status, row.reason, row.detected_at) == ("stale", "silent", later(200))
+
+
+def test_a_transition_to_degraded_says_which_condition_made_it_so() -> None:
+    (camera,) = fleet(1, contact=0)
+    record_transitions(NOW)
+    CameraVitals.objects.filter(pk=camera.pk).update(contended_at=later(1), contended_since=later(1))
+
+    record_transitions(later(2))
+
+    row = Transition.objects.of_camera(camera.pk).newest_first().first()
+    assert (row.from_status, row.to_status, row.reason) == ("healthy", "degraded", "contended")
 
 
 def test_a_healthy_camera_says_since_when(viewer: Any) -> None:
