@@ -5,7 +5,6 @@ Owns a bounded queue, its one writing thread and that thread's own connection.
 
 import asyncio
 import contextlib
-import copy
 import math
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -15,10 +14,10 @@ from typing import Any, NamedTuple, TypeVar
 
 import structlog
 from django.db import DEFAULT_DB_ALIAS, connections
-from django.db.utils import load_backend
 from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
+from controlplane.databases.own_connection import use_own_connection
 from controlplane.problems import DATABASE_AWAY, is_database_away
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.receipts import Receipt
@@ -226,19 +225,10 @@ def _reconnecting(work: Callable[[], T]) -> T:
 
 
 def _own_connection() -> None:
-    """Give the writing thread a connection of its own, outside the pool that people's requests share."""
-    settings = copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS])
-    settings["CONN_MAX_AGE"] = None
-    options = settings["OPTIONS"]
-    options.pop("pool", None)
-    if settings["ENGINE"].endswith("postgresql"):
-        options |= {
-            "options": "-c lock_timeout=2s -c statement_timeout=5s -c idle_in_transaction_session_timeout=30s",
-            "connect_timeout": 2,
-            "target_session_attrs": "read-write",
-            "tcp_user_timeout": 5_000,
-            "keepalives_idle": 10,
-            "prepare_threshold": 2,
-        }
-    backend = load_backend(settings["ENGINE"])
-    connections[DEFAULT_DB_ALIAS] = backend.DatabaseWrapper(settings, DEFAULT_DB_ALIAS)
+    """Give the writing thread a connection of its own, with deadlines for each round trip."""
+    use_own_connection(
+        "lock_timeout=2s",
+        "statement_timeout=5s",
+        "idle_in_transaction_session_timeout=30s",
+        prepare_threshold=2,
+    )

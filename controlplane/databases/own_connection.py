@@ -1,0 +1,29 @@
+"""A connection that belongs to one thread for as long as that works, outside the pool that requests share."""
+
+import copy
+from typing import Any
+
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.db.utils import load_backend
+
+
+def use_own_connection(*settings: str, **options: Any) -> None:
+    """Have this thread connect for itself at its next query.
+
+    `settings` are of the session, such as `lock_timeout=2s`, and `options` of the connection; both are for
+    PostgreSQL, and nothing on SQLite. A server that hangs or is gone is noticed within seconds.
+    """
+    wanted = copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS])
+    wanted["CONN_MAX_AGE"] = None
+    known = wanted["OPTIONS"]
+    known.pop("pool", None)
+    if wanted["ENGINE"].endswith("postgresql"):
+        known |= {
+            "options": " ".join(f"-c {setting}" for setting in settings),
+            "connect_timeout": 2,
+            "target_session_attrs": "read-write",
+            "tcp_user_timeout": 5_000,
+            "keepalives_idle": 10,
+            **options,
+        }
+    connections[DEFAULT_DB_ALIAS] = load_backend(wanted["ENGINE"]).DatabaseWrapper(wanted, DEFAULT_DB_ALIAS)
