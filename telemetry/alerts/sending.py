@@ -1,15 +1,15 @@
 """Sending what is due, each by its channel: many at once, in a bounded time a round.
 
-No transaction is open while something is sent. One receiver that hangs holds up only its own deliveries, and only
-until the round is over.
+No transaction is open while something is sent. One receiver that hangs holds up only its own deliveries: whatever
+else becomes due meanwhile is sent beside it.
 """
 
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from datetime import datetime, timedelta
-from uuid import UUID
 
 from django.db import transaction
 
@@ -24,46 +24,62 @@ ROUND_SECONDS = 20.0
 AT_ONCE = 64
 # Of one subscription: a receiver is not flooded, and leaves room for others.
 EACH = 4
+# How soon what becomes due is seen while something is being sent.
+LOOK_SECONDS = 0.25
 
 
-def send_due(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> tuple[int, int]:
+def send_due(
+    now: datetime, *, stopping: Callable[[], bool] = lambda: False, excluded: Iterable[object] = ()
+) -> tuple[int, int]:
     """Send what is due until there is no more, or the round is over; returns how many arrived and how many not.
 
-    A subscription that failed once waits for the next round with all that it has.
+    A subscription that failed once waits for the next round with all that it has. The `excluded` are left out.
     """
     started = time.monotonic()
 
     def clock() -> datetime:
         return now + timedelta(seconds=time.monotonic() - started)
 
-    arrived = failed = 0
-    failing: set[UUID] = set()
-    while not stopping() and time.monotonic() - started < ROUND_SECONDS:
-        taken = outbox.claim(clock(), AT_ONCE, EACH, failing)
-        if not taken:
-            break
-        for delivery, fault in zip(taken, send(taken, clock()), strict=True):
-            with transaction.atomic():
-                outbox.settle(delivery, fault, clock())
-                outcome = Outcome.FAILED if fault else Outcome.DELIVERED
-                outbox.count_attempt(delivery.subscription.channel, outcome)
-            failed += bool(fault)
-            arrived += not fault
-            if fault:
-                failing.add(delivery.subscription_id)
-    return arrived, failed
+    left_out = set(excluded)
+    outcomes: Counter[Outcome] = Counter()
+    under_way: dict[Future[str], Delivery] = {}
+    # Of the few threads that asyncio has for all, resolvers that hang would take each.
+    with ThreadPoolExecutor(AT_ONCE, "send") as threads:
+        while True:
+            if not stopping() and time.monotonic() - started < ROUND_SECONDS:
+                busy = {delivery.subscription_id for delivery in under_way.values()}
+                for delivery in outbox.claim(clock(), AT_ONCE - len(under_way), EACH, left_out | busy):
+                    under_way[threads.submit(_run, _attempt(delivery, clock()))] = delivery
+            if not under_way:
+                break
+            done, _ = wait(under_way, LOOK_SECONDS, FIRST_COMPLETED)
+            for attempt in done:
+                delivery = under_way.pop(attempt)
+                outcome = _settle(delivery, attempt.result(), clock())
+                outcomes[outcome] += 1
+                if outcome is Outcome.FAILED:
+                    left_out.add(delivery.subscription_id)
+    return outcomes[Outcome.DELIVERED], outcomes[Outcome.FAILED]
 
 
-def send(deliveries: Iterable[Delivery], now: datetime) -> list[str]:
-    """Attempt each once; returns what went wrong with each, in words, empty where it arrived."""
-    attempts = [_attempt(delivery, now) for delivery in deliveries]
+def send(delivery: Delivery, now: datetime) -> str:
+    """Attempt it once; returns what went wrong, in words, empty where it arrived."""
+    return _run(_attempt(delivery, now))
 
-    async def all_at_once() -> list[str]:
-        # A thread for each: of the few that asyncio has, a resolver that hangs would take all.
-        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(AT_ONCE))
-        return await asyncio.gather(*(attempt() for attempt in attempts))
 
-    return asyncio.run(all_at_once())
+def _settle(delivery: Delivery, fault: str, now: datetime) -> Outcome:
+    outcome = Outcome.FAILED if fault else Outcome.DELIVERED
+    with transaction.atomic():
+        outbox.settle(delivery, fault, now)
+        outbox.count_attempt(delivery.subscription.channel, outcome)
+    return outcome
+
+
+def _run(attempt: Attempt) -> str:
+    async def run() -> str:
+        return await attempt()
+
+    return asyncio.run(run())
 
 
 def _attempt(delivery: Delivery, now: datetime) -> Attempt:

@@ -107,7 +107,7 @@ def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Deliv
             next_attempt_at=now + outbox.LEASE,
         )
         _audit(subscription, "subscription.tested", by, now)
-    (fault,) = sending.send([delivery], now)
+    fault = sending.send(delivery, now)
     outbox.settle(delivery, fault, now, attempts=1)  # nobody waits for the repetition of a test
     delivery.refresh_from_db()
     return delivery
