@@ -1,7 +1,7 @@
 """What /readyz and /metrics show of telemetry. Registers itself with `controlplane.observability`."""
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import datetime, timedelta
 from math import nan
 
 from prometheus_client.core import GaugeMetricFamily, Metric
@@ -17,6 +17,8 @@ from telemetry.storage.partitions import days_ahead
 
 DAYS_AHEAD_WARNING = 2
 STALLED_AFTER_SECONDS = 5.0
+# Cron runs `maintain --once` every minute at most.
+DETECTOR_WARNING = timedelta(minutes=3)
 
 
 def check_ingest(now: datetime) -> Finding:
@@ -38,6 +40,17 @@ def check_partitions(now: datetime) -> Finding:
     ahead = days_ahead(now)
     if ahead < DAYS_AHEAD_WARNING:
         return Finding(True, f"Warning: partitions for {ahead} days ahead only; is `maintain` running?")
+    return Finding(True)
+
+
+def check_detector(now: datetime) -> Finding:
+    """Statuses are looked at; without that nobody is notified, though every status is shown as it is."""
+    ran_at = StepRun.objects.filter(name="status").values_list("ran_at", flat=True).first()
+    if ran_at is None:
+        return Finding(True, "Warning: no status has been looked at yet; is `maintain` running?")
+    if now - ran_at > DETECTOR_WARNING:
+        minutes = (now - ran_at) // timedelta(minutes=1)
+        return Finding(True, f"Warning: no status was looked at for {minutes} minutes; is `maintain` running?")
     return Finding(True)
 
 
@@ -83,5 +96,6 @@ def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:
 add_ready_check("ingest", check_ingest)
 add_ready_check("clock", check_clock)
 add_ready_check("partitions", check_partitions)
+add_ready_check("detector", check_detector)
 add_fleet_metrics(fleet_metrics)
 add_fleet_metrics(step_metrics)

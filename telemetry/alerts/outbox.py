@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from django.db import connection, transaction
-from django.db.models import F, Min
+from django.db.models import F, Min, QuerySet
 
 from telemetry.alerts.models import Alert, AttemptTotal, Delivery, DeliveryState, Kind, Outcome, Subscription
 
@@ -136,12 +136,26 @@ def retry_after(attempts: int) -> timedelta:
     return min(doubled, MAX_RETRY) * spread
 
 
+def failing(now: datetime) -> set[object]:
+    """The subscriptions with a delivery that has failed and waits to be repeated, or is being sent elsewhere."""
+    attempted = Delivery.objects.waiting().filter(attempts__gt=0, next_attempt_at__gt=now)
+    return set(attempted.values_list("subscription_id", flat=True))
+
+
 def forget_old(now: datetime) -> int:
     """Remove alerts that were settled long ago, with their deliveries, a chunk at a time."""
-    old = Alert.objects.filter(created_at__lt=now - KEPT).exclude(deliveries__state=DeliveryState.WAITING)
     removed = 0
-    while ids := list(old.values_list("pk", flat=True)[:CHUNK]):
+    while ids := list(_old(now).values_list("pk", flat=True)[:CHUNK]):
         with transaction.atomic():
             Alert.objects.filter(pk__in=ids).delete()
         removed += len(ids)
     return removed
+
+
+def count_old(now: datetime) -> int:
+    """How many alerts `forget_old` would remove."""
+    return _old(now).count()
+
+
+def _old(now: datetime) -> QuerySet[Alert]:
+    return Alert.objects.filter(created_at__lt=now - KEPT).exclude(deliveries__state=DeliveryState.WAITING)

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from cameras.interruptions import read_interruptions
 from telemetry.alerts import breaches, mass_silence, outbox, sending, transitions
+from telemetry.alerts.limited_zones import zones_with_capacity
 from telemetry.alerts.models import Delivery
 
 
@@ -23,9 +24,8 @@ def record_status(turn: Turn) -> str:
     # The fleet as a whole comes first: what falls silent with it is no single camera's transition to offline.
     mass_silence.watch_fleet(turn.now)
     recorded = transitions.record_transitions(turn.now, stopping=turn.stopping)
-    changed = breaches.watch_capacity(turn.now, stopping=turn.stopping)
-    turn.progress(recorded + changed)
-    return f"stored {recorded:,} transitions; {changed:,} zones went over or within their capacity"
+    turn.progress(recorded)
+    return f"stored {recorded:,} transitions"
 
 
 def plan_status(turn: Turn) -> str:
@@ -33,12 +33,45 @@ def plan_status(turn: Turn) -> str:
     return f"{len(changed):,} cameras may have another status than before; would store what changed"
 
 
+def record_marked(turn: Turn) -> str:
+    # Without a look at the whole fleet: that is never longer ago than it takes a silent camera to go offline.
+    recorded = transitions.record_marked(turn.now, stopping=turn.stopping)
+    return f"stored {recorded:,} transitions of what was marked" if recorded else ""
+
+
+def watch_capacity(turn: Turn) -> str:
+    changed = breaches.watch_capacity(turn.now, stopping=turn.stopping)
+    turn.progress(changed)
+    return f"{changed:,} zones went over or within their capacity"
+
+
+def plan_capacity(turn: Turn) -> str:
+    return f"would read the new samples of {sum(map(len, zones_with_capacity().values())):,} zones with a capacity"
+
+
 def send_alerts(turn: Turn) -> str:
     arrived, failed = sending.send_due(turn.now, stopping=turn.stopping)
-    forgotten = outbox.forget_old(turn.now)
     turn.progress(arrived + failed)
-    return f"delivered {arrived:,}, failed {failed:,}; removed {forgotten:,} old alerts"
+    return f"delivered {arrived:,}, failed {failed:,}"
 
 
 def plan_alerts(turn: Turn) -> str:
     return f"would send {Delivery.objects.due(turn.now).count():,} alerts"
+
+
+def send_new(turn: Turn) -> str:
+    """Send what has become due, but not to who has just failed: they wait for the next round, or their turn."""
+    if not Delivery.objects.due(turn.now).exists():
+        return ""
+    arrived, failed = sending.send_due(turn.now, stopping=turn.stopping, excluded=outbox.failing(turn.now))
+    return f"delivered {arrived:,}, failed {failed:,}" if arrived or failed else ""
+
+
+def forget_old(turn: Turn) -> str:
+    alerts, old = outbox.forget_old(turn.now), transitions.forget_old(turn.now)
+    turn.progress(alerts + old)
+    return f"removed {alerts:,} alerts and {old:,} transitions of long ago"
+
+
+def plan_forgetting(turn: Turn) -> str:
+    return f"would remove {outbox.count_old(turn.now):,} alerts of long ago, and transitions of over a year ago"

@@ -25,6 +25,8 @@ from telemetry.alerts.models import Alert, Flapping, Kind, Transition
 from telemetry.alerts.timeline import Known, StatusChange, changes_between, first_known
 
 CHUNK = 200
+# So that the next look at the whole fleet is not late.
+MARKED_AT_ONCE = 1_000
 KEPT = timedelta(days=400)
 SILENT = (Status.STALE, Status.OFFLINE)
 WORKING = (Status.HEALTHY, Status.DEGRADED)
@@ -45,23 +47,39 @@ class _CameraChanges(NamedTuple):
 
 def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
     """Store every change of status up to `now`, but none after ingest's last tick; returns how many."""
-    # What is marked from here on is looked at in the next round.
+    # What is marked from here on is looked at next time.
     StatusDirty.objects.filter(marked_at__lte=now).delete()
     interruptions = read_interruptions(now, up_to_last_tick=True)
-    recorded = 0
-    for camera_ids in _chunks(changed_cameras(now, interruptions)):
-        if stopping():
-            break
-        with transaction.atomic():
-            recorded += _record(camera_ids, now, interruptions)
+    recorded = _record_all(changed_cameras(now, interruptions), now, interruptions, stopping)
     _end_flapping(now)
-    _forget(now)
+    _forget_deleted(now)
     return recorded
 
 
-def is_status_marked() -> bool:
-    """Whether a sample, a report or a placement has changed a status since the last round."""
-    return StatusDirty.objects.exists()
+def record_marked(now: datetime, *, stopping: Callable[[], bool] = lambda: False) -> int:
+    """Store what has changed of the cameras that a sample, a report or a placement has marked; returns how many.
+
+    Of very many the rest is left to the next call. One query where none is marked.
+    """
+    marked = StatusDirty.objects.filter(marked_at__lte=now)
+    camera_ids = sorted(marked.order_by("marked_at").values_list("pk", flat=True)[:MARKED_AT_ONCE])
+    if not camera_ids:
+        return 0
+    # Before the cameras are read: who marks one again from here on is seen next time.
+    marked.filter(pk__in=camera_ids).delete()
+    return _record_all(camera_ids, now, read_interruptions(now, up_to_last_tick=True), stopping)
+
+
+def _record_all(
+    camera_ids: Sequence[UUID], now: datetime, interruptions: Interruptions, stopping: Callable[[], bool]
+) -> int:
+    recorded = 0
+    for chunk in _chunks(camera_ids):
+        if stopping():
+            break
+        with transaction.atomic():
+            recorded += _record(chunk, now, interruptions)
+    return recorded
 
 
 def changed_cameras(now: datetime, interruptions: Interruptions) -> list[UUID]:
@@ -239,8 +257,19 @@ def _window() -> timedelta:
 # --- Housekeeping -----------------------------------------------------------------------------------------
 
 
-def _forget(now: datetime) -> None:
-    """Remove what is left of deleted cameras, and what happened long ago."""
+def forget_old(now: datetime) -> int:
+    """Remove transitions of long ago, a chunk at a time; returns how many."""
+    # The first by key are the first that were noticed: asking all rows when they were would read the whole table.
+    first = Transition.objects.order_by("pk").values_list("pk", "detected_at")
+    removed = 0
+    while ids := [pk for pk, detected_at in first[:CHUNK] if detected_at < now - KEPT]:
+        Transition.objects.filter(pk__in=ids).delete()
+        removed += len(ids)
+    return removed
+
+
+def _forget_deleted(now: datetime) -> None:
+    """Remove what is left of deleted cameras."""
     gone = ~Exists(Camera.objects.filter(pk=OuterRef("camera_id")))
     deleted = KnownStatus.objects.filter(gone).order_by("pk")
     if deleted.exists():
@@ -249,8 +278,6 @@ def _forget(now: datetime) -> None:
             _notify_of_deleted(known, now)
             KnownStatus.objects.filter(pk__in=[row.pk for row in known]).delete()
     Flapping.objects.filter(gone).delete()
-    old = Transition.objects.filter(detected_at__lt=now - KEPT).order_by("pk").values("pk")[:CHUNK]
-    Transition.objects.filter(pk__in=list(old.values_list("pk", flat=True))).delete()
 
 
 def _notify_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:

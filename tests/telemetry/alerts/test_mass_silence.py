@@ -9,7 +9,7 @@ from cameras.models import FleetVitals
 from telemetry.alerts.mass_silence import ReportingCamera, fell_silent_at_once, watch_fleet
 from telemetry.alerts.models import Alert, Delivery, Transition
 from telemetry.alerts.steps import record_status
-from telemetry.maintenance import Turn
+from telemetry.maintenance.steps import Turn
 from tests.factories import NOW
 from tests.telemetry.alerts.conftest import fleet, report_contact, subscribe
 
