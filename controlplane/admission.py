@@ -1,7 +1,6 @@
-"""Admission of requests to Django under ASGI, which has no bound of its own.
+"""Admission of requests to Django, which has as many threads as there are places, each with a database connection.
 
-Each admitted request takes a thread and a database connection; without a bound, 300 slow ones end in answers
-of 500. No principal can take all places, and signing in, where checking a password is slow on purpose, has only a
+No principal can take all places, and signing in, where checking a password is slow on purpose, has only a
 few of them. The body is read before a place is taken, so that a slow sender holds none.
 """
 

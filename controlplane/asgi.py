@@ -6,22 +6,23 @@
 import os
 from typing import Any
 
+import django
 from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
-from django.core.asgi import get_asgi_application
 from servestatic import ServeStaticASGI
 
 from controlplane.databases.deadline import begin_serving
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
 begin_serving()
-django_application = get_asgi_application()
+django.setup(set_prefix=False)
 
 # These use models, so they come after Django is set up.
 from cameras.api import watch  # noqa: E402
 from controlplane import stopping  # noqa: E402
-from controlplane.admission import Admission  # noqa: E402
+from controlplane.admission import PLACES, Admission  # noqa: E402
 from controlplane.bare_asgi import Receive, Scope, Send, serve_lifespan  # noqa: E402
+from controlplane.bridge import ThreadedHandler  # noqa: E402
 from controlplane.compression import CompressedSend, strong  # noqa: E402
 from controlplane.cross_origin import open_to_other_origins  # noqa: E402
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
@@ -51,7 +52,7 @@ def _with_static_files(inner: Any) -> Any:
     return application
 
 
-_rest = _with_static_files(Admission(django_application))
+_rest = _with_static_files(Admission(ThreadedHandler(threads=PLACES)))
 stopping.at_stop(watch.end_waits)
 
 

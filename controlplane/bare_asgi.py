@@ -26,7 +26,7 @@ _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosnif
 
 
 class Disconnected(Exception):
-    """The client hung up before its body was whole."""
+    """The client hung up before it had sent, or was sent, everything."""
 
 
 def headers_of(scope: Scope) -> dict[bytes, bytes]:

@@ -10,7 +10,7 @@ import asyncio
 import gzip
 import re
 import secrets
-from collections.abc import AsyncIterable, AsyncIterator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, TypeVar
@@ -117,13 +117,6 @@ def _parts(parts: Iterable[bytes]) -> Iterator[bytes]:
     yield whole.end()
 
 
-async def _async_parts(parts: AsyncIterable[bytes]) -> AsyncIterator[bytes]:
-    whole = _Gzip()
-    async for part in parts:
-        yield await _in_thread_if_large(whole.add, part)
-    yield whole.end()
-
-
 async def _in_thread_if_large(compress: Any, part: bytes) -> bytes:
     return await asyncio.to_thread(compress, part) if len(part) > LARGE_BYTES else compress(part)
 
@@ -166,8 +159,7 @@ class Compression:
 
 def _compress(response: Any) -> None:
     if response.streaming:
-        wrap = _async_parts if response.is_async else _parts
-        response.streaming_content = wrap(response.streaming_content)
+        response.streaming_content = _parts(response.streaming_content)
     else:
         response.content = _Gzip().end(response.content)
         response["Content-Length"] = str(len(response.content))

@@ -1,8 +1,7 @@
 """What the views of cameras and sites share: a strict viewset, and answers in JSON, whole or streamed."""
 
-import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import or_
@@ -10,8 +9,6 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import msgspec
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from rest_framework import viewsets
@@ -123,20 +120,14 @@ def streamed_answer(
         first, chunks = b"", iter(())
 
     def content() -> Iterator[bytes]:
-        yield first
-        yield from chunks
-
-    async def content_in_thread() -> AsyncIterator[bytes]:
-        following = content()
-        read = sync_to_async(lambda: next_with_rest(following), thread_sensitive=True)
-        chunk, rest = await read()
+        chunk: bytes | None = first
+        rest = 0.0
         while chunk is not None:
             yield chunk
-            await asyncio.sleep(rest)
-            chunk, rest = await read()
+            time.sleep(rest)
+            chunk, rest = next_with_rest(chunks)
 
-    in_loop = isinstance(request._request, ASGIRequest)
-    return StreamingHttpResponse(content_in_thread() if in_loop else content(), content_type=content_type)
+    return StreamingHttpResponse(content(), content_type=content_type)
 
 
 def next_with_rest(chunks: Iterator[bytes]) -> tuple[bytes | None, float]:

@@ -90,6 +90,8 @@ class Connection(ASGIProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._connections.leave(self)
         super().connection_lost(exc)
+        # gunicorn lets a send wait for a client that has gone until it cancels the request, seconds later.
+        self.resume_writing()
 
     def _send_response_start(self, status: int, headers: Any, request: Any, close: bool = False) -> None:
         """An answer that says `Connection: close` is the last one, which gunicorn leaves to the client."""

@@ -21,8 +21,8 @@ else:
     _options.setdefault("connect_timeout", 2)
     _options.setdefault("options", "-c lock_timeout=2s -c idle_in_transaction_session_timeout=30s")
     if DATABASE_POOL_SIZE:
-        # Django under ASGI has a thread a request, so only a pool can keep connections; its waits are
-        # short because a caller is better served by an early 503 than by a late answer, and one may wait twice:
-        # for the look-up of tokens that is under way, and for the next one.
+        # For the threads of Django and those that look tokens up together. Its waits are short because a caller is
+        # better served by an early 503 than by a late answer, and one may wait twice: for the look-up of tokens
+        # that is under way, and for the next one.
         _options["pool"] = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 1, "reconnect_timeout": 5}
         _database["CONN_HEALTH_CHECKS"] = True

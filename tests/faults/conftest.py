@@ -25,6 +25,7 @@ ON_POSTGRESQL = [
     "test_processes.py",
     "test_proxy.py",
     "test_slow_clients.py",
+    "test_stalled_streams.py",
     "test_submissions.py",
 ]
 collect_ignore = ON_POSTGRESQL if configured.vendor == "sqlite" else ["test_sqlite.py"]
