@@ -25,12 +25,14 @@ from cameras.models import (
     Camera,
     CameraVitals,
     Change,
+    ChangeBlock,
     ChangeKind,
     Placement,
     Report,
     RevisionCounter,
     Site,
 )
+from controlplane import log_chain
 from controlplane.access.principals import Author
 
 
@@ -107,7 +109,7 @@ def record_changes(
 
 def _write(recorder: Recorder) -> None:
     recorded = recorder.recorded
-    last = _take_revisions(len(recorded))
+    last, digest = _take_revisions(len(recorded))
     first = last - len(recorded) + 1
     changes = []
     for revision, entry in enumerate(recorded, start=first):
@@ -136,6 +138,8 @@ def _write(recorder: Recorder) -> None:
     if block.site_id:
         block.site_name = Site.objects.values_list("name", flat=True).get(pk=block.site_id)
     block.save(force_insert=True)
+    for change in changes:
+        change.digest = digest = link(digest, change, block)
     Change.objects.bulk_create(changes, batch_size=500)
     present = [entry.camera.pk for entry in recorded if entry.kind != ChangeKind.DELETED]
     newest = Change.objects.filter(camera_id=OuterRef("pk"), revision__gte=first).order_by("-revision")
@@ -155,12 +159,23 @@ def _write(recorder: Recorder) -> None:
             observed.objects.filter(camera_id__in=[entry.camera.pk for entry in gone]).delete()
 
 
-def _take_revisions(count: int) -> int:
-    """Returns the last of a block of new revisions; other writers wait until this transaction ends."""
+def _take_revisions(count: int) -> tuple[int, str]:
+    """Returns the last of a block of new revisions, and the digest of the change before them.
+
+    Other writers wait until this transaction ends.
+    """
     if not RevisionCounter.objects.update(revision=F("revision") + count):
         make_counter()
         RevisionCounter.objects.update(revision=F("revision") + count)
-    return RevisionCounter.objects.values_list("revision", flat=True).get()
+    before = Change.objects.filter(revision=OuterRef("revision") - count).values("digest")
+    revision, digest = RevisionCounter.objects.annotate(digest=before).values_list("revision", "digest").get()
+    return revision, digest or ""
+
+
+def link(previous: str, change: Change, block: ChangeBlock | None) -> str:
+    """The digest of a change that follows a digest. The entry of a block is part of its first change."""
+    is_first = block is not None and block.pk == change.revision
+    return log_chain.digest_of(previous, change, *([block] if is_first and block else []))
 
 
 def make_counter() -> RevisionCounter:

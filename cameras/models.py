@@ -254,6 +254,9 @@ class Change(models.Model):
     )
     site_before = models.UUIDField(null=True)
     site_after = models.UUIDField(null=True)
+    digest = models.CharField(
+        max_length=64, editable=False, blank=True, db_default="", help_text=_("Of this change and the one before.")
+    )
     block = models.ForeignKey(ChangeBlock, null=True, on_delete=models.PROTECT, related_name="changes")
 
     objects = models.Manager.from_queryset(ChangeQuerySet)()

@@ -3,6 +3,9 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db import transaction
+
+from controlplane.access import audit_chain
 from controlplane.access.models import AuditEntry, AuditObject
 from controlplane.access.principals import Author
 
@@ -18,22 +21,21 @@ def record(
     fields: Sequence[str] = (),
 ) -> None:
     """Write one entry in the caller's transaction. `fields` are names: a value may be a secret."""
-    _entry(by, now, action, object_type, object_id, object_name, fields).save(force_insert=True)
+    _write([_entry(by, now, action, object_type, object_id, object_name, fields)])
 
 
 def record_count(*, by: Author, now: datetime, action: str, object_type: str, count: int) -> None:
     """Write one entry for so many objects, none of which it names, in the caller's transaction."""
     entry = _entry(by, now, action, object_type, "", "")
     entry.object_count = count
-    entry.save(force_insert=True)
+    _write([entry])
 
 
 def record_all(
     *, by: Author, now: datetime, action: str, object_type: str, objects: Iterable[tuple[object, str]]
 ) -> None:
     """Write one entry for each object, an id and a name, in the caller's transaction."""
-    entries = (_entry(by, now, action, object_type, object_id, name) for object_id, name in objects)
-    AuditEntry.objects.bulk_create(entries, batch_size=500)
+    _write([_entry(by, now, action, object_type, object_id, name) for object_id, name in objects])
 
 
 def record_together(
@@ -44,12 +46,21 @@ def record_together(
         return
     entry = _entry(by, now, action, object_type, *objects[0])
     entry.object_count = len(objects)
-    entry.save(force_insert=True)
-    if len(objects) > 1:
+    _write([entry], objects if len(objects) > 1 else ())
+
+
+def _write(entries: Sequence[AuditEntry], objects: Sequence[tuple[object, str]] = ()) -> None:
+    """`objects` are those of a single entry."""
+    with transaction.atomic():
+        AuditEntry.objects.bulk_create(entries, batch_size=500)
         AuditObject.objects.bulk_create(
-            [AuditObject(entry=entry, object_id=str(object_id), object_name=name) for object_id, name in objects],
+            [
+                AuditObject(entry=entries[0], object_id=str(object_id), object_name=name)
+                for object_id, name in objects
+            ],
             batch_size=500,
         )
+        audit_chain.link_at_commit(entries)
 
 
 def _entry(

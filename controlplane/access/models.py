@@ -125,6 +125,38 @@ class AuditObject(models.Model):
         return self.object_name or self.object_id
 
 
+class AuditLink(models.Model):
+    """The place of an entry in the chain of digests, in the order of commits. On Citus a local table.
+
+    It stands beside the entry, which is written earlier in its transaction and never changed.
+    """
+
+    entry_id = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField(unique=True)
+    digest = models.CharField(max_length=64)
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.number}: entry {self.entry_id}"
+
+
+class AuditHead(models.Model):
+    """The one row that numbers links; it is locked last in a transaction."""
+
+    id = models.PositiveSmallIntegerField(primary_key=True, default=1)
+    number = models.BigIntegerField(default=0)
+    digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(condition=models.Q(id=1), name="audit_head_is_one_row")]
+
+    def __str__(self) -> str:
+        return f"link {self.number}"
+
+
 class Preferences(models.Model):
     """What a person has chosen for themselves; who never chose has no row."""
 

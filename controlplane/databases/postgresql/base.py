@@ -5,9 +5,10 @@ from typing import Any
 from django.db.backends.postgresql import base
 
 from controlplane.databases.deadline import statement_seconds
+from controlplane.databases.last_steps import LastSteps
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
     def _configure_connection(self, connection: Any) -> bool:
         """What Django and the pool call once for each new connection; returns whether to commit.
 

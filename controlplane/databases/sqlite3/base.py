@@ -9,12 +9,13 @@ from typing import Any
 from django.db.backends.sqlite3 import base
 
 from controlplane.databases.deadline import statement_seconds
+from controlplane.databases.last_steps import LastSteps
 
 # This many steps of SQLite's virtual machine take about a millisecond.
 STEPS_BETWEEN_CHECKS = 20_000
 
 
-class DatabaseWrapper(base.DatabaseWrapper):
+class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
     _statement_seconds: float | None = None
 
     def get_new_connection(self, conn_params: Any) -> Any:
