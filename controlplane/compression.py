@@ -19,6 +19,7 @@ from django.http import HttpRequest, HttpResponseBase
 from django.utils.cache import patch_vary_headers
 
 from controlplane.bare_asgi import Message, Scope, Send
+from controlplane.negotiation import EVENT_STREAM, preferences
 
 LEAST_BYTES = 1024
 # Of 1 MB of JSON, level 4 makes a tenth more than level 6, in three quarters of the time.
@@ -28,7 +29,6 @@ PADDING_BYTES = 100
 LARGE_BYTES = 64 * 1024
 # Beside text; streams of events are text, but each has to arrive when it is sent.
 COMPRESSIBLE = ("json", "xml", "yaml", "javascript", "x-ndjson")
-EVENT_STREAM = "text/event-stream"
 VARY = "Accept-Encoding"
 CONDITIONS = ("HTTP_IF_MATCH", "HTTP_IF_NONE_MATCH")
 
@@ -49,27 +49,11 @@ def kept_plain(response: R) -> R:
 @lru_cache(maxsize=256)
 def takes_gzip(accept_encoding: str) -> bool:
     """Whether gzip is accepted, and not less than no coding at all (RFC 9110, 12.5.3)."""
-    qualities: dict[str, float] = {}
-    for entry in accept_encoding.lower().split(","):
-        coding, *parameters = (part.strip() for part in entry.split(";"))
-        qualities[coding] = _quality(parameters)
+    qualities: dict[str, float] = dict(preferences(accept_encoding))
     quality = max(qualities.get(name, 0.0) for name in ("gzip", "x-gzip"))
     if "gzip" not in qualities and "x-gzip" not in qualities:
         quality = qualities.get("*", 0.0)
     return quality > 0 and quality >= qualities.get("identity", 0.0)
-
-
-def _quality(parameters: list[str]) -> float:
-    """The q-value, 1 without one, and 0 for one that is none."""
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.strip() == "q":
-            try:
-                quality = float(value)
-            except ValueError:
-                return 0.0
-            return quality if 0.0 <= quality <= 1.0 else 0.0
-    return 1.0
 
 
 def _is_compressible(status: int, headers: Mapping[str, str], size: int | None) -> bool:

@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 from drf_spectacular.utils import extend_schema
 from prometheus_client import CONTENT_TYPE_LATEST
+from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
@@ -36,10 +37,17 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return HttpResponse(body, status=status, content_type="application/json")
 
 
+class MetricsText(BaseRenderer):
+    """Names the media type; the view makes the text."""
+
+    media_type = "text/plain"
+
+
 class MetricsView(APIView):
     """Metrics in the Prometheus text format, for any viewer."""
 
     permission_classes = [MayReadDocs]
+    renderer_classes = [MetricsText]
 
     @extend_schema(exclude=True)
     def get(self, request: Request) -> HttpResponse:

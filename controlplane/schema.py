@@ -27,7 +27,7 @@ View = TypeVar("View", bound=Callable[..., Any])
 
 JSON = "application/json"
 # What any request may be answered with, whatever it asks for. 400 too: an unknown parameter is refused everywhere.
-ALWAYS = (400, 401, 403, 408, 413, 414, 429, 431, 500, 503)
+ALWAYS = (400, 401, 403, 406, 408, 413, 414, 429, 431, 500, 503)
 OF_BODIES = (411, 415)
 USUAL = {503: (UNAVAILABLE, QUERY_TOO_SLOW)}  # of other statuses there is one that any request may get
 BODY_METHODS = ("POST", "PATCH", "PUT")

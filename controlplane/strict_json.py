@@ -9,7 +9,6 @@ import math
 from codecs import BOM_UTF8
 from typing import Any, NoReturn
 
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.parsers import BaseParser
 
 from controlplane.compressed_bodies import require_plain
@@ -139,13 +138,3 @@ class StrictJSONParser(BaseParser):
         if len(data) > MAX_BYTES:
             raise Problem(413, f"The body is larger than {MAX_BYTES // 1024} KiB.")
         return parse(data)
-
-
-class AlwaysJSON(BaseContentNegotiation):
-    """The API answers JSON whatever Accept asks for, as RFC 9110 (12.4.1) allows instead of a 406."""
-
-    def select_parser(self, request: Any, parsers: Any) -> Any:
-        return parsers[0]
-
-    def select_renderer(self, request: Any, renderers: Any, format_suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type

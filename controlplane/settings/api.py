@@ -9,7 +9,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["controlplane.access.permissions.MayPerformAction"],
     "DEFAULT_PARSER_CLASSES": ["controlplane.strict_json.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
-    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "controlplane.strict_json.AlwaysJSON",
+    "DEFAULT_CONTENT_NEGOTIATION_CLASS": "controlplane.negotiation.ByAccept",
     "DEFAULT_SCHEMA_CLASS": "controlplane.schema.ProblemAutoSchema",
     "EXCEPTION_HANDLER": "controlplane.problems.exception_handler",
     "URL_FORMAT_OVERRIDE": None,

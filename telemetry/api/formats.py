@@ -13,9 +13,9 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.api.answers import streamed_answer
 from controlplane.encoding import moment_text
-from controlplane.problems import Problem
+from controlplane.negotiation import JSON, preferred_type
 
-JSON, CSV = "application/json", "text/csv"
+CSV = "text/csv"
 FORMATS = ("json", "csv")
 ROWS_A_CHUNK = 1_000
 # A spreadsheet would take a text that begins so for a formula (OWASP, CSV injection).
@@ -29,10 +29,7 @@ def wants_csv(request: Request) -> bool:
     """
     if named := parameters.one_of(request.query_params, "format", None, FORMATS):
         return named == "csv"
-    preferred = request._request.get_preferred_type([JSON, CSV])
-    if preferred is None:
-        raise Problem(406, f"There is {JSON} and {CSV} here.")
-    return preferred == CSV
+    return preferred_type(request.headers.get("Accept", ""), (JSON, CSV)) == CSV
 
 
 def csv_answer(

@@ -17,6 +17,7 @@ from cameras.api.answers import StrictViewSet, array_chunks, json_answer, stream
 from cameras.models import Camera, Site
 from cameras.rules import InvalidValue, time_zone
 from controlplane.encoding import moment_text
+from controlplane.negotiation import WhateverAcceptSays
 from controlplane.problem_types import QUERY_TOO_SLOW, ErrorCode
 from controlplane.problems import Problem
 from controlplane.time_ranges import read_range
@@ -60,6 +61,7 @@ class ReadingViewSet(StrictViewSet):
 
     queryset = Sample.objects.all()
     serializer_class = Series
+    content_negotiation_class = WhateverAcceptSays  # see `formats.wants_csv`: `format` comes before Accept
     lookup_field = "camera_id"
     lookup_value_regex = "[^/]+"
     required_permissions = dict.fromkeys(("retrieve", "latest", "gaps", "occupancy"), "telemetry.view_sample")
