@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import models
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 from cameras.facts import Facts
@@ -108,9 +109,13 @@ class KnownStatus(models.Model):
     failing_since = models.DateTimeField(
         null=True, help_text=_("Since when it is known to fail; until it works again, or is stopped.")
     )
+    changed_at = models.DateTimeField(
+        db_default=Now(), help_text=_("When the status was last written, by the database's clock.")
+    )
 
     class Meta:
         verbose_name = verbose_name_plural = _("known status")
+        indexes = [models.Index(fields=["changed_at"], name="known_status_by_change")]
         constraints = [
             models.CheckConstraint(condition=models.Q(status__in=[*Status]), name="known_status_is_a_status")
         ]
@@ -202,6 +207,9 @@ class FleetVitals(models.Model):
     )
     mass_silence_ended_at = models.DateTimeField(
         null=True, help_text=_("When it reported again; empty while it lasts.")
+    )
+    statuses_at = models.DateTimeField(
+        null=True, help_text=_("Up to when every change of status is stored that had happened.")
     )
 
     class Meta:

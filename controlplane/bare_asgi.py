@@ -1,7 +1,7 @@
 """Reading bodies and sending answers without Django: for the endpoints that are bare ASGI callables."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from typing import Any, cast
 
 from controlplane import problems
@@ -161,15 +161,34 @@ def busy() -> Problem:
     return problems.try_later("The service is busy; nothing was stored. Repeat the request.")
 
 
-async def send_json(send: Send, status: int, body: bytes, content_type: str = "application/json") -> None:
-    headers = [(b"content-type", content_type.encode())]
-    await _send(send, status, headers, body)
+async def send_json(
+    send: Send,
+    status: int,
+    body: bytes,
+    content_type: str = "application/json",
+    headers: Sequence[tuple[bytes, bytes]] = (),
+) -> None:
+    await _send(send, status, [(b"content-type", content_type.encode()), *headers], body)
 
 
 async def send_problem(send: Send, problem: Problem) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
     headers.append((b"content-type", problems.CONTENT_TYPE.encode()))
     await _send(send, problem.status, headers, problems.encode(problem))
+
+
+async def begin_stream(send: Send, content_type: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:
+    """Begin an answer of 200 that goes on; its connection ends with it, as nobody knows how long it is."""
+    start = [(b"content-type", content_type.encode()), (b"connection", b"close"), *headers, *_ALWAYS]
+    await send({"type": "http.response.start", "status": 200, "headers": start})
+
+
+async def send_part(send: Send, part: bytes) -> None:
+    await send({"type": "http.response.body", "body": part, "more_body": True})
+
+
+async def end_stream(send: Send) -> None:
+    await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 async def _send(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:

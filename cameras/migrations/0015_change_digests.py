@@ -19,7 +19,7 @@ def chain(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("cameras", "0013_reports_and_placements")]
+    dependencies = [("cameras", "0014_stream_positions")]
 
     operations = [
         migrations.AddField(

@@ -50,14 +50,17 @@ def _look_up(digests: set[str]) -> None:
 _look_ups: _LookUps | None = None
 
 
-async def verify(secret: str) -> Principal | None:
-    """Who holds this secret, or None. Raises django.db errors where the database is away."""
+async def verify(secret: str, *, is_remembered: bool = True) -> Principal | None:
+    """Who holds this secret, or None; as it is now, where it is not to be remembered.
+
+    Raises django.db errors where the database is away.
+    """
     global _look_ups
     if not secret.startswith(PREFIX):
         return None
     digest = digest_of(secret)
     known, principal = memory.recall(digest)
-    if not known:
+    if not known or not is_remembered:
         if _look_ups is None or _look_ups.loop is not asyncio.get_running_loop():
             _look_ups = _LookUps()
         await _look_ups.join(digest)

@@ -14,10 +14,11 @@ from uuid import UUID
 from django.conf import settings
 from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q
+from django.db.models.functions import Now
 
-from cameras.facts import Interruptions
+from cameras.facts import Interruptions, receiving_until
 from cameras.interruptions import read_interruptions
-from cameras.models import Camera, KnownStatus, StatusDirty
+from cameras.models import Camera, FleetVitals, KnownStatus, StatusDirty
 from cameras.observed import facts_of
 from cameras.status import Status
 from telemetry.alerts import outbox, wording
@@ -53,6 +54,8 @@ def record_transitions(now: datetime, *, stopping: Callable[[], bool] = lambda: 
     recorded = _record_all(changed_cameras(now, interruptions), now, interruptions, stopping)
     _end_flapping(now)
     _forget_deleted(now)
+    if not stopping():
+        FleetVitals.objects.update(statuses_at=receiving_until(now, interruptions))
     return recorded
 
 
@@ -115,11 +118,12 @@ def _record(camera_ids: Sequence[UUID], now: datetime, interruptions: Interrupti
                 status=each.changes[-1].to_status,
                 since_at=each.changes[-1].at,
                 failing_since=each.failing_since,
+                changed_at=Now(),
             )
             for each in found
             if each.changes
         ],
-        ["status", "since_at", "failing_since"],
+        ["status", "since_at", "failing_since", "changed_at"],
     )
     outbox.notify(_alerts(found, now), now)
     return len(transitions)

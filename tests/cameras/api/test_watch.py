@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from cameras.api import watch
+from cameras.api import poller, watch
 from cameras.change_feed import current_cursor
 from tests.asgi_client import AsgiClient
 from tests.factories import make_camera, make_site, make_token
@@ -26,7 +26,7 @@ def asgi(transactional_db: None) -> Iterator[AsgiClient]:
 
 def waiters() -> int:
     """How many wait for a change in the loop that asks."""
-    return watch._of_this_loop()._waiters
+    return watch._of_this_loop().watchers
 
 
 def ask(asgi: AsgiClient, query: str, secret: str | None) -> Any:
@@ -101,7 +101,7 @@ def test_a_wait_ends_empty_at_its_time_and_hidden_changes_do_not_end_it(asgi: As
 def test_more_waiters_than_the_cap_are_asked_to_come_back(
     asgi: AsgiClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(watch, "MAX_WAITERS", 0)
+    monkeypatch.setattr(poller, "MAX_WATCHERS", 0)
 
     answer = ask(asgi, f"?since={current_cursor()}&wait=5", make_token("viewer"))
 

@@ -71,9 +71,9 @@ def test_the_same_few_queries_for_one_camera_and_for_fifty(count: int, django_as
     fleet(count, contact=0)
     record_transitions(NOW)
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(7):
         record_transitions(later(1))
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         record_transitions(later(61))
 
 
