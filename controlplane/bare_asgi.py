@@ -21,7 +21,7 @@ BODY_BYTES_A_SECOND = 8 * 1024
 MOST_BODY_SECONDS = 120.0
 SWEEPS_A_DEADLINE = 10
 
-_ONCE = {b"authorization", b"content-type", b"content-encoding", b"content-length"}
+_ONCE = {b"authorization", b"content-type", b"content-encoding", b"content-length", b"last-event-id"}
 _ALWAYS = [(b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
 
 
@@ -175,6 +175,17 @@ async def send_problem(send: Send, problem: Problem) -> None:
     headers = [(name.lower().encode(), value.encode()) for name, value in problem.headers.items()]
     headers.append((b"content-type", problems.CONTENT_TYPE.encode()))
     await _send(send, problem.status, headers, problems.encode(problem))
+
+
+def as_asked(scope: Scope, send: Send) -> Send:
+    """The `send` for a request: for HEAD, one that leaves the body out (RFC 9110, 9.3.2)."""
+    if scope["method"] != "HEAD":
+        return send
+
+    async def send_without_body(message: Message) -> None:
+        await send({**message, "body": b""} if message["type"] == "http.response.body" else message)
+
+    return send_without_body
 
 
 async def begin_stream(send: Send, content_type: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> None:

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 
 from controlplane.access.permissions import MAY_READ_DOCS, MayReadDocs
 from controlplane.access.verification import require
-from controlplane.bare_asgi import Scope, Send, headers_of, send_json, send_problem
+from controlplane.bare_asgi import Scope, Send, as_asked, headers_of, send_json, send_problem
 from controlplane.observability import metrics_text, readiness
 from controlplane.problems import DATABASE_AWAY, Problem, database_away
 
@@ -71,7 +71,7 @@ async def answer_livez(send: Send) -> None:
 
 async def answer_probe(scope: Scope, send: Send) -> None:
     """Answer any of the three where there is no Django handler."""
-    path = scope["path"].rstrip("/")
+    path, send = scope["path"].rstrip("/"), as_asked(scope, send)
     try:
         if path == "/livez":
             await answer_livez(send)

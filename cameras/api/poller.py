@@ -30,6 +30,7 @@ POLL_SECONDS = 0.25
 # Nearly every status is committed so soon after it was written; now and then those are sought that were not.
 USUAL_SETTLING = timedelta(seconds=5)
 THOROUGH_EVERY_SECONDS = 15.0
+AWAY_AFTER_SECONDS = 5.0
 REMEMBERED_CHANGES = 2_000
 STATUSES_AT_ONCE = 1_000
 
@@ -74,6 +75,7 @@ class Poller:
         self._statuses = RecentStatuses()
         self._statuses_read_at = 0.0
         self._thorough_at: float | None = None
+        self._looked = asyncio.Event()  # at statuses, since somebody watches them
         self._made: dict[Hashable, Any] = {}
 
     # --- Who watches --------------------------------------------------------------------------------------
@@ -95,8 +97,8 @@ class Poller:
         with self._of_principals.one(principal_id, refusal):
             self._wakes.add(wake)
             if statuses and not self._of_statuses:
-                # What was stored before, each reads for itself.
                 self._statuses_read_at, self._thorough_at = self.loop.time(), None
+                self._looked.clear()
             self._of_statuses += statuses
             if self._task is None or self._task.done():
                 self.known = None
@@ -110,6 +112,7 @@ class Poller:
     def end(self) -> None:
         """Have all who watch end, and from now on everybody, at once."""
         self.ended = True
+        self._looked.set()
         self._wake_all()
 
     async def close(self) -> None:
@@ -151,9 +154,16 @@ class Poller:
         """The statuses noticed after a number, each camera once; None where they are not remembered."""
         return self._statuses.after(number)
 
-    @property
-    def number(self) -> int:
-        """Of the last status that was noticed."""
+    async def number(self) -> int:
+        """Of the last status that was noticed: what was stored before, a watcher can read after this.
+
+        Raises Problem 503 where the database is away.
+        """
+        try:
+            async with asyncio.timeout(AWAY_AFTER_SECONDS):
+                await self._looked.wait()
+        except TimeoutError:
+            raise problems.database_away() from None
         return self._statuses.number
 
     def made_once(self, key: Hashable, make: Callable[[], T]) -> T:
@@ -192,8 +202,10 @@ class Poller:
             self._statuses_read_at = began
             if ago >= SETTLING:
                 self._thorough_at = began
-        self.known = Known(found.cursor, second, self.number, found.statuses_until)
-        if before is None or (before.cursor, before.number) != (found.cursor, self.number):
+            self._looked.set()
+        number = self._statuses.number
+        self.known = Known(found.cursor, second, number, found.statuses_until)
+        if before is None or (before.cursor, before.number) != (found.cursor, number):
             self._made.clear()
             self._wake_all()
         return found.more

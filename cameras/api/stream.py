@@ -86,9 +86,8 @@ class EventStream:
         """
         self._gone.add_done_callback(lambda _: self._wake())
         with self._poller.watching(self._principal.id, self._wake, statuses=self._query.with_status):
-            # What is noticed from here on comes as news.
-            number, now = self._poller.number, timezone.now()
             scan = await self._poller.scan(self._query.since, feed.MAX_LIMIT)
+            number, now = await self._number(), timezone.now()
             second = int(now.timestamp()) if self._query.second is None else self._query.second
             self._place = Place(self._query.since or scan.next, second, number)
             missed = await self._missed(now)
@@ -100,6 +99,10 @@ class EventStream:
                     await self._send_events(events, Place(scan.next, int(now.timestamp()), number))
                     await self._go_on()
             await end_stream(self._send)
+
+    async def _number(self) -> int:
+        """That from which on statuses come as news; those of before are read after this."""
+        return await self._poller.number() if self._query.with_status else 0
 
     # --- What is sent, and when ---------------------------------------------------------------------------
 
@@ -138,7 +141,7 @@ class EventStream:
             await self._send_page()
             self._woken.set()
         elif statuses is None:
-            number, now = self._poller.number, timezone.now()
+            number, now = await self._number(), timezone.now()
             missed = await self._missed(now)
             await self._send_events(missed, place._replace(second=int(now.timestamp()), number=number))
             self._woken.set()
@@ -192,7 +195,7 @@ class EventStream:
 
     def _wake(self) -> None:
         self._woken.set()
-        if self._sending and (self._poller.ended or self._gone.done()):
+        if self._sending and not self._sending.expired() and (self._poller.ended or self._gone.done()):
             self._sending.reschedule(self._poller.loop.time())
 
     # --- Events -------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from controlplane import problems
 from controlplane.access.authentication import REALM, bearer_of, principal_of_user
 from controlplane.access.principals import Principal
 from controlplane.access.verification import refused, verify
-from controlplane.bare_asgi import Receive, Scope, Send, headers_of, send_json, send_problem
+from controlplane.bare_asgi import Receive, Scope, Send, as_asked, headers_of, send_json, send_problem
 from controlplane.negotiation import EVENT_STREAM, JSON, preferred_type
 from controlplane.problems import Problem
 
@@ -32,6 +32,7 @@ def is_watch(scope: Scope) -> bool:
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
     """Answer one page of the feed, at once or as soon as something changed; or stream what changes."""
+    send = as_asked(scope, send)
     try:
         accept = b",".join(value for name, value in scope["headers"] if name == b"accept")
         if preferred_type(accept.decode("latin-1"), (JSON, EVENT_STREAM)) == EVENT_STREAM:
