@@ -25,7 +25,8 @@ MAX_BODY_BYTES = 4 * 1024 * 1024
 SIGN_IN_PLACES = 2
 SIGN_IN_PLACES_AN_ADDRESS = 1
 SIGN_IN_WAIT_SECONDS = 5.0
-SIGN_IN_PATHS = ("/admin/login",)
+# Passwords and second factors, whether somebody signs in by them or changes them.
+SIGN_IN_PATHS = ("/admin/account/",)
 REMEMBERED_SESSIONS = 10_000
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -92,7 +93,7 @@ class Admission:
 
 
 def _is_sign_in(scope: Scope) -> bool:
-    return scope.get("method") == "POST" and scope["path"].rstrip("/") in SIGN_IN_PATHS
+    return scope.get("method") == "POST" and scope["path"].startswith(SIGN_IN_PATHS)
 
 
 def _holder_of(scope: Scope) -> str:

@@ -23,6 +23,7 @@ urlpatterns = [
     # Django's redirect to an object's own page takes numbers for ids; ours are UUIDs, and none has such a page.
     path("admin/r/<path:rest>", nothing_here),
     path("admin/preferences/", preferences_page, name="preferences"),
+    path("admin/account/", include("controlplane.access.sign_in.urls")),
     path("admin/", admin.site.urls),
     path("", include("cameras.api.urls")),
     path("", include("telemetry.api.urls")),

@@ -14,5 +14,6 @@ os.environ.update(
     CORS_ALLOWED_ORIGINS="",
     WEBHOOK_ALLOWED_NETWORKS="",
     EMAIL_HOST="",
+    REQUIRE_MFA="nobody",
 )
 os.environ.setdefault("DATABASE_URL", "sqlite:///tests.sqlite3")

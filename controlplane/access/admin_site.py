@@ -7,11 +7,13 @@ import re
 from collections.abc import Collection
 from typing import Any
 
-from django.http import HttpRequest, HttpResponse
+from django.contrib.auth import REDIRECT_FIELD_NAME
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
+from django.urls import reverse
+from django.utils.http import urlencode
 from unfold.sites import UnfoldAdminSite
 
-from controlplane.compression import kept_plain
 from controlplane.problems import shown_name
 from controlplane.search_terms import check_search
 from controlplane.strict_json import fault_of_text, refuse
@@ -19,7 +21,11 @@ from controlplane.strict_json import fault_of_text, refuse
 
 class ControlPlaneSite(UnfoldAdminSite):
     def login(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return kept_plain(super().login(request, extra_context))
+        """Where the admin sends whoever is not signed in; the form stands at the address of `sign_in`."""
+        return HttpResponseRedirect(_with_next(request, "account_login"))
+
+    def password_change(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        return HttpResponseRedirect(_with_next(request, "account_change_password"))
 
     def search(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         """The palette. Raises Problem 400 for a parameter that it does not know or cannot use.
@@ -37,6 +43,12 @@ class ControlPlaneSite(UnfoldAdminSite):
         """The rows that a picker offers. Raises Problem 400 as `search` does."""
         _check(request, ("app_label", "model_name", "field_name", "term", "page"), term="term")
         return super().autocomplete_view(request)
+
+
+def _with_next(request: HttpRequest, name: str) -> str:
+    """An address of `sign_in`, which also checks where it leads back to."""
+    following = request.GET.get(REDIRECT_FIELD_NAME)
+    return f"{reverse(name)}?{urlencode({REDIRECT_FIELD_NAME: following})}" if following else reverse(name)
 
 
 def _check(request: HttpRequest, known: Collection[str], term: str) -> None:

@@ -1,4 +1,4 @@
-"""Rows of access: tokens of machines, the trail of what was done outside the cameras' change log, preferences."""
+"""Rows of access: tokens of machines, the trail of what was done outside the change log, people's own."""
 
 import uuid
 
@@ -155,6 +155,24 @@ class AuditHead(models.Model):
 
     def __str__(self) -> str:
         return f"link {self.number}"
+
+
+class FirstPassword(models.Model):
+    """Stands while a person's password is one that somebody else has set, and which they have to change.
+
+    On Citus a local table, as people are.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="first_password"
+    )
+    set_at = models.DateTimeField(_("set"))
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"first password of {self.user_id}"
 
 
 class Preferences(models.Model):

@@ -5,7 +5,6 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.http import HttpRequest, HttpResponse
@@ -17,14 +16,6 @@ from controlplane.access.time_zones import NAMES, reading_in
 
 # What the admin's script says of the browser.
 COOKIE = "time_zone"
-
-
-class PeopleBackend(ModelBackend):
-    """Django's own, which loads a person together with their preferences."""
-
-    def get_user(self, user_id: Any) -> User | None:
-        user = User.objects.select_related("preferences").filter(pk=user_id).first()
-        return user if user and self.user_can_authenticate(user) else None
 
 
 class OwnTimeZone:

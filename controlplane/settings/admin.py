@@ -66,6 +66,7 @@ UNFOLD = {
         lambda request: static("controlplane/time_zone.js"),
         lambda request: static("controlplane/drafts.js"),
     ],
+    "ACCOUNT": {"navigation": [{"title": _("Sign-in and security"), "link": reverse_lazy("mfa_index")}]},
     "DASHBOARD_CALLBACK": "cameras.admin.dashboard.fleet_at_a_glance",
     "COMMAND": {"search_callback": "cameras.admin.palette.find"},
     "SIDEBAR": {

@@ -17,6 +17,9 @@ INSTALLED_APPS = [
     "corsheaders",
     "drf_spectacular",
     "drf_spectacular_sidecar",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
     "cameras",
     "telemetry",
     "telemetry.alerts",
@@ -37,6 +40,8 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "controlplane.access.preferences.OwnTimeZone",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "controlplane.access.steps.StepsFirst",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 

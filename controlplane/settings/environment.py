@@ -96,6 +96,11 @@ def _within(least: int, most: int) -> Callable[[int], None]:
     return check
 
 
+def _require_mfa(value: str) -> None:
+    if value not in ("administrators", "everybody", "nobody"):
+        raise ValidationError("must be administrators, everybody or nobody")
+
+
 def _email_security(value: str) -> None:
     if value not in ("starttls", "tls", "none"):
         raise ValidationError("must be starttls, tls or none")
@@ -122,6 +127,8 @@ TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", [], validate=_networks)
 CONNECTIONS_PER_ADDRESS = env.int("CONNECTIONS_PER_ADDRESS", 1_000, validate=_within(1, 1_000_000))
 WATCHES_PER_PRINCIPAL = env.int("WATCHES_PER_PRINCIPAL", 100, validate=_within(1, 1_000_000))
 REQUESTS_PER_PRINCIPAL = env.int("REQUESTS_PER_PRINCIPAL", 8, validate=_within(1, 1_000))
+REQUIRE_MFA = env.str("REQUIRE_MFA", "administrators", validate=_require_mfa)
+PASSWORD_MIN_LENGTH = env.int("PASSWORD_MIN_LENGTH", 15, validate=_within(8, 64))
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)

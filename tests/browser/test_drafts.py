@@ -54,7 +54,7 @@ def test_a_camera_comes_back_as_it_was_sent_and_its_secret_is_asked_for(administ
     end_session(page)
     save(page)
 
-    page.wait_for_url("**/admin/login/**")
+    page.wait_for_url("**/admin/account/login/**")
     assert SECRET not in kept(page)
     sign_in(page)
     expect(page.get_by_text(PUT_BACK)).to_contain_text("Give again what is never kept: Connection string.")
@@ -144,7 +144,7 @@ def test_every_form_comes_back_as_it_was_sent(
     fill(page)
     end_session(page)
     save(page)
-    page.wait_for_url("**/admin/login/**")
+    page.wait_for_url("**/admin/account/login/**")
     assert SECRET not in kept(page)
     sign_in(page)
     expect(page.get_by_text(PUT_BACK)).to_be_visible()
@@ -163,7 +163,7 @@ def test_nobody_else_reads_what_was_typed(administrator: Page) -> None:
     fill_site(page)
     end_session(page)
     save(page)
-    page.wait_for_url("**/admin/login/**")
+    page.wait_for_url("**/admin/account/login/**")
     sign_in(page, "oskar")
     expect(page.get_by_label("Name")).to_have_value("")
 

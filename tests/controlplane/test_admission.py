@@ -169,7 +169,7 @@ def test_of_those_who_sign_in_few_are_inside_and_one_of_an_address(monkeypatch: 
 
         def sign_in(client: str) -> Any:
             return asyncio.create_task(
-                ask(application, [b"x"], client=client, method="POST", path="/admin/login/")
+                ask(application, [b"x"], client=client, method="POST", path="/admin/account/login/")
             )
 
         of_one_address = [sign_in("192.0.2.7") for _ in range(5)]

@@ -188,8 +188,10 @@ def test_what_holds_a_secret_is_never_compressed(api: ApiClient, administrator: 
     }
     answers = {name: administrator.post(path, data, headers=GZIP) for name, (path, data) in posts.items()}
     answers["credentials"] = api.get(f"/cameras/{camera.pk}/credentials", **GZIP)
-    answers["sign-in"] = Client().get("/admin/login/", headers=GZIP)
-    answers["wrong password"] = Client().post("/admin/login/", {"username": "x", "password": "y"}, headers=GZIP)
+    answers["sign-in"] = Client().get("/admin/account/login/", headers=GZIP)
+    answers["wrong password"] = Client().post(
+        "/admin/account/login/", {"login": "x", "password": "y"}, headers=GZIP
+    )
 
     for name, answer in answers.items():
         assert (answer.status_code, len(answer.content) > 1024) == (200, True), name

@@ -181,7 +181,7 @@ def test_the_admin_redirects_to_no_object(django_user_model: Any, client: Client
     assert client.get("/admin/r/5/1/").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/cameras", "/nonsense", "/livez", "/admin/login/", "/docs"])
+@pytest.mark.parametrize("path", ["/cameras", "/nonsense", "/livez", "/admin/account/login/", "/docs"])
 def test_every_answer_carries_the_security_headers(viewer: ApiClient, path: str) -> None:
     answer = viewer.get(path)
 
@@ -190,11 +190,11 @@ def test_every_answer_carries_the_security_headers(viewer: ApiClient, path: str)
     assert answer["X-Content-Type-Options"] == "nosniff"
     assert answer["X-Frame-Options"] == "DENY"
     assert answer["Referrer-Policy"] == "same-origin"
-    assert "no-store" in answer["Cache-Control"] or path == "/admin/login/"
+    assert "no-store" in answer["Cache-Control"] or path == "/admin/account/login/"
 
 
 def test_no_page_is_half_in_a_language_that_only_packages_speak(viewer: ApiClient) -> None:
-    page = viewer.get("/admin/login/", **{"Accept-Language": "de"})
+    page = viewer.get("/admin/account/login/", **{"Accept-Language": "de"})
     refused = viewer.post("/cameras", {}, **{"Accept-Language": "de"})
 
     assert page["Content-Language"] == refused["Content-Language"] == "en"

@@ -126,14 +126,14 @@ def make_person(database: Connect, name: str) -> None:
 async def sign_in(service: Service, name: str, password: str, source: str = OTHER) -> Answer:
     """What the form is answered with: 302 where the password is right, 200 where it is wrong, 429."""
     async with Connection(service.port, source=source) as connection:
-        form = await connection.request("GET", "/admin/login/")
+        form = await connection.request("GET", "/admin/account/login/")
         field = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', form.body)
         if field is None:
             return form
         cookie = form.headers["set-cookie"].partition(";")[0]
         sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-        body = b"csrfmiddlewaretoken=%s&username=%s&password=%s" % (field[1], name.encode(), password.encode())
-        return await connection.request("POST", "/admin/login/?next=/admin/", body, sent)
+        body = b"csrfmiddlewaretoken=%s&login=%s&password=%s" % (field[1], name.encode(), password.encode())
+        return await connection.request("POST", "/admin/account/login/?next=/admin/", body, sent)
 
 
 def test_forty_who_guess_passwords_hold_up_neither_ingest_nor_who_signs_in_elsewhere(

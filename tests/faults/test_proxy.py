@@ -116,7 +116,7 @@ TIERS = {
     ("POST", "/telemetryx"): "web",
     ("GET", "/cameras"): "web",
     ("POST", "/sites"): "web",
-    ("GET", "/admin/login/"): "web",
+    ("GET", "/admin/account/login/"): "web",
     ("GET", "/metrics"): "web",
 }
 
@@ -385,10 +385,12 @@ def test_people_sign_in_over_tls_and_plain_http_is_sent_there(
         with httpx.Client(
             base_url=url, verify=trust, headers={"Origin": url, "Referer": f"{url}/admin/"}
         ) as browser:
-            form = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get("/admin/login/").text)
+            form = re.search(
+                r'name="csrfmiddlewaretoken" value="([^"]+)"', browser.get("/admin/account/login/").text
+            )
             assert form is not None
-            fields = {"csrfmiddlewaretoken": form[1], "username": "bea", "password": "a-password-of-tests"}
-            signed_in = browser.post("/admin/login/?next=/admin/", data=fields)
+            fields = {"csrfmiddlewaretoken": form[1], "login": "bea", "password": "a-password-of-tests"}
+            signed_in = browser.post("/admin/account/login/?next=/admin/", data=fields)
             page = browser.get("/admin/")
 
     assert (plain.status_code, plain.headers["location"]) == (301, "https://127.0.0.1/telemetry?x=1")

@@ -166,13 +166,13 @@ def test_300_slow_requests_of_one_person_to_the_admin_are_refused_and_never_stal
 
     async def sign_in() -> dict[str, str]:
         async with Connection(service.port) as connection:
-            form = await connection.request("GET", "/admin/login/")
+            form = await connection.request("GET", "/admin/account/login/")
             field = re.search(rb'name="csrfmiddlewaretoken" value="([^"]+)"', form.body)
             assert field is not None
             cookie = form.headers["set-cookie"].partition(";")[0]
             sent = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
-            body = b"csrfmiddlewaretoken=%s&username=ann&password=a-password-of-tests" % field[1]
-            answer = await connection.request("POST", "/admin/login/?next=/admin/", body, sent)
+            body = b"csrfmiddlewaretoken=%s&login=ann&password=a-password-of-tests" % field[1]
+            answer = await connection.request("POST", "/admin/account/login/?next=/admin/", body, sent)
             assert answer.status == 302, answer
             return {"Cookie": answer.headers["set-cookie"].partition(";")[0]}
 

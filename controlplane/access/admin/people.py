@@ -7,6 +7,8 @@ and whoever holds more is out of their reach.
 from collections.abc import Sequence
 from typing import Any
 
+from allauth.account.admin import EmailAddress
+from allauth.mfa.admin import Authenticator
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, Permission, User
@@ -74,6 +76,9 @@ class AuditedAdmin(PlainAdmin):
 admin.site.index_title = _("Overview")
 admin.site.unregister(User)
 admin.site.unregister(Group)
+# Rows of allauth, registered by what is imported above: factors stand on the page of the person, addresses nowhere.
+admin.site.unregister(Authenticator)
+admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)

@@ -1,0 +1,114 @@
+"""A person's own second factors: which there are, adding and removing them, recovery codes."""
+
+from typing import Any
+
+from allauth.mfa.base.views import IndexView
+from allauth.mfa.models import Authenticator
+from allauth.mfa.recovery_codes.views import GenerateRecoveryCodesView, ViewRecoveryCodesView
+from allauth.mfa.totp.views import ActivateTOTPView, DeactivateTOTPView
+from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
+from django.db import transaction
+from django.http import HttpResponse
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.access import second_factors
+from controlplane.access.second_factors import APP, CODES, PASSKEY
+from controlplane.access.sign_in import trail
+from controlplane.access.sign_in.frame import Page
+
+
+class Overview(Page, IndexView):
+    title = _("Sign-in and security")
+    template_name = "account/overview.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        factors = context["authenticators"]
+        codes = factors.get(CODES)
+        return context | {
+            "app": factors.get(APP),
+            "passkeys": factors.get(PASSKEY, []),
+            "codes_left": len(codes.get_unused_codes()) if codes else None,
+        }
+
+
+class _Adding(Page):
+    """A factor is added, and with the first one recovery codes are made."""
+
+    kind: str
+    did_generate_recovery_codes: bool
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        trail.record(self.request, self.request.user, "factor_added", [self.kind])
+        if self.did_generate_recovery_codes:
+            trail.record(self.request, self.request.user, "recovery_codes_made")
+        return answer
+
+
+class AddApp(_Adding, ActivateTOTPView):
+    title = _("Add an authenticator app")
+    template_name = "account/add_app.html"
+    kind = APP
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        second_factors.use_once(Authenticator.objects.get(user=self.request.user, type=APP), form.counter)
+        return answer
+
+
+class AddPasskey(_Adding, AddWebAuthnView):
+    title = _("Add a passkey")
+    template_name = "account/add_passkey.html"
+    kind = PASSKEY
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        # Found by the browser without a name being typed first, where the device can keep it so.
+        options = context["js_data"]["creation_options"]["publicKey"]
+        context["options"] = options | {
+            "authenticatorSelection": {**options["authenticatorSelection"], "residentKey": "preferred"}
+        }
+        return context
+
+
+class _Removing(Page):
+    kind: str
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        trail.record(self.request, self.request.user, "factor_removed", [self.kind])
+        return answer
+
+
+class RemoveApp(_Removing, DeactivateTOTPView):
+    title = _("Remove the authenticator app")
+    template_name = "account/remove.html"
+    kind = APP
+
+
+class RemovePasskey(_Removing, RemoveWebAuthnView):
+    title = _("Remove a passkey")
+    template_name = "account/remove.html"
+    success_url = reverse_lazy("mfa_index")
+    kind = PASSKEY
+
+
+class RecoveryCodes(Page, ViewRecoveryCodesView):
+    title = _("Recovery codes")
+    template_name = "account/recovery_codes.html"
+
+
+class MakeRecoveryCodes(Page, GenerateRecoveryCodesView):
+    title = _("Make new recovery codes")
+    template_name = "account/make_recovery_codes.html"
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        answer = super().form_valid(form)
+        trail.record(self.request, self.request.user, "recovery_codes_made")
+        return answer

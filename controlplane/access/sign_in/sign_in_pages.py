@@ -1,0 +1,69 @@
+"""Coming in: the password, the second factor, a passkey in the place of both; and giving them again."""
+
+from typing import Any
+
+from allauth.account.views import LoginView, ReauthenticateView
+from allauth.mfa.base.views import AuthenticateView
+from allauth.mfa.base.views import ReauthenticateView as CodeAgainView
+from allauth.mfa.webauthn.internal import auth as webauthn
+from allauth.mfa.webauthn.views import LoginWebAuthnView, ReauthenticateWebAuthnView
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.utils.translation import gettext_lazy as _
+
+from controlplane.access import second_factors
+from controlplane.access.sign_in import trail
+from controlplane.access.sign_in.frame import Page
+
+
+class SignIn(Page, LoginView):
+    title = _("Sign in")
+    template_name = "account/sign_in.html"
+
+
+class SignInByPasskey(Page, LoginWebAuthnView):
+    """A passkey that has asked who holds it is both factors. GET answers what the browser asks the passkey."""
+
+    def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return JsonResponse(webauthn.begin_authentication(user=None))
+
+
+class SecondFactor(Page, AuthenticateView):
+    title = _("Second factor")
+    template_name = "account/second_factor.html"
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        kinds = second_factors.kinds_of(self.stage.login.user)
+        return super().get_context_data(**kwargs) | {"kinds": kinds}
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        _record_code(self.request, form)
+        return super().form_valid(form)
+
+
+class PasswordAgain(Page, ReauthenticateView):
+    title = _("Is it you?")
+    template_name = "account/again.html"
+
+
+class CodeAgain(Page, CodeAgainView):
+    title = _("Is it you?")
+    template_name = "account/again.html"
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        _record_code(self.request, form)
+        return super().form_valid(form)
+
+
+class PasskeyAgain(Page, ReauthenticateWebAuthnView):
+    title = _("Is it you?")
+    template_name = "account/again.html"
+
+
+def _record_code(request: HttpRequest, form: Any) -> None:
+    """Write into the audit trail where a recovery code was used."""
+    factor = getattr(form, "authenticator", None)
+    if factor is not None and factor.type == second_factors.CODES:
+        trail.record(request, factor.user, "recovery_code_used")

@@ -1,0 +1,26 @@
+"""What people do about their own sign-in, in the audit trail; in the caller's transaction."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils import timezone
+
+from controlplane.access import audit
+from controlplane.access.authentication import named
+from controlplane.addresses import NO_SOURCE
+
+
+def record(request: HttpRequest, person: Any, what: str, fields: Sequence[str] = ()) -> None:
+    """Write that a person, who may still be signing in, has done something to their own account: `factor_added`,
+    `password_changed`. `fields` name kinds of factors; a secret is in no entry.
+    """
+    audit.record(
+        by=named(person).author("admin", getattr(request, "source", NO_SOURCE)),
+        now=timezone.now(),
+        action=f"user.{what}",
+        object_type="user",
+        object_id=person.pk,
+        object_name=person.get_username(),
+        fields=fields,
+    )
