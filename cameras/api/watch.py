@@ -17,6 +17,7 @@ from cameras.change_feed import Cursor, CursorGone, seen_by
 from controlplane import problems
 from controlplane.access.authentication import REALM, bearer_of, principal_of_user
 from controlplane.access.principals import Principal
+from controlplane.access.steps import step_of
 from controlplane.access.verification import refused, verify
 from controlplane.bare_asgi import Receive, Scope, Send, as_asked, headers_of, send_json, send_problem
 from controlplane.negotiation import EVENT_STREAM, JSON, preferred_type
@@ -135,7 +136,11 @@ def _principal_of_session(key: str) -> Principal | None:
     request = HttpRequest()
     request.session = SessionStore(key)
     user = get_user(request)
-    return principal_of_user(user) if user.is_authenticated else None
+    if not user.is_authenticated:
+        return None
+    if step := step_of(user):
+        raise Problem(403, step)
+    return principal_of_user(user)
 
 
 _poller: Poller | None = None

@@ -23,8 +23,9 @@ from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
 from unfold.widgets import UnfoldAdminSelect2MultipleWidget
 
-from controlplane.access import audit
+from controlplane.access import audit, first_passwords
 from controlplane.access.admin.pages import PlainAdmin
+from controlplane.access.admin.person_factors import WithSecondFactors
 from controlplane.access.admin.person_forms import (
     NewPersonForm,
     PersonForm,
@@ -76,13 +77,13 @@ class AuditedAdmin(PlainAdmin):
 admin.site.index_title = _("Overview")
 admin.site.unregister(User)
 admin.site.unregister(Group)
-# Rows of allauth, registered by what is imported above: factors stand on the page of the person, addresses nowhere.
+# Rows of allauth, registered by what is imported above: factors stand on the page of the person.
 admin.site.unregister(Authenticator)
 admin.site.unregister(EmailAddress)
 
 
 @admin.register(User)
-class PersonAdmin(AuditedAdmin, auth_admin.UserAdmin):
+class PersonAdmin(WithSecondFactors, AuditedAdmin, auth_admin.UserAdmin):
     audited_as = "user"
     form = PersonForm
     add_form = NewPersonForm
@@ -136,6 +137,7 @@ class PersonAdmin(AuditedAdmin, auth_admin.UserAdmin):
         if not change:
             obj.made_password = form.made_password
             obj.save()
+            first_passwords.require_change(obj, timezone.now())
             return
         columns = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_data)
         if "is_active" in columns:
@@ -163,6 +165,8 @@ class PersonAdmin(AuditedAdmin, auth_admin.UserAdmin):
     def log_change(self, request: HttpRequest, obj: Any, message: Any) -> Any:
         if request.resolver_match and request.resolver_match.url_name == "auth_user_password_change":
             self._audit(request, obj, "updated", ["password"])
+            if obj != request.user:
+                first_passwords.require_change(obj, timezone.now())
         return super().log_change(request, obj, message)
 
     @display(description=_("name"))
