@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.utils.module_loading import autodiscover_modules
 
 from cameras.redaction import redact_text
 from controlplane import observability
@@ -10,3 +11,4 @@ class CamerasConfig(AppConfig):
 
     def ready(self) -> None:
         observability.add_redactor(redact_text)
+        autodiscover_modules("places")

@@ -11,16 +11,15 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 from django.db import transaction
 
 from cameras import actions, site_actions
 from cameras.changes import record_changes
 from cameras.intent import clean_camera, clean_site
 from cameras.models import Camera, Site
-from controlplane.access import audit, tokens
+from controlplane.access import audit, memberships, tokens
 from controlplane.access.models import ApiToken, AuditEntry
-from controlplane.access.principals import GROUP_OF, Author, Role
+from controlplane.access.principals import ROLES_OF_PEOPLE, Author, Role
 
 MADE, REMOVED = "demo.made", "demo.removed"
 
@@ -80,8 +79,8 @@ def make_demo(*, by: Author, began_at: datetime, now: datetime) -> Secrets:
     with transaction.atomic():
         cameras = _make_fleet(by, began_at)
         _edit_fleet(cameras, by, began_at, now)
-        for role in map(str, GROUP_OF):
-            made.users[role] = _make_user(role, by, now)
+        for given in ROLES_OF_PEOPLE:
+            made.users[given.value] = _make_user(given, by, now)
         for role in Role.values:
             token, secret = tokens.create_token(name=f"demo-{role}", role=role, by=by, now=now)
             _note(MADE, "token", token.pk, token.name, by, now)
@@ -143,14 +142,14 @@ def _set_aside(site: Site, by: Author, now: datetime) -> None:
     site_actions.update_site(site=site, values={"name": name}, by=by, now=now)
 
 
-def _make_user(role: str, by: Author, now: datetime) -> Login:
+def _make_user(role: Role, by: Author, now: datetime) -> Login:
     users = get_user_model().objects
-    username = f"demo-{role}"
+    username = f"demo-{role.value}"
     if users.filter(username=username).exists():
         raise DemoConflict(f"There is already a user {username}, and it was not made by a demo.")
     password = secrets.token_urlsafe(12)
     user = users.create_user(username, password=password, is_staff=True)
-    user.groups.add(Group.objects.get(name=GROUP_OF[Role(role)]))
+    memberships.set_memberships(user=user, roles={None: role}, by=by, now=now)
     _note(MADE, "user", user.pk, username, by, now)
     return Login(username, password)
 

@@ -15,7 +15,7 @@ from cameras import guards
 from cameras.folded_columns import outdated_by
 from cameras.intent import InvalidIntent
 from cameras.models import Site
-from controlplane.access import audit, tokens
+from controlplane.access import audit, memberships, tokens
 from controlplane.access.principals import Author
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError
@@ -61,7 +61,10 @@ def _save(site: Site, values: Mapping[str, Any], action: str, by: Author, now: d
 
 
 def retire_site(*, site: Site, by: Author, now: datetime) -> None:
-    """Remove a site and its tokens' bindings. Raises SiteInUse while it has cameras, and Site.DoesNotExist."""
+    """Remove a site, with what binds tokens to it and the roles that people have there.
+
+    Raises SiteInUse while it has cameras, and Site.DoesNotExist.
+    """
     guards.require_site(by.principal, "cameras.delete_site", site.pk)
     with transaction.atomic():
         if not lock_site(site.pk):
@@ -70,6 +73,7 @@ def retire_site(*, site: Site, by: Author, now: datetime) -> None:
             raise SiteInUse
         _audit(site, "site.deleted", by, now, [])
         tokens.unbind_from_site(site_id=site.pk, by=by, now=now)
+        memberships.leave_site(site_id=site.pk, by=by, now=now)
         site.delete()
 
 

@@ -4,11 +4,14 @@ from html.parser import HTMLParser
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.test import Client
 
-from cameras.models import Camera
+from cameras.models import Camera, Site
+from controlplane.access import memberships
+from controlplane.access.principals import Role
+from tests.factories import AUTHOR, NOW
 
 CAMERAS = "/admin/cameras/camera/"
 SITES = "/admin/cameras/site/"
@@ -64,27 +67,43 @@ def form_of(page: Any, form_id: str) -> dict[str, Any]:
     return reader.data
 
 
-def sign_in(*groups: str, name: str = "person", **fields: Any) -> Client:
-    person = User.objects.create_user(name, password="none-of-them", is_staff=True, **fields)
-    person.groups.set(Group.objects.filter(name__in=groups))
+def make_person(name: str, role: str = "", *sites: Site, **fields: Any) -> User:
+    """Somebody with a role at some sites, or for the whole fleet where none is named; or with no role."""
+    person = User.objects.create_user(name, password="none-of-them", **{"is_staff": True, **fields})
+    if role:
+        give(person, *((role, site) for site in sites or [None]))
+    return person
+
+
+def give(person: User, *held: tuple[str, Site | None]) -> None:
+    """Just these roles: `("operator", north), ("viewer", None)`, where None is the whole fleet."""
+    roles = {site.pk if site else None: Role(role) for role, site in held}
+    memberships.set_memberships(user=person, roles=roles, by=AUTHOR, now=NOW)
+
+
+def signed_in(person: User) -> Client:
     client = Client()
     client.force_login(person)
     return client
 
 
-@pytest.fixture
-def viewer(groups: None) -> Client:
-    return sign_in("Viewers", name="vera")
+def sign_in(role: str = "", *sites: Site, name: str = "person", **fields: Any) -> Client:
+    return signed_in(make_person(name, role, *sites, **fields))
 
 
 @pytest.fixture
-def operator(groups: None) -> Client:
-    return sign_in("Operators", name="oskar")
+def viewer(db: None) -> Client:
+    return sign_in("viewer", name="vera")
 
 
 @pytest.fixture
-def administrator(groups: None) -> Client:
-    return sign_in("Administrators", name="anna")
+def operator(db: None) -> Client:
+    return sign_in("operator", name="oskar")
+
+
+@pytest.fixture
+def administrator(db: None) -> Client:
+    return sign_in("administrator", name="anna")
 
 
 def page_of(camera: Camera) -> str:

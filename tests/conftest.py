@@ -5,11 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.db import connection
 
 from controlplane.access import tokens
-from controlplane.access.groups import make_groups
 from tests.factories import ApiClient, make_site, make_token
 
 _connect = socket.socket.connect
@@ -47,12 +45,6 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def _forget_tokens() -> None:
     tokens.memory.__init__()  # type: ignore[misc]
-
-
-@pytest.fixture
-def groups(db: None) -> None:
-    """The groups of people, also after a test that emptied the tables."""
-    make_groups(apps, "default")
 
 
 @pytest.fixture

@@ -97,11 +97,16 @@ class Answer:
 
 
 class ApiClient:
-    """Speaks to the API as one token; bodies go and come as JSON. Every answer must be one that is documented."""
+    """Speaks to the API as one token, or by the session of a person; bodies go and come as JSON.
 
-    def __init__(self, secret: str | None = None) -> None:
+    Every answer must be one that is documented.
+    """
+
+    def __init__(self, secret: str | None = None, *, session: Any = None) -> None:
         self.secret = secret
         self.client = Client(raise_request_exception=False)
+        if session:
+            self.client.force_login(session)
 
     def request(self, method: str, path: str, body: Any = None, **headers: Any) -> Any:
         if self.secret:

@@ -26,7 +26,8 @@ from cameras.models import DeletedCamera
 from cameras.recycle_bin import restorable_until
 from cameras.rules import parse_uuid
 from controlplane.access.admin.pages import DELETE_AT_MOST, ReadOnlyAdmin
-from controlplane.access.authentication import author_of, principal_of_user
+from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.principals import in_words
 
 NAMED_AT_MOST = 12

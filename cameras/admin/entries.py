@@ -28,7 +28,8 @@ from cameras.models import Change, ChangeBlock, ChangeKind
 from cameras.reverts import RevertedField, RevertEffect
 from cameras.sentences import sentence_of
 from controlplane.access.admin.log import LogAdmin
-from controlplane.access.authentication import author_of, principal_of_user
+from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
 
 KIND_COLOURS = {
     ChangeKind.CREATED.value: "success",

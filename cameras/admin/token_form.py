@@ -14,7 +14,7 @@ from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowsSelect
 from cameras.models import Camera, CameraVitals, Site
 from controlplane.access.admin.moment_input import MomentInput
-from controlplane.access.authentication import principal_of_user
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.models import ApiToken
 from controlplane.access.principals import Role
 from controlplane.access.scope import WHOLE_FLEET, Scope

@@ -19,8 +19,9 @@ from cameras.api.token_shapes import TokenShape
 from cameras.tokens import clean_token, tokens_for
 from controlplane.access import tokens
 from controlplane.access.authentication import REALM, author_of
+from controlplane.access.memberships import roles_of
 from controlplane.access.models import ApiToken
-from controlplane.access.principals import GIVE, GIVE_TO_WORKERS, GROUP_OF, Role
+from controlplane.access.principals import GIVE, GIVE_TO_WORKERS, ROLES_OF_PEOPLE, Role
 from controlplane.access.scope import Scope
 from controlplane.compression import kept_plain
 from controlplane.problems import FieldError, Problem
@@ -136,8 +137,8 @@ def _roles_of_person(user_id: int) -> list[str]:
     user = get_user_model().objects.get(pk=user_id)
     if user.is_superuser:
         return [Role.ADMINISTRATOR.value]
-    groups = set(user.groups.values_list("name", flat=True))
-    return [role.value for role, group in GROUP_OF.items() if group in groups]
+    held = set(roles_of(user).values())
+    return [role.value for role in ROLES_OF_PEOPLE if role in held]
 
 
 def _key_of(request: Request) -> str:

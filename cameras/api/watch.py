@@ -15,7 +15,8 @@ from cameras.api.poller import Poller
 from cameras.api.stream import EventStream
 from cameras.change_feed import Cursor, CursorGone, seen_by
 from controlplane import problems
-from controlplane.access.authentication import REALM, bearer_of, principal_of_user
+from controlplane.access.authentication import REALM, bearer_of
+from controlplane.access.memberships import may_enter, principal_of_user
 from controlplane.access.principals import Principal
 from controlplane.access.steps import step_of
 from controlplane.access.verification import refused, verify
@@ -136,7 +137,7 @@ def _principal_of_session(key: str) -> Principal | None:
     request = HttpRequest()
     request.session = SessionStore(key)
     user = get_user(request)
-    if not user.is_authenticated:
+    if not may_enter(user):
         return None
     if step := step_of(user):
         raise Problem(403, step)

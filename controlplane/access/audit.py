@@ -19,9 +19,16 @@ def record(
     object_id: object,
     object_name: str = "",
     fields: Sequence[str] = (),
+    before: Sequence[str] | None = None,
+    after: Sequence[str] | None = None,
 ) -> None:
-    """Write one entry in the caller's transaction. `fields` are names: a value may be a secret."""
-    _write([_entry(by, now, action, object_type, object_id, object_name, fields)])
+    """Write one entry in the caller's transaction. `fields` are names: a value may be a secret.
+
+    `before` and `after` are what a person could do, in words.
+    """
+    entry = _entry(by, now, action, object_type, object_id, object_name, fields)
+    entry.before, entry.after = before, after
+    _write([entry])
 
 
 def record_count(*, by: Author, now: datetime, action: str, object_type: str, count: int) -> None:

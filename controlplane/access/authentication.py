@@ -8,20 +8,11 @@ from rest_framework import authentication, exceptions
 from rest_framework.request import Request
 
 from controlplane.access import tokens
-from controlplane.access.principals import ADMINISTRATOR, GROUPS, NOBODY, Author, Grant, Principal
-from controlplane.access.scope import WHOLE_FLEET
+from controlplane.access.memberships import may_enter, principal_of_user
+from controlplane.access.principals import NOBODY, Author, Principal
 from controlplane.addresses import NO_SOURCE
 
-EVERY_PERMISSION_OF_PEOPLE = frozenset().union(*GROUPS.values())
 REALM = 'Bearer realm="control plane"'
-
-
-def principal_of_user(user: Any) -> Principal:
-    """A person as a Principal. A superuser is an administrator, and no worker: people post no telemetry."""
-    permissions = ADMINISTRATOR
-    if not user.is_superuser:
-        permissions = frozenset(user.get_all_permissions()) & EVERY_PERMISSION_OF_PEOPLE
-    return Principal(f"user:{user.pk}", f"user:{user.get_username()}", (Grant(permissions, WHOLE_FLEET),))
 
 
 def asker_of(request: HttpRequest) -> Principal:
@@ -69,8 +60,10 @@ class TokenAuthentication(authentication.BaseAuthentication):
 
 
 class SessionAuthentication(authentication.SessionAuthentication):
-    """A person who is signed in to the admin; unsafe methods need the CSRF token."""
+    """A person who is signed in to the admin and may still enter it; unsafe methods need the CSRF token."""
 
     def authenticate(self, request: Request) -> tuple[Principal, None] | None:
         authenticated = super().authenticate(request)
-        return (principal_of_user(authenticated[0]), None) if authenticated else None
+        if authenticated is None or not may_enter(authenticated[0]):
+            return None
+        return principal_of_user(authenticated[0]), None

@@ -1,8 +1,15 @@
-"""The groups of people and their permissions, as the migration makes them."""
+"""The groups that people had before memberships, as earlier migrations make them."""
 
 from typing import Any
 
-from controlplane.access.principals import GROUPS
+from controlplane.access.principals import ADMINISTRATOR, OPERATOR, VIEWER
+
+ROLE_OF_GROUP = {"Viewers": "viewer", "Operators": "operator", "Administrators": "administrator"}
+GROUPS = {
+    "Viewers": VIEWER,
+    "Operators": OPERATOR,
+    "Administrators": ADMINISTRATOR | {"auth.view_group", "auth.change_group"},
+}
 
 
 def make_groups(apps: Any, alias: str) -> None:

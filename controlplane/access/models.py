@@ -1,4 +1,4 @@
-"""Rows of access: tokens of machines, the trail of what was done outside the change log, people's own."""
+"""Rows of access: tokens of machines, people's roles and what is theirs, and the trail beside the change log."""
 
 import uuid
 
@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.access.principals import Role
+from controlplane.access.principals import ROLES_OF_PEOPLE, Role
 
 # The time zone of a person who has not chosen one by name.
 OF_SITE, OF_BROWSER = "site", "browser"
@@ -72,6 +72,32 @@ class TokenBinding(models.Model):
         return f"camera {self.camera_id}" if self.camera_id else f"site {self.site_id}"
 
 
+class Membership(models.Model):
+    """A person's role at a site, or for the whole fleet. A person has one for each place, at most.
+
+    The site is a plain id, as in TokenBinding; on Citus a local table.
+    """
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
+    role = models.CharField(
+        _("role"), max_length=16, choices=[(role.value, role.label) for role in ROLES_OF_PEOPLE]
+    )
+    # Where a site goes, its memberships are deleted: none may come to be one of the whole fleet.
+    site_id = models.UUIDField(_("site"), null=True, blank=True, db_index=True)
+
+    class Meta:
+        verbose_name = _("role")
+        constraints = [
+            models.UniqueConstraint(fields=["user", "site_id"], name="membership_at_a_site"),
+            models.UniqueConstraint(
+                fields=["user"], condition=models.Q(site_id=None), name="membership_of_the_whole_fleet"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.role} at site {self.site_id}" if self.site_id else f"{self.role} of the whole fleet"
+
+
 class AuditEntry(models.Model):
     """One act that is no change of a camera's intent: a credential revealed, a token made, a site edited."""
 
@@ -93,6 +119,8 @@ class AuditEntry(models.Model):
         _("objects"), default=1, db_default=1, help_text=_("Of several the entry names the first.")
     )
     fields = models.JSONField(_("fields"), default=list, blank=True, help_text=_("Names only, never values."))
+    before = models.JSONField(_("before"), null=True, blank=True, help_text=_("Roles of a person, in words."))
+    after = models.JSONField(_("after"), null=True, blank=True, help_text=_("Roles of a person, in words."))
 
     class Meta:
         verbose_name = _("audit entry")

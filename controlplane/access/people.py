@@ -6,10 +6,23 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 
 from controlplane.access import second_factors
+from controlplane.access.memberships import principal_of_user
 
 
 class PeopleBackend(ModelBackend):
-    """Django's own, for people who may come into the admin, and with the rows that every request asks for."""
+    """Django's own, for people who may come into the admin, and with the rows that every request asks for.
+
+    What they may do somewhere, their memberships say; groups and permissions of Django's own say nothing here.
+    """
+
+    def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
+        return {name for permissions, _scope in principal_of_user(user_obj).grants for name in permissions}
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        return principal_of_user(user_obj).has_perm(perm)
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions(user_obj))
 
     def user_can_authenticate(self, user: Any) -> bool:
         return super().user_can_authenticate(user) and user.is_staff

@@ -47,9 +47,10 @@ ADMINISTRATOR = OPERATOR | {
     "auth.add_user",
     "auth.change_user",
     "auth.delete_user",
-    "auth.view_group",
-    "auth.change_group",
 }
+# What nobody holds for a part of the fleet: a site that does not exist yet lies in no scope, and neither does the
+# trail of what everybody did.
+OF_THE_WHOLE_FLEET = frozenset({"cameras.add_site", "access.view_auditentry"})
 GIVE, GIVE_TO_WORKERS = "access.add_apitoken", "access.add_workertoken"
 # What no person does, and those may give who may make tokens.
 OF_ORCHESTRATORS = frozenset({"cameras.place_camera", GIVE_TO_WORKERS})
@@ -80,9 +81,8 @@ class Role(TextChoices):
     ORCHESTRATOR = "orchestrator", ORCHESTRATOR, _("Orchestrator")
 
 
-# The roles that people may have, by the names of their groups.
-GROUP_OF = {Role.VIEWER: "Viewers", Role.OPERATOR: "Operators", Role.ADMINISTRATOR: "Administrators"}
-GROUPS = {group: role.permissions for role, group in GROUP_OF.items()}
+# The roles that people may have, each holding what those before it hold.
+ROLES_OF_PEOPLE = (Role.VIEWER, Role.OPERATOR, Role.ADMINISTRATOR)
 
 
 # --- Grants -----------------------------------------------------------------------------------------------
@@ -96,8 +96,8 @@ class Grant(NamedTuple):
 
 
 def grants_of(role: Role, scope: Scope) -> tuple[Grant, ...]:
-    """What a token of a role may do that is bound to a scope, or to none (`WHOLE_FLEET`)."""
-    grant = Grant(role.permissions, scope)
+    """What a role comes to within a scope: of a person there, or of a token that is bound to it."""
+    grant = Grant(role.permissions if scope.is_whole else role.permissions - OF_THE_WHOLE_FLEET, scope)
     if role is Role.WORKER and not scope.is_whole:
         return grant, Grant(WORKER_WITH_ITS_CAMERAS, scope)
     return (grant,)
@@ -138,23 +138,20 @@ class Principal:
         return self._scopes.get(permission, NOWHERE)
 
     def may_give(self, role: Role, scope: Scope, site_of: Mapping[UUID, UUID | None]) -> bool:
-        """Whether it may make a token of this role and scope: whether it holds there all that the token will hold.
+        """Whether it may give this role within a scope, to a token or a person: whether it may give roles there,
+        and holds there all that the other will hold.
 
         `site_of` are the sites of the cameras that the scope names. What no person does, such as posting
         telemetry, is given by those who make tokens; who makes those of workers only gives no other role.
         """
-        if role is not Role.WORKER and not self.has_perm(GIVE):
-            return False
-        return all(
-            self._scope_to_give(permission).includes(where, site_of)
+        may_give = self.scope_for(GIVE)
+        if role is Role.WORKER:
+            may_give |= self.scope_for(GIVE_TO_WORKERS)
+        return may_give.includes(scope, site_of) and all(
+            self.scope_for(permission).includes(where, site_of)
             for permissions, where in grants_of(role, scope)
-            for permission in permissions
+            for permission in permissions - WORKER - OF_ORCHESTRATORS
         )
-
-    def _scope_to_give(self, permission: str) -> Scope:
-        if permission in WORKER:
-            return self.scope_for(GIVE) | self.scope_for(GIVE_TO_WORKERS)
-        return self.scope_for(GIVE if permission in OF_ORCHESTRATORS else permission)
 
     def author(self, via: str, source: Source = NO_SOURCE) -> "Author":
         return Author(self, via, source)

@@ -98,7 +98,6 @@ UNFOLD = {
                 "items": [
                     _list_of(_("Tokens"), "key", "access.apitoken"),
                     _list_of(_("Users"), "person", "auth.user"),
-                    _list_of(_("Groups"), "group", "auth.group"),
                     _list_of(_("Audit trail"), "policy", "access.auditentry"),
                 ],
             },

@@ -4,11 +4,12 @@ All faults are named at once, by the variable and never with its value. With a m
 key the service refuses to start, unless in DEBUG. `.env.example` lists every variable.
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from ipaddress import ip_network
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import dj_database_url
 from cryptography.fernet import Fernet
@@ -101,6 +102,20 @@ def _require_mfa(value: str) -> None:
         raise ValidationError("must be administrators, everybody or nobody")
 
 
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text or "{}")
+    except ValueError:
+        return None
+
+
+def _roles_by_name(text: str) -> None:
+    value = _json(text)
+    lists = value.values() if isinstance(value, dict) else [None]
+    if not all(isinstance(roles, list) and all(isinstance(role, str) for role in roles) for roles in lists):
+        raise ValidationError('must be a JSON object of arrays, such as {"group Night shift": ["operator"]}')
+
+
 def _email_security(value: str) -> None:
     if value not in ("starttls", "tls", "none"):
         raise ValidationError("must be starttls, tls or none")
@@ -129,6 +144,8 @@ WATCHES_PER_PRINCIPAL = env.int("WATCHES_PER_PRINCIPAL", 100, validate=_within(1
 REQUESTS_PER_PRINCIPAL = env.int("REQUESTS_PER_PRINCIPAL", 8, validate=_within(1, 1_000))
 REQUIRE_MFA = env.str("REQUIRE_MFA", "administrators", validate=_require_mfa)
 PASSWORD_MIN_LENGTH = env.int("PASSWORD_MIN_LENGTH", 15, validate=_within(8, 64))
+# Read once, by the migration that turns groups into roles.
+MEMBERSHIPS_OF: dict[str, list[str]] = _json(env.str("MEMBERSHIPS_OF", "", validate=_roles_by_name))
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)

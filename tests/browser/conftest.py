@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.db import connections
 from playwright.sync_api import Page, sync_playwright
+
+from tests.admin_client import make_person
 
 CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 SWITCHES = [
@@ -74,10 +75,11 @@ def tab(chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.fixture
-def administrator(tab: Page, groups: None) -> Page:
+def administrator(tab: Page) -> Page:
     """The tab, with an administrator signed in by the form."""
-    anna = User.objects.create_user("anna", password=PASSWORD, is_staff=True)
-    anna.groups.add(Group.objects.get(name="Administrators"))
+    anna = make_person("anna", "administrator")
+    anna.set_password(PASSWORD)
+    anna.save()
     tab.goto("/admin/")
     tab.get_by_label("Username").fill("anna")
     tab.get_by_label("Password").fill(PASSWORD)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from playwright.sync_api import Page, TimeoutError, expect
 
 from cameras import actions, credentials
@@ -13,6 +13,7 @@ from cameras.intent import clean_camera
 from cameras.models import Camera, CameraVitals, Change
 from controlplane.access.models import AuditEntry
 from telemetry.history.rollups import compute_rollups
+from tests.admin_client import give
 from tests.browser.conftest import axe_violations
 from tests.factories import AUTHOR, SECRET, URL, make_camera, make_site
 from tests.telemetry.history import samples
@@ -211,7 +212,6 @@ def test_pages_of_people_and_of_who_may_only_read_are_fit_for_everybody(administ
     zone_config = {"type": "FeatureCollection", "features": features}
     camera = f"/admin/cameras/camera/{make_camera(site=make_site(), zone_config=zone_config).pk}/change/"
     page, person, found = administrator, User.objects.get(), {}
-    viewers = Group.objects.get(name="Viewers")
 
     def look_at(*paths: str) -> None:
         for path in paths:
@@ -222,9 +222,9 @@ def test_pages_of_people_and_of_who_may_only_read_are_fit_for_everybody(administ
                 found[path] = violations
 
     User.objects.update(is_superuser=True)
-    look_at(f"/admin/auth/user/{person.pk}/change/", f"/admin/auth/group/{viewers.pk}/change/")
+    look_at(f"/admin/auth/user/{person.pk}/change/", "/admin/auth/user/")
     User.objects.update(is_superuser=False)
-    person.groups.set([viewers])
+    give(person, ("viewer", None))
     look_at(camera, f"{camera}#settings", f"{camera}#zones")
     assert found == {}
 

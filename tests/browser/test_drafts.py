@@ -5,12 +5,13 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from playwright.sync_api import Dialog, Page, expect
 
 from cameras.models import Camera, Site
 from controlplane.access.models import ApiToken
 from telemetry.alerts.models import Subscription
+from tests.admin_client import make_person
 from tests.browser.conftest import PASSWORD, axe_violations
 from tests.browser.test_admin import choose
 from tests.factories import make_camera, make_site
@@ -110,8 +111,8 @@ FORMS: list[tuple[str, Callable[[Page], None], Callable[[], Any], Any]] = [
     (
         "auth/user/add/",
         fill_person,
-        lambda: list(User.objects.filter(username="olga").values_list("groups__name", flat=True)),
-        ["Operators"],
+        lambda: list(User.objects.filter(username="olga").values_list("memberships__role", flat=True)),
+        ["operator"],
     ),
     (
         "alerts/subscription/add/",
@@ -156,8 +157,9 @@ def test_every_form_comes_back_as_it_was_sent(
 
 
 def test_nobody_else_reads_what_was_typed(administrator: Page) -> None:
-    oskar = User.objects.create_user("oskar", password=PASSWORD, is_staff=True)
-    oskar.groups.add(Group.objects.get(name="Administrators"))
+    oskar = make_person("oskar", "administrator")
+    oskar.set_password(PASSWORD)
+    oskar.save()
     page = administrator
     page.goto("/admin/cameras/site/add/")
     fill_site(page)

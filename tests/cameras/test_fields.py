@@ -123,9 +123,9 @@ def test_the_api_takes_a_field_and_shows_it(administrator: ApiClient, field: Fie
 
 
 @each_field
-def test_the_form_adds_a_field_shows_it_and_changes_it(groups: None, field: Field) -> None:
+def test_the_form_adds_a_field_shows_it_and_changes_it(field: Field) -> None:
     old, new = two_examples(field)
-    anna, vera = sign_in("Administrators", name="anna"), sign_in("Viewers", name="vera")
+    anna, vera = sign_in("administrator", name="anna"), sign_in("viewer", name="vera")
 
     empty = form_of(anna.get(f"{CAMERAS}add/"), "camera_form")
     assert field.name in empty
@@ -152,12 +152,12 @@ def _read(shown: str, field: Field) -> Any:
 
 
 @each_field
-def test_the_history_shows_a_field_before_and_after(groups: None, field: Field) -> None:
+def test_the_history_shows_a_field_before_and_after(field: Field) -> None:
     old, new = two_examples(field)
     camera = camera_with(field, old)
     change(camera, field, new)
 
-    page = html.unescape(sign_in("Viewers", name="vera").get(f"{CAMERAS}{camera.pk}/history/").content.decode())
+    page = html.unescape(sign_in("viewer", name="vera").get(f"{CAMERAS}{camera.pk}/history/").content.decode())
     row = re.search(rf'<th scope="row">{re.escape(str(field.label))}</th>(.*?)</tr>', page, re.DOTALL)
 
     assert row

@@ -38,8 +38,8 @@ CASES = [json.loads(line) for line in Path(__file__).with_name("name_cases.jsonl
 
 
 @pytest.fixture
-def anna(groups: None) -> Client:
-    return sign_in("Administrators", name="anna")
+def anna(db: None) -> Client:
+    return sign_in("administrator", name="anna")
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case['id']}: {case['kind']}")

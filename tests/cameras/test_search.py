@@ -28,8 +28,8 @@ NEARBY = UUID("3f2a9c1e-77d0-4b6a-9a54-0c1de2f3a4b6")
 
 
 @pytest.fixture
-def anna(groups: None) -> Client:
-    return sign_in("Administrators", name="anna")
+def anna(db: None) -> Client:
+    return sign_in("administrator", name="anna")
 
 
 def searched(text: str) -> list[str]:
@@ -197,7 +197,7 @@ def test_the_palette_finds_sites_pages_and_cameras_that_the_person_may_open(anna
     assert found(anna, "no such thing") == found(anna, "") == []
     assert "Nothing found for “&lt;b&gt;”." in anna.get("/admin/search/", {"s": "<b>"}).content.decode()
 
-    vera = sign_in("Viewers", name="vera")
+    vera = sign_in("viewer", name="vera")
     assert found(vera, "lodz 7")[0][0] == "Łódź 7"
     assert found(vera, "audit") == found(vera, "import") == found(vera, "add") == []
     assert found(sign_in(name="nobody"), "lodz") == []

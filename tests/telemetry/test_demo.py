@@ -22,7 +22,7 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def demo(groups: None, time_machine: object, capsys: pytest.CaptureFixture[str]) -> str:
+def demo(time_machine: object, capsys: pytest.CaptureFixture[str]) -> str:
     """A demo with a history of two days, made at NOW beside a subscription to everything; what the command said."""
     time_machine.move_to(NOW, tick=False)  # type: ignore[attr-defined]
     Subscription.objects.create(

@@ -18,7 +18,7 @@ from cameras.look_alikes import sentence_about, twin_of
 from cameras.models import Camera, DeletedCamera
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
-from controlplane.access.authentication import principal_of_user
+from controlplane.access.memberships import principal_of_user
 from controlplane.problems import Link
 
 

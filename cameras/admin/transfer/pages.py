@@ -25,7 +25,8 @@ from cameras.transfer.imports import Prepared
 from cameras.transfer.plan import Effect, Plan, PlannedRow, PlanOutdated, PlanRefused, apply_plan
 from controlplane.access.admin.filters_in_use import filters_in_use, query_of_list
 from controlplane.access.admin.list_parameters import check_list_parameters
-from controlplane.access.authentication import author_of, principal_of_user
+from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.principals import Principal
 from controlplane.compression import kept_plain
 

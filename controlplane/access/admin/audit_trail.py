@@ -46,6 +46,7 @@ DONE = {
     "renewed": _("renewed"),
     "revealed": _("shown with credentials"),
     "revoked": _("revoked"),
+    "roles_changed": _("given other roles"),
     "rotated": _("rotated"),
     "secret_renewed": _("given a new secret"),
     "tested": _("tested"),
@@ -93,6 +94,8 @@ class AuditEntryAdmin(LogAdmin):
         "object_id",
         "objects",
         "field_names",
+        "roles_before",
+        "roles_after",
     )
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
@@ -113,6 +116,8 @@ class AuditEntryAdmin(LogAdmin):
                 (_("Address"), entry.address or "–"),
                 (_("Request"), entry.request_id or "–"),
             ]
+            if entry.after is not None:
+                facts += [(_("Before"), self.roles_before(entry)), (_("After"), self.roles_after(entry))]
             url = reverse("admin:access_auditentry_change", args=[entry.pk])
             yield LogRow(entry.at, sentence_of(entry), url, entry.via, facts=facts)
 
@@ -131,6 +136,14 @@ class AuditEntryAdmin(LogAdmin):
             return "–"
         rows = entry.all_objects.order_by("object_name", "pk").values_list("object_name", "object_id")
         return format_html_join("\n", "<div>{} ({})</div>", rows)
+
+    @display(description=_("roles before"))
+    def roles_before(self, entry: AuditEntry) -> str:
+        return "; ".join(entry.before or ()) or "–"
+
+    @display(description=_("roles after"))
+    def roles_after(self, entry: AuditEntry) -> str:
+        return "; ".join(entry.after or ()) or "–"
 
     @display(description=_("fields"))
     def field_names(self, entry: AuditEntry) -> str:

@@ -1,115 +1,178 @@
-"""People and groups in the admin.
+"""People in the admin.
 
 A person who is no superuser cannot gain by these pages what they do not hold: no field of theirs gives it,
 and whoever holds more is out of their reach.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from allauth.account.admin import EmailAddress
 from allauth.mfa.admin import Authenticator
 from django.contrib import admin
 from django.contrib.auth import admin as auth_admin
-from django.contrib.auth.models import Group, Permission, User
-from django.db import models, transaction
+from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.html import format_html_join
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from unfold.admin import TabularInline
+from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 from unfold.forms import AdminPasswordChangeForm
-from unfold.widgets import UnfoldAdminSelect2MultipleWidget
+from unfold.views import ChangeList
 
-from controlplane.access import audit, first_passwords
-from controlplane.access.admin.pages import PlainAdmin
+from controlplane.access import audit, first_passwords, memberships, places
+from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.admin.person_factors import WithSecondFactors
 from controlplane.access.admin.person_forms import (
+    MembershipForm,
+    MembershipFormSet,
     NewPersonForm,
     PersonForm,
-    ShownForm,
-    further_groups_within,
-    role_of,
 )
-from controlplane.access.admin.reach import is_within_reach
+from controlplane.access.admin.reach import is_within_reach, people_visible_to
 from controlplane.access.authentication import author_of
-from controlplane.access.principals import GROUPS
+from controlplane.access.memberships import principal_of_user
+from controlplane.access.models import Membership
+from controlplane.access.principals import ROLES_OF_PEOPLE
 from controlplane.compression import kept_plain
 
-
-class AuditedAdmin(PlainAdmin):
-    """Every act on a row is written to the audit trail, by the names of the fields and never their values."""
-
-    audited_as = ""
-
-    def _audit(self, request: HttpRequest, obj: Any, what: str, fields: Sequence[str] = ()) -> None:
-        audit.record(
-            by=author_of(request, "admin"),
-            now=timezone.now(),
-            action=f"{self.audited_as}.{what}",
-            object_type=self.audited_as,
-            object_id=obj.pk,
-            object_name=str(obj)[:200],
-            fields=fields,
-        )
-
-    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        if change:
-            form.cleaned_data = {name: form.cleaned_data[name] for name in form.changed_data}
-        super().save_related(request, form, formsets, change)
-        fields = [name for name in form.changed_data if not name.startswith("password")]
-        if not change or fields:
-            self._audit(request, form.instance, "updated" if change else "created", fields)
-
-    def delete_model(self, request: HttpRequest, obj: Any) -> None:
-        self._audit(request, obj, "deleted")
-        super().delete_model(request, obj)
-
-    @transaction.atomic
-    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
-        for row in queryset:
-            self._audit(request, row, "deleted")
-        super().delete_queryset(request, queryset)
-
+WHOLE = "whole"
 
 admin.site.index_title = _("Overview")
 admin.site.unregister(User)
-admin.site.unregister(Group)
+admin.site.unregister(Group)  # what people may do, their memberships say
 # Rows of allauth, registered by what is imported above: factors stand on the page of the person.
 admin.site.unregister(Authenticator)
 admin.site.unregister(EmailAddress)
 
 
+class RoleFilter(DropdownFilter):
+    title = _("role")
+    parameter_name = "role"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        return [(role.value, role.label) for role in ROLES_OF_PEOPLE]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.value():
+            return queryset
+        visible = memberships_visible_to(request)
+        return queryset.filter(pk__in=visible.filter(role=self.value()).values("user"))
+
+
+class PlaceFilter(DropdownFilter):
+    title = _("where")
+    parameter_name = "place"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, Any]]:
+        scope = principal_of_user(request.user).scope_for("auth.view_user")
+        everything: list[tuple[str, Any]] = [(WHOLE, _("The whole fleet"))] if scope.is_whole else []
+        return everything + [(str(site_id), name) for site_id, name in places.names_of_sites(scope).items()]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if not self.value():
+            return queryset
+        site_id = None if self.value() == WHOLE else self.value()
+        return queryset.filter(pk__in=memberships_visible_to(request).filter(site_id=site_id).values("user"))
+
+
+def memberships_visible_to(request: HttpRequest) -> Any:
+    """The roles that a person may see of others: those where they may see people."""
+    scope = principal_of_user(request.user).scope_for("auth.view_user")
+    return Membership.objects.all() if scope.is_whole else Membership.objects.filter(site_id__in=scope.sites)
+
+
+def name_roles(people: list[Any], request: HttpRequest) -> None:
+    """Set `roles_shown` on each person: the label of each role and where. Two queries for all."""
+    names = places.names_of_sites(principal_of_user(request.user).scope_for("auth.view_user"))
+    shown: dict[int, list[tuple[str, str]]] = {person.pk: [] for person in people}
+    for row in memberships_visible_to(request).filter(user__in=people).order_by("pk"):
+        where = names.get(row.site_id, gettext("(deleted)")) if row.site_id else gettext("The whole fleet")
+        shown[row.user_id].append((row.get_role_display(), where))
+    for person in people:
+        person.roles_shown = shown[person.pk]
+
+
+class PeopleList(ChangeList):
+    result_list: Any
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.result_list = list(self.result_list)
+        name_roles(self.result_list, request)
+
+
+class RolesInline(TabularInline):
+    """The roles of a person. Who sees it is who may edit the person: Django's own permissions say nothing here."""
+
+    model = Membership
+    form = MembershipForm
+    formset = MembershipFormSet
+    fields = ("role", "place")
+    extra = 0
+    verbose_name_plural = _("roles")
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        formset = super().get_formset(request, obj, **kwargs, validate_min=True)
+        formset.editor = request.user
+        return formset
+
+    def get_min_num(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> int:
+        return 0 if obj else 1
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return True
+
+    has_add_permission = has_change_permission = has_delete_permission = has_view_permission
+
+
 @admin.register(User)
-class PersonAdmin(WithSecondFactors, AuditedAdmin, auth_admin.UserAdmin):
-    audited_as = "user"
+class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
     form = PersonForm
     add_form = NewPersonForm
     add_form_template = None
     change_password_form = AdminPasswordChangeForm
-    list_display = ("username", "full_name", "email", "role", "is_active", "last_login")
-    list_filter = ("is_active", "groups")
-    readonly_fields = ("last_login", "date_joined")
+    list_display = ("username", "full_name", "email", "roles", "is_active", "last_login")
+    list_filter = ("is_active", RoleFilter, PlaceFilter)
+    list_filter_submit = True
+    readonly_fields = ("last_login", "date_joined", "roles")
     actions = ("delete_selected",)
     filter_horizontal = ()
     add_fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email")}),
-        (_("Access"), {"fields": ("role", "password")}),
+        (_("Access"), {"fields": ("password",)}),
     )
 
     def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).prefetch_related("groups")
+        return people_visible_to(request.user, super().get_queryset(request))
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return PeopleList
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        person = super().get_object(request, object_id, from_field)
+        if person:
+            name_roles([person], request)
+        return person
+
+    def get_inlines(self, request: HttpRequest, obj: Any) -> Any:
+        allowed = self.has_change_permission(request, obj) if obj else self.has_add_permission(request)
+        return [RolesInline] if allowed else []
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         if obj is None:
             return self.add_fieldsets
-        access = ["role", "is_active"]
-        if further_groups_within(request.user).exists():
-            access.append("further_groups")
+        access = ["is_active"]
+        if not self.has_change_permission(request, obj):
+            access.append("roles")
         if request.user.is_superuser:
-            access += ["is_superuser", "user_permissions"]
+            access.append("is_superuser")
         return (
             (None, {"fields": ("username", "password")}),
             (_("Person"), {"fields": ("first_name", "last_name", "email")}),
@@ -117,14 +180,8 @@ class PersonAdmin(WithSecondFactors, AuditedAdmin, auth_admin.UserAdmin):
             (_("Dates"), {"fields": ("last_login", "date_joined")}),
         )
 
-    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
-        form: Any = super().get_form(request, obj, change=change, **kwargs)
-        form.editor = request.user
-        return form
-
-    def formfield_for_manytomany(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
-        kwargs["queryset"] = Permission.objects.select_related("content_type")
-        return _searchable(super().formfield_for_manytomany(db_field, request, **kwargs))
+    def log_of(self, request: HttpRequest, object_id: str) -> str | None:
+        return audit_trail_of(request, object_id)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return super().has_change_permission(request, obj) and is_within_reach(request.user, obj)
@@ -132,6 +189,8 @@ class PersonAdmin(WithSecondFactors, AuditedAdmin, auth_admin.UserAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj) and obj != request.user
         return allowed and is_within_reach(request.user, obj)
+
+    # --- Writing ------------------------------------------------------------------------------------------
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         if not change:
@@ -142,7 +201,31 @@ class PersonAdmin(WithSecondFactors, AuditedAdmin, auth_admin.UserAdmin):
         columns = {field.name for field in obj._meta.concrete_fields}.intersection(form.changed_data)
         if "is_active" in columns:
             columns.add("is_staff")  # both are one choice, see the form
-        obj.save(update_fields=sorted(columns))
+        obj.save(update_fields=sorted(columns - {"is_superuser"}))
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """The roles, and what follows from the rest. All is audited: fields by name, roles before and after."""
+        person, by, now = form.instance, author_of(request, "admin"), timezone.now()
+        changed = [name for name in form.changed_data if not name.startswith("password")]
+        if fields := [name for name in changed if name != "is_superuser"]:
+            self._audit(request, person, "updated" if change else "created", fields)
+        if "is_superuser" in changed:
+            memberships.set_superuser(user=person, is_superuser=form.cleaned_data["is_superuser"], by=by, now=now)
+        for formset in formsets:
+            memberships.set_memberships(user=person, roles=formset.roles, by=by, now=now)
+            formset.new_objects = formset.changed_objects = formset.deleted_objects = []
+        if "is_active" in changed:
+            memberships.revoke_beyond(user=person, by=by, now=now)
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        with transaction.atomic():
+            self._audit(request, obj, "deleted")
+            memberships.remove_person(user=obj, by=author_of(request, "admin"), now=timezone.now())
+
+    def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
+        with transaction.atomic():
+            for person in queryset:
+                self.delete_model(request, person)
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Shows a password that was made, once: in this very answer, so that no cookie or session contains it."""
@@ -169,56 +252,25 @@ class PersonAdmin(WithSecondFactors, AuditedAdmin, auth_admin.UserAdmin):
                 first_passwords.require_change(obj, timezone.now())
         return super().log_change(request, obj, message)
 
+    def _audit(self, request: HttpRequest, person: Any, what: str, fields: Sequence[str] = ()) -> None:
+        audit.record(
+            by=author_of(request, "admin"),
+            now=timezone.now(),
+            action=f"user.{what}",
+            object_type="user",
+            object_id=person.pk,
+            object_name=str(person)[:200],
+            fields=fields,
+        )
+
+    # --- Columns ------------------------------------------------------------------------------------------
+
     @display(description=_("name"))
     def full_name(self, person: Any) -> str:
         return person.get_full_name() or "–"
 
-    @display(description=_("role"))
-    def role(self, person: Any) -> str:
+    @display(description=_("roles"))
+    def roles(self, person: Any) -> str:
         if person.is_superuser:
             return gettext("Superuser")
-        role = role_of(person)
-        return str(role.label) if role else "–"
-
-    @display(description=_("further groups"))
-    def further_groups(self, person: Any) -> str:
-        return ", ".join(group.name for group in person.groups.all() if group.name not in GROUPS) or "–"
-
-
-@admin.register(Group)
-class GroupAdmin(AuditedAdmin, auth_admin.GroupAdmin):
-    audited_as = "group"
-    form = ShownForm
-    fields = ("name", "permissions")
-    list_display = ("name", "people")
-    actions = ("delete_selected",)
-    filter_horizontal = ()
-
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(people_count=models.Count("user"))
-
-    def formfield_for_manytomany(self, db_field: Any, request: Any = None, **kwargs: Any) -> Any:
-        return _searchable(super().formfield_for_manytomany(db_field, request, **kwargs))
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
-        fixed = ["name"] if obj and obj.name in GROUPS else []  # a migration makes these by name
-        return fixed if request.user.is_superuser else [*fixed, "permissions"]
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        editable = request.user.is_superuser or not (obj and obj.name in GROUPS)
-        return editable and super().has_change_permission(request, obj)
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_delete_permission(request, obj) and not (obj and obj.name in GROUPS)
-
-    @display(description=_("people"), ordering="people_count")
-    def people(self, group: Any) -> int:
-        return group.people_count
-
-
-def _searchable(field: Any) -> Any:
-    """A field of many permissions as a select with a search."""
-    choices = field.widget.choices
-    field.widget, field.help_text = UnfoldAdminSelect2MultipleWidget(), ""
-    field.widget.choices = choices
-    return field
+        return format_html_join("", "<div>{}: <bdi>{}</bdi></div>", person.roles_shown) or "–"

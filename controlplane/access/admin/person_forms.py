@@ -1,19 +1,22 @@
-"""The forms of a person: a new one, and one that exists. A role is one choice, whatever groups stand behind it."""
+"""The forms of a person: a new one, one that exists, and the roles that both have."""
 
 import secrets
 from typing import Any
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth import password_validation
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import UserChangeForm
-from unfold.widgets import UnfoldAdminCheckboxSelectMultipleWidget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
 
-from controlplane.access.admin.reach import groups_within
+from controlplane.access import places
 from controlplane.access.admin.secret_input import SecretInput
-from controlplane.access.principals import GROUP_OF, GROUPS, Role
+from controlplane.access.memberships import principal_of_user, roles_of, scope_at
+from controlplane.access.models import Membership
+from controlplane.access.principals import GIVE, ROLES_OF_PEOPLE, Role
 
 MADE_PASSWORD_BYTES = 12
 
@@ -27,39 +30,7 @@ class ShownForm(forms.ModelForm):
             field.show_hidden_initial = not field.disabled
 
 
-def role_of(person: Any) -> Role | None:
-    """The role of a person; of several, the one that may do most."""
-    held = {group.name for group in person.groups.all()}
-    roles = [role for role, group in GROUP_OF.items() if group in held]
-    return max(roles, key=lambda role: len(role.permissions), default=None)
-
-
-class _WithRole(forms.ModelForm):
-    """Has the field `role`, with the roles that the editor may give."""
-
-    editor: Any  # who edits
-
-    role = forms.ChoiceField(
-        label=_("Role"),
-        widget=UnfoldAdminSelectWidget,
-        help_text=_(
-            "A viewer reads; an operator also starts and stops cameras; an administrator also edits cameras and"
-            " sites, and makes tokens, subscriptions and people."
-        ),
-    )
-
-    def _offer_roles(self, *more: tuple[str, Any]) -> None:
-        given = set(groups_within(self.editor).values_list("name", flat=True))
-        roles = [(role.value, role.label) for role, group in GROUP_OF.items() if group in given]
-        self.fields["role"].choices = [*roles, *more]  # type: ignore[attr-defined]
-
-    def _set_role(self) -> None:
-        self.instance.groups.remove(*Group.objects.filter(name__in=GROUPS))
-        if role := self.cleaned_data["role"]:
-            self.instance.groups.add(Group.objects.get(name=GROUP_OF[Role(role)]))
-
-
-class NewPersonForm(_WithRole):
+class NewPersonForm(forms.ModelForm):
     """One form for all that a colleague needs; `made_password` is the one that nobody typed."""
 
     made_password = ""
@@ -75,10 +46,6 @@ class NewPersonForm(_WithRole):
     class Meta:
         model = User
         fields = ("username", "first_name", "last_name", "email")
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        self._offer_roles()
 
     def clean_username(self) -> str:
         username = self.cleaned_data["username"]
@@ -106,36 +73,20 @@ class NewPersonForm(_WithRole):
         self.instance.set_password(password)
         return super().save(commit)
 
-    def _save_m2m(self) -> None:
-        super()._save_m2m()  # type: ignore[misc]
-        self._set_role()
 
-
-class PersonForm(_WithRole, ShownForm, UserChangeForm):
+class PersonForm(ShownForm, UserChangeForm):
     """A person, with the link to the form of the password."""
-
-    further_groups = forms.ModelMultipleChoiceField(
-        label=_("Further groups"),
-        queryset=Group.objects.none(),
-        required=False,
-        widget=UnfoldAdminCheckboxSelectMultipleWidget,
-    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "is_active" not in self.fields:  # the page of a person who is out of reach has no inputs
             return
-        role = role_of(self.instance)
-        self._offer_roles(("", gettext("None: sees nothing")))
-        self.fields["role"].required = False
-        self.initial["role"] = role.value if role else ""
         self.initial["is_active"] = self.instance.is_active and self.instance.is_staff
         self.fields["is_active"].label = gettext("May sign in")
-        self.fields["is_active"].help_text = gettext("Take it away rather than delete the person.")
-        if "further_groups" in self.fields:
-            further = further_groups_within(self.editor)
-            self.fields["further_groups"].queryset = further  # type: ignore[attr-defined]
-            self.initial["further_groups"] = list(further.filter(user=self.instance))
+        self.fields["is_active"].help_text = gettext(
+            "Take it away rather than delete the person: from then on nothing is open to them, and the tokens that"
+            " they made are revoked."
+        )
 
     def clean(self) -> dict[str, Any] | None:
         cleaned = super().clean()
@@ -143,15 +94,69 @@ class PersonForm(_WithRole, ShownForm, UserChangeForm):
             self.instance.is_staff = True
         return cleaned
 
-    def _save_m2m(self) -> None:
-        super()._save_m2m()
-        if "role" in self.changed_data:
-            self._set_role()
-        if "further_groups" in self.changed_data:
-            self.instance.groups.remove(*further_groups_within(self.editor))
-            self.instance.groups.add(*self.cleaned_data["further_groups"])
+
+# --- Roles ------------------------------------------------------------------------------------------------
 
 
-def further_groups_within(editor: Any) -> Any:
-    """The groups beside the roles that `editor` may give."""
-    return groups_within(editor).exclude(name__in=GROUPS)
+class MembershipForm(ShownForm):
+    """A role and where it holds; what it may offer, the formset says."""
+
+    role = forms.ChoiceField(
+        label=_("Role"),
+        choices=[(role.value, role.label) for role in ROLES_OF_PEOPLE],
+        widget=UnfoldAdminSelectWidget,
+    )
+    place = forms.ChoiceField(label=_("Where"), widget=UnfoldAdminSelect2Widget)
+
+    class Meta:
+        model = Membership
+        fields = ("role",)
+
+    def __init__(self, *args: Any, places: list[tuple[str, Any]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        field: Any = self.fields["place"]
+        field.choices = places
+        field.required = ("", _WHOLE_FLEET) not in places
+        self.initial["place"] = str(self.instance.site_id or "")
+
+    def _post_clean(self) -> None:
+        """Sets nothing on the row: `memberships.set_memberships` writes."""
+
+
+class MembershipFormSet(forms.BaseInlineFormSet):
+    """The roles of a person. `roles` are those that a valid one asks for, by site; what others gave stays."""
+
+    editor: Any  # who gives them
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.principal = principal_of_user(self.editor)
+        scope = self.principal.scope_for(GIVE)
+        everything: list[tuple[str, Any]] = [("", _WHOLE_FLEET)] if scope.is_whole else []
+        sites = [(str(site_id), name) for site_id, name in places.names_of_sites(scope).items()]
+        self.form_kwargs["places"] = everything + sites
+        self.roles: dict[UUID | None, Role] = {}
+
+    def validate_unique(self) -> None:
+        """Two roles at one place are refused by `clean`, in words."""
+
+    def clean(self) -> None:
+        self.roles = roles_of(self.instance)
+        changed = [form for form in self.forms if form.has_changed() and not form.errors]
+        for form in changed:
+            if form.instance.pk:
+                self.roles.pop(form.instance.site_id, None)
+        for form in changed:
+            given = form.cleaned_data
+            if given.get("DELETE"):
+                continue
+            site_id = UUID(given["place"]) if given["place"] else None
+            role = Role(given["role"])
+            if site_id in self.roles:
+                form.add_error("place", gettext("There is another role for this place: keep one of them."))
+            elif not self.principal.may_give(role, scope_at(site_id), {}):
+                form.add_error("role", gettext("You may not give more than you have yourself there."))
+            self.roles[site_id] = role
+
+
+_WHOLE_FLEET = _("The whole fleet")

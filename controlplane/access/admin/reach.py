@@ -1,26 +1,28 @@
-"""What a person may give to others, and whom they may edit: nothing, and nobody, beyond what they hold."""
+"""Whom a person may see and edit: nobody beyond where they give roles, and nobody who holds more than they."""
 
 from typing import Any
 
-from django.contrib.auth.models import Group, Permission
-from django.db import models
+from django.db.models import QuerySet
+
+from controlplane.access.memberships import principal_of_user, roles_of, scope_at
+from controlplane.access.models import Membership
+
+
+def people_visible_to(editor: Any, people: QuerySet[Any]) -> QuerySet[Any]:
+    """Those with a role where the editor may see people; everybody where that is the whole fleet."""
+    scope = principal_of_user(editor).scope_for("auth.view_user")
+    if scope.is_whole:
+        return people
+    return people.filter(pk__in=Membership.objects.filter(site_id__in=scope.sites).values("user"))
 
 
 def is_within_reach(editor: Any, person: Any) -> bool:
-    """Whether `person`, active or not, holds nothing that `editor` does not."""
+    """Whether the editor may give all that `person`, active or not, holds: a query, where it was not read yet."""
     if person is None or editor.is_superuser:
         return True
-    more = _beyond(editor).filter(models.Q(user=person) | models.Q(group__user=person))
-    return not person.is_superuser and not more.exists()
-
-
-def groups_within(editor: Any) -> Any:
-    """The groups that `editor` may give: those that hold nothing which `editor` does not."""
-    groups = Group.objects.order_by("name")
-    return groups if editor.is_superuser else groups.exclude(permissions__in=_beyond(editor))
-
-
-def _beyond(editor: Any) -> Any:
-    """The permissions that `editor` does not hold."""
-    held = Permission.objects.filter(models.Q(user=editor) | models.Q(group__user=editor))
-    return Permission.objects.exclude(pk__in=held.values("pk"))
+    principal = principal_of_user(editor)
+    roles = roles_of(person)
+    if not roles and not principal.scope_for("auth.change_user").is_whole:
+        return False
+    given = (principal.may_give(role, scope_at(site_id), {}) for site_id, role in roles.items())
+    return not person.is_superuser and all(given)

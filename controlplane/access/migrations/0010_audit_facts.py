@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('access', '0008_first_passwords'),
+        ('access', '0009_memberships'),
     ]
 
     operations = [

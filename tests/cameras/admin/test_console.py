@@ -117,9 +117,9 @@ def test_what_is_gone_meanwhile_is_not_reported_as_stopped_already(administrator
 
 @pytest.mark.parametrize(
     ("group", "verbs"),
-    [("Viewers", []), ("Operators", ["start", "stop"]), ("Administrators", ["start", "stop", "move", "delete"])],
+    [("viewer", []), ("operator", ["start", "stop"]), ("administrator", ["start", "stop", "move", "delete"])],
 )
-def test_only_who_may_do_it_to_one_may_do_it_to_many(groups: None, group: str, verbs: list[str]) -> None:
+def test_only_who_may_do_it_to_one_may_do_it_to_many(group: str, verbs: list[str]) -> None:
     client = sign_in(group)
     for verb in ("start", "stop", "move", "delete"):
         camera = make_camera(desired_state="running" if verb == "stop" else "stopped")

@@ -150,7 +150,7 @@ def test_nobody_reads_anything_without_signing_in() -> None:
     assert read == []
 
 
-def test_whoever_may_do_nothing_reads_no_page_about_the_fleet(groups: None) -> None:
+def test_whoever_may_do_nothing_reads_no_page_about_the_fleet(db: None) -> None:
     nobody = sign_in(name="nobody")
     answers = {name: nobody.get(address) for name, address in addresses_of_the_admin(make_camera().pk).items()}
     ours = {

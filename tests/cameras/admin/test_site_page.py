@@ -58,7 +58,7 @@ def test_it_takes_the_same_few_queries_for_one_camera_and_for_many(
 
 def test_editing_is_offered_to_whoever_may_and_opens_where_a_fault_is(administrator: Client) -> None:
     site = make_site("North")
-    reader = sign_in("Viewers", name="reader")
+    reader = sign_in("viewer", name="reader")
 
     assert 'href="#edit"' in administrator.get(page_of(site)).content.decode()
     assert 'href="#edit"' not in reader.get(page_of(site)).content.decode()

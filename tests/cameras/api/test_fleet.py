@@ -99,7 +99,7 @@ def test_all_credentials_of_a_request_are_one_entry_that_is_found_by_each_camera
     assert {(one.object_id, one.object_name) for one in entry.all_objects.all()} == {
         (str(camera.pk), camera.name) for camera in cameras
     }
-    admin = sign_in("Administrators")
+    admin = sign_in("administrator")
     page = admin.get(f"/admin/access/auditentry/{entry.pk}/change/").content.decode()
     assert str(entry).endswith(f"{entry.object_name} and 2 more")
     for camera in cameras:

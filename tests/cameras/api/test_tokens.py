@@ -4,11 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from django.contrib.auth import get_user_model
-from django.contrib.auth.models import Group
 
 from cameras.models import Camera, Site
 from controlplane.access.models import ApiToken, AuditEntry
+from tests.admin_client import give, make_person
 from tests.at_once import at_once
 from tests.factories import ApiClient, make_camera, make_site, make_token, token_id_of
 
@@ -55,16 +54,16 @@ def test_a_token_reads_what_it_may_where_and_until_when() -> None:
 
 
 @pytest.mark.parametrize(
-    ("groups_of", "is_superuser", "roles"),
-    [(["Viewers", "Operators"], False, ["viewer", "operator"]), ([], True, ["administrator"]), ([], False, [])],
+    ("held", "is_superuser", "roles"),
+    [(["operator", "viewer"], False, ["viewer", "operator"]), ([], True, ["administrator"]), ([], False, [])],
 )
-def test_a_person_reads_their_roles(
-    groups: None, groups_of: list[str], is_superuser: bool, roles: list[str]
+def test_a_person_reads_their_roles_and_where_they_hold(
+    held: list[str], is_superuser: bool, roles: list[str]
 ) -> None:
-    user = get_user_model().objects.create_user("olga", is_superuser=is_superuser)
-    user.groups.set(Group.objects.filter(name__in=groups_of))
-    client = ApiClient()
-    client.client.force_login(user)
+    user = make_person("olga", is_superuser=is_superuser)
+    sites = [make_site(f"Site {number}") for number in range(len(held))]
+    give(user, *zip(held, sites, strict=True))
+    client = ApiClient(session=user)
 
     me = client.get("/me").json()
 
@@ -72,6 +71,8 @@ def test_a_person_reads_their_roles(
     assert me["expires_at"] is None
     permissions = {permission for grant in me["grants"] for permission in grant["permissions"]}
     assert ("cameras.operate_camera" in permissions) is bool(roles)
+    where = [(grant["scope"]["whole_fleet"], grant["scope"]["sites"]) for grant in me["grants"]]
+    assert where == ([(True, [])] if is_superuser else [(False, [str(site.pk)]) for site in sites])
 
 
 # --- Made -----------------------------------------------------------------------------------------------------
@@ -199,17 +200,15 @@ def test_a_repeated_key_revokes_the_first_token_and_makes_another(orchestrator: 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_requests_with_one_key_at_once_one_token_stays_valid(groups: None) -> None:
-    user = get_user_model().objects.create_superuser("olga")
+def test_of_requests_with_one_key_at_once_one_token_stays_valid(db: None) -> None:
+    user = make_person("olga", is_superuser=True)
     by_token = make_token("orchestrator")
 
     def as_token() -> int:
         return int(made(ApiClient(by_token), headers={"Idempotency-Key": "k"}).status_code)
 
     def as_person() -> int:
-        client = ApiClient()
-        client.client.force_login(user)
-        return int(made(client, headers={"Idempotency-Key": "k"}).status_code)
+        return int(made(ApiClient(session=user), headers={"Idempotency-Key": "k"}).status_code)
 
     for act, maker in ((as_token, f"token:{token_id_of(by_token)}"), (as_person, f"user:{user.pk}")):
         assert at_once(*[act] * 4) == [201] * 4

@@ -108,9 +108,7 @@ def test_more_waiters_than_the_cap_are_asked_to_come_back(
     assert (answer.status_code, answer["Retry-After"]) == (503, "2")
 
 
-def test_a_person_who_is_signed_in_may_wait_too(
-    asgi: AsgiClient, groups: None, django_user_model: Any, client: Any
-) -> None:
+def test_a_person_who_is_signed_in_may_wait_too(asgi: AsgiClient, django_user_model: Any, client: Any) -> None:
     user = django_user_model.objects.create_superuser("ann", password="x")
     client.force_login(user)
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())

@@ -85,7 +85,7 @@ def test_the_api_speaks_utc_to_a_person_too(administrator: Client, camera: Camer
     assert administrator.get(f"/cameras/{camera.pk}").json()["created_at"] == "2026-07-01T21:30:00.000000Z"
 
 
-def test_a_viewer_chooses_for_themselves_alone_and_it_is_audited_once(viewer: Client, groups: None) -> None:
+def test_a_viewer_chooses_for_themselves_alone_and_it_is_audited_once(viewer: Client) -> None:
     other = User.objects.create_user("other", is_staff=True)
 
     for _again in range(2):

@@ -55,9 +55,9 @@ def test_a_statement_of_a_serving_process_is_cancelled_and_answered_in_words_of_
 
 
 def test_a_page_of_the_admin_whose_statement_is_cancelled_is_a_503_in_words(
-    serving: None, groups: None, monkeypatch: pytest.MonkeyPatch
+    serving: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = sign_in("Viewers", name="vera")
+    client = sign_in("viewer", name="vera")
     monkeypatch.setattr("cameras.admin.cameras.CameraAdmin.get_search_results", lambda *asked: (endless(), False))
 
     page = client.get(CAMERAS, {"q": "gate"}, headers={"accept": "text/html"})

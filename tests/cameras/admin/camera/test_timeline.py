@@ -113,7 +113,7 @@ def test_it_takes_the_same_few_queries_for_one_change_and_for_many(
         assert timeline(viewer, camera, -100, 0).status_code == 200
 
 
-def test_who_may_not_see_samples_or_asks_for_no_range_is_refused(groups: None, viewer: Client) -> None:
+def test_who_may_not_see_samples_or_asks_for_no_range_is_refused(viewer: Client) -> None:
     camera = a_camera([])
 
     assert sign_in(name="nobody").get(f"{CAMERAS}{camera.pk}/timeline/").status_code == 403

@@ -35,8 +35,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def anna(groups: None) -> Client:
-    return sign_in("Administrators", name="anna")
+def anna(db: None) -> Client:
+    return sign_in("administrator", name="anna")
 
 
 def upload(client: Client, text: str | bytes, name: str = "cameras.json", **said: str) -> Any:
@@ -106,7 +106,7 @@ def test_refused_rows_are_downloaded_with_their_reasons_by_whoever_saw_the_plan(
     assert lines[0].endswith("name,connection_string,refused_line,refused_because")
     assert [line.split(",")[2] for line in lines[1:]] == ["3", "4"]
     assert "Bad,http://u:an0ther-secret@h/p" in lines[1]
-    assert "not yours" in shown_messages(sign_in("Administrators", name="berta").post(IMPORT, data))
+    assert "not yours" in shown_messages(sign_in("administrator", name="berta").post(IMPORT, data))
     assert Camera.objects.count() == 0
 
 
@@ -156,7 +156,7 @@ def test_confirming_twice_stores_once(anna: Client) -> None:
 @pytest.mark.parametrize("spoilt", ["old", "another's", "nonsense"])
 def test_a_file_comes_back_only_from_whom_it_was_shown_to_and_for_an_hour(anna: Client, spoilt: str) -> None:
     data = form_of(upload(anna, json.dumps([{"name": "New", "connection_string": URL}])), "confirm_form")
-    client = sign_in("Administrators", name="berta") if spoilt == "another's" else anna
+    client = sign_in("administrator", name="berta") if spoilt == "another's" else anna
     if spoilt == "nonsense":
         data["sealed"] = "gAAAAA\0é"
     later = timezone.now() + timedelta(minutes=61 if spoilt == "old" else 1)
@@ -215,11 +215,9 @@ def test_what_a_file_says_is_only_text_on_its_plan(anna: Client, hostile: str) -
 
 @pytest.mark.parametrize(
     ("group", "may_import", "may_reveal"),
-    [("Viewers", False, False), ("Operators", False, False), ("Administrators", True, True)],
+    [("viewer", False, False), ("operator", False, False), ("administrator", True, True)],
 )
-def test_each_role_sees_and_reaches_what_it_may(
-    groups: None, group: str, may_import: bool, may_reveal: bool
-) -> None:
+def test_each_role_sees_and_reaches_what_it_may(group: str, may_import: bool, may_reveal: bool) -> None:
     make_camera("Gate")
     client = sign_in(group, name="somebody")
 

@@ -142,7 +142,7 @@ def test_zones_are_offered_of_the_cameras_that_have_some_and_match(viewer: Clien
     ]
 
 
-def test_the_cameras_of_others_are_for_who_may_see_them(groups: None) -> None:
+def test_the_cameras_of_others_are_for_who_may_see_them(db: None) -> None:
     nobody = sign_in(name="nora")
     assert nobody.get(OTHERS).status_code == 403
     assert Client().get(OTHERS).headers["Location"].startswith("/admin/login/")

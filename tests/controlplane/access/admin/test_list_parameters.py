@@ -33,7 +33,7 @@ WORDS_AT_MOST, WORDS_TOO_MANY = "+".join("e" * 10), "+".join("e" * 11)
 
 
 @pytest.fixture
-def superuser(groups: None) -> Client:
+def superuser(db: None) -> Client:
     return sign_in(name="root", is_superuser=True)
 
 

@@ -23,7 +23,7 @@ def list_of(model: type) -> str:
 
 
 @pytest.fixture
-def superuser(groups: None) -> Client:
+def superuser(db: None) -> Client:
     return sign_in(name="root", is_superuser=True)
 
 

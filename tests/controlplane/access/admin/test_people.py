@@ -1,18 +1,19 @@
-"""People and groups in the admin: nobody gains by it what they do not hold, and every act is audited."""
+"""People in the admin: nobody gains by it what they do not hold, and every act is audited."""
 
 from typing import Any
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Group, Permission, User
+from django.contrib.auth.models import User
 from django.test import Client
 
-from controlplane.access.models import AuditEntry
-from controlplane.access.principals import VIEWER
-from tests.admin_client import administrator, form_of, sign_in
+from controlplane.access.memberships import principal_of_user, roles_of, scope_at
+from controlplane.access.models import AuditEntry, Membership
+from controlplane.access.tokens import create_token
+from tests.admin_client import administrator, form_of, give, make_person, sign_in, signed_in
+from tests.factories import AUTHOR, NOW, make_site
 
 USERS = "/admin/auth/user/"
-GROUPS = "/admin/auth/group/"
 PASSWORD = "long-enough-for-the-rules-7"
 
 __all__ = ["administrator"]
@@ -20,14 +21,8 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def superuser(groups: None) -> Client:
+def superuser(db: None) -> Client:
     return sign_in(name="root", is_superuser=True)
-
-
-def make_person(name: str = "vera", *groups: str, **fields: Any) -> User:
-    person = User.objects.create_user(name, password="none-of-them", is_staff=True, **fields)
-    person.groups.set(Group.objects.filter(name__in=groups))
-    return person
 
 
 def page_of(person: User) -> str:
@@ -45,40 +40,51 @@ def audited() -> list[tuple[str, str, list[str]]]:
     ]
 
 
-def add(client: Client, **typed: str) -> Any:
-    return client.post(f"{USERS}add/", {"username": "new", "role": "viewer", **typed})
+def row(number: int, role: str, place: Any = "", **more: str) -> dict[str, str]:
+    """A row of the roles in the form of a person, as it is sent."""
+    sent = {"role": role, "place": str(place or ""), **more}
+    return {f"memberships-{number}-{name}": value for name, value in sent.items()}
 
 
-def roles_of(person: User) -> list[str]:
-    return sorted(person.groups.values_list("name", flat=True))
+def rows(stored: int, *sent: dict[str, str]) -> dict[str, str]:
+    """The roles in the form of a person who has so many."""
+    counts = {"memberships-TOTAL_FORMS": str(len(sent)), "memberships-INITIAL_FORMS": str(stored)}
+    return {name: value for one in (counts, *sent) for name, value in one.items()}
+
+
+def add(client: Client, role: str = "viewer", place: Any = "", **typed: str) -> Any:
+    return client.post(f"{USERS}add/", {"username": "new", **rows(0, row(0, role, place)), **typed})
 
 
 def test_a_person_is_added_given_a_role_and_deleted_and_each_act_is_audited(administrator: Client) -> None:
-    add(administrator, role="operator", email="new@example.com", password=PASSWORD)
+    add(administrator, "operator", email="new@example.com", password=PASSWORD)
     person = User.objects.get(username="new")
-    assert (roles_of(person), person.is_staff, person.email) == (["Operators"], True, "new@example.com")
+    assert (roles_of(person), person.is_staff, person.email) == ({None: "operator"}, True, "new@example.com")
     assert Client().login(username="new", password=PASSWORD)
-    edit(administrator, person, role="viewer", first_name="Nina")
+    edit(administrator, person, first_name="Nina", **row(0, "viewer"))
     administrator.post(
         f"{USERS}{person.pk}/password/",
         {"password1": PASSWORD + "x", "password2": PASSWORD + "x", "usable_password": "true"},
     )
-    person.refresh_from_db()
-    assert (person.first_name, roles_of(person)) == ("Nina", ["Viewers"])
+    person = User.objects.get(username="new")
+    assert (person.first_name, roles_of(person)) == ("Nina", {None: "viewer"})
     assert person.check_password(PASSWORD + "x")
     administrator.post(f"{USERS}{person.pk}/delete/", {"post": "yes"})
 
     assert not User.objects.filter(username="new").exists()
-    actions = [(action, name) for action, name, _ in audited()]
-    assert actions == [
-        ("user.created", "new"),
-        ("user.updated", "new"),
-        ("user.updated", "new"),
-        ("user.deleted", "new"),
+    assert audited() == [
+        ("user.created", "new", ["username", "email"]),
+        ("user.roles_changed", "new", []),
+        ("user.updated", "new", ["first_name"]),
+        ("user.roles_changed", "new", []),
+        ("user.updated", "new", ["password"]),
+        ("user.deleted", "new", []),
     ]
-    fields = [set(entry[2]) for entry in audited()]
-    assert fields == [{"username", "role", "email"}, {"first_name", "role"}, {"password"}, set()]
-    assert PASSWORD not in str(list(AuditEntry.objects.values()))
+    changes = AuditEntry.objects.filter(action="user.roles_changed", via="admin").order_by("pk")
+    assert [(entry.before, entry.after) for entry in changes] == [
+        ([], ["operator of the whole fleet"]),
+        (["operator of the whole fleet"], ["viewer of the whole fleet"]),
+    ]
 
 
 def test_a_password_that_nobody_typed_is_made_and_shown_once(administrator: Client) -> None:
@@ -100,9 +106,6 @@ def test_a_password_that_nobody_typed_is_made_and_shown_once(administrator: Clie
     [
         ({"username": "ANNA"}, {"username"}),
         ({"username": "a b"}, {"username"}),
-        ({"role": ""}, {"role"}),
-        ({"role": "worker"}, {"role"}),
-        ({"role": "Viewers"}, {"role"}),
         ({"password": "sh0rt"}, {"password"}),
         ({"password": "newnewnew", "username": "newnewnew"}, {"password"}),
         ({"email": "nowhere", "password": PASSWORD}, {"email", "password"}),
@@ -119,25 +122,8 @@ def test_what_is_wrong_with_a_new_person_is_said_where_it_is(
         assert typed["password"] not in page.content.decode().replace(typed.get("username", "-"), "")
 
 
-@pytest.mark.parametrize("role", ["viewer", "operator", "administrator"])
-def test_the_role_that_was_chosen_is_the_only_one(administrator: Client, role: str) -> None:
-    person = make_person("vera", "Viewers", "Operators")
-    guests = Group.objects.create(name="Guests")
-    person.groups.add(guests)
-    assert form_of(administrator.get(page_of(person)), "user_form")["role"] == "operator"
-
-    edit(administrator, person, first_name="Vera")
-    assert roles_of(person) == ["Guests", "Operators", "Viewers"]
-    edit(administrator, person, role="")
-    assert roles_of(person) == ["Guests"]
-    edit(administrator, person, role=role)
-    assert roles_of(person) == sorted(["Guests", f"{role.capitalize()}s"])
-    edit(administrator, person, further_groups=[])
-    assert roles_of(person) == [f"{role.capitalize()}s"]
-
-
 def test_who_was_never_let_in_is_let_in_by_one_tick(administrator: Client) -> None:
-    person = make_person("vera", "Viewers")
+    person = make_person("vera", "viewer")
     User.objects.filter(pk=person.pk).update(is_staff=False)
     form = form_of(administrator.get(page_of(person)), "user_form")
     assert "is_active" not in form
@@ -153,75 +139,34 @@ def test_who_was_never_let_in_is_let_in_by_one_tick(administrator: Client) -> No
     assert [fields for action, _, fields in audited()] == [["is_active"], ["is_active"]]
 
 
-def test_who_may_give_less_offers_fewer_roles(groups: None) -> None:
-    clerk = sign_in(name="clerk")
-    person = User.objects.get(username="clerk")
-    held = ("add_user", "change_user", "view_user", *(name.split(".")[1] for name in VIEWER))
-    person.user_permissions.set(Permission.objects.filter(codename__in=held))
-
-    choices = clerk.get(f"{USERS}add/").context["adminform"].form.fields["role"].choices
-    assert [name for name, _label in choices] == ["viewer"]
-    assert "role" in add(clerk, role="operator").context["adminform"].form.errors
-    assert add(clerk, role="viewer", password=PASSWORD).status_code == 302
-
-
 def test_saving_a_person_without_a_change_writes_and_audits_nothing(administrator: Client) -> None:
-    person = make_person("vera", "Viewers")
+    person = make_person("vera", "viewer")
 
     assert edit(administrator, person).status_code == 302
 
     assert audited() == []
-    assert person.groups.count() == 1
+    assert roles_of(person) == {None: "viewer"}
 
 
 def test_what_others_changed_while_the_page_of_a_person_was_open_survives(administrator: Client) -> None:
-    person = make_person("vera", "Viewers", first_name="Vera")
+    person = make_person("vera", "viewer", first_name="Vera")
     form = form_of(administrator.get(page_of(person)), "user_form")
     User.objects.filter(pk=person.pk).update(first_name="Theirs", email="theirs@example.com")
-    person.groups.set(Group.objects.filter(name="Operators"))
+    give(person, ("operator", None), ("viewer", make_site("Theirs")))
 
     administrator.post(page_of(person), form | {"last_name": "Mine"})
 
     person.refresh_from_db()
     assert (person.first_name, person.last_name, person.email) == ("Theirs", "Mine", "theirs@example.com")
-    assert [group.name for group in person.groups.all()] == ["Operators"]
-
-
-def test_an_administrator_cannot_make_anybody_a_superuser_or_give_permissions(administrator: Client) -> None:
-    anna, other = User.objects.get(username="anna"), make_person()
-    everything = [str(pk) for pk in Permission.objects.values_list("pk", flat=True)]
-
-    for person in (anna, other):
-        page = administrator.get(page_of(person)).content.decode()
-        assert 'name="is_superuser"' not in page
-        assert 'name="user_permissions"' not in page
-        edit(administrator, person, is_superuser="on", user_permissions=everything, first_name="Changed")
-        person.refresh_from_db()
-        assert (person.is_superuser, person.user_permissions.count()) == (False, 0)
-        assert person.first_name == "Changed"
-
-
-def test_an_administrator_cannot_put_anybody_into_a_group_that_may_do_more(administrator: Client) -> None:
-    stronger = Group.objects.create(name="Stronger")
-    stronger.permissions.set(Permission.objects.filter(codename="delete_group"))
-    anna = User.objects.get(username="anna")
-
-    assert "Stronger" not in administrator.get(page_of(anna)).content.decode()
-    Group.objects.create(name="Weaker")  # so that there is the field
-    response = edit(administrator, anna, further_groups=[str(stronger.pk)])
-
-    assert "further_groups" in response.context["adminform"].form.errors
-    assert not anna.groups.filter(pk=stronger.pk).exists()
+    assert sorted(Membership.objects.values_list("role", flat=True)) == ["administrator", "operator", "viewer"]
 
 
 @pytest.mark.parametrize("active", [True, False])
 def test_whoever_holds_more_is_out_of_an_administrators_reach(administrator: Client, active: bool) -> None:
-    root = make_person("chief", is_superuser=True, is_active=active)
-    special = make_person("special", is_active=active)
-    special.user_permissions.set(Permission.objects.filter(codename="delete_group"))
+    root = make_person("chief", "viewer", is_superuser=True, is_active=active)
     password = {"password1": PASSWORD, "password2": PASSWORD, "usable_password": "true"}
 
-    for person in (root, special):
+    for person in (root,):
         assert administrator.get(page_of(person)).status_code == 200
         assert administrator.post(page_of(person), {"username": "x"}).status_code == 403
         assert administrator.post(f"{USERS}{person.pk}/password/", password).status_code == 403
@@ -233,61 +178,144 @@ def test_whoever_holds_more_is_out_of_an_administrators_reach(administrator: Cli
     assert audited() == []
 
 
-def test_an_administrator_cannot_change_what_a_group_may_do(administrator: Client) -> None:
-    own, custom = Group.objects.get(name="Administrators"), Group.objects.create(name="Custom")
-    everything = [str(pk) for pk in Permission.objects.values_list("pk", flat=True)]
-    before = own.permissions.count()
-
-    assert (
-        administrator.post(f"{GROUPS}{own.pk}/change/", {"name": "x", "permissions": everything}).status_code
-        == 403
-    )
-    administrator.post(f"{GROUPS}{custom.pk}/change/", {"name": "Renamed", "permissions": everything})
-    assert administrator.post(f"{GROUPS}add/", {"name": "y", "permissions": everything}).status_code == 403
-
-    own.refresh_from_db()
-    custom.refresh_from_db()
-    assert (own.name, own.permissions.count()) == ("Administrators", before)
-    assert (custom.name, custom.permissions.count()) == ("Renamed", 0)
-    assert audited() == [("group.updated", "Renamed", ["name"])]
-
-
-def test_nobody_deletes_themselves_or_a_group_that_the_migration_makes(superuser: Client) -> None:
-    root, viewers = User.objects.get(username="root"), Group.objects.get(name="Viewers")
-
-    assert superuser.post(f"{USERS}{root.pk}/delete/", {"post": "yes"}).status_code == 403
-    assert superuser.post(f"{GROUPS}{viewers.pk}/delete/", {"post": "yes"}).status_code == 403
-
-
-def test_a_superuser_makes_and_deletes_groups_and_each_act_is_audited(superuser: Client) -> None:
-    permission = Permission.objects.get(codename="view_camera")
-
-    superuser.post(f"{GROUPS}add/", {"name": "Guests", "permissions": [str(permission.pk)]})
-    group = Group.objects.get(name="Guests")
-    assert list(group.permissions.all()) == [permission]
-    superuser.post(GROUPS, {"action": "delete_selected", "_selected_action": [str(group.pk)], "post": "yes"})
-
-    assert [action for action, _, _ in audited()] == ["group.created", "group.deleted"]
-
-
-@pytest.mark.parametrize("role", ["Viewers", "Operators"])
-def test_viewers_and_operators_see_neither_people_nor_groups_nor_the_audit_trail(groups: None, role: str) -> None:
+@pytest.mark.parametrize("role", ["viewer", "operator"])
+def test_viewers_and_operators_see_neither_people_nor_the_audit_trail(role: str) -> None:
     client = sign_in(role)
 
-    for path in (USERS, f"{USERS}add/", GROUPS, "/admin/access/auditentry/", "/admin/access/apitoken/"):
+    for path in (USERS, f"{USERS}add/", "/admin/access/auditentry/", "/admin/access/apitoken/"):
         assert client.get(path).status_code == 403
     assert "Audit trail" not in client.get("/admin/").content.decode()
 
 
 @pytest.mark.parametrize("count", [1, 50])
-@pytest.mark.parametrize(("path", "queries"), [(USERS, 8), (GROUPS, 6)])
-def test_a_list_of_people_or_groups_takes_the_same_few_queries(
-    administrator: Client, django_assert_num_queries: Any, path: str, queries: int, count: int
+def test_a_list_of_people_takes_the_same_few_queries(
+    administrator: Client, django_assert_num_queries: Any, count: int
 ) -> None:
+    sites = [make_site("North"), make_site("South")]
     for n in range(count):
-        person = User.objects.create(username=f"p{n}")
-        person.groups.add(Group.objects.create(name=f"g{n}"))
-    administrator.get(path)
+        make_person(f"p{n}", "viewer", *sites)
+    administrator.get(USERS)
 
-    with django_assert_num_queries(queries):
-        assert administrator.get(path).status_code == 200
+    with django_assert_num_queries(9):
+        assert administrator.get(USERS).status_code == 200
+
+
+# --- Roles at sites -----------------------------------------------------------------------------------------
+
+
+def test_roles_are_given_changed_and_taken_at_each_site_alone(administrator: Client) -> None:
+    north, south = make_site("North"), make_site("South")
+    add(administrator, "operator", north.pk, password=PASSWORD)
+    person = User.objects.get(username="new")
+    assert roles_of(person) == {north.pk: "operator"}
+    first, *_ = Membership.objects.filter(user=person).values_list("pk", flat=True)
+    kept = row(0, "operator", north.pk, id=str(first), user=str(person.pk))
+
+    edit(administrator, person, **rows(1, kept, row(1, "viewer", south.pk)))
+    assert roles_of(User.objects.get(pk=person.pk)) == {north.pk: "operator", south.pk: "viewer"}
+    twice = edit(administrator, person, **rows(1, kept, row(1, "viewer", north.pk)))
+    assert "another role for this place" in twice.content.decode()
+    edit(administrator, person, **{"memberships-0-DELETE": "on"})
+    assert roles_of(User.objects.get(pk=person.pk)) == {south.pk: "viewer"}
+
+    last = AuditEntry.objects.latest("pk")
+    assert (last.before, last.after) == (["operator at North", "viewer at South"], ["viewer at South"])
+    assert "operator at North" in administrator.get(f"/admin/access/auditentry/{last.pk}/change/").content.decode()
+
+
+@pytest.mark.parametrize(
+    ("role", "place", "fault"),
+    [
+        ("worker", "", "is not one of the available choices"),
+        ("viewer", "nowhere", "is not one of the available choices"),
+        ("", "", "This field is required"),
+    ],
+)
+def test_what_is_no_role_or_no_place_is_refused(administrator: Client, role: str, place: str, fault: str) -> None:
+    assert fault in add(administrator, role, place).content.decode()
+    assert not User.objects.filter(username="new").exists()
+
+
+def test_an_administrator_of_a_site_makes_people_of_that_site_alone(db: None) -> None:
+    north, south = make_site("North"), make_site("South")
+    clerk = make_person("clerk")
+    give(clerk, ("administrator", north), ("operator", south))
+    client = signed_in(clerk)
+
+    for role, place in (("viewer", ""), ("viewer", south.pk), ("operator", south.pk)):
+        assert add(client, role, place).status_code == 200
+    assert not User.objects.filter(username="new").exists()
+    assert add(client, "administrator", north.pk, password=PASSWORD).status_code == 302
+    assert roles_of(User.objects.get(username="new")) == {north.pk: "administrator"}
+
+
+def test_an_administrator_of_a_site_sees_its_people_and_edits_those_who_are_nowhere_else(db: None) -> None:
+    north, south = make_site("North"), make_site("South of all")
+    client = sign_in("administrator", north, name="clerk")
+    here, elsewhere, both = (
+        make_person(name, "viewer", *sites)
+        for name, sites in (("here", [north]), ("elsewhere", [south]), ("both", [north, south]))
+    )
+    everything, nothing = make_person("everything", "viewer"), make_person("nothing")
+
+    page = client.get(USERS).content.decode()
+    assert [person.username for person in client.get(USERS).context["cl"].result_list] == ["both", "clerk", "here"]
+    assert "South" not in page
+    statuses = {person.username: client.get(page_of(person)).status_code for person in User.objects.all()}
+    assert statuses == {
+        "clerk": 200, "here": 200, "both": 200, "elsewhere": 404, "everything": 404, "nothing": 404,
+    }  # fmt: skip
+    assert "South" not in client.get(page_of(both)).content.decode()
+    sent = {
+        person.username: client.post(page_of(person), {"username": "x"}).status_code for person in (here, both)
+    }
+    assert sent == {"here": 200, "both": 403}
+    for person in (elsewhere, everything, nothing):
+        assert client.post(f"{USERS}{person.pk}/password/", {}).status_code == 404
+        assert client.post(f"{USERS}{person.pk}/delete/", {"post": "yes"}).status_code == 404
+
+
+def test_nobody_but_a_superuser_makes_a_superuser_and_both_ways_are_audited(
+    administrator: Client, superuser: Client
+) -> None:
+    person = make_person("vera", "viewer")
+
+    edit(administrator, person, is_superuser="on")
+    assert not User.objects.get(username="vera").is_superuser
+    edit(superuser, person, is_superuser="on")
+    assert User.objects.get(username="vera").is_superuser
+    edit(superuser, person, is_superuser="")
+
+    changes = AuditEntry.objects.filter(action="user.roles_changed", via="admin").order_by("pk")
+    assert [(entry.before, entry.after) for entry in changes] == [
+        (["viewer of the whole fleet"], ["superuser", "viewer of the whole fleet"]),
+        (["superuser", "viewer of the whole fleet"], ["viewer of the whole fleet"]),
+    ]
+
+
+def test_nobody_deletes_themselves(superuser: Client) -> None:
+    root = User.objects.get(username="root")
+
+    assert superuser.post(f"{USERS}{root.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("how", ["less", "disabled", "deleted", "no superuser"])
+def test_tokens_of_a_person_go_with_what_they_may_not_give_any_more(superuser: Client, how: str) -> None:
+    north = make_site("North")
+    person = make_person("vera", "administrator", is_superuser=how == "no superuser")
+    by = AUTHOR._replace(principal=principal_of_user(person))
+    everything, _ = create_token(name="everything", role="operator", by=by, now=NOW)
+    there, _ = create_token(name="there", role="viewer", by=by, now=NOW, scope=scope_at(north.pk))
+    if how in ("less", "no superuser"):
+        give(person, ("administrator", north))
+    if how == "no superuser":
+        edit(superuser, person, is_superuser="")
+    elif how == "disabled":
+        edit(superuser, person, is_active="")
+    elif how == "deleted":
+        superuser.post(f"{USERS}{person.pk}/delete/", {"post": "yes"})
+
+    for token in (everything, there):
+        token.refresh_from_db()
+    kept = how in ("less", "no superuser")
+    assert (everything.revoked_at is None, there.revoked_at is None) == (False, kept)

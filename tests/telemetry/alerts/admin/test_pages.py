@@ -4,15 +4,16 @@ import re
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import Group, User
 from django.test import Client
 
 from controlplane.access.models import AuditEntry
 from telemetry.alerts import outbox, sealing
 from telemetry.alerts.models import Alert, Delivery, Kind, Subscription
+from tests.admin_client import administrator, sign_in
 from tests.factories import NOW, make_site
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
+__all__ = ["administrator"]
 pytestmark = pytest.mark.django_db
 
 SUBSCRIPTIONS = "/admin/alerts/subscription/"
@@ -27,19 +28,6 @@ FORM = {
     "grace_seconds": "30",
     "is_active": "on",
 }
-
-
-def person(group: str) -> Client:
-    user = User.objects.create_user(group, is_staff=True)
-    user.groups.add(Group.objects.get(name=group))
-    client = Client()
-    client.force_login(user)
-    return client
-
-
-@pytest.fixture
-def administrator(groups: None) -> Client:
-    return person("Administrators")
 
 
 def errors_of(page: Any) -> dict[str, Any]:
@@ -158,10 +146,10 @@ def test_a_new_secret_is_shown_once_and_signs_from_then_on(administrator: Client
     assert actions()[-1] == "subscription.secret_renewed"
 
 
-@pytest.mark.parametrize("group", ["Operators", "Viewers"])
-def test_only_administrators_see_and_touch_subscriptions(groups: None, group: str) -> None:
+@pytest.mark.parametrize("role", ["operator", "viewer"])
+def test_only_administrators_see_and_touch_subscriptions(role: str) -> None:
     made, _ = subscribe()
-    client = person(group)
+    client = sign_in(role)
 
     for path in (SUBSCRIPTIONS, f"{SUBSCRIPTIONS}add/", f"{SUBSCRIPTIONS}{made.pk}/change/", DELIVERIES):
         assert client.get(path).status_code == 403, path
