@@ -7,7 +7,7 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.mfa.recovery_codes.internal.auth import RecoveryCodes
 from allauth.mfa.totp.internal import auth as totp
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import User
 from django.test import Client
 
 PASSWORD = "a-password-for-one-test"
@@ -16,10 +16,8 @@ SECOND_FACTOR = "/admin/account/login/second-factor/"
 SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def make_person(name: str = "anna", *groups: str, **fields: Any) -> User:
-    person = User.objects.create_user(name, password=PASSWORD, is_staff=True, **fields)
-    person.groups.set(Group.objects.filter(name__in=groups))
-    return person
+def make_person(name: str = "anna", **fields: Any) -> User:
+    return User.objects.create_user(name, password=PASSWORD, is_staff=True, **fields)
 
 
 def give_app(person: User) -> Authenticator:

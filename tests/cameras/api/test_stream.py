@@ -363,7 +363,7 @@ def test_a_principal_with_another_scope_lists_again(asgi: AsgiClient, often: Non
 
 
 def test_a_person_streams_by_session_until_it_ends(
-    asgi: AsgiClient, groups: None, django_user_model: Any, client: Any, often: None
+    asgi: AsgiClient, django_user_model: Any, client: Any, often: None
 ) -> None:
     client.force_login(django_user_model.objects.create_superuser("ann", password="x"))
     cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())

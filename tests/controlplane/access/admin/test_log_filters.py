@@ -120,7 +120,7 @@ def test_a_site_that_is_gone_has_no_changes(viewer: Client, log: dict[str, Any])
         ("who=olga", ["site.deleted"]),
         ("who=olga&action=updated", []),
         ("from=2026-07-01T18:00&until=2026-07-01T23:00", ["site.updated"]),
-        ("until=2026-07-01T18:00", []),
+        ("action=site.&until=2026-07-01T18:00", []),
     ],
 )
 def test_the_audit_trail_answers_who_did_what_when(administrator: Client, query: str, expected: list[str]) -> None:
@@ -141,6 +141,6 @@ def test_filters_cost_the_same_few_queries(viewer: Client, django_assert_num_que
     query = f"?who=olga&site={site.pk}&field=desired_state&from=2026-07-01"
     viewer.get(f"{CHANGES}{query}")
 
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(5):
         assert len(viewer.get(f"{CHANGES}{query}").context["cl"].result_list) == 1
     assert Change.objects.count() == 2 * sites
