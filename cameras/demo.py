@@ -82,7 +82,9 @@ def make_demo(*, by: Author, began_at: datetime, now: datetime) -> Secrets:
         for given in ROLES_OF_PEOPLE:
             made.users[given.value] = _make_user(given, by, now)
         for role in Role.values:
-            token, secret = tokens.create_token(name=f"demo-{role}", role=role, by=by, now=now)
+            token, secret = tokens.create_token(
+                name=f"demo-{role}", role=role, by=by, now=now, expires_at=tokens.default_expiry(now)
+            )
             _note(MADE, "token", token.pk, token.name, by, now)
             made.tokens[role] = secret
     return made

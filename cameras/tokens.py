@@ -16,7 +16,7 @@ from cameras.rules import InvalidValue, one_of, parse_uuid, text
 from controlplane.access.models import ApiToken, TokenBinding
 from controlplane.access.principals import Principal, Role
 from controlplane.access.scope import WHOLE_FLEET, Scope
-from controlplane.access.tokens import last_expiry_of
+from controlplane.access.tokens import default_expiry, last_expiry_of
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, shown_name
 from controlplane.time_ranges import read_timestamp
@@ -70,7 +70,8 @@ _RULES: Mapping[str, Callable[[object], Any]] = {
 
 
 def clean_token(said: object, *, giver: Principal, now: datetime) -> WantedToken:
-    """The token that the giver asks for; without `expires_at` it is valid for as long as they may give.
+    """The token that the giver asks for. It is valid for a year where it says nothing of it, and with an
+    `expires_at` of null for as long as they may give.
 
     Raises InvalidIntent. Whether they may give its role and scope is asked by `create_token`.
     """
@@ -90,6 +91,8 @@ def clean_token(said: object, *, giver: Principal, now: datetime) -> WantedToken
             errors.append(FieldError(name, str(error), error.code))
     last = last_expiry_of(giver, now)
     expires_at = values.get("expires_at") or last
+    if "expires_at" not in said:
+        expires_at = min(filter(None, (last, default_expiry(now))))
     if expires_at and expires_at <= now:
         errors.append(FieldError("expires_at", "Lies in the past.", ErrorCode.OUT_OF_RANGE))
     elif expires_at and last and expires_at > last:

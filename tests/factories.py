@@ -2,6 +2,7 @@
 
 import json
 from datetime import UTC, datetime
+from itertools import chain, count
 from typing import Any
 
 from django.http import HttpResponse
@@ -61,7 +62,10 @@ def scope_of(*places: Site | Camera) -> Scope:
 
 def make_token(role: str, *bound_to: Site | Camera, **values: Any) -> str:
     """The secret of a new token."""
-    given = {"name": role, "role": role, "scope": scope_of(*bound_to), "now": datetime.now(UTC), **values}
+    names = chain([role], (f"{role}-{number}" for number in count(2)))
+    taken = set(ApiToken.objects.filter(revoked_at=None).values_list("name", flat=True))
+    name = next(name for name in names if name not in taken)
+    given = {"name": name, "role": role, "scope": scope_of(*bound_to), "now": datetime.now(UTC), **values}
     return create_token(by=AUTHOR, **given)[1]
 
 

@@ -13,6 +13,7 @@ from cameras import names
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowsSelect
 from cameras.models import Camera, CameraVitals, Site
+from controlplane.access import tokens
 from controlplane.access.admin.moment_input import MomentInput
 from controlplane.access.memberships import principal_of_user
 from controlplane.access.models import ApiToken
@@ -69,8 +70,9 @@ class TokenForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "expires_at" in self.fields:  # the page of a token that exists has no inputs
-            help_text = gettext("In %(zone)s. Without it the token is valid until it is revoked.")
+            help_text = gettext("In %(zone)s. Empty: the token is valid until it is revoked.")
             self.fields["expires_at"].help_text = help_text % {"zone": present_zone()}
+            self.fields["expires_at"].initial = tokens.default_expiry(now_of(self.request))
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
@@ -78,6 +80,8 @@ class TokenForm(forms.ModelForm):
             raise forms.ValidationError(_("Holds a character that cannot be shown; remove it."))
         if not names.is_visible(name):
             raise forms.ValidationError(_("Holds nothing that can be seen."))
+        if tokens.is_name_taken(name, now_of(self.request)):
+            raise forms.ValidationError(str(tokens.NameTaken()))
         return name
 
     def clean_expires_at(self) -> Any:

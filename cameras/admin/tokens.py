@@ -28,6 +28,7 @@ from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
 from controlplane.access.models import ApiToken, TokenBinding
 from controlplane.compression import kept_plain
+from controlplane.problems import Problem
 
 STATES = {"active": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
 NAMED_AT_MOST = 3
@@ -148,15 +149,18 @@ class TokenAdmin(PlainAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         given = form.cleaned_data
-        token, obj.secret = tokens.create_token(
-            name=given["name"],
-            role=given["role"],
-            scope=given["scope"],
-            site_of=given["site_of"],
-            expires_at=given["expires_at"],
-            by=author_of(request, "admin"),
-            now=now_of(request),
-        )
+        try:
+            token, obj.secret = tokens.create_token(
+                name=given["name"],
+                role=given["role"],
+                scope=given["scope"],
+                site_of=given["site_of"],
+                expires_at=given["expires_at"],
+                by=author_of(request, "admin"),
+                now=now_of(request),
+            )
+        except tokens.NameTaken as error:  # since the form was read
+            raise Problem(409, str(error)) from None
         obj.pk, obj.name = token.pk, token.name
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:

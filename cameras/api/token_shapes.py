@@ -32,7 +32,11 @@ class NewTokenShape(TokenShape):
 
 
 class TokenWriteShape(serializers.Serializer):
-    name = serializers.CharField(min_length=1, max_length=MAX_NAME, help_text="The change log names it.")
+    name = serializers.CharField(
+        min_length=1,
+        max_length=MAX_NAME,
+        help_text="The change log names it; no two valid tokens share one.",
+    )
     role = serializers.ChoiceField(choices=Role.choices, help_text="From an orchestrator only `worker`.")
     sites = serializers.ListField(
         child=serializers.UUIDField(), required=False, min_length=1, max_length=MAX_BOUND
@@ -45,7 +49,9 @@ class TokenWriteShape(serializers.Serializer):
         help_text="Without sites and cameras it is for the whole fleet.",
     )
     expires_at = serializers.DateTimeField(
-        required=False, allow_null=True, help_text="As late as the maker may give, unless given."
+        required=False,
+        allow_null=True,
+        help_text="Null is as late as the maker may give. Left out, it is a year from now, or sooner if that is.",
     )
 
 

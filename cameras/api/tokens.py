@@ -24,6 +24,7 @@ from controlplane.access.models import ApiToken
 from controlplane.access.principals import GIVE, GIVE_TO_WORKERS, ROLES_OF_PEOPLE, Role
 from controlplane.access.scope import Scope
 from controlplane.compression import kept_plain
+from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, Problem
 
 VIEW, REVOKE = "access.view_apitoken", "access.change_apitoken"
@@ -80,6 +81,9 @@ class TokenViewSet(StrictViewSet):
             token, secret = tokens.create_token(
                 **wanted._asdict(), idempotency_key=key, by=author_of(request), now=self.now
             )
+        except tokens.NameTaken as error:
+            fault = FieldError("name", str(error), ErrorCode.TAKEN)
+            raise Problem(400, f"name: {error}", [fault]) from None
         except tokens.GivesTooMuch as error:
             raise Problem(403, str(error)) from None
         except tokens.MakerGone:

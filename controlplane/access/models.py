@@ -42,7 +42,11 @@ class ApiToken(models.Model):
                 fields=["maker", "idempotency_key"],
                 condition=models.Q(revoked_at=None) & ~models.Q(idempotency_key=""),
                 name="token_by_idempotency_key",
-            )
+            ),
+            # The trail names a token by its name; one that is revoked may have a successor.
+            models.UniqueConstraint(
+                fields=["name"], condition=models.Q(revoked_at=None), name="token_by_name_while_live"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -27,6 +27,8 @@ NO_SITES: Mapping[UUID, UUID | None] = MappingProxyType({})
 REMEMBER_SECONDS = 30.0
 REMEMBER_UNKNOWN_SECONDS = 5.0
 FLUSH_LAST_USED_SECONDS = 60.0
+# How long a token is valid where its maker says nothing.
+DEFAULT_DAYS = 365
 # How long a token may be valid that somebody made who makes those of workers only.
 MOST_DAYS_OF_A_WORKER = 30
 # So many requests of one person with one Idempotency-Key may come at once.
@@ -37,6 +39,13 @@ REMEMBER_AT_MOST = 100_000
 
 class MakerGone(Exception):
     """The token that makes another has been revoked meanwhile."""
+
+
+class NameTaken(Exception):
+    """Another token that is neither revoked nor expired has this name."""
+
+    def __init__(self) -> None:
+        super().__init__("Another token has this name: choose another, or revoke that one first.")
 
 
 class GivesTooMuch(PermissionDenied):
@@ -65,9 +74,10 @@ def create_token(
     """The new token and its secret, which is stored nowhere and cannot be shown again.
 
     It is bound to the scope, unless that is the whole fleet; `site_of` are the sites of the cameras in it. A token
-    that its maker made before with the same key is revoked: its secret may have been lost on the way.
+    that its maker made before with the same key is revoked: its secret may have been lost on the way. So is an
+    expired one of this name.
 
-    Raises ValueError for a role or scope that is none, GivesTooMuch, and MakerGone.
+    Raises ValueError for a role or scope that is none, GivesTooMuch, NameTaken, and MakerGone.
     """
     if role not in Role.values:
         raise ValueError(f"A token's role is one of {', '.join(Role.values)}.")
@@ -94,7 +104,7 @@ def create_token(
             memory.forget(each.digest for each in _store(token, scope, by, now))
             break
         except IntegrityError:
-            # Another request of the same person with the same key was faster, and is found in the next attempt.
+            # Another request with the same key or name was faster, and is found in the next attempt.
             if not attempts_left:
                 raise
     return token, secret
@@ -102,14 +112,11 @@ def create_token(
 
 def _store(token: ApiToken, scope: Scope, by: Author, now: datetime) -> list[ApiToken]:
     """Write the new token; returns those that it replaces."""
-    replaced: list[ApiToken] = []
     with transaction.atomic():
         if (maker_id := token_id_of(by.principal)) and not _locked(Q(pk=maker_id, revoked_at=None)):
             # Locked, so that who revokes the maker at this moment finds what it made.
             raise MakerGone
-        if token.idempotency_key:
-            same = Q(maker=token.maker, idempotency_key=token.idempotency_key, revoked_at=None)
-            replaced = _revoke(_locked(same), by, now)
+        replaced = _revoke(_to_be_replaced(token, now), by, now)
         token.save(force_insert=True)
         TokenBinding.objects.bulk_create(
             [
@@ -120,6 +127,30 @@ def _store(token: ApiToken, scope: Scope, by: Author, now: datetime) -> list[Api
         )
         _record("token.created", token, by, now)
     return replaced
+
+
+def _to_be_replaced(token: ApiToken, now: datetime) -> list[ApiToken]:
+    """What a new token replaces, locked: that of the same key of its maker, and an expired one of its name."""
+    same_key = Q(maker=token.maker, idempotency_key=token.idempotency_key)
+    either = Q(name=token.name) | same_key if token.idempotency_key else Q(name=token.name)
+    found = _locked(either & Q(revoked_at=None))
+    for each in found:
+        is_of_key = (each.maker, each.idempotency_key) == (token.maker, token.idempotency_key)
+        is_expired = each.expires_at is not None and each.expires_at <= now
+        if not is_expired and not (token.idempotency_key and is_of_key):
+            raise NameTaken
+    return found
+
+
+def default_expiry(now: datetime) -> datetime:
+    """Until when a token is valid where its maker says nothing."""
+    return now + timedelta(days=DEFAULT_DAYS)
+
+
+def is_name_taken(name: str, now: datetime) -> bool:
+    """Whether a token that is neither revoked nor expired has this name."""
+    valid = Q(expires_at=None) | Q(expires_at__gt=now)
+    return ApiToken.objects.filter(valid, name=name, revoked_at=None).exists()
 
 
 def last_expiry_of(maker: Principal, now: datetime) -> datetime | None:

@@ -1,6 +1,6 @@
 """`manage.py create_token`: a machine's credential, alone on standard output."""
 
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -35,7 +35,8 @@ examples:
   manage.py create_token gate-worker --role worker --camera 6f2c1b1e-... --expires 90 > token
   manage.py create_token two-sites --role operator --site "North lot" --site "South lot" > token
 
-The token is shown this once: only its digest is stored. It is revoked in the admin, under Tokens.
+The token is shown this once: only its digest is stored. `manage.py list_tokens` lists those that are valid,
+`manage.py revoke_token` revokes one.
 """
 
 
@@ -60,25 +61,34 @@ class Command(CommandWithEpilog):
             metavar="ID",
             help="bind it to a camera; may be given several times, and together with --site",
         )
-        parser.add_argument("--expires", type=int, metavar="DAYS", help="let it expire; never, by default")
+        parser.add_argument(
+            "--expires",
+            type=_days,
+            default=tokens.DEFAULT_DAYS,
+            metavar="DAYS",
+            help=f"for how many days it is valid, or `never` ({tokens.DEFAULT_DAYS} by default)",
+        )
 
     @needs_database()
     def handle(self, *, name: str, role: str, **options: Any) -> None:
         now = timezone.now()
         days: int | None = options["expires"]
         name = name.strip()
-        _check(name, role, days)
+        _check(name, role)
         sites = {site.pk: site for site in map(site_named, options["site"]) if site}
         cameras = {camera.pk: camera for camera in map(_camera, options["camera"])}
         expires_at = now + timedelta(days=days) if days else None
-        _, secret = tokens.create_token(
-            name=name,
-            role=role,
-            by=AUTHOR,
-            now=now,
-            scope=Scope(frozenset(sites), frozenset(cameras)) if sites or cameras else WHOLE_FLEET,
-            expires_at=expires_at,
-        )
+        try:
+            _, secret = tokens.create_token(
+                name=name,
+                role=role,
+                by=AUTHOR,
+                now=now,
+                scope=Scope(frozenset(sites), frozenset(cameras)) if sites or cameras else WHOLE_FLEET,
+                expires_at=expires_at,
+            )
+        except tokens.NameTaken as error:
+            raise CommandError(f"{error} `manage.py revoke_token` does.") from None
         bindings = [f"site {site}" for site in sites.values()] + [
             f"camera {camera}" for camera in cameras.values()
         ]
@@ -88,14 +98,20 @@ class Command(CommandWithEpilog):
         self.stdout.write(secret)
 
 
-def _check(name: str, role: str, days: int | None) -> None:
+def _days(text: str) -> int | None:
+    if text == "never":
+        return None
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:9]) <= MAX_DAYS):
+        raise ArgumentTypeError(f"a number of days from 1 to {MAX_DAYS:,}, or never")
+    return int(text)
+
+
+def _check(name: str, role: str) -> None:
     """Raises CommandError for the first that is refused."""
     if len(name) > MAX_NAME or not name.isprintable() or not names.is_visible(name):
         raise CommandError(f"Give the token a printable name of 1 to {MAX_NAME} characters.")
     if role not in Role.values:
         raise CommandError(f"There is no such role. Use one of {', '.join(Role.values)}.")
-    if days is not None and not 1 <= days <= MAX_DAYS:
-        raise CommandError(f"--expires is a number of days from 1 to {MAX_DAYS:,}; leave it out for never.")
 
 
 def _camera(text: str) -> Camera:

@@ -1,7 +1,7 @@
 """Tokens in the admin: shown once, revoked by a post, and never more than who makes them may do."""
 
 import json
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -13,7 +13,7 @@ from cameras import actions, site_actions
 from cameras.admin import token_form
 from controlplane.access import tokens
 from controlplane.access.models import ApiToken, AuditEntry
-from tests.admin_client import TOKENS, administrator, give, make_person, shown_messages, signed_in, viewer
+from tests.admin_client import TOKENS, administrator, form_of, give, make_person, shown_messages, signed_in, viewer
 from tests.factories import AUTHOR, make_camera, make_holder, make_site, scope_of
 
 __all__ = ["administrator", "viewer"]
@@ -42,6 +42,18 @@ def test_a_token_is_shown_once_and_kept_nowhere(administrator: Client) -> None:
     assert secret not in LogEntry.objects.get().change_message
     for path in (TOKENS, f"{TOKENS}{token.pk}/change/", "/admin/"):
         assert secret not in administrator.get(path).content.decode()
+
+
+def test_the_form_proposes_a_year_and_takes_no_end(administrator: Client) -> None:
+    proposed = form_of(administrator.get(f"{TOKENS}add/"), "apitoken_form")["expires_at"]
+    make_by_form(administrator, expires_at=proposed)
+    make_by_form(administrator, name="for ever", expires_at="")
+    again = make_by_form(administrator)
+
+    first, endless = ApiToken.objects.order_by("created_at")
+    assert timedelta(days=364, hours=23) < first.expires_at - first.created_at <= timedelta(days=365)  # type: ignore[operator]
+    assert endless.expires_at is None
+    assert again.context["adminform"].form.errors.keys() == {"name"}
 
 
 def test_a_token_with_a_fault_is_not_made(administrator: Client) -> None:

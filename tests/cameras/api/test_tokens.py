@@ -1,6 +1,7 @@
 """Who asks, and tokens over REST: made, shown once, listed and revoked, never more than their maker may."""
 
 from datetime import UTC, datetime, timedelta
+from itertools import count
 from typing import Any
 
 import pytest
@@ -13,10 +14,12 @@ from tests.factories import ApiClient, make_camera, make_site, make_token, token
 
 pytestmark = pytest.mark.django_db
 
+NUMBERS = count()
+
 
 def made(client: ApiClient, role: str = "worker", *bound_to: Site | Camera, **values: Any) -> Any:
     """The answer to a request for a token."""
-    body: dict[str, Any] = {"name": f"new {role}", "role": role}
+    body: dict[str, Any] = {"name": f"new {role} {next(NUMBERS)}", "role": role}
     sites = [str(place.pk) for place in bound_to if isinstance(place, Site)]
     cameras = [str(place.pk) for place in bound_to if isinstance(place, Camera)]
     headers = values.pop("headers", {})
@@ -75,6 +78,31 @@ def test_a_person_reads_their_roles_and_where_they_hold(
     assert where == ([(True, [])] if is_superuser else [(False, [str(site.pk)]) for site in sites])
 
 
+# --- Names ----------------------------------------------------------------------------------------------------
+
+
+def test_two_valid_tokens_do_not_share_a_name(administrator: ApiClient, orchestrator: ApiClient) -> None:
+    first = made(administrator, name="gate").json()
+    refused = made(orchestrator, name="gate")
+    ApiToken.objects.filter(pk=first["id"]).update(expires_at=datetime.now(UTC))
+    after_expiry = made(orchestrator, name="gate")
+    administrator.delete(f"/tokens/{after_expiry.json()['id']}")
+    after_revocation = made(administrator, name="gate")
+
+    assert (refused.status_code, refused.json()["errors"][0]["code"]) == (400, "taken")
+    assert (after_expiry.status_code, after_revocation.status_code) == (201, 201)
+    assert ApiToken.objects.filter(name="gate", revoked_at=None).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_requests_for_one_name_at_once_one_makes_a_token() -> None:
+    makers = [ApiClient(make_token("orchestrator")) for _ in range(4)]
+
+    statuses = at_once(*[lambda maker=maker: made(maker, name="gate").status_code for maker in makers])
+
+    assert sorted(statuses) == [201, 400, 400, 400]
+
+
 # --- Made -----------------------------------------------------------------------------------------------------
 
 
@@ -95,14 +123,18 @@ def test_a_token_is_shown_once_and_works(orchestrator: ApiClient) -> None:
     assert (entry.by, entry.object_id, entry.via) == ("token:orchestrator", item["id"], "api")
 
 
-#: the maker's own days, the days that are asked for, the days that it becomes or None for no end, and the status
+#: the maker's own days, the days that are asked for (0: null), what it becomes or None for no end, and the status
 VALIDITY: list[tuple[str, int | None, int | None, int | None, int]] = [
-    ("administrator", None, None, None, 201),
+    ("administrator", None, None, 365, 201),
+    ("administrator", None, 0, None, 201),
+    ("administrator", 400, None, 365, 201),
+    ("administrator", 400, 0, 400, 201),
     ("administrator", None, 400, 400, 201),
     ("administrator", 5, None, 5, 201),
     ("administrator", 5, 4, 4, 201),
     ("administrator", 5, 6, None, 400),
     ("orchestrator", None, None, 30, 201),
+    ("orchestrator", None, 0, 30, 201),
     ("orchestrator", None, 29, 29, 201),
     ("orchestrator", None, 31, None, 400),
     ("orchestrator", 5, None, 5, 201),
@@ -117,7 +149,8 @@ def test_a_token_ends_no_later_than_its_maker_and_after_30_days_from_an_orchestr
 ) -> None:
     now = datetime.now(UTC)
     client = ApiClient(make_token(role, expires_at=now + timedelta(days=own) if own else None))
-    wanted = {"expires_at": (now + timedelta(days=asked)).isoformat()} if asked else {}
+    ends_at = (now + timedelta(days=asked)).isoformat() if asked else None
+    wanted = {} if asked is None else {"expires_at": ends_at}
 
     answer = made(client, "worker", **wanted)
 
@@ -182,7 +215,9 @@ def test_a_repeated_key_revokes_the_first_token_and_makes_another(orchestrator: 
     camera = make_camera()
 
     def with_key(client: ApiClient, key: str) -> ApiClient:
-        return ApiClient(made(client, "worker", camera, headers={"Idempotency-Key": key}).json()["token"])
+        name = f"{key} of {client.secret}"  # the same again for the same key
+        answer = made(client, "worker", camera, name=name, headers={"Idempotency-Key": key})
+        return ApiClient(answer.json()["token"])
 
     def works(client: ApiClient) -> bool:
         return bool(client.get("/me").status_code == 200)
@@ -205,10 +240,10 @@ def test_of_requests_with_one_key_at_once_one_token_stays_valid(db: None) -> Non
     by_token = make_token("orchestrator")
 
     def as_token() -> int:
-        return int(made(ApiClient(by_token), headers={"Idempotency-Key": "k"}).status_code)
+        return int(made(ApiClient(by_token), name="a", headers={"Idempotency-Key": "k"}).status_code)
 
     def as_person() -> int:
-        return int(made(ApiClient(session=user), headers={"Idempotency-Key": "k"}).status_code)
+        return int(made(ApiClient(session=user), name="b", headers={"Idempotency-Key": "k"}).status_code)
 
     for act, maker in ((as_token, f"token:{token_id_of(by_token)}"), (as_person, f"user:{user.pk}")):
         assert at_once(*[act] * 4) == [201] * 4

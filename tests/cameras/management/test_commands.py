@@ -18,11 +18,12 @@ from cameras import change_feed, demo
 from cameras.intent import clean_camera
 from cameras.management.commands import create_token
 from cameras.models import Camera, Change, Site
+from controlplane.access import tokens
 from controlplane.access.memberships import roles_of
 from controlplane.access.models import ApiToken, AuditEntry
 from controlplane.access.principals import Role
 from controlplane.access.tokens import verify
-from tests.factories import ApiClient, make_camera, make_site, scope_of
+from tests.factories import ApiClient, make_camera, make_site, make_token, scope_of, token_id_of
 
 pytestmark = pytest.mark.django_db
 
@@ -70,12 +71,12 @@ def test_a_token_stands_alone_on_standard_output_and_authenticates(capsys: Any) 
     assert secret not in err
     assert ApiClient(secret).get("/cameras").status_code == 200
     token = ApiToken.objects.get()
-    assert (token.name, token.role, token.created_by, token.expires_at) == (
-        "console",
-        "viewer",
-        "command:create_token",
-        None,
-    )
+    assert (token.name, token.role, token.created_by) == ("console", "viewer", "command:create_token")
+    assert token.expires_at == token.created_at + timedelta(days=365)
+    with pytest.raises(CommandError, match="Another token has this name"):
+        call_command("create_token", "console", "--role", "viewer")
+    call_command("create_token", "for ever", "--role", "viewer", "--expires", "never")
+    assert ApiToken.objects.get(name="for ever").expires_at is None
 
 
 def test_a_token_can_be_bound_to_a_camera_and_expire(capsys: Any) -> None:
@@ -132,7 +133,8 @@ def test_the_help_of_create_token_says_what_each_role_is() -> None:
         (["--role", "worker", "--site", "North", "--site", "Nort"], "this name or id: “Nort”. Known are: North"),
         (["--role", "worker", "--site", "North", "--camera", "x"], "no camera with this id: “x”"),
         (["--role", "worker", "--expires", "0"], "from 1 to"),
-        (["--role", "worker", "--expires", "-3"], "from 1 to"),
+        (["--role", "worker", "--expires=-3"], "from 1 to"),
+        (["--role", "worker", "--expires", "soon"], "or never"),
         (["--role", "worker", "--expires", "999999999999"], "from 1 to"),
     ],
 )
@@ -150,6 +152,38 @@ def test_what_cannot_be_is_reported_and_no_token_is_made(arguments: list[str], m
 def test_a_token_needs_a_name_that_can_be_shown(name: str) -> None:
     with pytest.raises(CommandError, match="printable name"):
         call_command("create_token", name, "--role", "viewer")
+
+
+def test_tokens_are_listed_and_revoked_by_name_or_id_with_what_they_made(capsys: Any) -> None:
+    now, site = timezone.now(), make_site()
+    maker = make_token("orchestrator", site, make_camera(), name="maker", expires_at=now + timedelta(days=1))
+    tokens.create_token(
+        name="made",
+        role="worker",
+        scope=scope_of(site),
+        by=verify(maker, now).author("api"),
+        now=now,  # type: ignore[union-attr]
+    )
+    make_token("viewer", name="evil\nname")
+    make_token("viewer", name="expired", expires_at=now)
+
+    call_command("revoke_token", "maker")
+    assert capsys.readouterr().out == f"Revoked maker ({token_id_of(maker)}), and 1 that it made.\n"
+    call_command("list_tokens")
+    listed = capsys.readouterr().out.splitlines()
+    call_command("list_tokens", "--all")
+    all_listed = capsys.readouterr().out.splitlines()
+    call_command("revoke_token", str(ApiToken.objects.get(name="expired").pk))
+
+    assert listed[0].split()[:3] == ["NAME", "ROLE", "FOR"]
+    assert [line.split()[0] for line in listed[1:]] == ["evil\\nname"]
+    assert [(line.split()[0], re.search("revoked|expired  |valid", line)[0].strip()) for line in all_listed[1:]] == [  # type: ignore[index]
+        ("evil\\nname", "valid"), ("expired", "expired"), ("made", "revoked"), ("maker", "revoked"),
+    ]  # fmt: skip
+    assert "1 site, 1 camera" in all_listed[-1]
+    for gone in ("maker", str(token_id_of(maker)), "nobody"):
+        with pytest.raises(CommandError, match="No token that could be revoked"):
+            call_command("revoke_token", gone)
 
 
 # --- new_epoch --------------------------------------------------------------------------------------------

@@ -206,6 +206,29 @@ def test_a_binding_names_either_a_camera_or_a_site() -> None:
 
 
 @pytest.mark.django_db(transaction=True)
+def test_tokens_that_share_a_name_are_numbered_by_the_migration() -> None:
+    executor = MigrationExecutor(connection)
+    executor.migrate([("access", "0010_audit_facts")])
+    try:
+        old = executor.loader.project_state([("access", "0010_audit_facts")]).apps.get_model("access", "ApiToken")
+        long, at = "x" * 100, now()
+        names = ["gate", "gate", "gate (2)", "gate", long, long, "gate", "alone"]
+        for number, name in enumerate(names):
+            revoked_at = at if number == 6 else None
+            created_at = at - timedelta(hours=number)
+            old.objects.create(
+                name=name, digest=number, hint=number, role="viewer", created_at=created_at, revoked_at=revoked_at
+            )
+    finally:
+        call_command("migrate", verbosity=0)
+
+    assert list(ApiToken.objects.order_by("-created_at").values_list("name", flat=True)) == [
+        "gate (4)", "gate (3)", "gate (2)", "gate", "x" * 96 + " (2)", long, "gate", "alone",
+    ]  # fmt: skip
+    assert AuditEntry.objects.filter(action="token.updated", principal="command:migrate").count() == 3
+
+
+@pytest.mark.django_db(transaction=True)
 def test_what_tokens_were_bound_to_is_kept_by_the_migration_and_none_gains_by_going_back() -> None:
     executor = MigrationExecutor(connection)
     executor.migrate([("access", "0002_groups")])
