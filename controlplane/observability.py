@@ -34,8 +34,16 @@ def add_ready_check(name: str, check: ReadyCheck) -> None:
     _ready_checks[name] = check
 
 
-def readiness(now: datetime) -> tuple[bool, dict[str, Finding]]:
-    """Whether this process can serve, and what each check found. A check that raises has failed."""
+Readiness = tuple[bool, dict[str, Finding]]
+_red_before: set[str] = set()
+
+
+def readiness(now: datetime) -> Readiness:
+    """Whether this process can serve, and what each check found. A check that raises has failed.
+
+    What has turned red since it was asked before is logged: not everybody who asks is told.
+    """
+    global _red_before
     findings: dict[str, Finding] = {}
     for name, check in _ready_checks.items():
         try:
@@ -43,7 +51,11 @@ def readiness(now: datetime) -> tuple[bool, dict[str, Finding]]:
         except Exception as error:
             log.warning("readiness check failed", check=name, reason=type(error).__name__)
             findings[name] = Finding(False, f"The check failed: {type(error).__name__}.")
-    return all(finding.ok for finding in findings.values()), findings
+    red = {name for name, finding in findings.items() if not finding.ok}
+    for name in sorted(red - _red_before):
+        log.warning("not ready", check=name, detail=findings[name].detail)
+    _red_before = red
+    return not red, findings
 
 
 # --- Metrics ----------------------------------------------------------------------------------------------

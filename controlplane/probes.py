@@ -16,10 +16,13 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
-from controlplane.access.permissions import MAY_READ_DOCS, MayReadDocs
-from controlplane.access.verification import require
+from controlplane.access import tokens
+from controlplane.access.authentication import bearer_of
+from controlplane.access.permissions import MAY_READ_DOCS, NOT_THE_FLEET, MayReadMetrics, sees_the_service
+from controlplane.access.principals import Principal
+from controlplane.access.verification import refused, require, verify
 from controlplane.bare_asgi import Scope, Send, as_asked, headers_of, send_json, send_problem
-from controlplane.observability import metrics_text, readiness
+from controlplane.observability import Readiness, metrics_text, readiness
 from controlplane.problems import DATABASE_AWAY, Problem, database_away
 
 ALIVE = b'{"status":"alive"}'
@@ -32,8 +35,15 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 where the service can do its work, else 503; each check with what it found."""
-    status, body = _readiness(timezone.now())
+    """200 where the service can do its work, else 503; with a token that sees the fleet, what each check found."""
+    now = timezone.now()
+    found = readiness(now)
+    secret = bearer_of(request.headers.get("Authorization", ""))
+    try:
+        principal = tokens.verify(secret, now) if secret else None
+    except DATABASE_AWAY:
+        principal = None
+    status, body = _answer_of(found, principal)
     return HttpResponse(body, status=status, content_type="application/json")
 
 
@@ -44,9 +54,9 @@ class MetricsText(BaseRenderer):
 
 
 class MetricsView(APIView):
-    """Metrics in the Prometheus text format, for any viewer."""
+    """Metrics in the Prometheus text format, for any viewer of the whole fleet."""
 
-    permission_classes = [MayReadDocs]
+    permission_classes = [MayReadMetrics]
     renderer_classes = [MetricsText]
 
     @extend_schema(exclude=True)
@@ -76,15 +86,27 @@ async def answer_probe(scope: Scope, send: Send) -> None:
         if path == "/livez":
             await answer_livez(send)
         elif path == "/readyz":
-            await send_json(send, *await _shared_readiness())
+            found = await _shared_readiness()
+            await send_json(send, *_answer_of(found, await _asker(headers_of(scope))))
         else:
-            await require(scope, headers_of(scope), MAY_READ_DOCS, "Only a viewer may read the metrics.")
+            principal = await require(scope, headers_of(scope), MAY_READ_DOCS, NOT_THE_FLEET)
+            if not sees_the_service(principal):
+                raise await refused(principal, scope, NOT_THE_FLEET)
             text = await asyncio.to_thread(_with_connection, _metrics)
             await send_json(send, 200, text, CONTENT_TYPE_LATEST)
     except Problem as problem:
         await send_problem(send, problem)
     except DATABASE_AWAY:
         await send_problem(send, database_away())
+
+
+async def _asker(headers: dict[bytes, bytes]) -> Principal | None:
+    """Who asks, if the database can say."""
+    secret = bearer_of(headers.get(b"authorization", b"").decode("latin-1"))
+    try:
+        return await verify(secret) if secret else None
+    except DATABASE_AWAY:
+        return None
 
 
 class _Asking:
@@ -95,26 +117,28 @@ class _Asking:
     def __init__(self) -> None:
         self.loop = asyncio.get_running_loop()
         self.thread = ThreadPoolExecutor(1, "readiness")
-        self.answer: asyncio.Future[tuple[int, bytes]] | None = None
+        self.answer: asyncio.Future[Readiness] | None = None
 
 
 _asking: _Asking | None = None
 
 
-async def _shared_readiness() -> tuple[int, bytes]:
+async def _shared_readiness() -> Readiness:
     global _asking
     if _asking is None or _asking.loop is not asyncio.get_running_loop():
         _asking = _Asking()
     if _asking.answer is None or _asking.answer.done():
-        _asking.answer = _asking.loop.run_in_executor(_asking.thread, _with_connection, _readiness)
+        _asking.answer = _asking.loop.run_in_executor(_asking.thread, _with_connection, readiness)
     return await asyncio.shield(_asking.answer)
 
 
-def _readiness(now: datetime) -> tuple[int, bytes]:
-    ready, findings = readiness(now)
-    checks = {name: {"ok": finding.ok, "detail": finding.detail} for name, finding in findings.items()}
-    body = msgspec.json.encode({"status": "ready" if ready else "not ready", "checks": checks})
-    return (200 if ready else 503), body
+def _answer_of(found: Readiness, principal: Principal | None) -> tuple[int, bytes]:
+    """Status and body. What is wrong, and with what, is not for everybody who reaches the port."""
+    ready, findings = found
+    body: dict[str, Any] = {"status": "ready" if ready else "not ready"}
+    if sees_the_service(principal):
+        body["checks"] = {name: {"ok": finding.ok, "detail": finding.detail} for name, finding in findings.items()}
+    return (200 if ready else 503), msgspec.json.encode(body)
 
 
 def _metrics(now: datetime) -> bytes:

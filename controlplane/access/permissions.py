@@ -5,8 +5,11 @@ from typing import Any
 from rest_framework.permissions import BasePermission
 from rest_framework.request import Request
 
-# Who may read sites: every role of people, and no worker. The metrics count the whole fleet.
+from controlplane.access.principals import Principal
+
+# Who may read sites: every role of people, and no worker.
 MAY_READ_DOCS = "cameras.view_site"
+NOT_THE_FLEET = "Only a viewer of the whole fleet may read the metrics, which count it."
 
 
 def needed_for(view: Any) -> tuple[str, ...]:
@@ -33,9 +36,22 @@ class MayPerformAction(BasePermission):
 
 
 class MayReadDocs(BasePermission):
-    """Who may read sites may read the schema, the docs and the metrics."""
+    """Who may read sites may read the schema and the docs."""
 
     message = MayPerformAction.message
 
     def has_permission(self, request: Request, view: Any) -> bool:
         return request.user is not None and request.user.has_perm(MAY_READ_DOCS)
+
+
+def sees_the_service(principal: Principal | None) -> bool:
+    """Whether it may read how the service does: its metrics, which count the whole fleet, and what is wrong."""
+    return principal is not None and principal.scope_for(MAY_READ_DOCS).is_whole
+
+
+class MayReadMetrics(BasePermission):
+    message = NOT_THE_FLEET
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal: Any = request.user
+        return sees_the_service(principal)

@@ -17,7 +17,7 @@ from cameras.models import CameraVitals, KeyCanary
 from controlplane import observability
 from controlplane.observability import ExceptionPageFilter, Finding, RedactedExceptionPage, redacted
 from telemetry.ingest.wire import NDJSON_TYPES
-from tests.factories import SECRET, URL, ApiClient, make_camera
+from tests.factories import SECRET, URL, ApiClient, make_camera, make_site, make_token
 
 pytestmark = pytest.mark.django_db
 
@@ -56,11 +56,20 @@ def test_docs_ask_nobody_outside(viewer: ApiClient) -> None:
     assert "<script>" not in page, "the strict policy lets no inline script run"
 
 
-def test_readyz_names_each_check_and_is_red_with_another_key_ring(anonymous: ApiClient, settings: Any) -> None:
-    first = anonymous.get("/readyz")
+def test_readyz_names_each_check_and_is_red_with_another_key_ring(
+    viewer: ApiClient, anonymous: ApiClient, settings: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    clients = (viewer, anonymous, ApiClient("cpt_unknown"), ApiClient(make_token("worker")))
+    clients += (ApiClient(make_token("viewer", make_site())),)
+    first, *of_others = [client.get("/readyz") for client in clients]
     settings.FIELD_ENCRYPTION_KEYS = ["b3RoZXItZmllbGQta2V5LW9mLWFub3RoZXItcmluZyE="]
-    second = anonymous.get("/readyz")
+    second, *red_of_others = [client.get("/readyz") for client in clients]
 
+    assert [(answer.status_code, answer.json()) for answer in of_others] == [(200, {"status": "ready"})] * 4
+    assert [(answer.status_code, answer.json()) for answer in red_of_others] == [
+        (503, {"status": "not ready"})
+    ] * 4
+    assert caplog.text.count("'check': 'key_ring'") == 1
     assert (first.status_code, first.json()["status"]) == (200, "ready")
     assert set(first.json()["checks"]) == {
         "database", "key_ring", "fleet", "ingest", "clock", "partitions", "detector", "alerts",
@@ -94,6 +103,13 @@ def test_a_name_that_is_not_the_service_s_is_refused_by_the_name_of_its_setting(
     assert (answer.status_code, answer.headers["Content-Type"]) == (400, "application/problem+json")
     assert "ALLOWED_HOSTS" in answer.json()["detail"]
     assert "elsewhere" not in answer.json()["detail"]
+
+
+def test_metrics_are_not_for_whoever_sees_a_part_of_the_fleet() -> None:
+    site, camera = make_site(), make_camera()
+    tokens = [make_token(role, place) for role in ("viewer", "administrator") for place in (site, camera)]
+
+    assert [ApiClient(secret).get("/metrics").status_code for secret in tokens] == [403] * 4
 
 
 def test_metrics_count_the_fleet_by_status_and_condition(viewer: ApiClient) -> None:

@@ -8,7 +8,7 @@ from telemetry import asgi as ingest_tier
 from telemetry.ingest import queues
 from telemetry.ingest.queues import close_queues
 from tests.asgi_client import AsgiClient
-from tests.factories import make_camera, make_token
+from tests.factories import make_camera, make_site, make_token
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -23,9 +23,13 @@ def tier(transactional_db: None) -> Iterator[AsgiClient]:
 def test_it_answers_probes_and_metrics_for_a_viewer(tier: AsgiClient) -> None:
     as_viewer = {"Authorization": f"Bearer {make_token('viewer')}"}
     as_worker = {"Authorization": f"Bearer {make_token('worker')}"}
+    as_bound = {"Authorization": f"Bearer {make_token('viewer', make_site())}"}
 
     assert tier.request("GET", "/livez").json() == {"status": "alive"}
-    assert tier.request("GET", "/readyz").json()["status"] == "ready"
+    for headers in ({}, as_worker, as_bound):
+        assert tier.request("GET", "/readyz", headers=headers).json() == {"status": "ready"}
+    assert tier.request("GET", "/readyz", headers=as_viewer).json()["checks"]["database"]["ok"] is True
+    assert tier.request("GET", "/metrics", headers=as_bound).status_code == 403
     assert tier.request("GET", "/metrics").status_code == 401
     assert tier.request("GET", "/metrics", headers=as_worker).status_code == 403
     assert b"controlplane_ingest_events_total" in tier.request("GET", "/metrics", headers=as_viewer).content
