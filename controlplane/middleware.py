@@ -2,26 +2,9 @@
 
 from collections.abc import Callable
 
-from django.contrib.auth import SESSION_KEY
 from django.http import HttpRequest, HttpResponse
 
-from controlplane.admission import remember_owner
-
 GetResponse = Callable[[HttpRequest], HttpResponse]
-
-
-class SessionOwners:
-    """Reports to `admission` whose session a request had, for the next request; costs no query."""
-
-    def __init__(self, get_response: GetResponse) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponse:
-        response = self.get_response(request)
-        session = request.session
-        if session.accessed and session.session_key and (owner := session.get(SESSION_KEY)):
-            remember_owner(session.session_key, f"user:{owner}")
-        return response
 
 
 class SecurityHeaders:

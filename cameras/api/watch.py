@@ -7,7 +7,6 @@ import asyncio
 
 from django.conf import settings
 from django.contrib.auth import get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.http import HttpRequest, QueryDict, parse_cookie
 
 from cameras.api import feed
@@ -18,6 +17,7 @@ from controlplane import problems
 from controlplane.access.authentication import REALM, bearer_of
 from controlplane.access.memberships import may_enter, principal_of_user
 from controlplane.access.principals import Principal
+from controlplane.access.session_store import SessionStore
 from controlplane.access.steps import step_of
 from controlplane.access.verification import refused, verify
 from controlplane.bare_asgi import Receive, Scope, Send, as_asked, headers_of, send_json, send_problem

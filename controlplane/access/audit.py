@@ -31,9 +31,18 @@ def record(
     _write([entry])
 
 
-def record_count(*, by: Author, now: datetime, action: str, object_type: str, count: int) -> None:
-    """Write one entry for so many objects, none of which it names, in the caller's transaction."""
-    entry = _entry(by, now, action, object_type, "", "")
+def record_count(
+    *,
+    by: Author,
+    now: datetime,
+    action: str,
+    object_type: str,
+    count: int,
+    object_id: object = "",
+    object_name: str = "",
+) -> None:
+    """Write one entry for so many of something, none of which it names, in the caller's transaction."""
+    entry = _entry(by, now, action, object_type, object_id, object_name)
     entry.object_count = count
     _write([entry])
 

@@ -3,6 +3,7 @@
 import uuid
 
 from django.conf import settings
+from django.contrib.sessions.base_session import AbstractBaseSession
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -205,6 +206,29 @@ class FirstPassword(models.Model):
 
     def __str__(self) -> str:
         return f"first password of {self.user_id}"
+
+
+class Session(AbstractBaseSession):
+    """A browser in which a person is signed in, or has been asked to. It stands under the digest of its key.
+
+    On Citus a local table.
+    """
+
+    session_key = models.CharField(max_length=64, primary_key=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, verbose_name=_("person"), related_name="+"
+    )
+    created_at = models.DateTimeField(_("signed in"))
+    last_used_at = models.DateTimeField(_("last used"), db_index=True)
+    address = models.CharField(_("address"), max_length=64, blank=True)
+    user_agent = models.CharField(_("browser"), max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("session")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"session of {self.user_id} since {self.created_at:%Y-%m-%d %H:%M}"
 
 
 class Preferences(models.Model):

@@ -98,6 +98,8 @@ UNFOLD = {
                 "items": [
                     _list_of(_("Tokens"), "key", "access.apitoken"),
                     _list_of(_("Users"), "person", "auth.user"),
+                    # Everybody's own.
+                    _list_of(_("Sessions"), "devices", "access.session") | {"permission": lambda request: True},
                     _list_of(_("Audit trail"), "policy", "access.auditentry"),
                 ],
             },

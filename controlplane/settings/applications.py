@@ -33,7 +33,7 @@ MIDDLEWARE = [
     "controlplane.middleware.OptionalTrailingSlash",
     "django.middleware.security.SecurityMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
-    "controlplane.middleware.SessionOwners",
+    "controlplane.access.sessions.SessionUse",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -146,6 +146,8 @@ REQUIRE_MFA = env.str("REQUIRE_MFA", "administrators", validate=_require_mfa)
 PASSWORD_MIN_LENGTH = env.int("PASSWORD_MIN_LENGTH", 15, validate=_within(8, 64))
 # Read once, by the migration that turns groups into roles.
 MEMBERSHIPS_OF: dict[str, list[str]] = _json(env.str("MEMBERSHIPS_OF", "", validate=_roles_by_name))
+SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", 43_200, validate=_within(60, 31_536_000))
+SESSION_COOKIE_AGE = env.int("SESSION_AGE_SECONDS", 604_800, validate=_within(60, 31_536_000))
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)

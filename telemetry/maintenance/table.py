@@ -1,6 +1,7 @@
 """Which loops there are, and which steps each of them runs. A new step is added to one of them."""
 
 from cameras import recycle_bin
+from controlplane.access.session_store import ended_sessions
 from telemetry.alerts import steps as alerts
 from telemetry.history import dirty_ranges, rollups
 from telemetry.maintenance.loops import Loop
@@ -63,6 +64,15 @@ def _plan_removal(turn: Turn) -> str:
     return f"{plan}; {forecast.forecast(turn.now)}"
 
 
+def _clear_sessions(turn: Turn) -> str:
+    removed, _by_model = ended_sessions(turn.now).delete()
+    return f"removed {removed:,} sessions that had ended"
+
+
+def _plan_sessions(turn: Turn) -> str:
+    return f"would remove {ended_sessions(turn.now).count():,} sessions that have ended"
+
+
 def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
     """All loops; that of the upkeep rests so long between two rounds.
 
@@ -100,6 +110,7 @@ def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
                 # Before retention, which removes no samples that are not summed up yet.
                 Step("rollups", _compute_rollups, _plan_rollups, resumable=True),
                 Step("retention", _remove_old, _plan_removal, resumable=True),
+                Step("sessions", _clear_sessions, _plan_sessions),
             ),
             every_seconds=upkeep_seconds,
         ),

@@ -290,6 +290,7 @@ def test_every_page_is_fit_for_everybody_in_light_and_in_dark_and_on_a_phone(adm
         "access/apitoken/": "#content",
         "access/apitoken/add/": "#apitoken_form",
         "access/auditentry/": "#content",
+        "access/session/": "#content",
     }.items():
         page.goto("about:blank")
         page.goto(f"/admin/{path}")

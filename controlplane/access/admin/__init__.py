@@ -1,5 +1,5 @@
-"""The admin of access: people, groups and the audit trail, and the ground on which every admin page stands."""
+"""The admin of access: people, groups, sessions, the audit trail, and the ground on which every page stands."""
 
-from controlplane.access.admin import audit_trail, people
+from controlplane.access.admin import audit_trail, people, sessions
 
-__all__ = ["audit_trail", "people"]
+__all__ = ["audit_trail", "people", "sessions"]

@@ -21,10 +21,11 @@ from controlplane.access.time_zones import exact
 
 # Acts that are no "kind and name, done by somebody".
 SENTENCES = {
-    "cameras.exported": _("%(count)d cameras exported without credentials by %(author)s"),
+    "cameras.exported": _("Cameras exported without credentials by %(author)s: %(count)d"),
     "clock.accepted": _("The clock of ingest accepted by %(author)s"),
     "request.refused": _("%(name)s refused to %(author)s"),
     "user.sign_in_failed": _("Somebody failed to sign in as %(name)s"),
+    "user.sessions_ended": _("Sessions of %(name)s ended by %(author)s: %(count)d"),
     "user.signed_in": _("%(author)s signed in"),
     "user.signed_out": _("%(author)s signed out"),
 }

@@ -40,6 +40,7 @@ from controlplane.access.authentication import author_of
 from controlplane.access.memberships import principal_of_user
 from controlplane.access.models import Membership
 from controlplane.access.principals import ROLES_OF_PEOPLE
+from controlplane.access.sessions import end_sessions_of, key_of_row
 from controlplane.compression import kept_plain
 
 WHOLE = "whole"
@@ -216,6 +217,8 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
             formset.new_objects = formset.changed_objects = formset.deleted_objects = []
         if "is_active" in changed:
             memberships.revoke_beyond(user=person, by=by, now=now)
+            if not person.is_active:
+                self._end_sessions(request, person)
 
     def delete_model(self, request: HttpRequest, obj: Any) -> None:
         with transaction.atomic():
@@ -226,6 +229,11 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
         with transaction.atomic():
             for person in queryset:
                 self.delete_model(request, person)
+
+    def _end_sessions(self, request: HttpRequest, person: Any) -> None:
+        """All but the one that asks."""
+        by, now = author_of(request, "admin"), timezone.now()
+        end_sessions_of(person, by=by, now=now, but=key_of_row(request.session))  # type: ignore[arg-type]
 
     def response_add(self, request: HttpRequest, obj: Any, post_url_continue: str | None = None) -> HttpResponse:
         """Shows a password that was made, once: in this very answer, so that no cookie or session contains it."""
@@ -250,6 +258,7 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
             self._audit(request, obj, "updated", ["password"])
             if obj != request.user:
                 first_passwords.require_change(obj, timezone.now())
+            self._end_sessions(request, obj)
         return super().log_change(request, obj, message)
 
     def _audit(self, request: HttpRequest, person: Any, what: str, fields: Sequence[str] = ()) -> None:

@@ -1,6 +1,6 @@
 """A person's own password: changing it, and setting it anew by a link that was mailed."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.account.views import PasswordChangeView, PasswordResetFromKeyView, PasswordResetView
 from django.conf import settings
@@ -9,10 +9,13 @@ from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse, reverse_lazy
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.access import first_passwords
+from controlplane.access.session_store import SessionStore
+from controlplane.access.sessions import end_sessions_of, key_of_row
 from controlplane.access.sign_in import trail
 from controlplane.access.sign_in.frame import Page
 
@@ -34,8 +37,8 @@ class ChangePassword(Page, PasswordChangeView):
     @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
-        first_passwords.was_changed(form.user)
-        trail.record(self.request, form.user, "password_changed")
+        this_session = key_of_row(cast("SessionStore", self.request.session))
+        _was_changed(self.request, form.user, "password_changed", but=this_session)
         return answer
 
 
@@ -69,6 +72,12 @@ class ResetPassword(_ByMail, PasswordResetFromKeyView):
     @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
         answer = super().form_valid(form)
-        first_passwords.was_changed(self.reset_user)
-        trail.record(self.request, self.reset_user, "password_reset")
+        _was_changed(self.request, self.reset_user, "password_reset")
         return answer
+
+
+def _was_changed(request: HttpRequest, person: Any, what: str, but: str = "") -> None:
+    """Who is signed in with the old password is not any more, but for one session."""
+    first_passwords.was_changed(person)
+    trail.record(request, person, what)
+    end_sessions_of(person, by=trail.author_of(request, person), now=timezone.now(), but=but)

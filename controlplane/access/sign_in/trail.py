@@ -8,7 +8,13 @@ from django.utils import timezone
 
 from controlplane.access import audit
 from controlplane.access.authentication import named
+from controlplane.access.principals import Author
 from controlplane.addresses import NO_SOURCE
+
+
+def author_of(request: HttpRequest, person: Any) -> Author:
+    """The person as who does it, also before they are signed in."""
+    return named(person).author("admin", getattr(request, "source", NO_SOURCE))
 
 
 def record(request: HttpRequest, person: Any, what: str, fields: Sequence[str] = ()) -> None:
@@ -16,7 +22,7 @@ def record(request: HttpRequest, person: Any, what: str, fields: Sequence[str] =
     `password_changed`. `fields` name kinds of factors; a secret is in no entry.
     """
     audit.record(
-        by=named(person).author("admin", getattr(request, "source", NO_SOURCE)),
+        by=author_of(request, person),
         now=timezone.now(),
         action=f"user.{what}",
         object_type="user",

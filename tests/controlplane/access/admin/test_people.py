@@ -78,6 +78,7 @@ def test_a_person_is_added_given_a_role_and_deleted_and_each_act_is_audited(admi
         ("user.updated", "new", ["first_name"]),
         ("user.roles_changed", "new", []),
         ("user.updated", "new", ["password"]),
+        ("user.sessions_ended", "new", []),
         ("user.deleted", "new", []),
     ]
     changes = AuditEntry.objects.filter(action="user.roles_changed", via="admin").order_by("pk")
