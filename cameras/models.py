@@ -305,6 +305,7 @@ class DeletedCamera(models.Model):
     revision = models.BigIntegerField(help_text=_("Of the change that deleted it."))
     dirty_from_at = models.DateTimeField(null=True, help_text=_("Oldest sample that no rollup holds yet."))
     dirty_until_at = models.DateTimeField(null=True, help_text=_("Newest sample that no rollup holds yet."))
+    epoch = models.BigIntegerField(default=0, db_default=0, help_text=_("Fences off the workers of before."))
 
     objects = models.Manager.from_queryset(DeletedCameraQuerySet)()
 

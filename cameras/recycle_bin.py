@@ -58,6 +58,7 @@ def _row_of(
         revision=camera.revision,
         dirty_from_at=vitals.dirty_from_at if vitals else None,
         dirty_until_at=vitals.dirty_until_at if vitals else None,
+        epoch=vitals.epoch if vitals else 0,
     )
 
 

@@ -63,7 +63,11 @@ def restore_cameras(*, camera_ids: Collection[UUID], by: Author, now: datetime) 
             if camera.desired_state == DesiredState.STOPPED:
                 camera.desired_state_at = row.desired_state_at
             vitals = CameraVitals(
-                camera_id=camera.pk, dirty_from_at=row.dirty_from_at, dirty_until_at=row.dirty_until_at
+                camera_id=camera.pk,
+                dirty_from_at=row.dirty_from_at,
+                dirty_until_at=row.dirty_until_at,
+                epoch=row.epoch,
+                claimed_epoch=row.epoch,
             )
             log.created(camera, diff | {"connection_string": {"changed": True}}, _note_of(row, lost_site), vitals)
             restored.append(Restored(camera, lost_site))

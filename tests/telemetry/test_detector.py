@@ -4,7 +4,6 @@ import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,6 +19,7 @@ from telemetry.maintenance.table import loops
 from telemetry.models import RollupWork, Sample, StepRun
 from tests.factories import NOW, ApiClient, make_camera, make_token
 from tests.manage_process import begin_command, wait_for_line
+from tests.slow_statements import slow
 from tests.telemetry.alerts.conftest import Receiver, receiver, subscribe  # noqa: F401  # a fixture
 from tests.waiting import wait_until
 
@@ -29,7 +29,6 @@ on_postgresql = pytest.mark.skipif(
 )
 
 SOON_SECONDS = 5.0
-HELD = 4_201_999
 
 Maintain = Callable[[], "subprocess.Popen[str]"]
 
@@ -121,39 +120,6 @@ def test_a_receiver_that_hangs_holds_up_neither_the_detector_nor_another_receive
         ended.set()
 
 
-@contextmanager
-def slow(table: str, when: str) -> Iterator[Callable[[], bool]]:
-    """Statements of a table last until the end; gives whether one is under way."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_lock(%s)", [HELD])
-        cursor.execute(
-            f"""
-            CREATE FUNCTION wait_for_the_test() RETURNS trigger LANGUAGE plpgsql AS $$
-            BEGIN
-                WHILE NOT pg_try_advisory_xact_lock({HELD}) LOOP PERFORM pg_sleep(0.02); END LOOP;
-                RETURN NULL;
-            END $$;
-            CREATE TRIGGER wait_for_the_test BEFORE {when} ON {table} EXECUTE FUNCTION wait_for_the_test();
-            """
-        )
-
-    def is_under_way() -> bool:
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE datname = current_database() AND wait_event = 'PgSleep' AND query LIKE %s",
-                [f"%{table}%"],
-            )
-            return bool(cursor.fetchone()[0])
-
-    try:
-        yield is_under_way
-    finally:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_unlock(%s)", [HELD])
-            cursor.execute("DROP FUNCTION wait_for_the_test() CASCADE")
-
-
 def make_purge() -> None:
     Purge.objects.create(camera_id=make_camera("To be purged").pk, requested_at=NOW)
 
@@ -187,7 +153,7 @@ def test_a_purge_and_a_rollup_that_last_hold_up_nothing(
 
         require_noticed(worker, f"beside {table}")
 
-        assert is_under_way()
+        wait_until(is_under_way)  # still
     wait_until(lambda: StepRun.objects.filter(name="retention").exists(), 30)  # the round goes on
 
 
