@@ -27,6 +27,7 @@ ON_POSTGRESQL = [
     "test_slow_clients.py",
     "test_stalled_streams.py",
     "test_submissions.py",
+    "test_takeovers.py",
 ]
 collect_ignore = ON_POSTGRESQL if configured.vendor == "sqlite" else ["test_sqlite.py"]
 
