@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ("cameras", "0013_reports_and_placements"),
+        ("cameras", "0015_change_digests"),
     ]
 
     operations = [
