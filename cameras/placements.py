@@ -15,8 +15,8 @@ from cameras import guards
 from cameras.intent import InvalidIntent
 from cameras.models import CameraVitals, Placement
 from cameras.observed import MAX_MESSAGE, MAX_NODE, mark_dirty
+from cameras.program_texts import redact_program_text
 from cameras.reasons import PLACEMENT_REASONS, PlacementPhase
-from cameras.redaction import redact_text
 from cameras.rules import InvalidValue, one_of, parse_uuid, text
 from controlplane.access.principals import Author
 from controlplane.problem_types import ErrorCode
@@ -116,7 +116,7 @@ def clean_placement(camera_id: UUID | None, said: object) -> Wanted:
         raise InvalidIntent(errors)
     for name, limit in _SHOWN.items():
         if name in values:
-            values[name] = redact_text(values[name])[:limit]
+            values[name] = redact_program_text(values[name])[:limit]
     return Wanted(named, values, values.pop("epoch", None), values.pop("after", None))
 
 

@@ -12,8 +12,8 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from cameras.observed import MAX_MESSAGE, MAX_NODE
+from cameras.program_texts import redact_program_text
 from cameras.reasons import WORKER_REASONS, WorkerPhase
-from cameras.redaction import redact_text
 from cameras.rules import InvalidValue, text
 from controlplane.bare_asgi import too_large
 from controlplane.time_ranges import read_timestamp
@@ -161,7 +161,7 @@ def _report(camera_id: UUID, read: _Report) -> WorkerReport:
         shown_text("message", read.message, _lines),
         _timestamp(read.timestamp),
         None if read.generation is UNSET else read.generation,
-        redact_text(worker),
+        worker,  # of letters and digits alone
         shown_text("version", read.version, _line),
         shown_text("host", read.host, _line),
         None if read.epoch is UNSET else read.epoch,
@@ -174,7 +174,7 @@ def shown_text(field: str, value: Any, rule: Callable[[object], str]) -> str:
     if not value:
         return ""
     try:
-        return redact_text(rule(value))[: MAX_MESSAGE if rule is _lines else MAX_NODE]
+        return redact_program_text(rule(value))[: MAX_MESSAGE if rule is _lines else MAX_NODE]
     except InvalidValue as error:
         raise InvalidEvent(field, str(error)) from None
 
