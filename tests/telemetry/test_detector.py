@@ -39,7 +39,7 @@ def maintain() -> Iterator[Maintain]:
     started: list[subprocess.Popen[str]] = []
 
     def start() -> "subprocess.Popen[str]":
-        started.append(begin_command("maintain", WEBHOOK_ALLOW_PRIVATE="1", LOG_LEVEL="INFO"))
+        started.append(begin_command("maintain", WEBHOOK_ALLOWED_NETWORKS="127.0.0.1", LOG_LEVEL="INFO"))
         return started[-1]
 
     yield start
