@@ -21,6 +21,7 @@ from tests.processes import (
     free_port,
     output_of,
     service_environment,
+    signal_all,
     start,
     tail_of,
 )
@@ -90,6 +91,13 @@ class Service:
         if self._process is not None:
             end(self._process)
         return time.monotonic() - started
+
+    def kill(self) -> None:
+        """SIGKILL to every process of it."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGSTOP)  # it starts no others
+            signal_all([*self.workers(), self._process.pid], signal.SIGKILL)
+            self._process.wait(10)
 
     def hang_up(self) -> None:
         """SIGHUP: new workers, then the old ones end; returns when that is done."""
