@@ -48,6 +48,7 @@ class Camera:
     is_elsewhere: bool = False  # another node has it
     generation: int = 0
     epoch: int = 0  # of its placement, as far as is known
+    silent_epoch: int = 0  # the epoch whose worker was silent at the last look
     process: Process | None = None
     container: str = ""  # of the claim under way: one whose answer was lost is repeated as it was
     token: str = ""
@@ -96,14 +97,18 @@ class Reconciler:
             if camera.is_wanted:
                 camera.generation = listed[camera_id]["generation"]
                 self.take_placement(camera, listed[camera_id])
+        log.info("%d cameras should run", len(listed))
         self.list_at = time.monotonic() + self.list_seconds
         self.watching = asyncio.create_task(self.watch(cursor))
 
     def take_placement(self, camera: Camera, seen: dict[str, Any]) -> None:
-        """Whose the camera is. That a node is gone shows by its cameras: they turn offline."""
+        """Whose the camera is. A node is gone where its worker is silent, and still is at the next look."""
         there = seen["placement"] or {"epoch": 0, "node": self.node, "phase": ""}
-        is_free = there["node"] == self.node or there["phase"] == "stopped" or seen["status"] == "offline"
-        camera.epoch, camera.is_elsewhere = there["epoch"], not is_free
+        is_silent = seen["status"] in ("stale", "offline")
+        is_gone = is_silent and camera.silent_epoch == there["epoch"]
+        camera.silent_epoch = there["epoch"] if is_silent else 0
+        camera.is_elsewhere = there["node"] != self.node and there["phase"] != "stopped" and not is_gone
+        camera.epoch = there["epoch"]
         if camera.process and camera.process.epoch != camera.epoch:
             camera.process.stop()  # somebody else claimed it, or the server's database was restored
 

@@ -23,7 +23,6 @@ from tests.faults.service import Service
 from tests.manage_process import database_url
 from tests.processes import ROOT, end, output_of, service_environment, signal_all, start, tail_of
 from tests.telemetry.alerts.conftest import Receiver, receiving
-from tests.waiting import wait_until
 
 EXAMPLES = ROOT / "docs" / "examples"
 # A busy machine may take long; nothing here waits longer than it must.
@@ -31,7 +30,11 @@ PATIENCE_SECONDS = 60
 
 
 def eventually(holds: Callable[[], object]) -> None:
-    wait_until(holds, seconds=PATIENCE_SECONDS)
+    """Ask until it holds, but not so often that those who are waited for have no time."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline, f"it does not hold after {PATIENCE_SECONDS} seconds"
+        time.sleep(0.1)
 
 
 class Database:
@@ -89,7 +92,10 @@ class Database:
 
 
 class ControlPlane:
-    """The service and `maintain`; both can be killed, and started again at the same address."""
+    """The service and `maintain`; both can be killed, and started again at the same address.
+
+    The database is backed up before the first start; `site_of_before` is a site that it has.
+    """
 
     def __init__(self, folder: Path, database: Database, receiver: Receiver) -> None:
         self.folder, self.database, self.receiver = folder, database, receiver
@@ -99,7 +105,9 @@ class ControlPlane:
             [sys.executable, "-m", "tests.examples.scene", receiver.url], timeout=120, env=self.environment
         )
         scene = json.loads(made)
+        database.back_up()
         self.token, self.cookies = scene["token"], scene["cookies"]
+        self.site_of_before = Site(self, **scene["site"])
         self.service = Service(folder, database.url, settings=self.settings)
         self.url = self.service.url
         self.http = self.client(self.token)
@@ -222,6 +230,10 @@ class Orchestrator:
         assert self._process is not None
         end(self._process, by=signal.SIGINT)
         return self._process.returncode
+
+    def lists(self) -> int:
+        """How often it has listed what should run."""
+        return self.log.read_text().count("cameras should run")
 
     def workers(self) -> dict[str, int]:
         """Processes that run, by camera."""

@@ -8,6 +8,8 @@ import sys
 
 import django
 
+CAMERAS = 3
+
 
 def main(webhook_url: str) -> None:
     django.setup()
@@ -21,10 +23,17 @@ def main(webhook_url: str) -> None:
     from controlplane.access.tokens import create_token  # noqa: PLC0415
     from telemetry.alerts.models import Topic  # noqa: PLC0415
     from telemetry.alerts.subscriptions import clean_subscription, create_subscription  # noqa: PLC0415
+    from tests.factories import make_camera, make_site, make_token  # noqa: PLC0415
 
     call_command("migrate", verbosity=0)
     now, by = timezone.now(), unlimited("command:scene").author("command")
     _, token = create_token(name="scene", role="administrator", by=by, now=now)
+    site = make_site("Of before", now=now)
+    ids = [
+        str(make_camera(f"Camera {n}", now, site, desired_state="running", expected_interval_seconds=1).pk)
+        for n in range(CAMERAS)
+    ]
+    tokens = {"orchestrator": make_token("orchestrator", site)}
     values = {
         "name": "Control room",
         "channel": "webhook",
@@ -39,7 +48,8 @@ def main(webhook_url: str) -> None:
     browser = Client()
     browser.force_login(get_user_model().objects.create_superuser("scene"))
     cookies = {name: morsel.value for name, morsel in browser.cookies.items()}
-    sys.stdout.write(json.dumps({"token": token, "cookies": cookies}) + "\n")
+    scene = {"token": token, "cookies": cookies, "site": {"id": str(site.pk), "ids": ids, "tokens": tokens}}
+    sys.stdout.write(f"{json.dumps(scene)}\n")
 
 
 if __name__ == "__main__":
