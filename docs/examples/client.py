@@ -1,15 +1,17 @@
 """The control plane as an orchestrator asks it: patiently, and so that whatever was asked may be asked again."""
 
 import asyncio
+import json
 import logging
 import random
 import sys
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 import httpx
 
-TIMEOUT_SECONDS = 45  # longer than the server lets a watcher wait
+TIMEOUT_SECONDS = 30  # twice as long as a stream of events is silent
 MAX_PAUSE_SECONDS = 60
 
 log = logging.getLogger("client")
@@ -54,13 +56,32 @@ class ControlPlane:
         answer = await self.ask("GET", f"/cameras/{camera_id}")
         return answer.json() if answer.is_success else None
 
-    async def changes(self, cursor: str) -> AsyncIterator[dict[str, Any]]:
-        """What changes, as it does. It ends where the server does not know the cursor any more: list again."""
-        while (answer := await self.ask("GET", f"/cameras/changes?since={cursor}&wait=30")).is_success:
-            page = answer.json()
-            for change in page["changes"]:
-                yield change
-            cursor = page["next"]
+    async def changes(self, since: str) -> AsyncIterator[dict[str, Any]]:
+        """What changes after a cursor, as it does; ends where the cameras are to be listed again.
+
+        It is a stream of events, each with an id, from which it goes on where the connection was lost.
+        """
+        pause, kind = 1.0, ""
+        while True:
+            asked = {"params": {"since": since}, "headers": {"Accept": "text/event-stream"}}
+            with suppress(httpx.TransportError):
+                async with self.http.stream("GET", "/cameras/changes", **asked) as answer:
+                    if answer.status_code == 410:
+                        return
+                    pause = float(answer.headers.get("Retry-After", pause))
+                    async for line in answer.aiter_lines():
+                        name, _, value = line.partition(": ")
+                        if name == "event":
+                            kind = value
+                        elif name == "id":
+                            since = value
+                        elif name == "retry":
+                            pause = int(value) / 1000
+                        elif name == "data" and kind == "change":
+                            yield json.loads(value)
+                        elif name == "data" and kind in ("gone", "relist"):
+                            return
+            await asyncio.sleep(pause)
 
     async def place(self, placements: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Claim and report. What became of each, in order: its `epoch`, or a `code` and `detail` why not."""

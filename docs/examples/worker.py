@@ -199,6 +199,8 @@ class Worker:
             self.ends = "the camera is stopped"
         elif not answer.is_success:
             log.warning("refused, and left out: %s", receipt.get("detail", answer.status_code))
+        for name in receipt.get("ignored", ()):
+            log.warning("the control plane does not know %s", name)
         self.generation = receipt.get("generation", self.generation)
 
     def say_goodbye(self) -> None:

@@ -99,7 +99,7 @@ class ControlPlane:
 
     def __init__(self, folder: Path, database: Database, receiver: Receiver) -> None:
         self.folder, self.database, self.receiver = folder, database, receiver
-        self.settings = {"WEBHOOK_ALLOW_PRIVATE": "1"}
+        self.settings = {"WEBHOOK_ALLOWED_NETWORKS": "127.0.0.0/8"}
         self.environment = service_environment(database.url) | self.settings
         made = output_of(
             [sys.executable, "-m", "tests.examples.scene", receiver.url], timeout=120, env=self.environment

@@ -21,7 +21,7 @@ def test_the_code_on_the_pages_is_that_of_the_examples(page: str) -> None:
 
     assert blocks
     assert [
-        block for block in blocks if not any(indent(block, " " * deep) in CODE for deep in (0, 4, 8, 12))
+        block for block in blocks if not any(indent(block, " " * deep) in CODE for deep in range(0, 24, 4))
     ] == []
 
 
