@@ -91,6 +91,19 @@ class Client:
         except ValueError:
             raise SimulationFailed(f"What answers at {self.url} is not the control plane.") from None
 
+    async def place(self, placements: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Claim workers as an orchestrator does: what became of each, or nothing where that cannot be done now."""
+        headers = {"Authorization": f"Bearer {self.read_token}"}
+        try:
+            response = await self.http.put("/placements", json=placements, headers=headers)
+        except httpx.TransportError as error:
+            self._log_silence(error)
+            return []
+        if response.status_code == 403 and response.status_code not in self.logged:
+            self.logged.add(response.status_code)
+            log.info("the token that lists cameras is not an orchestrator's; nothing is said of placements")
+        return list(response.json()) if response.status_code == 200 else []
+
     async def post(self, path: str, content: Any) -> httpx.Response | None:
         """Post until an answer is final; None if the end comes before that. Raises SimulationFailed."""
         headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}

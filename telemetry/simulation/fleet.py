@@ -1,8 +1,9 @@
 """A fleet of simulated vision workers, which use the service by HTTP alone.
 
 Each worker reports its camera's occupancy as a real one would: along the curve of a day, at about the expected
-interval, now and then silent or restarted. What the server cannot take is sent again until it can. Must not import
-models or anything else of the service.
+interval, now and then silent or restarted; or it plays what the camera's model configuration asks for. Where the
+token that lists cameras may place workers, they are claimed as by an orchestrator. What the server cannot take is
+sent again until it can. Must not import models or anything else of the service.
 """
 
 import asyncio
@@ -12,6 +13,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from telemetry.simulation.behaviour import Kind, behaviour_of
 from telemetry.simulation.client import Client, SimulationFailed, members_of, open_client, stops_within
 from telemetry.simulation.tally import Tally
 from telemetry.simulation.worker import Observation, Worker
@@ -23,6 +25,9 @@ STARTUP_SECONDS = 60.0
 GRACE_SECONDS = 3.0
 BATCH_EVERY_SECONDS = 1.0
 MAX_BATCH_ITEMS = 5_000
+MAX_PLACEMENTS = 1_000
+# Workers of other nodes are left alone.
+NODE, NODES, IMAGE = "simulated", 3, "simulated/worker:1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +60,7 @@ class _Simulation:
         self.workers: dict[UUID, Worker] = {}
         self.tasks: set[asyncio.Task[None]] = set()
         self.outbox: list[Observation] = []
+        self.reports: list[dict[str, Any]] = []
         self.failure: SimulationFailed | None = None
         self.timezones: dict[str, tzinfo] = {}
 
@@ -109,13 +115,13 @@ class _Simulation:
 
     async def _list(self) -> bool:
         """Start workers for the cameras that should run, and end those of all others; False if not now."""
-        listed = await self.client.get("/cameras?desired_state=running")
+        listed = await self.client.get("/cameras?fields=desired_state,generation,model_config,placement")
         if listed is None:
             return False
         wanted = {
             camera_id: item
             for item in listed
-            if (camera_id := UUID(item["id"])) in (self.fleet.camera_ids or {camera_id})
+            if _is_for_us(item) and (camera_id := UUID(item["id"])) in (self.fleet.camera_ids or {camera_id})
         }
         for camera_id, worker in self.workers.items():
             worker.wanted = camera_id in wanted
@@ -126,17 +132,23 @@ class _Simulation:
         ]
         if anew and not self.timezones:
             await self._read_timezones()
+        ready: list[Worker] = []
         for start in range(0, len(anew), 8):
-            await asyncio.gather(*(self._configure(*new) for new in anew[start : start + 8]))
+            found = await asyncio.gather(*(self._configure(*new) for new in anew[start : start + 8]))
+            ready += [worker for worker in found if worker]
+        await self._place([(worker, wanted[worker.camera_id]) for worker in ready])
+        for worker in ready:
+            if worker.camera_id not in self.workers:
+                self._start(worker)
         return True
 
-    async def _configure(self, camera_id: UUID, item: dict[str, Any]) -> None:
-        """Start the worker of a camera, or the one that runs anew, with the configuration of now."""
+    async def _configure(self, camera_id: UUID, item: dict[str, Any]) -> Worker | None:
+        """The worker of a camera, a new one or the one that runs, with the configuration of now."""
         camera = await self.client.get(f"/cameras/{camera_id}")
         if camera is None or self.stop.is_set():
-            return  # the camera was deleted, or the next list tries again
+            return None  # the camera was deleted, or the next list tries again
         worker = self.workers.get(camera_id) or Worker(camera_id, item["generation"], speed=self.fleet.speed)
-        worker.generation = camera["generation"]
+        worker.generation, worker.behaviour = camera["generation"], behaviour_of(camera["model_config"])
         worker.interval_seconds = camera["expected_interval_seconds"]
         worker.timezone = self.timezones.get(camera["site"] or "", UTC)
         worker.zones = tuple(
@@ -144,8 +156,16 @@ class _Simulation:
             for zone in camera["zone_config"]["features"]
             if zone["properties"].get("kind") != "exclusion"
         )
-        if camera_id not in self.workers:
-            self._start(worker)
+        return worker
+
+    async def _place(self, workers: list[tuple[Worker, dict[str, Any]]]) -> None:
+        """Claim workers of cameras as they were listed. One that runs has the same name, and keeps its epoch."""
+        placed = [each for each in workers if each[0].behaviour.kind is not Kind.ORPHANED]
+        for start in range(0, len(placed), MAX_PLACEMENTS):
+            part = placed[start : start + MAX_PLACEMENTS]
+            answers = await self.client.place([_claim(worker, item) for worker, item in part])
+            for (worker, _), answer in zip(part, answers, strict=False):
+                worker.epoch = answer.get("epoch")
 
     async def _read_timezones(self) -> None:
         for site in await self.client.get("/sites") or []:
@@ -164,11 +184,16 @@ class _Simulation:
         try:
             ended = await stops_within(self.stop, worker.first_pause_seconds())
             while worker.wanted and not ended:
-                observed = worker.observe(datetime.now(UTC))
+                now = datetime.now(UTC)
+                observed = worker.observe(now)
+                report = worker.report(now)
                 if self.fleet.batch:
                     self.outbox += observed
+                    self.reports += [{"camera_id": str(worker.camera_id), **report}] if report else []
                 else:
                     await self._post_each(worker, observed)
+                    if report and worker.wanted:
+                        await self._post_report(worker, report)
                 ended = await stops_within(self.stop, worker.pause_seconds() if worker.wanted else 0)
         finally:
             del self.workers[worker.camera_id]
@@ -187,9 +212,19 @@ class _Simulation:
                 self.client.log_refusal(response)
                 self.tally.errors += 1
                 worker.wanted = worker.wanted and response.status_code not in (403, 404)
-            if answer.get("desired_state") == "stopped":
-                worker.wanted = False
+            self._obey(worker, answer)
             self._adopt({str(camera_id): answer.get("generation", worker.generation)})
+
+    async def _post_report(self, worker: Worker, report: dict[str, Any]) -> None:
+        response = await self.client.post(f"/telemetry/{worker.camera_id}/report", report)
+        if response is not None:
+            self.tally.reports += 1
+            self._obey(worker, members_of(response))
+
+    def _obey(self, worker: Worker, answer: dict[str, Any]) -> None:
+        """End where the receipt says so, if it is not played that nobody listens."""
+        is_stopped = answer.get("desired_state") == "stopped" and worker.behaviour.kind is not Kind.ORPHANED
+        worker.wanted = worker.wanted and not is_stopped and answer.get("code") != "fenced"
 
     async def _keep_flushing(self) -> None:
         while not await stops_within(self.stop, BATCH_EVERY_SECONDS):
@@ -197,6 +232,7 @@ class _Simulation:
         await self._flush()
 
     async def _flush(self) -> None:
+        await self._flush_reports()
         while self.outbox:
             items, self.outbox = self.outbox[:MAX_BATCH_ITEMS], self.outbox[MAX_BATCH_ITEMS:]
             batch = [{"camera_id": str(camera_id), **sample} for camera_id, sample in items]
@@ -211,10 +247,24 @@ class _Simulation:
             self.tally.errors += answer.get("rejected", 0 if response.is_success else len(items))
             if not response.is_success or answer.get("rejected"):
                 self.client.log_refusal(response)
-            for camera_id in map(UUID, answer.get("stop", ())):
-                if camera_id in self.workers:
-                    self.workers[camera_id].wanted = False
-            self._adopt(answer.get("outdated", {}))
+            self._obey_batch(answer)
+
+    async def _flush_reports(self) -> None:
+        while self.reports:
+            items, self.reports = self.reports[:MAX_BATCH_ITEMS], self.reports[MAX_BATCH_ITEMS:]
+            response = await self.client.post("/telemetry/reports", items)
+            if response is None:
+                return
+            self.tally.reports += len(items)
+            self._obey_batch(members_of(response))
+
+    def _obey_batch(self, answer: dict[str, Any]) -> None:
+        said = [(camera_id, {"desired_state": "stopped"}) for camera_id in answer.get("stop", ())]
+        said += [(camera_id, {"code": "fenced"}) for camera_id in answer.get("fenced", ())]
+        for camera_id, receipt in said:
+            if worker := self.workers.get(UUID(camera_id)):
+                self._obey(worker, receipt)
+        self._adopt(answer.get("outdated", {}))
 
     def _adopt(self, generations: dict[str, int]) -> None:
         """Run on the configuration that a receipt names, where it cannot be read: nothing here depends on it."""
@@ -222,3 +272,25 @@ class _Simulation:
             worker = self.workers.get(UUID(camera_id))
             if worker and not self.fleet.read_token:
                 worker.generation = generation
+
+
+def _is_for_us(item: dict[str, Any]) -> bool:
+    """Whether a camera that was listed should have a worker, and none of somebody else's."""
+    placement = item["placement"]
+    if placement and placement["phase"] != "stopped" and not placement["node"].startswith(NODE):
+        return False
+    return item["desired_state"] == "running" or behaviour_of(item["model_config"]).kind is Kind.ORPHANED
+
+
+def _claim(worker: Worker, item: dict[str, Any]) -> dict[str, Any]:
+    """What an orchestrator says of a worker: it runs, unless it is played that it cannot be run."""
+    placement, behaviour = item["placement"], worker.behaviour
+    is_failed = behaviour.kind is Kind.NOT_PLACED
+    return {
+        "camera_id": str(worker.camera_id),
+        "node": f"{NODE}-{worker.camera_id.int % NODES + 1}",
+        "container": worker.name,
+        "image": IMAGE,
+        "after": placement["epoch"] if placement else 0,
+        **({"phase": "failed", "reason": behaviour.reason} if is_failed else {"phase": "running"}),
+    }

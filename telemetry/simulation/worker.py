@@ -8,9 +8,15 @@ import random
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
+
+from telemetry.simulation.behaviour import WORKS, Behaviour, Kind
 
 DEFAULT_INTERVAL_SECONDS = 10
+# A worker that is slow to start loads its model for so long.
+STARTS_FOR = timedelta(minutes=10)
+# Of a worker that is late: between stale, after three, and offline, after six.
+LATE_INTERVALS = 5
 
 
 def busyness(hour: float) -> float:
@@ -48,6 +54,10 @@ class Worker:
     speed: float = 1.0
     began_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     wanted: bool = True
+    behaviour: Behaviour = WORKS
+    name: str = field(default_factory=lambda: f"simulated-{uuid4().hex[:8]}")
+    epoch: int | None = None
+    phase: str = ""
     _random: random.Random = field(init=False)
     _scale: float = field(init=False)
     _last: list[Observation] = field(init=False, default_factory=list)
@@ -58,7 +68,9 @@ class Worker:
         self._random = random.Random()  # noqa: S311  # made-up people
 
     def observe(self, now: datetime) -> list[Observation]:
-        """What it sees now, or after a restart what it had sent last."""
+        """What it sees now, or after a restart what it had sent last; nothing where it plays that it cannot."""
+        if not self.behaviour.sees or self._is_starting(now):
+            return []
         if self._last and self._random.random() < self.RESTARTS:
             return self._last
         chance = self._random
@@ -75,7 +87,7 @@ class Worker:
                     "timestamp": now.isoformat(),
                     "occupancy": occupancy,
                     "confidence": round(min(0.99, confidence + chance.uniform(-0.02, 0.01)), 3),
-                    "generation": self.generation,
+                    **self._what_runs(),
                     **({"zone": zone} if zone else {}),
                 },
             )
@@ -83,11 +95,41 @@ class Worker:
         ]
         return self._last
 
+    def report(self, now: datetime) -> dict[str, Any] | None:
+        """What it says of itself now, where that is new or has to be said again."""
+        if self.behaviour.is_mute:
+            return None
+        phase_before, self.phase = self.phase, "running"
+        reason = {}
+        if self.behaviour.kind is Kind.FAILED:
+            self.phase = "failed"
+            reason = {"reason": self.behaviour.reason, "message": "Played by simulate_workers."}
+        elif self._is_starting(now):
+            self.phase = "starting"
+        elif self.behaviour.kind is not Kind.CONTENDED and phase_before == "running":
+            return None
+        report = {"phase": self.phase, **reason, "timestamp": now.isoformat(), **self._what_runs()}
+        if self.behaviour.kind is Kind.CONTENDED and self._random.random() < 0.5:
+            report["worker"] = f"{self.name}-b"
+        return report
+
+    def _what_runs(self) -> dict[str, Any]:
+        is_outdated = self.behaviour.kind is Kind.OUTDATED
+        return {
+            "generation": max(1, self.generation - 1) if is_outdated else self.generation,
+            "worker": self.name,
+            **({"epoch": self.epoch} if self.epoch else {}),
+        }
+
+    def _is_starting(self, now: datetime) -> bool:
+        return self.behaviour.kind is Kind.STARTING and now < self.began_at + STARTS_FOR
+
     def pause_seconds(self) -> float:
         """How long until it observes again: about the interval, seldom some minutes."""
         if self._random.random() < self.SILENCES:
             return self._random.uniform(120, 360) / self.speed
-        return self.interval_seconds * self._random.uniform(0.9, 1.1) / self.speed
+        intervals = LATE_INTERVALS if self.behaviour.kind is Kind.LATE else 1
+        return intervals * self.interval_seconds * self._random.uniform(0.9, 1.1) / self.speed
 
     def first_pause_seconds(self) -> float:
         """Spread over an interval, as the workers of a fleet are."""

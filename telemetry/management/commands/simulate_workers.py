@@ -24,6 +24,11 @@ Post telemetry over HTTP as a fleet of vision workers would: one worker for each
 reports at the expected interval along the curve of a day, is silent or restarts now and then, stops when an answer
 says so, and sends again what the server could not take.
 
+They also report how they are. A camera whose model configuration has `simulate` plays what that says: `silent`,
+`late`, `starting`, `outdated`, `contended`, `orphaned`, `failed: REASON` with a reason of a worker, or
+`not placed: REASON` with one of an orchestrator. With an orchestrator's token workers are claimed before they
+report, on nodes called `simulated`; cameras that other nodes have are left alone.
+
 The worker's token is read from --token-file or from CONTROLPLANE_TOKEN. With a token that may list cameras (role
 orchestrator or viewer) in CONTROLPLANE_READ_TOKEN the fleet follows the list of running cameras, their intervals
 and zones. Without one, name the cameras with --cameras.

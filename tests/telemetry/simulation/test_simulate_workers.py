@@ -19,7 +19,7 @@ from cameras.models import Camera, CameraVitals, DesiredState
 from telemetry.models import Sample
 from telemetry.simulation.client import SimulationFailed, is_loopback
 from telemetry.simulation.worker import Worker, busyness
-from tests.factories import AUTHOR, NOW, make_camera, make_site, make_token
+from tests.factories import AUTHOR, NOW, ApiClient, make_camera, make_site, make_token
 from tests.manage_process import begin_command, wait_for_line
 
 # --- What a worker does ---------------------------------------------------------------------------------
@@ -124,6 +124,40 @@ def test_workers_report_for_the_cameras_that_should_run(
     assert CameraVitals.objects.get(camera=resting).last_contact is None
 
 
+@pytest.mark.parametrize("how", [[], ["--batch"]])
+def test_workers_are_claimed_and_play_what_their_cameras_ask_for(
+    how: list[str], tokens_in_environment: None, live_server: Any, viewer: ApiClient
+) -> None:
+    expected = {
+        "works": ("healthy", "reporting"),
+        "failed: stream_unauthorized": ("failing", "stream_unauthorized"),
+        "not placed: no_capacity": ("failing", "no_capacity"),
+        "starting": ("pending", "no_sample_yet"),
+        "silent": ("pending", "starting"),
+        "no such behaviour": ("healthy", "reporting"),
+    }
+    for simulated in expected:
+        running(simulated, model_config={"simulate": simulated}, now=datetime.now(UTC))
+    orphan = make_camera("Orphan", expected_interval_seconds=1, model_config={"simulate": "orphaned"})
+    elsewhere = running("Elsewhere", now=datetime.now(UTC))
+    ApiClient(make_token("orchestrator")).request("PUT", f"/cameras/{elsewhere.pk}/placement", {"node": "north"})
+
+    simulate(live_server.url, "--duration", "3", *how)
+
+    shown = {
+        item["name"]: item for item in viewer.get("/cameras?fields=name,status,status_reason,placement").json()
+    }
+    assert {
+        name: (shown[name]["status"], shown[name]["status_reason"].partition(":")[0]) for name in expected
+    } == expected
+    assert {shown[name]["placement"]["phase"] for name in expected} == {"running", "failed"}
+    assert all(shown[name]["placement"]["node"].startswith("simulated-") for name in expected)
+    assert not Sample.objects.filter(camera_id=elsewhere.pk).exists()
+    assert Sample.objects.filter(camera_id=orphan.pk).count() > 1, "it does not end, whatever its receipts say"
+    epochs = dict(CameraVitals.objects.values_list("camera__name", "report_epoch"))
+    assert epochs["works"] == shown["works"]["placement"]["epoch"]
+
+
 def test_named_cameras_need_no_list(
     tokens_in_environment: None, monkeypatch: pytest.MonkeyPatch, live_server: Any, tmp_path: Path, capsys: Any
 ) -> None:
@@ -222,7 +256,7 @@ def test_what_a_server_cannot_take_is_sent_again_after_the_time_it_asks_for(
     call_command("simulate_workers", "--url", moody_server, *arguments)
 
     assert tally(capsys.readouterr().out) == {
-        "sent": 1, "accepted": 1, "duplicates": 0, "retried": 2, "errors": 0,
+        "sent": 1, "accepted": 1, "duplicates": 0, "retried": 2, "errors": 0, "reports": 0,
     }  # fmt: skip
     assert len(_Moody.bodies) == 3
     assert len(set(_Moody.bodies)) == 1
@@ -242,7 +276,7 @@ def test_a_server_that_is_not_up_is_no_traceback_and_a_signal_ends_the_wait(db: 
     finally:
         process.kill()
     assert process.returncode == 0, errors
-    assert out == "sent 0, accepted 0, duplicates 0, retried 0, errors 0\n"
+    assert out == "sent 0, accepted 0, duplicates 0, retried 0, errors 0, reports 0\n"
     assert "Traceback" not in errors
 
 
