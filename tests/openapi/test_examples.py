@@ -1,4 +1,4 @@
-"""Every example of the document is sent to the service, and what comes back is held against it."""
+"""Every example of the document, and of the page on user interfaces, is sent, and what comes back held against it."""
 
 import csv
 import json
@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 import time_machine
 
-from cameras.api.examples import CAMERA_ID
+from cameras.api.examples import CAMERA_ID, EMPTY_SITE_ID
+from controlplane.access.principals import Role
 from telemetry.alerts.models import Transition
 from tests.factories import ApiClient, make_token
 from tests.openapi.conformance import faults
 from tests.openapi.document import JSON, OPERATIONS, Exchange, Operation, is_integer, resolved
-from tests.openapi.scene import Ids, make_scene
+from tests.openapi.scene import URL, Ids, make_scene
+from tests.processes import ROOT
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
 VOLATILE = (
@@ -49,6 +51,8 @@ def differences(example: Any, answer: Any, path: str = "$") -> list[str]:
 
 
 def are_alike(example: str, answer: str) -> bool:
+    if "..." in example and re.fullmatch(".*".join(map(re.escape, example.split("..."))), answer, re.DOTALL):
+        return True
     if any(pattern.fullmatch(example) and pattern.fullmatch(answer) for pattern in VOLATILE):
         return True
     try:
@@ -60,7 +64,7 @@ def are_alike(example: str, answer: str) -> bool:
 @pytest.fixture
 def clients(db: None) -> Any:
     with time_machine.travel(NOON, tick=False):
-        yield {role: ApiClient(make_token(role)) for role in ("administrator", "orchestrator", "worker")}
+        yield {role: ApiClient(make_token(role)) for role in Role}
 
 
 def scene_for(clients: dict[str, ApiClient]) -> Ids:
@@ -175,3 +179,47 @@ def test_an_integer_has_no_fraction_and_no_exponent(
         return
     assert answer.status_code == 400
     assert [fault["field"] for fault in answer.json()["errors"]] == [name]
+
+
+# --- The page on user interfaces ------------------------------------------------------------------------------
+
+HALL_ID = "c2d7a6e0-41f8-4b93-b0a5-6e9d13f87c52"  # the second camera of that page
+
+MESSAGE = re.compile(r"```http\n(?P<start>.*)\n(?P<headers>(?:[\w-]+: .*\n)*)(?:\n(?P<body>(?s:.*?)))?```")
+
+
+def messages_of(page: str) -> list[tuple[str, dict[str, str], Any]]:
+    """The first line, the headers and the JSON of each message of HTTP on a page."""
+    return [
+        (
+            found["start"],
+            dict(line.split(": ", 1) for line in found["headers"].splitlines()),
+            json.loads(found["body"]) if found["body"] else None,
+        )
+        for found in MESSAGE.finditer(page)
+    ]
+
+
+def test_the_messages_on_the_page_for_user_interfaces_are_answered_as_they_stand_there(
+    clients: dict[str, ApiClient],
+) -> None:
+    page = (ROOT / "docs" / "how-to" / "ui.md").read_text()
+    messages = messages_of(page)
+    ids, cursor = scene_for(clients), ""
+    hall = {"name": "South Station Hall", "site": ids[EMPTY_SITE_ID], "connection_string": URL}
+    ids[HALL_ID] = clients["administrator"].post("/cameras", hall).json()["id"]
+    assert len(messages) == page.count("```http") == 2 * page.count("HTTP/1.1 ") > 0
+
+    for (start, sent_headers, body), (status_line, headers, expected) in zip(
+        messages[::2], messages[1::2], strict=True
+    ):
+        method, path = ids.in_scene(start.replace("$CURSOR", cursor)).split(" ")
+        client = clients[sent_headers.pop("Authorization").removeprefix("Bearer $").lower()]
+        content_type = sent_headers.pop("Content-Type", JSON)
+
+        answer = client.request(method, path, body, content_type=content_type, **sent_headers)
+
+        assert answer.status_code == int(status_line.split()[1]), (start, answer.content)
+        assert differences(headers, {name: answer.headers.get(name) for name in headers}) == [], start
+        assert differences(expected, json.loads(ids.in_examples(answer.content.decode()))) == [], start
+        cursor = answer.headers.get("X-Cursor", cursor)
