@@ -14,7 +14,7 @@ class SecurityHeaders:
         "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; "
         "frame-ancestors 'none'; form-action 'self'"
     )
-    ADMIN = STRICT + "; script-src 'self' 'unsafe-eval'; style-src 'self' 'unsafe-inline'"
+    ADMIN = STRICT + "; script-src 'self' 'unsafe-eval'; worker-src 'self'; style-src 'self' 'unsafe-inline'"
     # Swagger UI sets the style of elements from its script.
     DOCS = STRICT + "; style-src 'self' 'unsafe-inline'"
 

@@ -68,6 +68,7 @@ class CameraAdmin(
         SilenceFilter,
     )
     list_filter_submit = True
+    refreshes_on = "status change"
     search_fields = ("name",)  # shows the box; what is searched stands in `matching`
     search_help_text = _("Words of a name, address, location or site; or an id")
     ordering = ("name", "id")

@@ -67,6 +67,7 @@ class ChangeAdmin(EntryPages):
         ViaFilter,
     )
     list_filter_submit = True
+    refreshes_on = "change"
     change_form_outer_after_template = "admin/cameras/change_revert.html"
     search_fields = ("name", "by", "request_id")  # and the camera's id, see `get_search_results`
     search_help_text = _("Camera, who, the camera's id or the request's id")

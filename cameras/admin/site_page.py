@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
-from cameras.admin.moments import age, ago, interruptions_of, now_of
+from cameras.admin.moments import age, ago, exact, interruptions_of, now_of
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
 from cameras.status import IN_TROUBLE, Status
@@ -29,6 +29,7 @@ def page_of_site(site: Site, request: HttpRequest) -> dict[str, Any]:
     shown = _worst_first(cameras)
     judge(shown, request)
     return {
+        "as_of": exact(now),
         "site_time": f"{now.astimezone(ZoneInfo(site.timezone)):%A %H:%M}",
         "zone_name": site.timezone,
         "series_url": f"/sites/{site.pk}/occupancy",
@@ -71,6 +72,7 @@ def _line(camera: Any) -> dict[str, Any]:
     health, now = camera.health, camera.asked_at
     vitals = getattr(camera, "vitals", None)
     return {
+        "id": camera.pk,
         "name": camera.name,
         "location": camera.location,
         "url": reverse("admin:cameras_camera_change", args=[camera.pk]),

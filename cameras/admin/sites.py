@@ -6,6 +6,7 @@ from typing import Any
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ORDER_VAR
+from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -26,6 +27,7 @@ from cameras.intent import clean_site
 from cameras.models import Site
 from cameras.search_conditions import best_first
 from controlplane.access.admin.pages import audit_trail_of
+from controlplane.access.admin.refresh import is_refresh, refreshed
 from controlplane.access.authentication import author_of
 from controlplane.access.models import AuditEntry
 from controlplane.search_terms import check_search
@@ -73,6 +75,27 @@ class SiteAdmin(IntentAdmin):
         if obj and not self.has_change_permission(request, obj):
             return self.fieldsets_to_view
         return super().get_fieldsets(request, obj)
+
+    def change_view(
+        self,
+        request: HttpRequest,
+        object_id: str,
+        form_url: str = "",
+        extra_context: dict[str, Any] | None = None,
+    ) -> HttpResponse:
+        if not is_refresh(request):
+            return super().change_view(request, object_id, form_url, extra_context)
+        site = self.get_object(request, unquote(object_id))
+        if site is None:
+            raise self.nothing_at(request, object_id)
+        if not self.has_view_permission(request, site):
+            raise PermissionDenied
+        context = {
+            "original": site,
+            "has_change_permission": self.has_change_permission(request, site),
+            **page_of_site(site, request),
+        }
+        return refreshed(request, "admin/cameras/site/overview.html", context, now_of(request))
 
     def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
         site = kwargs.get("obj")

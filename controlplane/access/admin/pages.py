@@ -40,6 +40,7 @@ class PlainAdmin(ModelAdmin):
     list_per_page = 50
     show_full_result_count = False
     rows_template = "admin/list_rows.html"  # what a list that keeps itself up to date asks for
+    refreshes_on = ""  # the kinds of events of the stream after which it asks, beside from time to time
     show_facets = ShowFacets.NEVER  # they count the whole table once for every choice
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:

@@ -4,12 +4,16 @@
 // scroll, open menus and selected text survive. Elements with the same `data-key` are the same. What a person fills in
 // is never touched, nor what is `data-keep`, and while rows are ticked a list neither gains nor loses any.
 //
-// After each answer the document hears of it by `cp:refreshed`; `[data-refresh-state]` says how old the page is.
+// They are asked for soon after an event of a kind that `data-refresh-on` names (of the camera or the site in
+// `data-refresh-camera`, `data-refresh-site`), and from time to time, more often where there is no stream. After each
+// answer the document hears of it by `cp:refreshed`; `[data-refresh-state]` says how old the page is.
 
-const EVERY_MS = 5_000;
-const FIRST_MS = 1_000;
-// A server that needs long to answer is asked less often.
-const REST_FOR_EACH_MS = 20;
+import { concerns } from "./event_stream.js";
+import { Pace } from "./pace.js";
+import { listen } from "./stream.js";
+
+const parts = [...document.querySelectorAll("[data-refresh]")];
+const said = document.querySelector("[data-refresh-state]");
 const FILLED_IN = "input:not([type=hidden]), select, textarea, [data-keep]";
 
 const keyOf = (node) => node.dataset?.key ?? "";
@@ -59,7 +63,6 @@ function changeInto(present, received) {
 }
 
 function announce(state) {
-  const said = document.querySelector("[data-refresh-state]");
   if (said) said.textContent = said.dataset[`${state}Text`].replace("{at}", said.dataset.at);
 }
 
@@ -78,32 +81,66 @@ export async function refreshPart(part) {
     become(part, new DOMParser().parseFromString(html, "text/html").body);
     part.dataset.etag = answer.headers.get("ETag");
   }
-  const said = document.querySelector("[data-refresh-state]");
   if (said) said.dataset.at = answer.headers.get("X-As-Of");
   const detail = { part, seconds: Number(answer.headers.get("X-As-Of-Seconds")) };
   document.dispatchEvent(new CustomEvent("cp:refreshed", { detail }));
   return "live";
 }
 
-const parts = [...document.querySelectorAll("[data-refresh]")];
+// --- When ------------------------------------------------------------------------------------------------------
+
+const pace = new Pace(performance.now(), Number(said?.dataset.everyMs) || undefined);
 let timer = null;
 let isAsking = false;
+let watch = () => {};
+
+const isHidden = () => document.visibilityState === "hidden";
+
+function hear({ isLive, events = [] }) {
+  pace.isStreaming = isLive ?? pace.isStreaming;
+  said.toggleAttribute("data-streaming", pace.isStreaming);
+  pace.hasNews ||= events.some((event) => parts.some((part) => concerns(event, part.dataset)));
+  schedule();
+}
+
+function schedule() {
+  clearTimeout(timer);
+  if (!isAsking && !isHidden()) timer = setTimeout(refresh, pace.wait(performance.now()));
+}
 
 async function refresh() {
-  clearTimeout(timer);
-  if (document.visibilityState === "hidden") return announce("paused");
-  if (isAsking) return;
   isAsking = true;
+  pace.asks();
   const began = performance.now();
   const states = await Promise.all(parts.map((part) => refreshPart(part)));
+  const ended = performance.now();
   isAsking = false;
-  if (document.visibilityState === "hidden") return announce("paused");
-  announce(states.find((state) => state !== "live") ?? "live");
-  timer = setTimeout(refresh, Math.max(EVERY_MS, (performance.now() - began) * REST_FOR_EACH_MS));
+  pace.answered(ended, ended - began);
+  const state = states.find((each) => each !== "live") ?? "live";
+  watch(!isHidden() && state !== "signedOut");
+  if (!isHidden()) announce(state);
+  schedule();
+}
+
+function streamOf({ events, list, worker }) {
+  return { urls: { events, list }, worker, person: document.querySelector("[data-person]").dataset.person };
+}
+
+function lookedAt() {
+  watch(!isHidden());
+  if (isHidden()) {
+    clearTimeout(timer);
+    announce("paused");
+  } else if (!isAsking) refresh();
 }
 
 if (parts.length) {
   announce("live");
-  timer = setTimeout(refresh, FIRST_MS);
-  document.addEventListener("visibilitychange", refresh);
+  if (parts.some((part) => part.dataset.refreshOn)) watch = listen(streamOf(said.dataset), hear);
+  watch(!isHidden());
+  schedule();
+  document.addEventListener("visibilitychange", lookedAt);
+  // A page that is left may be kept, and shown again.
+  addEventListener("pagehide", () => watch(false));
+  addEventListener("pageshow", () => watch(!isHidden()));
 }

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.test import Client
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.django_db
 
 
 def page_of(site: Any) -> str:
-    return f"/admin/cameras/site/{site.pk}/change/"
+    return f"/admin/cameras/site/{getattr(site, 'pk', site)}/change/"
 
 
 def test_cameras_in_trouble_come_first_and_only_those_of_the_site_count(viewer: Client) -> None:
@@ -64,3 +65,24 @@ def test_editing_is_offered_to_whoever_may_and_opens_where_a_fault_is(administra
     assert 'href="#edit"' not in reader.get(page_of(site)).content.decode()
     refused = administrator.post(page_of(site), {"name": "", "timezone": "UTC"})
     assert "x-init=\"activeTab = 'edit'\"" in refused.content.decode()
+
+
+def test_the_page_is_asked_for_the_part_of_it_that_changes(
+    viewer: Client, administrator: Client, django_assert_num_queries: Any
+) -> None:
+    site = make_site("North")
+    make_camera("Gate", site=site, desired_state="running")
+
+    def part(client: Client, of: Any = site) -> Any:
+        return client.get(page_of(of), headers={"X-Refresh": "1"})
+
+    with django_assert_num_queries(8):
+        found = part(viewer)
+
+    text = found.content.decode()
+    assert (found.status_code, "X-As-Of" in found.headers, "<html" in text, "Gate" in text) == (
+        200, True, False, True
+    )  # fmt: skip
+    assert ('href="#edit"' in text, 'href="#edit"' in part(administrator).content.decode()) == (False, True)
+    assert part(sign_in("", name="stranger")).status_code == 403
+    assert part(viewer, uuid4()).status_code == 404

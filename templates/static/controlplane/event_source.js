@@ -1,0 +1,12 @@
+// With what an `EventStream` works in a browser, in a page and in a worker alike.
+
+export async function ask(url) {
+  const answer = await fetch(url, { cache: "no-store" }).catch(() => null);
+  return answer?.ok ? answer.headers : null;
+}
+
+export function open(url, hear) {
+  const source = new EventSource(url);
+  for (const [kind, listen] of Object.entries(hear)) source.addEventListener(kind, listen);
+  return source;
+}
