@@ -142,7 +142,7 @@ def take(scene: dict[str, Any], shots: list[Shot], into: Path) -> None:
         tab.goto("/admin/")
         tab.get_by_label("Username").fill(scene["username"])
         tab.get_by_label("Password").fill(scene["password"])
-        tab.get_by_role("button", name="Log in").click()
+        tab.get_by_role("button", name="Log in", exact=True).click()
         tab.wait_for_url("**/admin/")
         tab.wait_for_timeout(6_000)  # the first page learns the rate
         for shot in shots:

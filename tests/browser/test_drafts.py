@@ -35,7 +35,7 @@ def save(page: Page) -> None:
 def sign_in(page: Page, username: str = "anna") -> None:
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("button", name="Log in", exact=True).click()
 
 
 def kept(page: Page) -> str:

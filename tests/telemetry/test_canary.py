@@ -101,7 +101,6 @@ def pages_reached(client: Client, at_most: int) -> Iterator[tuple[str, str]]:
 def test_a_password_in_what_is_said_is_found_nowhere(
     text: str,
     asgi: AsgiClient,
-    groups: None,
     receiver: Receiver,  # noqa: F811
     mail_server: MailServer,  # noqa: F811
     caplog: pytest.LogCaptureFixture,

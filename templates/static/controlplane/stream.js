@@ -32,5 +32,6 @@ export function listen({ urls, worker, person }, hear) {
     if (port) port.postMessage(wanted ? { watch: urls } : {});
     else if (wanted) own.start();
     else own.stop();
+    if (!wanted) hear({ isLive: false });
   };
 }

@@ -98,9 +98,7 @@ def test_a_session_shows_nothing_of_what_it_holds(administrator: Client) -> None
 
 
 @pytest.mark.parametrize("act", ["own password", "password of another", "disabled"])
-def test_sessions_end_with_a_new_password_and_with_the_person(
-    administrator: Client, groups: None, act: str
-) -> None:
+def test_sessions_end_with_a_new_password_and_with_the_person(administrator: Client, act: str) -> None:
     person = User.objects.get(username="anna" if act == "own password" else sign_in_name())
     elsewhere = again(person.username)
     new = {"password1": "long-and-of-four-words", "password2": "long-and-of-four-words", "usable_password": "true"}
