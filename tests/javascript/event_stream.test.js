@@ -98,13 +98,18 @@ describe("a stream of events", () => {
     deepEqual(told.at(-1), { isLive: true });
   });
 
-  for (const end of ["refused", "gone"]) {
+  for (const end of ["refused", "gone", "silent"]) {
     test(`begins anew, from another place, after it was ${end}`, async () => {
       begun();
       await settled();
       Source.all[0].happens("open");
+      await later(30_000);
+      Source.all[0].happens("bookmark");
+      await later(30_000);
+      equal(Source.all[0].readyState, 0);
       if (end === "refused") Source.all[0].refused();
-      else Source.all[0].happens("gone");
+      else if (end === "gone") Source.all[0].happens("gone");
+      else await later(10_000);
       equal(Source.all[0].readyState, CLOSED);
       await later(5_000);
       equal(Source.all[1].url, "/events?include=status&since=a-2");

@@ -11,6 +11,8 @@ const GATHER_MS = 100;
 const MOST_EVENTS = 500;
 const AGAIN_MS = 5_000;
 const AGAIN_AT_MOST_MS = 60_000;
+// A bookmark comes every 15 s.
+const SILENCE_MS = 40_000;
 const CLOSED = 2;
 
 // Whether an event changes what a part of a page shows. Where an event does not say of which site it is, it may be any.
@@ -39,6 +41,7 @@ export class EventStream {
     this.source?.close();
     this.source = null;
     clearTimeout(this.again);
+    clearTimeout(this.silence);
     clearTimeout(this.gathering);
     this.gathering = null;
     this.events.clear();
@@ -55,15 +58,18 @@ export class EventStream {
     return {
       open: () => {
         this.failures = 0;
+        this.listen();
         this.beLive(true);
         // What happened since the page was made, and before this, is not in the stream.
         this.gather({ kind: "relist" });
       },
       error: () => {
+        clearTimeout(this.silence);
         this.beLive(false);
         if (this.source?.readyState === CLOSED) this.beginAgain();
       },
       gone: () => this.beginAgain(),
+      bookmark: () => this.listen(),
       relist: () => this.gather({ kind: "relist" }),
       status: ({ data }) => {
         const { id, site } = JSON.parse(data);
@@ -73,7 +79,14 @@ export class EventStream {
     };
   }
 
+  // A connection that is dead, as after the computer slept, does not say so.
+  listen() {
+    clearTimeout(this.silence);
+    this.silence = setTimeout(() => this.beginAgain(), SILENCE_MS);
+  }
+
   beginAgain() {
+    clearTimeout(this.silence);
     this.source?.close();
     this.source = null;
     this.beLive(false);
