@@ -49,7 +49,12 @@ def parse_cursor(text: str) -> Cursor | None:
 def current_cursor() -> Cursor:
     """The place after the last committed change."""
     counter = RevisionCounter.objects.first() or make_counter()
-    return Cursor(_epoch(counter.epoch), counter.revision)
+    return cursor_of(counter.epoch, counter.revision)
+
+
+def cursor_of(stored_epoch: str, revision: int) -> Cursor:
+    """The place of a revision, by what the counter's row says of the epoch."""
+    return Cursor(_epoch(stored_epoch), revision)
 
 
 def renew_epoch() -> Cursor:
@@ -64,12 +69,7 @@ def _epoch(stored: str) -> str:
     """The stored epoch, on PostgreSQL mixed with what a restore or a failover changes by itself."""
     history = stored
     if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT system_identifier, timeline_id, oid FROM pg_control_system(), pg_control_checkpoint(),"
-                " pg_database WHERE datname = current_database()"
-            )
-            history += "".join(f"/{part}" for part in cursor.fetchone())
+        history += connection.history()  # type: ignore[attr-defined]  # of our own backend
     return hashlib.sha256(history.encode()).hexdigest()[:12]
 
 

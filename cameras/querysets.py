@@ -26,8 +26,13 @@ from controlplane.access.scope import Scope
 
 class CameraQuerySet(models.QuerySet[Any]):
     def within(self, scope: Scope) -> Self:
-        """Those in a scope, such as the one of a principal for a permission."""
-        return self.filter(scope.as_q())
+        """Those in a scope, such as the one of a principal for a permission; in the whole fleet, just these."""
+        return self if scope.is_whole else self.filter(scope.as_q())
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether these are all cameras."""
+        return not self.query.where.children
 
     def matching(self, text: str) -> Self:
         """Those that each word of the text is about, whatever its case and accents.

@@ -18,8 +18,8 @@ from cameras.api import parameters
 from cameras.facts import Interruptions
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
-from cameras.interruptions import read_interruptions
 from cameras.models import Camera, Site
+from cameras.present import Present, read_present
 from cameras.querysets import CameraQuerySet
 from controlplane.access.permissions import needed_for
 from controlplane.access.principals import Principal
@@ -50,9 +50,13 @@ class StrictViewSet(viewsets.GenericViewSet):
         return timezone.now()
 
     @cached_property
+    def present(self) -> Present:
+        """Where the log ends and what interrupts the service, read once, before anything else is."""
+        return read_present(self.now)
+
+    @property
     def interruptions(self) -> Interruptions:
-        """The interruptions at that time, read once."""
-        return read_interruptions(self.now)
+        return self.present.interruptions
 
     @property
     def principal(self) -> Principal:

@@ -1,7 +1,6 @@
 """Deleted cameras over REST: which can be restored, bringing one back, and erasing one at once."""
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import msgspec
@@ -16,7 +15,6 @@ from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, next_page
 from cameras.api.representation import camera_detail, deleted_detail
 from cameras.api.serializers import DeletedCameraShape
-from cameras.change_feed import current_cursor
 from cameras.look_alikes import warnings_about
 from cameras.models import Camera, DeletedCamera, Purge
 from cameras.querysets import DeletedCameraQuerySet
@@ -97,14 +95,17 @@ class DeletedCameraViewSet(StrictViewSet):
         raise _no_such()
 
     def _detail(self, camera_id: UUID, lost_site: str = "") -> HttpResponse:
-        camera = self.find_camera(camera_id, Camera.objects.with_vitals())
+        camera = self.find_camera(camera_id)
         warnings = []
         if lost_site:
             warnings.append("The site where the camera stood is gone: it is at no site now.")
         warnings += warnings_about(camera, self.principal)
-        detail: dict[str, Any] = camera_detail(camera, self.now, self.interruptions)
+        found = camera_detail(camera_id, self.now, self.interruptions)
+        if found is None:  # deleted again since
+            raise _no_such()
+        detail, revision = found
         response = json_answer({**detail, "warnings": warnings})
-        response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
+        response["ETag"] = parameters.etag_of(self.present.cursor.epoch, revision)
         response["Location"] = f"/cameras/{camera.pk}"
         return response
 

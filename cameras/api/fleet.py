@@ -13,7 +13,6 @@ from cameras.api import fleet_operations as operations
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, clean_or_problem, json_answer, streamed_answer
 from cameras.api.serializers import FleetSummary
-from cameras.change_feed import current_cursor
 from cameras.conditions import ConditionType
 from cameras.intent import InvalidIntent
 from cameras.models import Camera
@@ -46,7 +45,7 @@ class FleetViewSet(StrictViewSet):
         it or it is not there. With `credentials` the connection strings are in clear, which takes one entry of the
         audit trail for all; one that cannot be read is null, with a `reason`.
         """
-        epoch = current_cursor().epoch
+        epoch = self.present.cursor.epoch
         revisions_seen, with_credentials = clean_or_problem(lambda: _asked(request.data, epoch))
         specs = clean_or_problem(
             lambda: read_specs(

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -19,7 +20,10 @@ from cameras.querysets import CameraQuerySet
 from cameras.recycle_bin import restorable_until
 from cameras.status import derive_status
 from cameras.status_queries import HAS_MORE_FACTS, QuickMoment
+from controlplane.databases.compiled import ANY_ID, CompiledQuery
 from controlplane.encoding import moment_text, with_texts
+
+Rows = list[tuple[Any, ...]]
 
 DETAIL_FIELDS = tuple(CameraDetail().fields)
 ORDERINGS = ("name", "-name", "created_at", "-created_at")
@@ -66,33 +70,54 @@ _ON_REQUEST: dict[str, dict[str, Any]] = {
 }
 
 
-def camera_detail(camera: Camera, now: datetime, interruptions: Interruptions) -> dict[str, Any]:
-    """All fields of a camera that was asked for `with_vitals`; its connection string is redacted."""
-    vitals = getattr(camera, "vitals", None)
-    verdict = camera.verdict(now, interruptions)
-    report, placement = getattr(camera, "report", None), getattr(camera, "placement", None)
-    latest = None
-    if vitals and vitals.latest_timestamp:
-        latest = {name: getattr(vitals, f"latest_{name}") for name in LATEST}
-    values = {field.name: getattr(camera, field.column) for field in CAMERA_FIELDS} | {
-        "id": camera.pk,
-        "address": camera.address,
-        "status": verdict.status.value,
-        "status_reason": verdict.reason,
-        "status_since": verdict.since,
-        "last_contact": vitals.last_contact if vitals else None,
-        "latest": latest,
-        "generation": camera.generation,
-        "observed_generation": vitals.observed_generation if vitals else None,
-        "conditions": conditions_shown(
-            verdict.conditions, report.message if report else "", placement.message if placement else ""
-        ),
-        "report": report and {name: getattr(report, name) for name in REPORT_FIELDS},
-        "placement": placement and {name: getattr(placement, name) for name in PLACEMENT_FIELDS},
-        "created_at": camera.created_at,
-        "updated_at": camera.updated_at,
-    }
-    return {name: values[name] for name in DETAIL_FIELDS}
+class _Shape:
+    """Items with these fields: which columns of a row they are made from, and how."""
+
+    def __init__(self, fields: tuple[str, ...]) -> None:
+        self._fields = fields
+        self._on_request = [name for name in fields if name in _ON_REQUEST]
+        self.columns = _COLUMNS | {
+            alias: column for name in self._on_request for alias, column in _ON_REQUEST[name].items()
+        }
+        self._known = known = (*self.columns, *_DERIVED, *self._on_request)
+        places = [
+            known.index(name, len(self.columns)) if name in self._on_request else known.index(name)
+            for name in fields
+        ]
+        # One place too many, which zip drops: with a single place itemgetter would return no tuple.
+        self._pick = itemgetter(*places, places[0])
+
+    def items(self, rows: Rows, now: datetime, interruptions: Interruptions) -> list[dict[str, Any]]:
+        """The items; their moments are texts. One query where something is to be said of some of them."""
+        more_facts = _more_facts([row[_ID] for row in rows if row[_HAS_MORE]])
+        judged = [_judged(row, more_facts, now, interruptions) for row in rows]
+        if self._on_request:
+            judged = [
+                (*row, *_requested(self._on_request, dict(zip(self._known, row, strict=False)))) for row in judged
+            ]
+        return [dict(zip(self._fields, self._pick(row), strict=False)) for row in judged]
+
+
+_shape_of = lru_cache(maxsize=64)(_Shape)
+_DETAIL = _Shape(DETAIL_FIELDS)
+_detail_row = CompiledQuery(
+    lambda: Camera.objects.filter(pk=ANY_ID).values_list(*_DETAIL.columns.values(), "revision")
+)
+
+
+def camera_detail(
+    camera_id: UUID, now: datetime, interruptions: Interruptions
+) -> tuple[dict[str, Any], int] | None:
+    """All fields of a camera, its connection string redacted, and its revision; None where there is none.
+
+    Its moments are texts. One query, and one more where something is to be said of it.
+    """
+    rows = _detail_row.rows(camera_id)
+    if not rows:
+        return None
+    ((*row, revision),) = rows
+    (item,) = _DETAIL.items([tuple(row)], now, interruptions)
+    return item, revision
 
 
 def deleted_detail(row: DeletedCamera) -> dict[str, Any]:
@@ -167,47 +192,46 @@ def camera_pages(
     A query a page, and one more where something is to be said of some of its cameras. The parts follow one
     another, each in the ordering; a page that goes over into the next takes two queries. Moments are texts.
     """
-    on_request = [name for name in fields if name in _ON_REQUEST]
-    columns = _COLUMNS | {alias: column for name in on_request for alias, column in _ON_REQUEST[name].items()}
-    known = (*columns, *_DERIVED, *on_request)
-    places = [known.index(name, len(columns)) if name in on_request else known.index(name) for name in fields]
-    # One place too many, which zip drops: with a single place itemgetter would return no tuple.
-    pick = itemgetter(*places, places[0])
+    shape = _shape_of(tuple(fields))
     while True:
-        rows, part = _rows(parts, columns.values(), "name" if ordering == BEST_FIRST else ordering, after, size)
+        rows, part = _rows(parts, shape, "name" if ordering == BEST_FIRST else ordering, after, size)
         more, rows = len(rows) > size, rows[:size]
         after = None
         if more:
-            last = dict(zip(columns, rows[-1], strict=True))
+            last = dict(zip(shape.columns, rows[-1], strict=True))
             after = ListPosition(ordering, last[column_of(ordering)], str(last["id"]), part)
-        more_facts = _more_facts([row[_ID] for row in rows if row[_HAS_MORE]])
-        judged = [_judged(row, more_facts, now, interruptions) for row in rows]
-        if on_request:
-            judged = [(*row, *_requested(on_request, dict(zip(known, row, strict=False)))) for row in judged]
-        yield [dict(zip(fields, pick(row), strict=False)) for row in judged], after
+        yield shape.items(rows, now, interruptions), after
         if after is None:
             return
 
 
 def _rows(
     parts: Sequence[CameraQuerySet],
-    columns: Iterable[Any],
+    shape: _Shape,
     ordering: str,
     after: ListPosition | None,
     size: int,
-) -> tuple[list[tuple[Any, ...]], int]:
+) -> tuple[Rows, int]:
     """The rows of a page and one more, if there is one; and the part that the last row of the page is of."""
-    rows: list[tuple[Any, ...]] = []
+    rows: Rows = []
     ends_in = first = after.part if after else 0
+    if after is None and len(parts) == 1 and parts[0].is_whole:
+        return _first_page(ordering, shape, size).rows(), 0
     for part in range(first, len(parts)):
         ordered = parts[part].after(ordering, after if part == first else None)
-        found = list(ordered.values_list(*columns)[: size + 1 - len(rows)])
+        found = list(ordered.values_list(*shape.columns.values())[: size + 1 - len(rows)])
         if found and len(rows) < size:
             ends_in = part
         rows += found
         if len(rows) > size:
             break
     return rows, ends_in
+
+
+@lru_cache(maxsize=64)
+def _first_page(ordering: str, shape: _Shape, size: int) -> CompiledQuery:
+    """The first page of all cameras, which is asked for most."""
+    return CompiledQuery(lambda: Camera.objects.after(ordering).values_list(*shape.columns.values())[: size + 1])
 
 
 def _judged(

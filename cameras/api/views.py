@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from itertools import chain
 from threading import BoundedSemaphore
 from typing import cast
 from uuid import UUID
@@ -35,7 +36,7 @@ from cameras.api.representation import (
     column_of,
 )
 from cameras.api.serializers import LIST_FIELDS, CameraDetail
-from cameras.change_feed import CursorGone, current_cursor, scan_changes, seen_by
+from cameras.change_feed import CursorGone, scan_changes, seen_by
 from cameras.credentials import UnreadableCredential
 from cameras.intent import clean_camera
 from cameras.look_alikes import warnings_about
@@ -86,9 +87,11 @@ class CameraViewSet(StrictViewSet):
         sought = query.get("search", "").strip()
         after = _position(query["cursor"], ordering, sought) if "cursor" in query else None
         # Before the rows: the feed then returns what changes while they are read.
-        cursor = current_cursor()
+        cursor = self.present.cursor
         ordering = after.ordering if after else ordering or (BEST_FIRST if sought else "name")
-        found = cast(CameraQuerySet, self.filter_queryset(self.get_queryset()))
+        found = self.get_queryset()
+        if query.keys() & CameraFilter.base_filters.keys():
+            found = cast(CameraQuerySet, self.filter_queryset(found))
         pages = camera_pages(
             *((found.named(sought), found.not_named(sought)) if ordering == BEST_FIRST else (found,)),
             ordering=ordering,
@@ -98,8 +101,9 @@ class CameraViewSet(StrictViewSet):
             after=after,
             size=limit,
         )
-        if "limit" in query or after:
-            items, following = next(pages)
+        first = next(pages)
+        items, following = first
+        if "limit" in query or after or not following:
             response: HttpResponse | StreamingHttpResponse = HttpResponse(
                 msgspec.json.encode(items), content_type="application/json"
             )
@@ -107,7 +111,7 @@ class CameraViewSet(StrictViewSet):
                 position = parameters.page_cursor(msgspec.to_builtins(following))
                 response["Link"] = next_page(request, position)
         else:
-            response = streamed_answer(request, array_chunks(pages))
+            response = streamed_answer(request, array_chunks(chain([first], pages)))
         response["X-Cursor"] = str(cursor)
         return response
 
@@ -133,7 +137,7 @@ class CameraViewSet(StrictViewSet):
         camera_id = parameters.id_in_path(id)
         stored = self.find_camera(camera_id)
         values = clean_or_problem(lambda: clean_camera(request.data, stored_redacted=stored.redacted_connection))
-        epoch = current_cursor().epoch
+        epoch = self.present.cursor.epoch
         try:
             camera = clean_or_problem(
                 lambda: actions.update_camera(
@@ -156,7 +160,7 @@ class CameraViewSet(StrictViewSet):
         """Delete a camera; it can be restored for some days, see `/deleted-cameras`. Its changes stay."""
         camera = self.find_camera(parameters.id_in_path(id))
         purge = parameters.one_of(request.query_params, "purge", "0", ("0", "1"))
-        epoch = current_cursor().epoch
+        epoch = self.present.cursor.epoch
         try:
             actions.retire_camera(
                 camera_id=camera.pk,
@@ -183,7 +187,7 @@ class CameraViewSet(StrictViewSet):
             detail = f"{error} Check FIELD_ENCRYPTION_KEYS, or set the connection string anew."
             raise Problem(409, detail, kind=CREDENTIAL_UNREADABLE) from None
         response = json_answer({"connection_string": text, "generation": camera.generation})
-        response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
+        response["ETag"] = parameters.etag_of(self.present.cursor.epoch, camera.revision)
         return kept_plain(response)
 
     @operations.LIST_CHANGES
@@ -203,10 +207,15 @@ class CameraViewSet(StrictViewSet):
         return HttpResponse(feed.render(scan.next, seen, scan.more), content_type="application/json")
 
     def _detail(self, camera_id: UUID, status: int = 200, warnings: Sequence[str] = ()) -> HttpResponse:
-        camera = self.find_camera(camera_id, Camera.objects.with_vitals().with_reports())
-        said = {"warnings": warnings} if warnings else {}
-        response = json_answer(camera_detail(camera, self.now, self.interruptions) | said, status)
-        response["ETag"] = parameters.etag_of(current_cursor().epoch, camera.revision)
+        found = camera_detail(camera_id, self.now, self.interruptions)
+        if found is None or not self.scope.covers(camera_id, found[0]["site"]):
+            self.find_camera(camera_id)  # raises what there is to say
+            raise no_such("camera")  # registered since
+        values, revision = found
+        if warnings:
+            values["warnings"] = warnings
+        response = HttpResponse(msgspec.json.encode(values), status=status, content_type="application/json")
+        response["ETag"] = parameters.etag_of(self.present.cursor.epoch, revision)
         return response
 
 

@@ -63,7 +63,7 @@ class ControlPlane:
         """
         pause, kind = 1.0, ""
         while True:
-            asked = {"params": {"since": since}, "headers": {"Accept": "text/event-stream"}}
+            asked: dict[str, Any] = {"params": {"since": since}, "headers": {"Accept": "text/event-stream"}}
             with suppress(httpx.TransportError):
                 async with self.http.stream("GET", "/cameras/changes", **asked) as answer:
                     if answer.status_code == 410:

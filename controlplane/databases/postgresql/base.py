@@ -1,14 +1,55 @@
 """PostgreSQL, whose statements are cancelled by the server where this process serves."""
 
+import select
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from django.db.backends.postgresql import base
 
 from controlplane.databases.deadline import statement_seconds
 from controlplane.databases.last_steps import LastSteps
 
+# Which history of which database a session reads. The timeline is that of the log that is written: the control
+# file of a server that was just promoted still says the one before.
+HISTORY = """
+SELECT pg_is_in_recovery(), concat_ws('/', '',
+    (SELECT system_identifier FROM pg_control_system()),
+    CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
+        ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
+    (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
+_histories: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
 
 class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
+    @property
+    def pool(self) -> Any:
+        """Django's own, which asks the server whenever a connection is taken whether it is still there.
+
+        That is a round trip a request. A session that the server has ended is noticed without one.
+        """
+        pool = super().pool
+        if pool is not None and pool._check is pool.check_connection:
+            pool._check = _require_open
+        return pool
+
+    def history(self) -> str:
+        """The server, its timeline and the database of this session, as one text.
+
+        Asked once of each session: a server that goes on to another timeline has ended its sessions before. Only
+        those of a standby outlive its promotion.
+        """
+        self.ensure_connection()
+        session = self.connection
+        history = _histories.get(session)
+        if history is None:
+            with self.cursor() as cursor:
+                cursor.execute(HISTORY)
+                is_in_recovery, history = cursor.fetchone()
+            if not is_in_recovery:
+                _histories[session] = history
+        return str(history)
+
     def _configure_connection(self, connection: Any) -> bool:
         """What Django and the pool call once for each new connection; returns whether to commit.
 
@@ -21,3 +62,12 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
         with connection.cursor() as cursor:
             cursor.execute(f"SET statement_timeout = {int(seconds * 1000)}")
         return True
+
+
+def _require_open(session: Any) -> None:
+    """Raise an error of psycopg where the server has ended an idle session."""
+    # Nothing comes unasked but the end of the session, and notices, after which it can still be used.
+    waiting = select.poll()
+    waiting.register(session.pgconn.socket, select.POLLIN)
+    if waiting.poll(0):
+        session.execute("")

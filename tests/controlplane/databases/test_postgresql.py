@@ -1,0 +1,71 @@
+"""PostgreSQL behind Django: its pool, and the history that a session reads."""
+
+import copy
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from controlplane.databases.postgresql.base import DatabaseWrapper
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def pooled() -> Iterator[DatabaseWrapper]:
+    """The database of the tests, over a pool of one connection."""
+    settings = copy.deepcopy(connection.settings_dict)
+    settings["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 1, "timeout": 5}
+    settings["CONN_HEALTH_CHECKS"] = True
+    wrapper = DatabaseWrapper(settings, "pooled")
+    yield wrapper
+    wrapper.close()
+    wrapper.close_pool()
+
+
+def asked(wrapper: Any, sql: str) -> Any:
+    with wrapper.cursor() as cursor:
+        cursor.execute(sql)
+        return cursor.fetchone()[0]
+
+
+def test_a_session_that_the_server_has_ended_is_replaced_before_it_is_used(pooled: DatabaseWrapper) -> None:
+    first = asked(pooled, "SELECT pg_backend_pid()")
+    pooled.close()
+    assert asked(pooled, "SELECT pg_backend_pid()") == first, "it comes from the pool"
+    pooled.close()
+
+    assert asked(connection, f"SELECT pg_terminate_backend({first}, 5000)")
+
+    assert asked(pooled, "SELECT pg_backend_pid()") != first
+
+
+def test_a_session_with_an_unread_notice_is_used_further(pooled: DatabaseWrapper) -> None:
+    first = asked(pooled, "SELECT pg_backend_pid()")
+    with pooled.cursor() as cursor:
+        cursor.execute("LISTEN news")
+    pooled.close()
+
+    asked(connection, "SELECT pg_notify('news', 'something')")
+
+    assert asked(pooled, "SELECT pg_backend_pid()") == first
+
+
+def test_the_history_is_asked_once_of_each_session(
+    pooled: DatabaseWrapper, django_assert_num_queries: Any
+) -> None:
+    with django_assert_num_queries(1, connection=pooled):
+        first = pooled.history()
+        assert pooled.history() == first
+    assert first == connection.history()  # type: ignore[attr-defined]  # another session of the same database
+
+    system, timeline, database = first.lstrip("/").split("/")
+    assert system == str(asked(connection, "SELECT system_identifier FROM pg_control_system()"))
+    assert timeline == str(asked(connection, "SELECT timeline_id FROM pg_control_checkpoint()"))
+    assert database == str(asked(connection, "SELECT oid FROM pg_database WHERE datname = current_database()"))
+
+    pooled.close()
+    pooled.close_pool()
+    with django_assert_num_queries(1, connection=pooled):
+        assert pooled.history() == first
