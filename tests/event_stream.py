@@ -2,8 +2,10 @@
 
 import asyncio
 import json
+import socket
+import time
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from tests.asgi_client import AsgiClient
 
@@ -108,3 +110,65 @@ class Stream(Events):
             self.has_ended = not message.get("more_body", False)
 
         await self._client.application(self._scope, receive, send)
+
+
+class HttpStream(Events):
+    """One stream of a real server, over a connection of its own; a context manager, inside which it reads."""
+
+    def __init__(
+        self, port: int, token: str, query: str = "", last_id: str = "", *, window_bytes: int = 0
+    ) -> None:
+        super().__init__()
+        self.status = 0
+        self.headers: dict[str, str] = {}
+        self.arrived_at: list[float] = []
+        """When each event came, in the order of `seen`; monotonic."""
+        self.is_whole = False
+        """Whether the server has ended the answer, and not just the connection."""
+        self._port, self._window_bytes = port, window_bytes
+        sent = {"Host": "127.0.0.1", "Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
+        if last_id:
+            sent["Last-Event-ID"] = last_id
+        lines = [f"GET /cameras/changes?{query} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+        self._request = "\r\n".join([*lines, "", ""]).encode()
+        self._task: asyncio.Task[None]
+
+    async def __aenter__(self) -> Self:
+        client = socket.socket()
+        if self._window_bytes:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, self._window_bytes)
+        client.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(client, ("127.0.0.1", self._port))
+        limit = self._window_bytes or 2**16
+        self._reader, self._writer = await asyncio.open_connection(sock=client, limit=limit)
+        self._writer.write(self._request)
+        self.can_read = asyncio.Event()
+        self.can_read.set()
+        self._task = asyncio.create_task(self._read())
+        return self
+
+    async def __aexit__(self, *reason: object) -> None:
+        self._task.cancel()
+        self._writer.close()
+
+    async def end(self) -> None:
+        """Wait until the server has ended the connection."""
+        await self._task
+
+    async def _read(self) -> None:
+        try:
+            head = await self._reader.readuntil(b"\r\n\r\n")
+            status_line, *lines = head.decode("latin-1").strip().split("\r\n")
+            self.headers = {
+                name.lower(): value.strip() for name, _, value in (one.partition(":") for one in lines)
+            }
+            self.status = int(status_line.split(" ", 2)[1])
+            if self.headers.get("transfer-encoding") != "chunked":
+                return
+            while size := int(await self._reader.readuntil(b"\r\n"), 16):
+                self.feed((await self._reader.readexactly(size + 2))[:-2])
+                self.arrived_at += [time.monotonic()] * (len(self.seen) - len(self.arrived_at))
+                await self.can_read.wait()
+            self.is_whole = True
+        except (OSError, asyncio.IncompleteReadError):
+            pass

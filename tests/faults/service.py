@@ -58,13 +58,15 @@ class Service:
         application: str = "controlplane.asgi:application",
         worker_class: str = "asgi",
         settings: Mapping[str, str] = MappingProxyType({}),
+        processes: int = WORKERS,
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = folder / f"service-{self.port}.log"
         self._environment = {**service_environment(database_url), **settings}
-        shape = ["-k", worker_class, "-w", str(WORKERS), "-b", f"127.0.0.1:{self.port}"]
+        shape = ["-k", worker_class, "-w", str(processes), "-b", f"127.0.0.1:{self.port}"]
         self._command = [Path(sys.executable).with_name("gunicorn"), *shape, *options, application]
+        self._processes = processes
         self._process: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> "Service":
@@ -79,7 +81,7 @@ class Service:
         """Returns when every worker answers. Raises Failure."""
         before = self._text().count(LISTENING)
         self.launch()
-        self._wait_until(lambda: self._text().count(LISTENING) >= before + WORKERS or self._has_answered())
+        self._wait_until(lambda: self._text().count(LISTENING) >= before + self._processes or self._has_answered())
 
     def launch(self) -> None:
         """Begin to start; returns at once."""
@@ -104,7 +106,7 @@ class Service:
         assert self._process is not None
         old = set(self.workers())
         self._process.send_signal(signal.SIGHUP)
-        self._wait_until(lambda: len(now := set(self.workers())) == WORKERS and not now & old)
+        self._wait_until(lambda: len(now := set(self.workers())) == self._processes and not now & old)
 
     def workers(self) -> list[int]:
         assert self._process is not None
