@@ -225,12 +225,22 @@ def _make(table: Table, first: date, lock_timeout_ms: int) -> bool:
             cursor.execute(f"ALTER TABLE {table.default} VALIDATE CONSTRAINT {outside}")
             with _brief_locks(cursor, lock_timeout_ms):
                 cursor.execute(f"CREATE TABLE IF NOT EXISTS {name} (LIKE {table.name} INCLUDING ALL)")
+                # `migrate` may run as another role than the service, which will drop the partition.
+                cursor.execute(f"ALTER TABLE {name} OWNER TO {_owner_of(cursor, table)}")
                 cursor.execute(
                     f"ALTER TABLE {table.name} ATTACH PARTITION {name} FOR VALUES FROM ('{start}') TO ('{end}')"
                 )
         finally:
             _drop_check(cursor, table, outside, lock_timeout_ms)
         return True
+
+
+def _owner_of(cursor: Any, table: Table) -> str:
+    """The role that a table belongs to, quoted."""
+    cursor.execute(
+        "SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = %s::regclass", [table.name]
+    )
+    return str(cursor.fetchone()[0])
 
 
 def _drop_left_checks(table: Table, lock_timeout_ms: int) -> bool:
