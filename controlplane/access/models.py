@@ -190,6 +190,22 @@ class AuditHead(models.Model):
         return f"link {self.number}"
 
 
+class SignInFailures(models.Model):
+    """How many attempts of a name from an address have failed lately. On Citus a local table."""
+
+    name_digest = models.CharField(max_length=64)
+    address = models.CharField(max_length=64)
+    failures = models.PositiveIntegerField()
+    last_at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["name_digest", "address"], name="sign_in_failures_by_name")]
+
+    def __str__(self) -> str:
+        return f"{self.failures} failures from {self.address}"
+
+
 class FirstPassword(models.Model):
     """Stands while a person's password is one that somebody else has set, and which they have to change.
 

@@ -10,10 +10,11 @@ from django.contrib.auth.signals import user_logged_in, user_logged_out, user_lo
 from django.http import HttpRequest
 from django.utils import timezone
 
-from controlplane.access import audit
+from controlplane.access import audit, throttle
 from controlplane.access.allowance import Allowance
 from controlplane.access.authentication import named
 from controlplane.access.principals import NOBODY, Principal
+from controlplane.addresses import holder_at
 
 # Failures, in ten minutes of one process: from one address, and in all.
 allowance = Allowance(each=100, in_all=1_000)
@@ -27,8 +28,15 @@ def begin_recording() -> None:
     user_login_failed.connect(_failed, dispatch_uid="audit")
 
 
+def record_throttled(request: HttpRequest, name: str) -> None:
+    """Write that an attempt for a name was not even looked at."""
+    _record_attempt(request, "user.sign_in_refused", name)
+
+
 def _signed_in(request: HttpRequest | None, user: Any, **_event: Any) -> None:
     _record(request, "user.signed_in", named(user), user)
+    if request is not None:
+        throttle.clear(name=user.get_username(), address=holder_at(_address_of(request)))
 
 
 def _signed_out(request: HttpRequest | None, user: Any, **_event: Any) -> None:
@@ -37,17 +45,22 @@ def _signed_out(request: HttpRequest | None, user: Any, **_event: Any) -> None:
 
 
 def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_event: Any) -> None:
-    if request is not None and (left_out := allowance.take(_address_of(request))) is not None:
+    if request is not None:
+        name = credentials.get(get_user_model().USERNAME_FIELD) or credentials.get("email") or ""
+        _record_attempt(request, "user.sign_in_failed", name)
+
+
+def _record_attempt(request: HttpRequest, action: str, name: Any) -> None:
+    if (left_out := allowance.take(_address_of(request))) is not None:
         fields = [f"{left_out} more before"] if left_out else []
-        _record(request, "user.sign_in_failed", NOBODY, _person_called(credentials), fields)
+        _record(request, action, NOBODY, _person_called(name), fields)
 
 
-def _person_called(credentials: dict[str, Any]) -> Any:
+def _person_called(name: Any) -> Any:
     """Whose name was typed; None for a name that nobody has. That one is not written down: people type passwords
     into the field of the name.
     """
     users = get_user_model()
-    name = credentials.get(users.USERNAME_FIELD) or credentials.get("email") or ""
     if not isinstance(name, str) or len(name) > MAX_NAME or not name.isprintable():
         name = ""  # asked for all the same: the answer to a name that exists takes no longer
     return users.objects.filter(**{users.USERNAME_FIELD: name}).first()

@@ -38,13 +38,14 @@ ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_PASSWORD_RESET_TOKEN_GENERATOR = "django.contrib.auth.tokens.PasswordResetTokenGenerator"  # noqa: S105
 ACCOUNT_REAUTHENTICATION_TIMEOUT = 300  # seconds
 ACCOUNT_SESSION_REMEMBER = True  # the form does not ask; how long a session lasts is the session's own setting
-# Counted in the memory of a process. What an attempt costs is bounded by `admission`.
+# Counted in the memory of a process. Failures are counted in the database, by `access.throttle`; what an attempt
+# costs is bounded by `admission`.
 ACCOUNT_RATE_LIMITS = {
     "login": None,
     "change_password": None,
     "reauthenticate": None,
     "reset_password_from_key": None,
-    "login_failed": "10/5m/key",
+    "login_failed": None,
     "reset_password": "20/1m/ip,3/1h/key",
 }
 MFA_ADAPTER = "controlplane.access.sign_in.adapters.FactorAdapter"

@@ -1,6 +1,7 @@
 """Which loops there are, and which steps each of them runs. A new step is added to one of them."""
 
 from cameras import recycle_bin
+from controlplane.access import throttle
 from controlplane.access.session_store import ended_sessions
 from telemetry.alerts import steps as alerts
 from telemetry.history import dirty_ranges, rollups
@@ -73,6 +74,15 @@ def _plan_sessions(turn: Turn) -> str:
     return f"would remove {ended_sessions(turn.now).count():,} sessions that have ended"
 
 
+def _forget_failures(turn: Turn) -> str:
+    removed, _by_model = throttle.forgotten(turn.now).delete()
+    return f"forgot {removed:,} failures to sign in"
+
+
+def _plan_forgetting_failures(turn: Turn) -> str:
+    return f"would forget {throttle.forgotten(turn.now).count():,} failures to sign in"
+
+
 def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
     """All loops; that of the upkeep rests so long between two rounds.
 
@@ -111,6 +121,7 @@ def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
                 Step("rollups", _compute_rollups, _plan_rollups, resumable=True),
                 Step("retention", _remove_old, _plan_removal, resumable=True),
                 Step("sessions", _clear_sessions, _plan_sessions),
+                Step("sign_ins", _forget_failures, _plan_forgetting_failures),
             ),
             every_seconds=upkeep_seconds,
         ),

@@ -9,7 +9,7 @@ from typing import Any
 
 from allauth.account.admin import EmailAddress
 from allauth.mfa.admin import Authenticator
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
@@ -18,15 +18,15 @@ from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html_join
-from django.utils.translation import gettext
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import DropdownFilter
-from unfold.decorators import display
+from unfold.decorators import action, display
 from unfold.forms import AdminPasswordChangeForm
 from unfold.views import ChangeList
 
-from controlplane.access import audit, first_passwords, memberships, places
+from controlplane.access import audit, first_passwords, memberships, places, throttle
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.admin.person_factors import WithSecondFactors
 from controlplane.access.admin.person_forms import (
@@ -143,7 +143,7 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
     list_filter = ("is_active", RoleFilter, PlaceFilter)
     list_filter_submit = True
     readonly_fields = ("last_login", "date_joined", "roles")
-    actions = ("delete_selected",)
+    actions = ("let_in_again", "delete_selected")
     filter_horizontal = ()
     add_fieldsets = (
         (None, {"fields": ("username", "first_name", "last_name", "email")}),
@@ -229,6 +229,15 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
         with transaction.atomic():
             for person in queryset:
                 self.delete_model(request, person)
+
+    @action(description=_("Let selected people try to sign in again"), permissions=["change"])
+    def let_in_again(self, request: HttpRequest, queryset: Any) -> None:
+        """For who has failed too often: their failures are forgotten, from every address."""
+        by, now = author_of(request, "admin"), timezone.now()
+        people = [person for person in queryset if is_within_reach(request.user, person)]
+        count = sum(throttle.lift(person, by=by, now=now) for person in people)
+        text = ngettext("%(count)d person may try again.", "%(count)d people may try again.", count)
+        self.message_user(request, text % {"count": count}, messages.SUCCESS if count else messages.INFO)
 
     def _end_sessions(self, request: HttpRequest, person: Any) -> None:
         """All but the one that asks."""

@@ -17,10 +17,10 @@ from controlplane.access import first_passwords
 from controlplane.access.session_store import SessionStore
 from controlplane.access.sessions import end_sessions_of, key_of_row
 from controlplane.access.sign_in import trail
-from controlplane.access.sign_in.frame import Page
+from controlplane.access.sign_in.frame import Guarded, Page
 
 
-class ChangePassword(Page, PasswordChangeView):
+class ChangePassword(Guarded, PasswordChangeView):
     title = _("Change password")
     template_name = "account/change_password.html"
 

@@ -13,24 +13,33 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.access import second_factors
 from controlplane.access.sign_in import trail
-from controlplane.access.sign_in.frame import Page
+from controlplane.access.sign_in.frame import Guarded
 
 
-class SignIn(Page, LoginView):
+class SignIn(Guarded, LoginView):
     title = _("Sign in")
     template_name = "account/sign_in.html"
 
+    def name_asked_for(self) -> str:
+        return self.request.POST.get("login", "").strip()
 
-class SignInByPasskey(Page, LoginWebAuthnView):
+
+class SignInByPasskey(Guarded, LoginWebAuthnView):
     """A passkey that has asked who holds it is both factors. GET answers what the browser asks the passkey."""
+
+    def name_asked_for(self) -> str:
+        return ""
 
     def get(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         return JsonResponse(webauthn.begin_authentication(user=None))
 
 
-class SecondFactor(Page, AuthenticateView):
+class SecondFactor(Guarded, AuthenticateView):
     title = _("Second factor")
     template_name = "account/second_factor.html"
+
+    def name_asked_for(self) -> str:
+        return str(self.stage.login.user.get_username())
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         kinds = second_factors.kinds_of(self.stage.login.user)
@@ -42,12 +51,12 @@ class SecondFactor(Page, AuthenticateView):
         return super().form_valid(form)
 
 
-class PasswordAgain(Page, ReauthenticateView):
+class PasswordAgain(Guarded, ReauthenticateView):
     title = _("Is it you?")
     template_name = "account/again.html"
 
 
-class CodeAgain(Page, CodeAgainView):
+class CodeAgain(Guarded, CodeAgainView):
     title = _("Is it you?")
     template_name = "account/again.html"
 
@@ -57,7 +66,7 @@ class CodeAgain(Page, CodeAgainView):
         return super().form_valid(form)
 
 
-class PasskeyAgain(Page, ReauthenticateWebAuthnView):
+class PasskeyAgain(Guarded, ReauthenticateWebAuthnView):
     title = _("Is it you?")
     template_name = "account/again.html"
 
