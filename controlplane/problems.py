@@ -254,6 +254,11 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return response(Problem(404, "There is nothing at this address."))
 
 
+def too_many_requests(request: HttpRequest) -> HttpResponse:
+    """What django-allauth answers where it counts."""
+    return answer(request, Problem(429, "This was asked too often. Try again later."))
+
+
 def server_error(request: HttpRequest) -> HttpResponse:
     if problem := fault_of_database(sys.exc_info()[1]):
         return answer(request, problem)

@@ -38,4 +38,5 @@ urlpatterns = [
 handler400 = problems.bad_request
 handler403 = problems.permission_denied
 handler404 = problems.not_found
+handler429 = problems.too_many_requests
 handler500 = problems.server_error

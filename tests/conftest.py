@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from django.core.cache import cache
 from django.db import connection
 
 from controlplane.access import tokens
@@ -45,6 +46,12 @@ def django_db_modify_db_settings(
 @pytest.fixture(autouse=True)
 def _forget_tokens() -> None:
     tokens.memory.__init__()  # type: ignore[misc]
+
+
+@pytest.fixture(autouse=True)
+def _forget_attempts() -> None:
+    """Failed attempts to sign in are counted there, by username."""
+    cache.clear()
 
 
 @pytest.fixture

@@ -54,6 +54,9 @@ MFA_FORMS = {
     "reauthenticate": "controlplane.access.sign_in.forms.CodeAgainForm",
     "activate_totp": "controlplane.access.sign_in.forms.AddAppForm",
     "add_webauthn": "controlplane.access.sign_in.forms.AddPasskeyForm",
+    "authenticate_webauthn": "controlplane.access.sign_in.forms.PasskeyForm",
+    "login_webauthn": "controlplane.access.sign_in.forms.SignInByPasskeyForm",
+    "reauthenticate_webauthn": "controlplane.access.sign_in.forms.PasskeyAgainForm",
 }
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True

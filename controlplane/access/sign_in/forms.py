@@ -1,5 +1,8 @@
 """The forms of signing in, in the looks of the admin, and with codes that work once."""
 
+import struct
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from allauth.account import forms as account_forms
@@ -10,7 +13,7 @@ from allauth.mfa.adapter import get_adapter
 from allauth.mfa.base import forms as factor_forms
 from allauth.mfa.totp.forms import ActivateTOTPForm
 from allauth.mfa.totp.internal import auth as totp
-from allauth.mfa.webauthn.forms import AddWebAuthnForm
+from allauth.mfa.webauthn import forms as passkey_forms
 from django import forms
 from django.core.validators import MaxLengthValidator
 from django.http import HttpRequest, HttpResponse
@@ -128,7 +131,41 @@ class AddAppForm(Looks, ActivateTOTPForm):
         return _counter_of(self.secret, self.cleaned_data["code"])
 
 
-class AddPasskeyForm(Looks, AddWebAuthnForm):
+class _Credential(Looks):
+    """What a browser says of a passkey."""
+
+    def clean_credential(self) -> Any:
+        with _no_passkey_is_a_fault():
+            cleaned = getattr(super(), "clean_credential", lambda: self.cleaned_data["credential"])
+            return cleaned()
+
+    def clean(self) -> dict[str, Any] | None:
+        with _no_passkey_is_a_fault():
+            return super().clean()
+
+
+@contextmanager
+def _no_passkey_is_a_fault() -> Iterator[None]:
+    """Raises ValidationError for whatever cannot be read as a passkey: allauth lets some of it end as a 500."""
+    try:
+        yield
+    except (AttributeError, LookupError, RecursionError, TypeError, ValueError, struct.error):
+        raise get_adapter().validation_error("incorrect_code") from None
+
+
+class PasskeyForm(_Credential, passkey_forms.AuthenticateWebAuthnForm):
+    pass
+
+
+class PasskeyAgainForm(_Credential, passkey_forms.ReauthenticateWebAuthnForm):
+    pass
+
+
+class SignInByPasskeyForm(_Credential, passkey_forms.LoginWebAuthnForm):
+    pass
+
+
+class AddPasskeyForm(_Credential, passkey_forms.AddWebAuthnForm):
     passwordless = None  # every passkey may sign in by itself, where it has asked who holds it
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -5,15 +5,19 @@ All of its other addresses (signing up, confirming addresses, codes by e-mail) a
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, NoReturn
 
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import URLPattern, path, re_path
 
 from controlplane.access.sign_in import factor_pages as factors
 from controlplane.access.sign_in import password_pages as passwords
 from controlplane.access.sign_in import sign_in_pages as pages
 from controlplane.compression import kept_plain
+
+
+def nothing_here(request: HttpRequest) -> NoReturn:
+    raise Http404
 
 
 def _at(address: str, page: Any, name: str, kind: Callable[..., URLPattern] = path) -> URLPattern:
@@ -49,4 +53,6 @@ urlpatterns = [
     _at("passkeys/<int:pk>/remove/", factors.RemovePasskey, "mfa_remove_webauthn"),
     _at("recovery-codes/", factors.RecoveryCodes, "mfa_view_recovery_codes"),
     _at("recovery-codes/make/", factors.MakeRecoveryCodes, "mfa_generate_recovery_codes"),
+    # Not the admin's own answer, which would send whoever is not signed in to the login.
+    re_path(r"^.+/$", nothing_here),
 ]
