@@ -1,4 +1,4 @@
-"""A colleague is one form, and signs in at once."""
+"""A colleague is one form, and signs in at once, with a password of their own from then on."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,6 +15,14 @@ def sign_in(page: Page, username: str, password: str) -> None:
     page.get_by_label("Username").fill(username)
     page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Log in", exact=True).click()
+    page.wait_for_url(lambda url: "/account/login/" not in url)
+
+
+def change_first_password(page: Page, password: str) -> None:
+    page.get_by_label("Present password").fill(password)
+    page.get_by_label("New password", exact=True).fill("seven-tall-lamps-in-a-row")
+    page.get_by_label("New password, once more").fill("seven-tall-lamps-in-a-row")
+    page.get_by_role("button", name="Change password").click()
     page.wait_for_url("**/admin/")
 
 
@@ -40,6 +48,9 @@ def test_a_new_colleague_is_one_form_and_signs_in_at_once(administrator: Page) -
 
     sign_out(page)
     sign_in(page, "olga", password)
+    expect(page.get_by_text("Somebody else has set your password.")).to_be_visible()
+    assert axe_violations(page) == []
+    change_first_password(page, password)
     page.goto("/admin/cameras/camera/")
     page.get_by_role("link", name="Gate").click()
     page.get_by_role("button", name="Stop").click()
@@ -69,5 +80,6 @@ def test_a_role_is_changed_by_one_choice_and_a_typed_password_is_looked_at(admin
 
     sign_out(page)
     sign_in(page, "vera", "seen-While-typed-7")
+    change_first_password(page, "seen-While-typed-7")
     page.goto("/admin/auth/user/add/")
     expect(page.get_by_label("Username")).to_be_visible()

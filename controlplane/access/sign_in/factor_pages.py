@@ -95,7 +95,13 @@ class RemovePasskey(_Removing, RemoveWebAuthnView):
     title = _("Remove a passkey")
     template_name = "account/remove.html"
     success_url = reverse_lazy("mfa_index")
+    context_object_name = "passkey"
     kind = PASSKEY
+
+    def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
+        context = super().get_context_data(**kwargs)
+        del context["object"]  # unfold takes it for a row that has a list in the admin
+        return context
 
 
 class RecoveryCodes(Page, ViewRecoveryCodesView):
