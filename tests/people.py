@@ -10,14 +10,20 @@ from allauth.mfa.totp.internal import auth as totp
 from django.contrib.auth.models import User
 from django.test import Client
 
+from tests.admin_client import give
+
 PASSWORD = "a-password-for-one-test"
 SIGN_IN = "/admin/account/login/"
 SECOND_FACTOR = "/admin/account/login/second-factor/"
 SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 
-def make_person(name: str = "anna", **fields: Any) -> User:
-    return User.objects.create_user(name, password=PASSWORD, is_staff=True, **fields)
+def make_person(name: str = "anna", role: str = "", **fields: Any) -> User:
+    """Somebody with a password, and with a role for the whole fleet or none."""
+    person = User.objects.create_user(name, password=PASSWORD, is_staff=True, **fields)
+    if role:
+        give(person, (role, None))
+    return person
 
 
 def give_app(person: User) -> Authenticator:

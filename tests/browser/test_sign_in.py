@@ -45,11 +45,9 @@ def expect_to_fit(page: Page) -> None:
     page.set_viewport_size({"width": 1280, "height": 800})
 
 
-def test_an_administrator_is_led_to_an_app_and_then_signs_in_with_its_codes(
-    tab: Page, groups: None, settings: Any
-) -> None:
+def test_an_administrator_is_led_to_an_app_and_then_signs_in_with_its_codes(tab: Page, settings: Any) -> None:
     settings.REQUIRE_MFA = "administrators"
-    make_person("anna", "Administrators")
+    make_person("anna", "administrator")
     page = tab
     page.goto("/admin/")
     expect_to_fit(page)
@@ -101,8 +99,8 @@ def authenticator(tab: Page) -> Iterator[Any]:
     session.detach()
 
 
-def test_a_passkey_is_a_second_factor_and_signs_in_by_itself(tab: Page, groups: None, authenticator: Any) -> None:
-    person = make_person("anna", "Viewers")
+def test_a_passkey_is_a_second_factor_and_signs_in_by_itself(tab: Page, authenticator: Any) -> None:
+    person = make_person("anna", "viewer")
     page = tab
     log_in(page)
     expect_overview(page)
@@ -144,9 +142,9 @@ def test_a_passkey_is_a_second_factor_and_signs_in_by_itself(tab: Page, groups: 
 
 
 def test_a_passkey_that_does_not_say_who_holds_it_and_one_of_a_disabled_person_open_nothing(
-    tab: Page, groups: None, authenticator: Any
+    tab: Page, authenticator: Any
 ) -> None:
-    person = make_person("anna", "Viewers")
+    person = make_person("anna", "viewer")
     page = tab
     log_in(page)
     expect_overview(page)
@@ -168,8 +166,8 @@ def test_a_passkey_that_does_not_say_who_holds_it_and_one_of_a_disabled_person_o
     expect(page.get_by_label("Username")).to_be_visible()
 
 
-def test_a_recovery_code_opens_where_the_phone_is_gone(tab: Page, groups: None) -> None:
-    person = make_person("anna", "Viewers")
+def test_a_recovery_code_opens_where_the_phone_is_gone(tab: Page) -> None:
+    person = make_person("anna", "viewer")
     give_app(person)
     codes = give_recovery_codes(person)
     page = tab
@@ -204,10 +202,8 @@ def mails(settings: Any) -> Iterator[Queue[Any]]:
     controller.stop()
 
 
-def test_a_forgotten_password_is_set_anew_by_a_link_in_an_e_mail(
-    tab: Page, groups: None, mails: Queue[Any]
-) -> None:
-    make_person("anna", "Viewers", email="anna@example.com")
+def test_a_forgotten_password_is_set_anew_by_a_link_in_an_e_mail(tab: Page, mails: Queue[Any]) -> None:
+    make_person("anna", "viewer", email="anna@example.com")
     page = tab
     page.goto("/admin/")
     page.get_by_role("link", name="Forgotten your password?").click()

@@ -10,14 +10,15 @@ from django.test import Client
 
 from controlplane.access.models import AuditEntry, FirstPassword
 from tests.admin_client import administrator, operator, sign_in
+from tests.controlplane.access.admin.test_people import add
 from tests.people import give_app, give_recovery_codes, make_person
 
 __all__ = ["administrator", "operator"]
 pytestmark = pytest.mark.django_db
 
 
-def with_factors(name: str, *groups: str, **fields: bool) -> User:
-    person = make_person(name, *groups, **fields)
+def with_factors(name: str, role: str = "", **fields: bool) -> User:
+    person = make_person(name, role, **fields)
     give_app(person)
     give_recovery_codes(person)
     return person
@@ -33,7 +34,7 @@ def removals() -> list[tuple[str, str, list[str]]]:
 
 
 def test_an_administrator_sees_and_removes_the_factors_of_a_person(administrator: Client) -> None:
-    person = with_factors("vera", "Viewers")
+    person = with_factors("vera", "viewer")
     page = f"/admin/auth/user/{person.pk}/change/"
     assert "authenticator app, recovery codes" in administrator.get(page).content.decode()
 
@@ -47,7 +48,7 @@ def test_an_administrator_sees_and_removes_the_factors_of_a_person(administrator
 
 
 def test_nobody_else_removes_them(administrator: Client, operator: Client) -> None:
-    person, superuser = with_factors("vera", "Viewers"), with_factors("root", is_superuser=True)
+    person, superuser = with_factors("vera", "viewer"), with_factors("root", is_superuser=True)
 
     assert remove(operator, person) == 403
     assert remove(Client(), person) == 302  # to the login
@@ -73,10 +74,10 @@ def test_the_command_removes_them_too() -> None:
 
 def test_a_password_that_somebody_else_has_set_has_to_be_changed(administrator: Client) -> None:
     new = "seven-tall-lamps-in-a-row"
-    administrator.post("/admin/auth/user/add/", {"username": "nina", "role": "viewer"})
+    add(administrator, username="nina")
     assert [row.user.username for row in FirstPassword.objects.all()] == ["nina"]
 
-    person, own = make_person("vera", "Viewers"), User.objects.get(username="anna")
+    person, own = make_person("vera", "viewer"), User.objects.get(username="anna")
     for whose in (person, own):
         typed = {"password1": new, "password2": new, "usable_password": "true"}
         administrator.post(f"/admin/auth/user/{whose.pk}/password/", typed)
@@ -86,7 +87,7 @@ def test_a_password_that_somebody_else_has_set_has_to_be_changed(administrator: 
     assert {row.user.username for row in FirstPassword.objects.all()} == {"nina", "vera"}
 
 
-def test_rows_of_factors_have_no_pages_of_their_own(groups: None) -> None:
+def test_rows_of_factors_have_no_pages_of_their_own() -> None:
     superuser = sign_in(name="root", is_superuser=True)
 
     for model in ("mfa/authenticator", "account/emailaddress", "account/emailconfirmation"):
