@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Self
 
 from tests.asgi_client import AsgiClient
+from tests.openapi.conformance import require_documented
 
 
 class Event(NamedTuple):
@@ -110,6 +111,8 @@ class Stream(Events):
             self.has_ended = not message.get("more_body", False)
 
         await self._client.application(self._scope, receive, send)
+        content_type = self.headers.get("content-type", "")
+        require_documented(self._scope["method"], self._scope["path"], self.status, content_type, self.body)
 
 
 class HttpStream(Events):

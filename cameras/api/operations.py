@@ -1,5 +1,6 @@
 """The operations on cameras, as the OpenAPI document describes them: words, parameters, shapes, examples."""
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from cameras.api import feed, parameters
@@ -15,6 +16,9 @@ from cameras.api.serializers import (
     Credentials,
     SavedCamera,
 )
+from cameras.api.statuses import STATUS_FIELDS
+from controlplane.encoding import encode_json
+from controlplane.negotiation import EVENT_STREAM, JSON
 from controlplane.problem_types import CREDENTIAL_UNREADABLE, CURSOR_GONE, PRECONDITION_FAILED
 from controlplane.schema import Exchange, Gives, operation
 
@@ -181,54 +185,81 @@ GET_CREDENTIALS = operation(
     ],
 )
 
+_WORDS = "A page of changes, empty where there is none after the cursor; or a stream of events, which goes on."
+_CHANGE = {
+    "revision": 4,
+    "block": 4,
+    "at": "2026-03-04T12:00:00.000000Z",
+    "kind": "created",
+    "camera_id": CAMERA_ID,
+    "name": "North Lot Entrance",
+    "generation": 1,
+    "desired_state": "running",
+    "by": "token:administrator",
+    "fields": [
+        "connection_string",
+        "desired_state",
+        "expected_interval_seconds",
+        "location",
+        "model_config",
+        "name",
+        "notes",
+        "site",
+        "zone_config",
+    ],
+}
+_STATUS = {name: CAMERA[name] for name in STATUS_FIELDS}
+_STREAM = (
+    "retry: 3417\n\n"
+    f"event: change\nid: 67e55044f1a2-4.1772625600\ndata: {encode_json(_CHANGE).decode()}\n\n"
+    f"event: status\nid: 67e55044f1a2-4.1772625600\ndata: {encode_json(_STATUS).decode()}\n\n"
+    "event: bookmark\nid: 67e55044f1a2-4.1772625601\n"
+    'data: {"status_known_until":"2026-03-04T12:00:00.000000Z"}\n\n'
+)
+
 LIST_CHANGES = operation(
     "list_changes",
     "Watch what changes",
     parameters=[
-        OpenApiParameter("since", feed.SINCE, description="A cursor, or 0 for the oldest change kept."),
+        OpenApiParameter(
+            "since",
+            feed.SINCE,
+            description="A cursor, or 0 for the oldest change kept; the id of an event of a stream too.",
+        ),
         OpenApiParameter(
             "limit",
             parameters.within(1, feed.MAX_LIMIT),
-            description=f"Changes looked through, {feed.DEFAULT_LIMIT:,} by default.",
+            description=f"Of a page: changes looked through, {feed.DEFAULT_LIMIT:,} by default.",
         ),
         OpenApiParameter(
-            "wait", parameters.within(0, feed.MAX_WAIT_SECONDS), description="Seconds to wait for a change."
+            "wait",
+            parameters.within(0, feed.MAX_WAIT_SECONDS),
+            description="Of a page: seconds to wait for a change.",
+        ),
+        OpenApiParameter(
+            "include",
+            str,
+            enum=feed.INCLUDES,
+            description="Of a stream: also how cameras are, whenever that changes.",
+        ),
+        OpenApiParameter(
+            "Last-Event-ID",
+            feed.EVENT_ID,
+            OpenApiParameter.HEADER,
+            description="Of a stream: the id of the last event that was read; it comes before `since`.",
         ),
     ],
-    gives={200: Gives("A page of changes, empty where there is none after the cursor.", ChangePage)},
+    gives={
+        (200, JSON): Gives(_WORDS, ChangePage),
+        (200, EVENT_STREAM): Gives(_WORDS, OpenApiTypes.STR),
+    },
     problems=[CURSOR_GONE],
     exchanges=[
         Exchange(
             "From the beginning",
-            {
-                "next": "67e55044f1a2-4",
-                "changes": [
-                    {
-                        "revision": 4,
-                        "block": 4,
-                        "at": "2026-03-04T12:00:00.000000Z",
-                        "kind": "created",
-                        "camera_id": CAMERA_ID,
-                        "name": "North Lot Entrance",
-                        "generation": 1,
-                        "desired_state": "running",
-                        "by": "token:administrator",
-                        "fields": [
-                            "connection_string",
-                            "desired_state",
-                            "expected_interval_seconds",
-                            "location",
-                            "model_config",
-                            "name",
-                            "notes",
-                            "site",
-                            "zone_config",
-                        ],
-                    }
-                ],
-                "more": True,
-            },
+            {"next": "67e55044f1a2-4", "changes": [_CHANGE], "more": True},
             {"since": "0", "limit": 1},
-        )
+        ),
+        Exchange("As a stream", _STREAM, {"include": "status"}, gives=EVENT_STREAM),
     ],
 )

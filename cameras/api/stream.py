@@ -5,6 +5,7 @@ does not take what it is sent is ended, and goes on from the id of the last even
 """
 
 import asyncio
+import math
 import random
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import suppress
@@ -32,6 +33,7 @@ from controlplane.problems import Problem
 
 HEADERS = ((b"x-accel-buffering", b"no"), (b"vary", b"Accept"))
 BOOKMARK_SECONDS = 15.0
+TICK_SECONDS = 0.5
 # A part that is not taken in this time is the last one.
 SLOW_SECONDS = 10.0
 AWAY_SECONDS = 1.0
@@ -121,7 +123,7 @@ class EventStream:
                     if not is_first:
                         await self._check_principal()
                     await self._send_events([self._bookmark(poller.known)], self._place)
-                    bookmark_at = loop.time() + BOOKMARK_SECONDS * (_part() if is_first else 1)
+                    bookmark_at = self._next_bookmark(is_first=is_first)
                     is_first = False
             except problems.DATABASE_AWAY:
                 # It stays, as long as the client does; what it misses is read when the database is back.
@@ -129,6 +131,13 @@ class EventStream:
             with suppress(TimeoutError):
                 async with asyncio.timeout_at(bookmark_at if poller.known else None):
                     await self._woken.wait()
+
+    def _next_bookmark(self, *, is_first: bool) -> float:
+        """When, by the loop's clock: at several times for streams that began at one, and at ticks, so that those of
+        a tick have their principals read together.
+        """
+        seconds = BOOKMARK_SECONDS * (random.random() if is_first else 1)  # noqa: S311
+        return math.ceil((self._poller.loop.time() + seconds) / TICK_SECONDS) * TICK_SECONDS
 
     async def _send_news(self, known: Known) -> None:
         place = self._place
@@ -239,11 +248,6 @@ class EventStream:
 def _retry() -> bytes:
     """After how many milliseconds to connect again: not all at once, when a process has stopped."""
     return b"retry: %d\n\n" % random.randint(*RETRY_MILLISECONDS)  # noqa: S311
-
-
-def _part() -> float:
-    """By chance, so that streams that began at one time have their bookmarks at several."""
-    return random.random()  # noqa: S311
 
 
 def _relist(reason: str) -> Event:

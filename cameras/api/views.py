@@ -192,7 +192,12 @@ class CameraViewSet(StrictViewSet):
 
     @operations.LIST_CHANGES
     def changes(self, request: Request) -> HttpResponse:
-        """What changed after a cursor, oldest first; `wait` holds the answer until there is something."""
+        """What changed after a cursor, oldest first; `wait` holds the answer until there is something.
+
+        With `Accept: text/event-stream` it goes on (Server-Sent Events): `change` is a change, `status` how a
+        camera is in the members of the list, `bookmark` that all is there up to its id, `relist` that cameras are
+        to be listed again, and `gone` that the cursor has ended as with 410. Ids are taken as `Last-Event-ID`.
+        """
         query = feed.read_query(request.query_params)
         deadline = time.monotonic() + query.wait_seconds
         try:

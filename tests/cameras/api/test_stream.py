@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Iterator
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 from uuid import UUID
@@ -19,11 +19,13 @@ from cameras.change_feed import current_cursor, renew_epoch
 from cameras.intent import clean_camera
 from cameras.models import Camera, FleetVitals, KnownStatus
 from controlplane.access.models import ApiToken, TokenBinding
-from controlplane.access.tokens import revoke_tokens
+from controlplane.access.tokens import memory, revoke_tokens
 from telemetry.alerts.transitions import record_transitions
 from tests.asgi_client import AsgiClient
-from tests.event_stream import Stream
+from tests.event_stream import Events, Stream
 from tests.factories import AUTHOR, ApiClient, make_camera, make_site, make_token, token_id_of
+from tests.openapi.conformance import faults
+from tests.openapi.document import OPERATIONS, resolved
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -133,6 +135,29 @@ def test_statuses_come_when_they_are_stored_in_the_shape_of_the_list(asgi: AsgiC
     without.hang_up()
 
 
+def test_the_document_shows_such_a_stream(asgi: AsgiClient) -> None:
+    operation = next(one for one in OPERATIONS if one.name == "list_changes")
+    content = operation.answers[200]["content"]
+    shown = Events()
+    shown.feed(content["text/event-stream"]["examples"]["as-a-stream"]["value"].encode())
+    page = resolved(content["application/json"]["schema"])
+    shapes = {
+        "change": page["properties"]["changes"]["items"],
+        "status": {"$ref": "#/components/schemas/CameraListItem"},
+    }
+    make_camera("Gate")
+    record_transitions(timezone.now())
+
+    events = begun(asgi, "include=status", as_("viewer"))
+
+    assert [event.kind for event in shown.seen] == [event.kind for event in events.seen][:3]
+    for one, other in zip(shown.seen, events.seen, strict=False):
+        assert one.data.keys() == other.data.keys()
+        for data in (one.data, other.data):
+            assert faults(data, shapes.get(one.kind, {})) == []
+    events.hang_up()
+
+
 def test_a_bookmark_says_up_to_when_statuses_are_known(asgi: AsgiClient, often: None) -> None:
     events = begun(asgi, "include=status", as_("viewer"))
     assert events.seen[-1].data == {"status_known_until": None}
@@ -195,7 +220,7 @@ def test_statuses_are_sent_that_were_stored_since_the_second_of_the_id_less_60(
 
 
 #: How long ago the second of the id is; of how many cameras, and of how many of them the status was stored since.
-RELISTED = [(3_590, 9, 2, False), (3_610, 9, 0, True), (-120, 9, 0, True), (0, 12, 3, False), (0, 11, 3, True)]
+RELISTED = [(3_570, 9, 2, False), (3_610, 9, 0, True), (-120, 9, 0, True), (0, 12, 3, False), (0, 11, 3, True)]
 
 
 @pytest.mark.parametrize(("second_ago", "cameras", "changed", "is_relisted"), RELISTED)
@@ -360,6 +385,28 @@ def test_a_principal_with_another_scope_lists_again(asgi: AsgiClient, often: Non
 
     assert events.seen[-1][::2] == ("relist", {"reason": "scope"})
     assert events.has_ended
+
+
+def test_the_tokens_of_many_streams_are_read_together(
+    asgi: AsgiClient, often: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    streams = [begun(asgi, "", as_("viewer")) for _ in range(20)]
+    read: list[int] = []
+    look_up = memory.look_up
+
+    def counted(digests: Any, now: datetime) -> None:
+        read.append(len(digests))
+        look_up(digests, now)
+
+    monkeypatch.setattr(memory, "look_up", counted)
+    before = [len(each.of_kind("bookmark")) for each in streams]
+    for each, count in zip(streams, before, strict=True):
+        each.wait_until(lambda it, count=count: len(it.of_kind("bookmark")) >= count + 3)  # type: ignore[misc]
+
+    assert sum(read) >= 60
+    assert len(read) < sum(read) / 4
+    for each in streams:
+        each.hang_up()
 
 
 def test_a_person_streams_by_session_until_it_ends(
