@@ -170,6 +170,7 @@ REOLINK = "rtsp://admin:Saltmarsh_58@{}:554/h264Preview_01_main"
 HANWHA = "rtsp://viewer:Lantern%2Broad3@{}:554/profile2/media.smp"
 UNIFI = "rtsps://{}:7441/Xq7dTz2LmR9vKp4s?enableSrtp"
 
+# Some cameras also say under `simulate` what their simulated workers play: telemetry.simulation.behaviour.
 PEOPLE = {"detector": "person", "fps": 5, "threshold": 0.45}
 VEHICLES = {"detector": "person-vehicle", "fps": 5, "threshold": 0.5, "classes": ["car", "van", "motorcycle"]}
 
@@ -249,12 +250,14 @@ _PARKING_LOT = _Site(
     (
         _Camera("North entrance", "Pole at the barrier", HIKVISION, VEHICLES, (_BARRIER, _QUEUE)),
         _Camera("South entrance", "Pole at the barrier", HIKVISION, VEHICLES, (_BARRIER, _QUEUE)),
-        _Camera("Exit", "Above the ticket machine", HIKVISION, VEHICLES, (_BARRIER, _QUEUE, _STREET)),
+        _Camera(
+            "Exit", "Ticket machine", HIKVISION, {**VEHICLES, "simulate": "late"}, (_BARRIER, _QUEUE, _STREET)
+        ),
         _Camera("Rows A and B, west", "Lamp post 3", DAHUA, VEHICLES, (_ROW_A, _ROW_B)),
         _Camera("Rows A and B, east", "Lamp post 7", DAHUA, VEHICLES, (_ROW_A, _ROW_B, _STREET)),
-        _Camera("Upper deck", "Stairwell roof", DAHUA, VEHICLES, (_ROW_A, _ROW_B)),
+        _Camera("Upper deck", "Stairwell roof", DAHUA, {**VEHICLES, "simulate": "silent"}, (_ROW_A, _ROW_B)),
         _Camera("Charging bays", "Lamp post 9", REOLINK, VEHICLES, (_ROW_A,)),
-        _Camera("Pay station", "Under the canopy", REOLINK, PEOPLE, (_QUEUE,)),
+        _Camera("Pay station", "Under the canopy", REOLINK, {**PEOPLE, "simulate": "orphaned"}, (_QUEUE,)),
         _Camera("Bicycle shed", "Out of use for the winter", REOLINK, PEOPLE, (), running=False),
     ),
 )
@@ -269,11 +272,15 @@ _SHOP = _Site(
     "10.31.4",
     (
         _Camera("Front door", "Above the door, inside", AXIS, PEOPLE, (_ENTRANCE, _COUNTING_LINE)),
-        _Camera("Tills", "Ceiling", AXIS, PEOPLE, (_QUEUE, _TILL)),
-        _Camera("Self-checkout", "Ceiling", AXIS, PEOPLE, (_QUEUE,)),
+        _Camera("Tills", "Ceiling", AXIS, {**PEOPLE, "simulate": "outdated"}, (_QUEUE, _TILL)),
+        _Camera("Self-checkout", "Ceiling", AXIS, {**PEOPLE, "simulate": "contended"}, (_QUEUE,)),
         _Camera("Aisle 1", "Ceiling, facing the back", UNIFI, PEOPLE, (_AISLE,)),
-        _Camera("Aisle 2", "Ceiling, facing the back", UNIFI, PEOPLE, (_AISLE,)),
-        _Camera("Stock room", "Above the racks", UNIFI, PEOPLE, (), running=False),
+        _Camera(
+            "Aisle 2", "Ceiling, facing the back", UNIFI, {**PEOPLE, "simulate": "failed: decode_error"}, (_AISLE,)
+        ),
+        _Camera(
+            "Stock room", "Racks", UNIFI, {**PEOPLE, "simulate": "not placed: no_capacity"}, (), running=False
+        ),
     ),
 )
 _STATION = _Site(
@@ -290,16 +297,18 @@ _STATION = _Site(
         _Camera("West entrance", "Above the doors", HANWHA, PEOPLE, (_ENTRANCE, _COUNTING_LINE)),
         _Camera("Hall", "Gallery", HANWHA, PEOPLE, (_HALL,)),
         _Camera("Ticket gates", "Beam 2", HANWHA, PEOPLE, (_GATES, _QUEUE)),
-        _Camera("Platform 1", "Mast 4", DAHUA, PEOPLE, (_EDGE, _WAITING)),
+        _Camera(
+            "Platform 1", "Mast 4", DAHUA, {**PEOPLE, "simulate": "failed: stream_unauthorized"}, (_EDGE, _WAITING)
+        ),
         _Camera("Platform 2", "Mast 4", DAHUA, PEOPLE, (_EDGE, _WAITING)),
         _Camera("Platform 3", "Mast 6", DAHUA, PEOPLE, (_EDGE, _WAITING)),
         _Camera("Stairs to platform 2", "Landing", AXIS, PEOPLE, (_STAIRS,)),
-        _Camera("Taxi rank", "Closed for construction", HIKVISION, VEHICLES, (_ROW_A,), running=False),
+        _Camera("Taxi rank", "Mast 1", HIKVISION, {**VEHICLES, "simulate": "starting"}, (_ROW_A,), running=False),
     ),
 )
 SITES = (_PARKING_LOT, _SHOP, _STATION)
 
-# What was changed since: which camera, how many hours ago, and what.
+# What was changed since: which camera, how many hours ago, and what. The last ones so lately that it still shows.
 EDITS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("Hall", 150, {"notes": "Lens cleaned."}),
     ("Front door", 75, {"location": "Above the door, inside, left"}),
@@ -307,4 +316,9 @@ EDITS: tuple[tuple[str, float, dict[str, Any]], ...] = (
     ("North entrance", 20, {"notes": "The barrier was replaced; its zone is drawn anew."}),
     ("Hall", 5, {"model_config": {**PEOPLE, "fps": 8, "threshold": 0.55}}),
     ("Platform 2", 3, {"notes": "Works at the edge until Friday."}),
+    ("Tills", 2, {"model_config": {**PEOPLE, "fps": 10, "simulate": "outdated"}}),
+    ("Stock room", 0.2, {"desired_state": "running"}),
+    ("Pay station", 0.1, {"desired_state": "stopped"}),
+    ("Taxi rank", 0.03, {"desired_state": "running"}),
+    ("Charging bays", 0.001, {"desired_state": "stopped"}),
 )

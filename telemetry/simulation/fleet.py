@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from telemetry.simulation.behaviour import Kind, behaviour_of
 from telemetry.simulation.client import Client, SimulationFailed, members_of, open_client, stops_within
 from telemetry.simulation.tally import Tally
-from telemetry.simulation.worker import Observation, Worker
+from telemetry.simulation.worker import NODE, Observation, Worker
 
 LIST_EVERY_SECONDS = 10.0
 # How long to wait at the start for a server that does not answer.
@@ -26,8 +26,6 @@ GRACE_SECONDS = 3.0
 BATCH_EVERY_SECONDS = 1.0
 MAX_BATCH_ITEMS = 5_000
 MAX_PLACEMENTS = 1_000
-# Workers of other nodes are left alone.
-NODE, NODES, IMAGE = "simulated", 3, "simulated/worker:1"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +161,8 @@ class _Simulation:
         placed = [each for each in workers if each[0].behaviour.kind is not Kind.ORPHANED]
         for start in range(0, len(placed), MAX_PLACEMENTS):
             part = placed[start : start + MAX_PLACEMENTS]
-            answers = await self.client.place([_claim(worker, item) for worker, item in part])
+            claims = [worker.claim((item["placement"] or {"epoch": 0})["epoch"]) for worker, item in part]
+            answers = await self.client.place(claims)
             for (worker, _), answer in zip(part, answers, strict=False):
                 worker.epoch = answer.get("epoch")
 
@@ -280,17 +279,3 @@ def _is_for_us(item: dict[str, Any]) -> bool:
     if placement and placement["phase"] != "stopped" and not placement["node"].startswith(NODE):
         return False
     return item["desired_state"] == "running" or behaviour_of(item["model_config"]).kind is Kind.ORPHANED
-
-
-def _claim(worker: Worker, item: dict[str, Any]) -> dict[str, Any]:
-    """What an orchestrator says of a worker: it runs, unless it is played that it cannot be run."""
-    placement, behaviour = item["placement"], worker.behaviour
-    is_failed = behaviour.kind is Kind.NOT_PLACED
-    return {
-        "camera_id": str(worker.camera_id),
-        "node": f"{NODE}-{worker.camera_id.int % NODES + 1}",
-        "container": worker.name,
-        "image": IMAGE,
-        "after": placement["epoch"] if placement else 0,
-        **({"phase": "failed", "reason": behaviour.reason} if is_failed else {"phase": "running"}),
-    }

@@ -13,6 +13,8 @@ from uuid import UUID, uuid4
 from telemetry.simulation.behaviour import WORKS, Behaviour, Kind
 
 DEFAULT_INTERVAL_SECONDS = 10
+# By the names of its nodes a simulated orchestrator knows which workers are simulated.
+NODE, NODES, IMAGE = "simulated", 3, "simulated/worker:1"
 # A worker that is slow to start loads its model for so long.
 STARTS_FOR = timedelta(minutes=10)
 # Of a worker that is late: between stale, after three, and offline, after six.
@@ -94,6 +96,21 @@ class Worker:
             for zone, occupancy in seen.items()
         ]
         return self._last
+
+    def claim(self, after: int) -> dict[str, Any]:
+        """What an orchestrator says of it: that it runs, unless it is played that it cannot be run.
+
+        `after` is the epoch that the claim replaces.
+        """
+        is_failed = self.behaviour.kind is Kind.NOT_PLACED
+        return {
+            "camera_id": str(self.camera_id),
+            "node": f"{NODE}-{self.camera_id.int % NODES + 1}",
+            "container": self.name,
+            "image": IMAGE,
+            "after": after,
+            **({"phase": "failed", "reason": self.behaviour.reason} if is_failed else {"phase": "running"}),
+        }
 
     def report(self, now: datetime) -> dict[str, Any] | None:
         """What it says of itself now, where that is new or has to be said again."""

@@ -51,15 +51,12 @@ def make_scene(file: str) -> None:
         CameraVitals.objects.filter(camera__name=name).update(last_contact=heard_at, last_sample_at=heard_at)
     change(cameras["Platform 3"], ANNA, timedelta(hours=5), desired_state="stopped")
     change(cameras["Platform 3"], ANNA, timedelta(hours=4), desired_state="running")
-    orphan = cameras["Taxi rank"]
-    Camera.objects.filter(pk=orphan.pk).update(desired_state_at=now - timedelta(hours=1))
 
-    running = Camera.objects.filter(desired_state="running").exclude(name__in=silenced)
     scene = {
         "username": user.get_username(),
         "password": password,
-        "worker": made.tokens["worker"],
-        "reporting": [str(camera.pk) for camera in (*running, orphan)],
+        "tokens": made.tokens,
+        "reporting": [str(camera.pk) for name, camera in cameras.items() if name not in silenced],
         "camera": str(hall.pk),
         "site": str(hall.site_id),
         "revision": Change.objects.filter(camera_id=hall.pk, kind="updated").earliest("revision").pk,

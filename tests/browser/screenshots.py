@@ -50,7 +50,8 @@ def main() -> None:
         file = Path(folder) / "scene.json"
         in_scene(f"make_scene({str(file)!r})")
         scene = json.loads(file.read_text())
-        os.environ["CONTROLPLANE_TOKEN"] = scene["worker"]
+        os.environ["CONTROLPLANE_TOKEN"] = scene["tokens"]["worker"]
+        os.environ["CONTROLPLANE_READ_TOKEN"] = scene["tokens"]["orchestrator"]
         server = start(
             "-m", "gunicorn", "-k", "asgi", "-w", "1", "-b", f"127.0.0.1:{PORT}", "controlplane.asgi:application"
         )

@@ -32,21 +32,51 @@ def demo(time_machine: object, capsys: pytest.CaptureFixture[str]) -> str:
     return capsys.readouterr().out
 
 
-def test_every_camera_that_runs_has_a_chart_and_a_status_from_its_first_day_on(demo: str) -> None:
-    running = Camera.objects.filter(desired_state="running").select_related("vitals")
+# What does not work as it should, and stands in words of its own in the model configuration or among the edits.
+PLAYED = {
+    "Exit": (Status.STALE, []),
+    "Upper deck": (Status.OFFLINE, []),
+    "Pay station": (Status.ORPHANED, []),
+    "Charging bays": (Status.STOPPING, []),
+    "Bicycle shed": (Status.STOPPED, []),
+    "Tills": (Status.DEGRADED, ["ConfigurationOutdated"]),
+    "Self-checkout": (Status.DEGRADED, ["Contended"]),
+    "Aisle 2": (Status.FAILING, ["WorkerFailed"]),
+    "Platform 1": (Status.FAILING, ["WorkerFailed"]),
+    "Stock room": (Status.FAILING, ["PlacementFailed"]),
+    "Taxi rank": (Status.PENDING, []),
+}
+NEVER_RAN = ("Bicycle shed", "Stock room", "Taxi rank")
+
+
+def test_it_shows_each_status_and_a_chart_of_every_camera_that_ran(demo: str) -> None:
+    cameras = {camera.name: camera for camera in Camera.objects.select_related("vitals")}
+    ran = [camera for name, camera in cameras.items() if name not in NEVER_RAN]
     stored = int(re.search(r"([\d,]+) samples", demo)[1].replace(",", ""))  # type: ignore[index]
 
-    assert running.count() == 21
-    assert stored == sum(camera.vitals.accepted_count for camera in running) > 21 * DAYS * 24 * 12
-    for camera in running:
+    verdicts = {name: camera.verdict(NOW, Interruptions()) for name, camera in cameras.items()}
+    shown = {
+        name: (verdict.status, [one.type.value for one in verdict.conditions])
+        for name, verdict in verdicts.items()
+    }
+    assert shown == dict.fromkeys(cameras, (Status.HEALTHY, [])) | PLAYED
+    assert {status for status, _ in shown.values()} == set(Status)
+    assert len(cameras) == 24
+    assert stored == sum(camera.vitals.accepted_count for camera in ran) > len(ran) * DAYS * 24 * 12
+    for camera in ran:
         validity = validity_of(camera.expected_interval_seconds)
         query = SeriesQuery("1h", NOW - timedelta(days=DAYS), NOW, "", UTC, NOW)
-        assert len(points_of(camera.pk, validity, query)) >= DAYS * 24 - 4, camera.name
-        assert camera.verdict(NOW, Interruptions()).status == Status.HEALTHY
+        assert len(points_of(camera.pk, validity, query)) >= DAYS * 24 - 6, camera.name
         first = Transition.objects.of_camera(camera.pk).oldest_first()[0]
         assert (first.from_status, first.to_status) == ("pending", "healthy")
         assert first.at - (NOW - timedelta(days=DAYS)) < timedelta(minutes=1)
-        assert Transition.objects.of_camera(camera.pk).newest_first()[0].to_status == "healthy"
+        assert Transition.objects.of_camera(camera.pk).newest_first()[0].to_status == shown[camera.name][0]
+
+
+def test_its_workers_are_placed_and_report_with_the_epochs_of_their_claims(demo: str) -> None:
+    for camera in Camera.objects.filter(desired_state="running").select_related("vitals", "placement"):
+        assert camera.placement.epoch == camera.vitals.epoch == camera.vitals.claimed_epoch, camera.name
+        assert camera.vitals.report_epoch in (camera.placement.epoch, None), camera.name
 
 
 def test_its_outages_and_edits_are_dated_and_nobody_is_notified_of_them(demo: str) -> None:
@@ -68,10 +98,9 @@ def test_its_outages_and_edits_are_dated_and_nobody_is_notified_of_them(demo: st
     assert edits.count() >= 3
     assert set(edits.values_list("by", flat=True)) == {"command:demo"}
     assert all(NOW - timedelta(days=DAYS) < edit.at < NOW for edit in edits)
-    running = Camera.objects.filter(desired_state="running").values("pk")
-    recorded = Transition.objects.filter(camera_id__in=running).count()
+    recorded = Transition.objects.count()
     record_transitions(NOW + timedelta(seconds=5))
-    assert Transition.objects.filter(camera_id__in=running).count() == recorded
+    assert Transition.objects.count() == recorded
     assert not Alert.objects.exists()
 
 
