@@ -159,14 +159,6 @@ class DeletedCameraQuerySet(models.QuerySet[Any]):
         """Those that were in a scope when they were deleted."""
         return self.filter(scope.as_q())
 
-    def latest_first(self, position: Any = None) -> Self:
-        """The latest deleted first; after a position, which has a `deleted_at` and an `id`."""
-        rows = self.order_by("-deleted_at", "pk")
-        if position is None:
-            return rows
-        older, at_once = Q(deleted_at__lt=position.deleted_at), Q(deleted_at=position.deleted_at)
-        return rows.filter(older | (at_once & Q(pk__gt=position.id)))
-
 
 class SiteQuerySet(models.QuerySet[Any]):
     def within(self, scope: Scope) -> Self:

@@ -1,9 +1,7 @@
 """Deleted cameras over REST: which can be restored, bringing one back, and erasing one at once."""
 
-from datetime import datetime
 from uuid import UUID
 
-import msgspec
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,8 +9,8 @@ from rest_framework.response import Response
 
 from cameras import restores
 from cameras.api import deleted_operations as operations
-from cameras.api import parameters
-from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, next_page
+from cameras.api import newest_first, parameters
+from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer
 from cameras.api.representation import camera_detail, deleted_detail
 from cameras.api.serializers import DeletedCameraShape
 from cameras.look_alikes import warnings_about
@@ -21,13 +19,6 @@ from cameras.querysets import DeletedCameraQuerySet
 from controlplane.access.authentication import author_of
 from controlplane.problem_types import CAMERA_ERASED
 from controlplane.problems import Problem
-
-
-class BinPosition(msgspec.Struct, array_like=True):
-    """Where a page of the bin ended."""
-
-    deleted_at: datetime
-    id: UUID
 
 
 @extend_schema(tags=["cameras"])
@@ -51,14 +42,14 @@ class DeletedCameraViewSet(StrictViewSet):
     @operations.LIST_DELETED_CAMERAS
     def list(self, request: Request) -> HttpResponse:
         """Deleted cameras that can be restored, the latest first, in pages."""
-        query = request.query_params
-        limit = parameters.whole_number(query, "limit", operations.DEFAULT_LIMIT, 1, operations.MAX_LIMIT)
-        rows = list(self.get_queryset().latest_first(_position(query.get("cursor")))[: limit + 1])
-        response = json_answer([deleted_detail(row) for row in rows[:limit]])
-        if len(rows) > limit:
-            last = BinPosition(rows[limit - 1].deleted_at, rows[limit - 1].pk)
-            response["Link"] = next_page(request, parameters.page_cursor(msgspec.to_builtins(last)))
-        return response
+        return newest_first.page(
+            request,
+            self.get_queryset(),
+            "deleted_at",
+            deleted_detail,
+            default_limit=operations.DEFAULT_LIMIT,
+            max_limit=operations.MAX_LIMIT,
+        )
 
     @operations.RESTORE_CAMERA
     def restore(self, request: Request, id: str) -> HttpResponse:
@@ -108,14 +99,6 @@ class DeletedCameraViewSet(StrictViewSet):
         response["ETag"] = parameters.etag_of(self.present.cursor.epoch, revision)
         response["Location"] = f"/cameras/{camera.pk}"
         return response
-
-
-def _position(cursor: str | None) -> BinPosition | None:
-    """Where the page before ended. Raises Problem 400."""
-    if cursor is None:
-        return None
-    position: BinPosition = parameters.read_page_cursor(cursor, BinPosition)
-    return BinPosition(parameters.moment_in_cursor(position.deleted_at), position.id)
 
 
 def _no_such() -> Problem:

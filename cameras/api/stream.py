@@ -133,8 +133,9 @@ class EventStream:
                     await self._woken.wait()
 
     def _next_bookmark(self, *, is_first: bool) -> float:
-        """When, by the loop's clock: at several times for streams that began at one, and at ticks, so that those of
-        a tick have their principals read together.
+        """When, by the loop's clock: at several times for streams that began at one, and at ticks.
+
+        Those of a tick have their principals read together.
         """
         seconds = BOOKMARK_SECONDS * (random.random() if is_first else 1)  # noqa: S311
         return math.ceil((self._poller.loop.time() + seconds) / TICK_SECONDS) * TICK_SECONDS

@@ -4,17 +4,15 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from django.contrib.auth import get_user_model
-from django.db.models import Q
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from cameras.api import parameters, token_operations
-from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, next_page, no_such
+from cameras.api import newest_first, parameters, token_operations
+from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, no_such
 from cameras.api.token_shapes import TokenShape
 from cameras.tokens import clean_token, tokens_for
 from controlplane.access import tokens
@@ -29,13 +27,6 @@ from controlplane.problems import FieldError, Problem
 
 VIEW, REVOKE = "access.view_apitoken", "access.change_apitoken"
 MAX_KEY = 200
-
-
-class TokenPosition(msgspec.Struct, array_like=True):
-    """Where a page of tokens ended."""
-
-    created_at: datetime
-    id: UUID
 
 
 @extend_schema(tags=["access"])
@@ -56,21 +47,15 @@ class TokenViewSet(StrictViewSet):
     @token_operations.LIST_TOKENS
     def list(self, request: Request) -> HttpResponse:
         """Tokens, the newest first, in pages: those within the principal's scope, and those that it made."""
-        query = request.query_params
-        limit = parameters.whole_number(
-            query, "limit", token_operations.DEFAULT_LIMIT, 1, token_operations.MAX_LIMIT
+        rows = tokens_for(self.principal, VIEW).prefetch_related("bindings")
+        return newest_first.page(
+            request,
+            rows,
+            "created_at",
+            _shown,
+            default_limit=token_operations.DEFAULT_LIMIT,
+            max_limit=token_operations.MAX_LIMIT,
         )
-        found = tokens_for(self.principal, VIEW).order_by("-created_at", "-pk").prefetch_related("bindings")
-        if "cursor" in query:
-            position: TokenPosition = parameters.read_page_cursor(query["cursor"], TokenPosition)
-            ended_at = parameters.moment_in_cursor(position.created_at)
-            found = found.filter(Q(created_at__lt=ended_at) | Q(created_at=ended_at, pk__lt=position.id))
-        rows = list(found[: limit + 1])
-        response = json_answer([_shown(row) for row in rows[:limit]])
-        if len(rows) > limit:
-            last = TokenPosition(rows[limit - 1].created_at, rows[limit - 1].pk)
-            response["Link"] = next_page(request, parameters.page_cursor(msgspec.to_builtins(last)))
-        return response
 
     @token_operations.CREATE_TOKEN
     def create(self, request: Request) -> HttpResponse:
