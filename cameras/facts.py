@@ -16,6 +16,8 @@ STOP_GRACE_INTERVALS = 2
 MAX_STARTING = timedelta(minutes=15)
 # A stored moment further ahead than this comes from a clock that was wrong: it counts as none.
 AHEAD_TOLERANCE = timedelta(seconds=60)
+# So far ahead of the database's clock an epoch may be that nobody has claimed here.
+MAX_EPOCH_AHEAD = timedelta(seconds=60)
 
 
 class Interruptions(NamedTuple):

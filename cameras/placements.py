@@ -5,13 +5,14 @@ sends with an older one is refused by ingest, which takes the same lock first.
 """
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db import connection, transaction
 
 from cameras import guards
+from cameras.facts import MAX_EPOCH_AHEAD
 from cameras.intent import InvalidIntent
 from cameras.models import CameraVitals, Placement
 from cameras.observed import MAX_MESSAGE, MAX_NODE, mark_dirty
@@ -23,8 +24,6 @@ from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, shown_name
 
 MAX_PLACEMENTS = 1_000
-# So far ahead of the database's clock an epoch may be that was not claimed here.
-MAX_EPOCH_AHEAD_SECONDS = 60
 PLACE = "cameras.place_camera"
 
 
@@ -205,8 +204,9 @@ def _judge(wanted: Wanted, row: CameraVitals, present: Placement | None, clock: 
         return _judge_claim(wanted, row, present, clock)
     if wanted.epoch < row.epoch or (wanted.epoch == row.epoch and present is None):
         return _superseded(wanted.camera_id, present)
-    if wanted.epoch > max(row.epoch, clock + MAX_EPOCH_AHEAD_SECONDS):
-        detail = "Lies more than 60 seconds ahead, and nobody has claimed it."
+    ahead_seconds = MAX_EPOCH_AHEAD // timedelta(seconds=1)
+    if wanted.epoch > max(row.epoch, clock + ahead_seconds):
+        detail = f"Lies more than {ahead_seconds} seconds ahead, and nobody has claimed it."
         return Refused(wanted.camera_id, ErrorCode.EPOCH_AHEAD, detail, "epoch")
     if present and wanted.epoch == present.epoch and not _is_at(wanted, present):
         detail = "This epoch belongs to a claim of another node or container."

@@ -8,8 +8,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-# So far ahead of the database's clock an epoch may be that nobody has claimed here.
-MAX_EPOCH_AHEAD = timedelta(seconds=60)
+from cameras.facts import MAX_EPOCH_AHEAD
 
 
 @dataclass(slots=True)

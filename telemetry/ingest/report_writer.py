@@ -1,19 +1,15 @@
-"""Writing a group of reports: the vitals are locked first, then judged by `report_rule`, then written.
-
-A statement that read them under its own snapshot could take a report whose worker was replaced meanwhile.
-"""
+"""Writing a group of reports: the vitals are locked first, then judged by `report_rule`, then written."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from django.db import connection, models, transaction
 
-from cameras.models import Camera, CameraVitals, Report
+from cameras.models import CameraVitals, Report
 from cameras.observed import mark_dirty
-from telemetry.ingest.portable_writer import lock_vitals
+from telemetry.ingest.locked_vitals import LockedVitals
 from telemetry.ingest.postgresql_writer import execute
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.report_rule import COLUMNS, ReportedCamera, ReportedVitals, apply
@@ -40,6 +36,8 @@ REPORT_COLUMNS = {
 }
 UNKNOWN = Receipt(Outcome.UNKNOWN_CAMERA)
 
+_vitals = LockedVitals(CAMERA_COLUMNS, ("last_sample_at", *COLUMNS))
+
 
 def store_reports(reports: Sequence[WorkerReport], now: datetime) -> list[Receipt]:
     """A receipt for each report, in order, once all are written in one transaction.
@@ -65,34 +63,11 @@ def store_reports(reports: Sequence[WorkerReport], now: datetime) -> list[Receip
 
 
 def _lock(camera_ids: Iterable[UUID]) -> dict[UUID, tuple[ReportedCamera, ReportedVitals]]:
-    """The cameras that exist, by id, with their vitals, which are locked in the order of the ids."""
-    ids = sorted(camera_ids)
-    rows = _locked_rows(ids)
-    if len(rows) < len(ids):
-        # Unknown, or without vitals yet.
-        existing = Camera.objects.filter(pk__in=set(ids) - {row[0] for row in rows}).values_list("pk", flat=True)
-        if missing := sorted(existing):
-            lock_vitals(missing)
-            rows = _locked_rows(ids)
+    """The cameras that exist, by id, with their vitals, which are locked."""
     width = len(CAMERA_COLUMNS) + 2
-    return {row[0]: (ReportedCamera(*row[1:width]), ReportedVitals(*row[width:])) for row in rows}
-
-
-LOCKED = f"""
-SELECT vitals.camera_id, {", ".join(f"camera.{name}" for name in CAMERA_COLUMNS)}, vitals.last_sample_at,
-    {", ".join(f"vitals.{name}" for name in COLUMNS)}
-FROM cameras_cameravitals AS vitals JOIN cameras_camera AS camera ON camera.id = vitals.camera_id
-WHERE vitals.camera_id = ANY (%(cameras)b::uuid[])
-ORDER BY vitals.camera_id FOR NO KEY UPDATE OF vitals
-"""  # noqa: S608  # put together from the names above
-
-
-def _locked_rows(camera_ids: Sequence[UUID]) -> list[tuple[Any, ...]]:
-    if connection.vendor == "postgresql":
-        return execute(LOCKED, cameras=camera_ids).fetchall()
-    rows = CameraVitals.objects.filter(pk__in=camera_ids, camera__isnull=False).order_by("pk")
-    columns = (*(f"camera__{name}" for name in CAMERA_COLUMNS), "last_sample_at", *COLUMNS)
-    return list(rows.values_list("pk", *columns))
+    return {
+        row[0]: (ReportedCamera(*row[1:width]), ReportedVitals(*row[width:])) for row in _vitals.read(camera_ids)
+    }
 
 
 def _write(vitals: Mapping[UUID, ReportedVitals], newest: Mapping[UUID, WorkerReport], now: datetime) -> None:

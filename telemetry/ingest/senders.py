@@ -1,16 +1,10 @@
-"""Which events of a group come from workers that were replaced, or contend: judged under the lock of their vitals.
+"""Which events come from workers that were replaced, or contend: judged under the lock of the vitals."""
 
-Locked before anything else of the transaction is read: a statement that read the epoch under its own snapshot
-could store a sample after a newer placement had been answered.
-"""
-
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
-
-from django.db import connection
 
 from cameras.facts import MIN_WINDOW, STALE_AFTER_INTERVALS
 from cameras.models import CameraVitals
@@ -23,18 +17,12 @@ from telemetry.ingest.fencing import (
     is_too_far_ahead,
     observe_generation,
 )
-from telemetry.ingest.postgresql_writer import execute
+from telemetry.ingest.locked_vitals import LockedVitals
 from telemetry.ingest.receipts import Outcome, Receipt
 from telemetry.ingest.wire import Event
 
 CAMERA_COLUMNS = ("generation", "expected_interval_seconds")
-LOCKED = f"""
-SELECT vitals.camera_id, {", ".join(f"camera.{name}" for name in CAMERA_COLUMNS)},
-    {", ".join(f"vitals.{name}" for name in COLUMNS)}
-FROM cameras_cameravitals AS vitals JOIN cameras_camera AS camera ON camera.id = vitals.camera_id
-WHERE vitals.camera_id = ANY (%(cameras)b::uuid[])
-ORDER BY vitals.camera_id FOR NO KEY UPDATE OF vitals
-"""  # noqa: S608  # put together from the names above
+_vitals = LockedVitals(CAMERA_COLUMNS, COLUMNS)
 
 
 def name_senders(events: Iterable[Event]) -> bool:
@@ -48,7 +36,7 @@ def judge(events: Mapping[int, Event], now: datetime) -> dict[int, Receipt]:
     Within a transaction, whose other statements have to follow. Cameras that do not exist are left alone.
     """
     refused: dict[int, Receipt] = {}
-    rows = _locked(sorted({event.camera_id for event in events.values()}))
+    rows = _locked({event.camera_id for event in events.values()})
     before = {camera_id: astuple(holder) for camera_id, (_, _, holder) in rows.items()}
     for place, event in events.items():
         if event.camera_id not in rows:
@@ -76,14 +64,9 @@ def _columns_of(holder: Holder) -> dict[str, Any]:
     return dict(zip(COLUMNS, astuple(holder), strict=True))
 
 
-def _locked(camera_ids: Sequence[UUID]) -> dict[UUID, tuple[int, timedelta, Holder]]:
-    """The generation, the window and the holder of each camera that exists; its vitals are locked, by id."""
-    if connection.vendor == "postgresql":
-        rows = execute(LOCKED, cameras=camera_ids).fetchall()
-    else:
-        vitals = CameraVitals.objects.filter(pk__in=camera_ids, camera__isnull=False).order_by("pk")
-        rows = list(vitals.values_list("pk", *(f"camera__{name}" for name in CAMERA_COLUMNS), *COLUMNS))
+def _locked(camera_ids: Iterable[UUID]) -> dict[UUID, tuple[int, timedelta, Holder]]:
+    """The generation, the window and the holder of each camera that exists; its vitals are locked."""
     return {
         pk: (generation, max(MIN_WINDOW, timedelta(seconds=STALE_AFTER_INTERVALS * interval)), Holder(*holder))
-        for pk, generation, interval, *holder in rows
+        for pk, generation, interval, *holder in _vitals.read(camera_ids)
     }
