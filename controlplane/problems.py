@@ -111,6 +111,12 @@ def is_cancelled(error: BaseException | None) -> bool:
     return getattr(cause, "sqlstate", None) == QUERY_CANCELLED or code == sqlite3.SQLITE_INTERRUPT
 
 
+def reason_of(error: BaseException) -> str:
+    """What a log line says of an error of the database, such as `OperationalError (PoolTimeout)`."""
+    cause = f" ({type(error.__cause__).__name__})" if error.__cause__ else ""
+    return type(error).__name__ + cause
+
+
 def took_too_long() -> Problem:
     """The 503 for a statement that was cancelled. The same request would take as long again: it asks for less."""
     return Problem(
@@ -196,7 +202,7 @@ def _translate(error: Exception) -> Problem | None:
 def unforeseen(error: Exception) -> Problem:
     """The answer to an error that nothing handles, which is logged: 503 where the database is away, else 500."""
     if problem := fault_of_database(error):
-        log.warning("answered 503", reason=type(error).__name__, cancelled=is_cancelled(error))
+        log.warning("answered 503", reason=reason_of(error), cancelled=is_cancelled(error))
         return problem
     log.exception("unhandled exception", exception_type=type(error).__name__)
     return _internal()

@@ -6,6 +6,7 @@ For the endpoints that are bare ASGI callables.
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+import structlog
 from django.db import connection
 from django.utils import timezone
 
@@ -15,7 +16,9 @@ from controlplane.access.refusals import record_refusal_in_loop
 from controlplane.access.tokens import PREFIX, digest_of, memory
 from controlplane.addresses import source_of_scope
 from controlplane.bare_asgi import Scope
-from controlplane.problems import Problem
+from controlplane.problems import DATABASE_AWAY, Problem, reason_of
+
+log = structlog.get_logger(__name__)
 
 
 class _LookUps:
@@ -37,7 +40,11 @@ class _LookUps:
     async def _look_up(self) -> None:
         async with self._turn:
             digests, self._digests, self._next = self._digests, set(), None
-            await self.loop.run_in_executor(self._thread, _look_up, digests)
+            try:
+                await self.loop.run_in_executor(self._thread, _look_up, digests)
+            except DATABASE_AWAY as error:
+                log.warning("tokens not looked up", tokens=len(digests), reason=reason_of(error))
+                raise
 
 
 def _look_up(digests: set[str]) -> None:

@@ -18,7 +18,7 @@ from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
 from controlplane.databases.own_connection import use_own_connection
-from controlplane.problems import DATABASE_AWAY, is_database_away
+from controlplane.problems import DATABASE_AWAY, is_database_away, reason_of
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.receipts import Receipt
 
@@ -200,7 +200,7 @@ class GroupCommit:
                 await self._commit(group[:middle])
                 await self._commit(group[middle:])
                 return
-            log.warning("group not stored", events=len(group), reason=type(error).__name__)
+            log.warning("group not stored", events=len(group), reason=reason_of(error))
             # Those behind the group would wait as long for the same database, and get the same error.
             behind = self._take_all() if is_away else []
             for waiter in [*group, *behind]:

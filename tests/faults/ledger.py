@@ -42,6 +42,7 @@ class Ledger:
         self.accepted = 0  # as the answers said
         self.duplicates = 0
         self.statuses: Counter[int] = Counter()
+        self.problems: Counter[str] = Counter()  # what the answers of 503 said
         self.unanswered = 0
         self._next = datetime.now(UTC) - timedelta(hours=1)
 

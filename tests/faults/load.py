@@ -117,6 +117,7 @@ async def post_until_acknowledged(
         assert answer.status == 503, (answer.status, answer.body)
         assert answer.headers["content-type"] == "application/problem+json"
         assert int(answer.headers["retry-after"]) > 0
+        ledger.problems[answer.json()["detail"]] += 1
         await asyncio.sleep(random.uniform(0.05, 0.15))  # sooner than asked to: clients are not always polite
     raise AssertionError(f"an event was not acknowledged for {GIVE_UP_SECONDS} seconds")
 

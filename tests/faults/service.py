@@ -124,6 +124,11 @@ class Service:
         )
         return [line for line in self._text().splitlines() if any(word in line for word in signs)]
 
+    def reasons_of_503(self) -> list[str]:
+        """Lines of the log that say why requests were answered with 503."""
+        signs = ("answered 503", "answers 503", "group not stored", "tokens not looked up")
+        return [line for line in self._text().splitlines() if any(sign in line for sign in signs)]
+
     def _text(self) -> str:
         return self.log.read_text(errors="replace") if self.log.exists() else ""
 

@@ -191,7 +191,6 @@ def test_lookups_and_long_searches_of_a_viewer_are_400_at_once_and_disturb_nobod
 
     ledger.check(database())
     assert {answer.status for answer in answers} == {400}
-    # Beside other tests on two cores a post may find its queue busy, which is told, and is sent again.
-    assert set(ledger.statuses) <= {200, 201, 503}
-    assert ledger.statuses[503] <= ledger.statuses.total() / 50
+    # A 503 here would be a limit of seconds that a busy machine has crossed; the log names which.
+    assert set(ledger.statuses) <= {200, 201}, (ledger.problems, service.reasons_of_503()[-5:])
     assert load.slowest() < 5
