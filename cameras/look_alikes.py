@@ -1,4 +1,4 @@
-"""Cameras that people cannot tell apart by name: what whoever saves one is told of it.
+"""Cameras that people cannot tell apart by name: what whoever saves one is shown of it.
 
 Such names are taken: a camera is known by its id, and two "Door" at one site may be meant so.
 """

@@ -111,7 +111,7 @@ def derive_status(facts: Facts, now: datetime, interruptions: Interruptions) -> 
 
 
 def _without_contact(facts: Facts, now: datetime, interruptions: Interruptions) -> Verdict:
-    """Nothing was heard of a worker since the start; the orchestrator may know why."""
+    """There was no contact with a worker since the start; the orchestrator may know why."""
     started_at = facts.desired_state_at
     if facts.has_placement and facts.placement_phase == PlacementPhase.FAILED:
         reason = PLACEMENT_REASONS.get(facts.placement_reason, PlacementReason.OTHER)

@@ -59,7 +59,7 @@ class QuickMoment(models.Func):
         return EPOCH + timedelta(microseconds=value) if isinstance(value, int) else value
 
 
-# Whether more is known of a camera than when it was started and last heard: that is so for few.
+# Whether more is known of a camera than its start and its last contact: that is so for few.
 HAS_MORE_FACTS = Case(
     When(
         Q(vitals__failed_at__isnull=False)

@@ -139,7 +139,7 @@ def deleted_detail(row: DeletedCamera) -> dict[str, Any]:
 def conditions_shown(
     conditions: Iterable[Condition], report_message: str, placement_message: str
 ) -> list[dict[str, Any]]:
-    """Conditions with the message of whoever told of them, where there is one."""
+    """Conditions with the message of whoever reported them, where there is one."""
     messages = {
         ConditionType.WORKER_FAILED: report_message,
         ConditionType.PLACEMENT_FAILED: placement_message,
@@ -261,7 +261,7 @@ def _more_facts(camera_ids: Sequence[UUID]) -> dict[UUID, _MoreFacts]:
     rows = Camera.objects.filter(pk__in=camera_ids).values_list(
         "pk", "report__message", "placement__message", *columns
     )
-    return {pk: _MoreFacts(Facts(*facts), told or "", placed or "") for pk, told, placed, *facts in rows}
+    return {pk: _MoreFacts(Facts(*facts), reported or "", placed or "") for pk, reported, placed, *facts in rows}
 
 
 def _requested(names: Sequence[str], values: Mapping[str, Any]) -> Iterator[Any]:

@@ -1,4 +1,4 @@
-"""What a plan says of cameras whose names look the same at one site: they are stored, and people are told."""
+"""What a plan says of cameras whose names look the same at one site: they are stored, and people are warned."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -22,7 +22,7 @@ class Allowance:
 
     def take(self, cause: str) -> int | None:
         """Take one for a cause, such as an address: how many entries were left out before, of all causes, that no
-        entry told of yet; None where this one is left out too.
+        entry has mentioned yet; None where this one is left out too.
         """
         with self._lock:
             now = time.monotonic()

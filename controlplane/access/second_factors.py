@@ -132,7 +132,7 @@ class _Secrets:
                 if not _SEAL.is_up_to_date(_OWNER, factor.data[member]):
                     yield factor.pk, member
             except Unreadable:
-                continue  # the person is told at the next sign-in
+                continue  # the person learns it at the next sign-in
 
 
 ROTATED.append(_Secrets())

@@ -107,7 +107,7 @@ class ReadingViewSet(StrictViewSet):
 
     @operations.LIST_LATEST
     def latest(self, request: Request) -> HttpResponseBase:
-        """The newest whole-frame sample of every camera that the principal may see, and when it was last heard."""
+        """The newest whole-frame sample of every camera that the principal may see, and its last contact."""
         rows = Camera.objects.within(self.scope).order_by("pk").values_list(*LATEST_COLUMNS)
         if wants_csv(request):
             return csv_answer(request, "latest", LATEST, (row for page in _pages_by_id(rows) for row in page))

@@ -49,7 +49,7 @@ class ReportedCamera:
 
 
 def apply(report: WorkerReport, camera: ReportedCamera, vitals: ReportedVitals, now: datetime) -> Outcome:
-    """Write a report into the vitals; a fenced one moves nothing but what tells of it.
+    """Write a report into the vitals; a fenced one moves nothing but the columns on fencing.
 
     DUPLICATE is one that is not newer within its epoch: it is contact only.
     """

@@ -1,4 +1,4 @@
-"""What a person is told and asked before cameras are deleted."""
+"""What a person is shown and asked before cameras are deleted."""
 
 from typing import Any
 

@@ -62,7 +62,7 @@ class SiteFilter(AutocompleteSelectFilter):
 
 
 class SilenceFilter(DropdownFilter):
-    """Cameras that should run, and were not heard for longer since their start or last contact."""
+    """Cameras that should run, and have been silent for longer since their start or last contact."""
 
     title = _("silent for longer than")
     parameter_name = "silent"

@@ -47,14 +47,14 @@ def now_of_camera(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
 
 
 def _condition(condition: Condition, camera: Any) -> dict[str, str]:
-    """What is wrong, what whoever told of it says, since when, and what to do."""
+    """What is wrong, the message of whoever reported it, since when, and what to do."""
     said_by = {ConditionType.WORKER_FAILED: "report", ConditionType.PLACEMENT_FAILED: "placement"}
-    told = getattr(camera, said_by.get(condition.type, ""), None)
+    reported = getattr(camera, said_by.get(condition.type, ""), None)
     now, zone = camera.asked_at, zone_of(camera)
     return {
         "type": condition.type.value,
         "words": gettext(condition.words),
-        "message": told.message if told else "",
+        "message": reported.message if reported else "",
         "ago": ago(condition.since, now),
         "at": exact(condition.since, zone),
         "advice": gettext(ADVICE[condition.reason]) if condition.reason in ADVICE else "",

@@ -14,7 +14,7 @@ MAX_LIMIT = 1_000
 
 
 class TransitionShape(serializers.Serializer):
-    at = serializers.DateTimeField(help_text="The deadline that was crossed, or the contact that was heard.")
+    at = serializers.DateTimeField(help_text="The deadline that was crossed, or the contact that was noticed.")
     from_status = serializers.ChoiceField(choices=STATUS_CHOICES)
     to_status = serializers.ChoiceField(choices=STATUS_CHOICES)
     reason = serializers.CharField(

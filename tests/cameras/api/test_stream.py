@@ -355,7 +355,7 @@ def test_a_revoked_token_ends_its_streams_at_the_next_bookmark(asgi: AsgiClient,
     events, other = begun(asgi, "", of_token(secret)), begun(asgi, "", as_("viewer"))
 
     revoke_tokens(ids=[token_id_of(secret)], by=AUTHOR, now=timezone.now())
-    # As another process would have it, which is not told.
+    # As another process would have it, which does not know.
     events.wait_for_end()
     make_camera("Later")
     other.wait_until(lambda it: names(it) == ["Later"])

@@ -331,7 +331,7 @@ def test_two_workers_that_send_in_turn_contend(worker_endpoint: Any) -> None:
         assert types == (["Contended"] if contended else []), worker
 
 
-def test_each_reason_is_told(worker_endpoint: Any) -> None:
+def test_each_reason_is_shown(worker_endpoint: Any) -> None:
     camera = started()
     for reason in WORKER_REASONS:
         worker_endpoint.post(f"/telemetry/{camera.pk}/report", {"phase": "failed", "reason": reason})
