@@ -2,6 +2,8 @@
 
 export async function ask(url) {
   const answer = await fetch(url, { cache: "no-store" }).catch(() => null);
+  // What is not read keeps its connection.
+  await answer?.text().catch(() => "");
   return answer?.ok ? answer.headers : null;
 }
 
