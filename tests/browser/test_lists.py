@@ -11,7 +11,7 @@ from playwright.sync_api import Page, Response, expect
 
 from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState, FleetVitals
-from tests.browser.conftest import axe_violations
+from tests.browser.conftest import WITHOUT_STREAM, axe_violations
 from tests.factories import AUTHOR, make_camera, make_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -324,6 +324,7 @@ def test_a_first_visit_and_a_list_of_fifty_are_light(administrator: Page) -> Non
         context = administrator.context.browser.new_context(base_url=administrator.url.split("/admin")[0])
         context.add_cookies(cookies)
         page, answers = context.new_page(), []
+        page.add_init_script(WITHOUT_STREAM)
         page.on("response", lambda answer, answers=answers: answers.append(answer))
         page.goto(path, wait_until="networkidle")
         weights = {answer.url: on_the_wire(answer) for answer in answers if answer.status == 200}
@@ -375,6 +376,7 @@ def test_on_a_phone_many_cameras_fit_on_a_page_and_two_lines_are_a_record_of_a_l
 def test_icons_are_pictures_and_not_their_names(administrator: Page) -> None:
     camera = running("Gate")
     page = administrator
+    page.add_init_script(WITHOUT_STREAM)
     for path in (
         "",
         "cameras/camera/",

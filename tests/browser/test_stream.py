@@ -53,7 +53,7 @@ def page(chromium: str, service: Service, monkeypatch: pytest.MonkeyPatch) -> It
         html = answer.text().replace(state, f'{state} data-every-ms="3600000"', 1)
         return route.fulfill(response=answer, body=html)
 
-    with tab_at(chromium, service.url, monkeypatch, but=UNREACHABLE) as tab:
+    with tab_at(chromium, service.url, monkeypatch, every=True, but=UNREACHABLE) as tab:
         sign_in(tab)
         tab.context.route(re.compile("/admin/"), ask_only_after_events)
         yield tab
