@@ -27,6 +27,9 @@ limit_request_line = 8190
 http_parser = "python"
 # A worker answers 503 to more (`server.connections`), and to fewer where its limit of open files is lower.
 worker_connections = 2000
+# `controlplane.transport` decides who is believed about it, by TRUSTED_PROXIES.
+forwarded_allow_ips = ""
+secure_scheme_headers = {}
 # Two services of one user would share the socket.
 control_socket_disable = True
 

@@ -27,6 +27,7 @@ from controlplane.compression import CompressedSend, strong  # noqa: E402
 from controlplane.cross_origin import open_to_other_origins  # noqa: E402
 from controlplane.probes import answer_probe, is_health_probe  # noqa: E402
 from controlplane.server.refused_bodies import taking_in_refused_bodies  # noqa: E402
+from controlplane.transport import over_tls  # noqa: E402
 from telemetry.ingest import endpoint  # noqa: E402
 from telemetry.ingest.queues import close_queues, open_queues  # noqa: E402
 
@@ -75,4 +76,4 @@ async def _close() -> None:
     await close_queues()
 
 
-application = open_to_other_origins(taking_in_refused_bodies(_answer))
+application = taking_in_refused_bodies(over_tls(open_to_other_origins(_answer)))
