@@ -36,7 +36,7 @@ def edit(client: Client, person: User, **typed: Any) -> Any:
 def audited() -> list[tuple[str, str, list[str]]]:
     return [
         (entry.action, entry.object_name, entry.fields)
-        for entry in AuditEntry.objects.filter(via="admin").order_by("pk")
+        for entry in AuditEntry.objects.filter(via="admin").exclude(action="request.refused").order_by("pk")
     ]
 
 
