@@ -210,7 +210,7 @@ def test_the_palette_takes_few_queries_and_shows_few_cameras(
     for number in range(count):
         make_camera(f"Gate {number:02}", site=make_site(f"Site {number}"))
 
-    with django_assert_num_queries(6):  # the session, the person, their permissions (2), the sites, the cameras
+    with django_assert_num_queries(5):  # the session, the person, their roles, the sites, the cameras
         results = anna.get("/admin/search/", {"s": "gate"}).context["results"]
 
     assert len(results) == min(count, 21)

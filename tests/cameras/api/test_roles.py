@@ -69,7 +69,9 @@ def test_each_role_may_do_what_the_table_says(
             client = ApiClient(make_token("worker", camera))
         else:
             client = ApiClient(make_token(role) if role else None)
-        token = token_id_of(make_token("viewer", name="another"))
+        token = token_id_of(make_token("viewer", name=f"another {number}"))
+        if path == "/tokens" and body:
+            body = {**body, "name": f"new {number}"}
         answer = client.request(method, path.format(id=camera.pk, site=site.pk, token=token), body)
         answers.append(answer.status_code)
         if answer.status_code >= 400:

@@ -55,7 +55,7 @@ def test_a_long_history_comes_in_pages(administrator: Client, django_assert_num_
     url = f"/admin/cameras/camera/{camera.pk}/history/"
     administrator.get(url)
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         first = administrator.get(url)
     rest = administrator.get(f"{url}?before={first.context['older']}")
 
