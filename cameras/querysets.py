@@ -11,7 +11,7 @@ from typing import Any, Self
 from uuid import UUID
 
 from django.db import models
-from django.db.models import Case, Exists, F, OuterRef, Q, Value, When
+from django.db.models import Exists, F, OuterRef, Q, Value
 from django.db.models.fields.tuple_lookups import Tuple, TupleGreaterThan, TupleLessThan
 from django.db.models.functions import Coalesce
 
@@ -106,7 +106,9 @@ class CameraQuerySet(models.QuerySet[Any]):
     def with_status(self, now: datetime, interruptions: Interruptions) -> Self:
         """Annotates `derived_status`: the twin in SQL of `status.derive_status`, see there."""
         parts = status_queries.parts_of_status(now, interruptions)
-        return self.alias(**parts).annotate(derived_status=status_queries.status_at(interruptions))
+        return self.alias(**parts).annotate(
+            derived_status=status_queries.Once(status_queries.status_at(interruptions))
+        )
 
     def in_status(self, statuses: Collection[str], now: datetime, interruptions: Interruptions) -> Self:
         """Those whose derived status is one of these."""
@@ -128,8 +130,11 @@ class CameraQuerySet(models.QuerySet[Any]):
     def with_urgency(self) -> Self:
         """After `with_status`: annotates `urgency`, by which those that need attention most come first."""
         order = (*IN_TROUBLE, *(status for status in Status if status not in IN_TROUBLE))
-        places = (When(derived_status=status, then=Value(place)) for place, status in enumerate(order))
-        return self.annotate(urgency=Case(*places, output_field=models.SmallIntegerField()))
+        places = {status: Value(place) for place, status in enumerate(order)}
+        urgency = status_queries.Choice(
+            F("derived_status"), places, default=Value(len(places)), output_field=models.SmallIntegerField()
+        )
+        return self.annotate(urgency=urgency)
 
     def in_mass_silence(self, interruptions: Interruptions) -> Self:
         """After `with_status`, while a mass silence lasts: the cameras that fell silent with the fleet.

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from cameras import status_queries
 from cameras.admin.camera.columns import STATUS_COLOURS
 from cameras.conditions import ConditionType
 from cameras.facts import Facts, Interruptions
@@ -543,3 +544,22 @@ def test_an_outage_that_lasts_is_read_from_the_stored_row(
         interruptions = read_interruptions(NOW)
 
     assert interruptions.ingest_outage_since == (outage_for and NOW - seconds(outage_for))
+
+
+@pytest.mark.django_db
+def test_the_sql_of_each_part_of_a_status_is_made_once_in_a_query(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They refer to one another: made anew each time they were some thousands."""
+    made = []
+    make = status_queries.MicrosecondsBetween.as_sql
+
+    def counted(self: Any, *arguments: Any, **named: Any) -> Any:
+        made.append(self)
+        return make(self, *arguments, **named)
+
+    monkeypatch.setattr(status_queries.MicrosecondsBetween, "as_sql", counted)
+
+    list(Camera.objects.with_status(NOW, Interruptions()).in_trouble())
+
+    parts = status_queries.parts_of_status(NOW, Interruptions()).values()
+    ages = [part for part in parts if isinstance(part.source_expressions[0], status_queries.MicrosecondsBetween)]
+    assert 8 <= len(made) <= len(ages) == 13
