@@ -20,9 +20,10 @@ from typing import Any
 
 import psycopg
 
+from tests.benchmarks.comparison import Scenario
 from tests.benchmarks.load import Load, Window
 from tests.benchmarks.report import Measured, tables, write_json
-from tests.benchmarks.scenarios import Scenario, all_scenarios
+from tests.benchmarks.scenarios import all_scenarios
 from tests.benchmarks.servers import RESULTS, Servers
 from tests.cluster import Cluster
 from tests.processes import ROOT, Failure, say
@@ -36,6 +37,8 @@ NAMES = (
     "beside-guesses",
     "cameras",
     "whole-list",
+    "reads",
+    "reads-before",
     "large-table",
     "memory",
     "series",
@@ -54,11 +57,11 @@ def main() -> int:
     measured: list[Measured] = []
     work = Path(tempfile.mkdtemp(prefix="controlplane-benchmark."))
     try:
-        with Cluster() as cluster, Servers(cluster, work) as servers:
+        with Cluster() as cluster, Servers(cluster, work, options.before) as servers:
             about["postgresql"] = cluster.version()
             load = Load(cluster, work, options.seconds)
             for scenario in all_scenarios(servers, load, options.large_rows):
-                if scenario.name in options.only or (not options.only and (options.large or not scenario.large)):
+                if _is_wanted(scenario, options):
                     measured.append(_measure(scenario, options.rounds))
     except KeyboardInterrupt:
         say("Stopped.")
@@ -79,6 +82,12 @@ def main() -> int:
         )
     sys.stdout.write(f"Written to {path.relative_to(ROOT)}.\n")
     return 1 if any(one.failure for one in measured) else 0
+
+
+def _is_wanted(scenario: Scenario, options: argparse.Namespace) -> bool:
+    if options.only:
+        return scenario.name in options.only
+    return (options.large or not scenario.large) and (bool(options.before) or not scenario.needs_before)
 
 
 def _measure(scenario: Scenario, rounds: int) -> Measured:
@@ -121,7 +130,13 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--large-rows", type=_positive, default=20_000_000, metavar="N", help="rows of large-table (20,000,000)"
     )
-    return parser.parse_args()
+    parser.add_argument(
+        "--before", default="", metavar="COMMIT", help="the commit that reads-before compares with"
+    )
+    options = parser.parse_args()
+    if "reads-before" in options.only and not options.before:
+        parser.error("reads-before needs --before COMMIT")
+    return options
 
 
 def _positive(text: str) -> int:

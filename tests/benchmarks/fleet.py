@@ -1,4 +1,4 @@
-"""Fill a migrated database with running cameras, and print their ids and tokens as JSON.
+"""Fill a migrated database with running cameras, and print their ids, tokens, and a session of a person as JSON.
 
 python -m tests.benchmarks.fleet COUNT, with the environment of the service.
 """
@@ -14,6 +14,10 @@ def main(count: int) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
     django.setup()
 
+    from django.conf import settings  # noqa: PLC0415
+    from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
+    from django.contrib.auth.models import User  # noqa: PLC0415
+    from django.contrib.sessions.backends.db import SessionStore  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415  # models come after the set-up
 
     from cameras.actions import register_camera  # noqa: PLC0415
@@ -42,7 +46,14 @@ def main(count: int) -> None:
         role: create_token(name=f"benchmark-{role}", role=role, by=by, now=now)[1]
         for role in ("worker", "viewer", "orchestrator", "administrator")
     }
-    sys.stdout.write(json.dumps({"cameras": [str(camera.pk) for camera in cameras], "tokens": tokens}) + "\n")
+    person = User.objects.create_superuser("benchmark")
+    session = SessionStore()
+    session[SESSION_KEY] = str(person.pk)
+    session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.create()
+    made = {"cameras": [str(camera.pk) for camera in cameras], "tokens": tokens, "session": session.session_key}
+    sys.stdout.write(json.dumps(made) + "\n")
 
 
 if __name__ == "__main__":

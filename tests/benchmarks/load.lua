@@ -1,19 +1,23 @@
 -- What wrk sends, and its result as one line of JSON. Runs with one thread. Environment:
---   MODE      single | json | ndjson | list | guess
+--   MODE      single | json | ndjson | read | guess
 --   CAMERAS   a file with one id a line        TOKEN  a bearer token, or nothing
 --   SINCE     seconds of the epoch: events are stamped from there on, each a microsecond after the one before, so
 --             that every event of a run is new
 --   BATCH     events a batch
+--   ADDRESS   what is read; {camera} in it is the id of one    SESSION  a session's key, or nothing
 
 local mode = os.getenv("MODE")
 local since = tonumber(os.getenv("SINCE"))
 local batch = tonumber(os.getenv("BATCH") or "1")
 local token = os.getenv("TOKEN") or ""
-local authorization = token ~= "" and ("Authorization: Bearer " .. token .. "\r\n") or ""
+local session = os.getenv("SESSION") or ""
+local authorization = session ~= "" and ("Cookie: sessionid=" .. session .. "\r\n")
+  or token ~= "" and ("Authorization: Bearer " .. token .. "\r\n") or ""
+local address = os.getenv("ADDRESS") or "/"
 local format, random = string.format, math.random
 
 local cameras = {}
-if mode ~= "list" and mode ~= "guess" then
+if mode ~= "guess" then
   for line in io.lines(os.getenv("CAMERAS")) do cameras[#cameras + 1] = line end
 end
 
@@ -62,7 +66,10 @@ local makers = {
   single = single,
   json = function() return post("/telemetry", "application/json", "[" .. table.concat(items(), ",") .. "]") end,
   ndjson = function() return post("/telemetry", "application/x-ndjson", table.concat(items(), "\n")) end,
-  list = function() return "GET /cameras HTTP/1.1\r\nHost: 127.0.0.1\r\n" .. authorization .. "\r\n" end,
+  read = function()
+    local path = address:gsub("{camera}", cameras[random(#cameras)])
+    return "GET " .. path .. " HTTP/1.1\r\nHost: 127.0.0.1\r\n" .. authorization .. "\r\n"
+  end,
 }
 
 function init(args)

@@ -33,20 +33,24 @@ class Window:
 
 @dataclass(frozen=True)
 class Requests:
-    """What one wrk sends: `mode` is single, json, ndjson, list, or guess, which most answers refuse."""
+    """What one wrk sends: `mode` is single, json, ndjson, read, or guess, which most answers refuse.
+
+    What is read stands at an address; in it {camera} is one of the server's, chosen for each request.
+    """
 
     server: Server
     mode: str = "single"
     connections: int = 128
     batch: int = 1
+    address: str = "/cameras"
 
     @property
     def stores(self) -> bool:
-        return self.mode not in ("list", "guess")
+        return self.mode not in ("read", "guess")
 
     @property
     def role(self) -> str:
-        return "viewer" if self.mode == "list" else "worker"
+        return "viewer" if self.mode == "read" else "worker"
 
 
 class Load:
@@ -223,6 +227,8 @@ class Load:
             "TOKEN": server.tokens.get(requests.role, ""),
             "SINCE": str(self._slot()),
             "BATCH": str(requests.batch),
+            "ADDRESS": requests.address,
+            "SESSION": server.session if requests.address.startswith("/admin/") else "",
         }
         shape = ["-t1", f"-c{requests.connections}", f"-d{seconds}s", f"--timeout={TIMEOUT_SECONDS}s"]
         command = ["wrk", *shape, "-s", str(HERE / "load.lua"), server.url]

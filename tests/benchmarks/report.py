@@ -7,8 +7,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from tests.benchmarks.comparison import Scenario, Target
 from tests.benchmarks.load import Window
-from tests.benchmarks.scenarios import Scenario, Target
 
 
 @dataclass

@@ -1,42 +1,14 @@
 """What is measured, and what each target compares."""
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 
+from tests.benchmarks import reads
+from tests.benchmarks.comparison import Round, Scenario, Target, ratio
 from tests.benchmarks.load import Load, Requests, Window
 from tests.benchmarks.servers import SAMPLES, Server, Servers
 from tests.processes import Failure, say
-
-Round = Mapping[str, Window]
-
-
-@dataclass(frozen=True)
-class Target:
-    """A figure of one round, and the bound that its median should keep."""
-
-    text: str
-    figure: Callable[[Round], float]
-    bound: float
-    at_least: bool = True
-    unit: str = ""
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """Series that are measured in turn, round after round; each makes one window."""
-
-    name: str
-    title: str
-    series: Mapping[str, Callable[[], Window]]
-    targets: list[Target] = field(default_factory=list)
-    large: bool = False
-    once: bool = False
-    per: str = "events/s"
-
-
-def ratio(one: str, other: str, figure: str = "rate") -> Callable[[Round], float]:
-    return lambda measured: measured[one][figure] / measured[other][figure]
 
 
 def all_scenarios(servers: Servers, load: Load, large_rows: int) -> list[Scenario]:
@@ -49,6 +21,8 @@ def all_scenarios(servers: Servers, load: Load, large_rows: int) -> list[Scenari
         _beside_guesses(servers, load),
         _cameras(servers, load),
         _whole_list(servers, load),
+        reads.beside_the_reference(servers, load),
+        reads.beside_before(servers, load),
         _large_table(servers, load, large_rows),
         _memory(servers, load),
         _series(servers),
@@ -127,14 +101,14 @@ def _batches(servers: Servers, load: Load) -> Scenario:
 
 
 def _beside_reads(servers: Servers, load: Load) -> Scenario:
-    def posts(*, reads: bool) -> Window:
+    def posts(*, listing: bool) -> Window:
         server = servers.ours(10_000)
-        return load.run(Requests(server), Requests(server, "list", connections=1) if reads else None)
+        return load.run(Requests(server), Requests(server, "read", connections=1) if listing else None)
 
     return Scenario(
         "beside-reads",
         "Single events, 128 connections, while another client loops GET /cameras over 10,000 cameras",
-        {"alone": lambda: posts(reads=False), "beside GET /cameras": lambda: posts(reads=True)},
+        {"alone": lambda: posts(listing=False), "beside GET /cameras": lambda: posts(listing=True)},
         [Target("beside GET /cameras / alone", ratio("beside GET /cameras", "alone"), 0.7)],
     )
 
@@ -169,7 +143,7 @@ def _beside_guesses(servers: Servers, load: Load) -> Scenario:
 
 def _cameras(servers: Servers, load: Load) -> Scenario:
     def lists(cameras: int) -> Callable[[], Window]:
-        return lambda: load.run(Requests(servers.ours(cameras), "list", connections=4))
+        return lambda: load.run(Requests(servers.ours(cameras), "read", connections=4))
 
     series = {f"{cameras:,} cameras": lists(cameras) for cameras in (10, 1_000, 10_000)}
     return Scenario("cameras", "GET /cameras, 4 clients", series, per="lists/s")

@@ -43,6 +43,7 @@ class Server:
     database: str = ""
     samples: str = ""
     tokens: dict[str, str] = field(default_factory=dict)
+    session: str = ""
 
     def rss_mib(self) -> float:
         """The resident memory of its workers, without their parent."""
@@ -54,8 +55,8 @@ class Server:
 class Servers:
     """A context manager: what it has started ends with it."""
 
-    def __init__(self, cluster: Cluster, work: Path) -> None:
-        self.cluster, self.work = cluster, work
+    def __init__(self, cluster: Cluster, work: Path, before_commit: str = "") -> None:
+        self.cluster, self.work, self.before_commit = cluster, work, before_commit
         self._stack = ExitStack()
         self._started: dict[str, Server] = {}
         self._migrated = False
@@ -76,12 +77,33 @@ class Servers:
                 self.manage("migrated", ["manage.py", "migrate", "-v0"])
                 self._migrated = True
             self.cluster.create_database(name, template="migrated")
-            made = json.loads(self.manage(name, ["-m", "tests.benchmarks.fleet", str(cameras)]))
-            ids = self.work / f"{name}.ids"
-            ids.write_text("".join(f"{camera}\n" for camera in made["cameras"]))
-            server = self._gunicorn(name, "controlplane.asgi:application", self.cluster.url(name))
-            server.cameras, server.database, server.samples, server.tokens = ids, name, SAMPLES, made["tokens"]
+            self._service(name, cameras, ROOT)
         return self._started[name]
+
+    def before(self, cameras: int = 1_000) -> Server:
+        """The same of another commit."""
+        name = f"before-{cameras}"
+        if name not in self._started:
+            say(f"Starting {name}, of {self.before_commit} ...")
+            folder = self.work / "before"
+            if not folder.exists():
+                folder.mkdir()
+                archive = self.work / "before.tar"
+                output_of(["git", "archive", "-o", archive, self.before_commit], timeout=60)
+                output_of(["tar", "-xf", archive, "-C", folder], timeout=60)
+            self.cluster.create_database(name)
+            self.manage(name, ["manage.py", "migrate", "-v0"], folder)
+            self._service(name, cameras, folder)
+        return self._started[name]
+
+    def _service(self, name: str, cameras: int, folder: Path) -> None:
+        """Start the service that lies in a folder, on a migrated database, which is filled before."""
+        made = json.loads(self.manage(name, [str(HERE / "fleet.py"), str(cameras)], folder))
+        ids = self.work / f"{name}.ids"
+        ids.write_text("".join(f"{camera}\n" for camera in made["cameras"]))
+        server = self._gunicorn(name, "controlplane.asgi:application", self.cluster.url(name), folder)
+        server.cameras, server.database, server.samples = ids, name, SAMPLES
+        server.tokens, server.session = made["tokens"], made["session"]
 
     def noop(self) -> Server:
         """The same server around a callable that parses and answers."""
@@ -91,31 +113,29 @@ class Servers:
             self._gunicorn("noop", "tests.benchmarks.noop:application", "sqlite://").cameras = cameras
         return self._started["noop"]
 
-    def reference(self) -> Server:
+    def reference(self, cameras: int = 1_000) -> Server:
         """FastAPI, SQLAlchemy and asyncpg, in an environment of their own, with the cameras of `ours`."""
-        if "reference" not in self._started:
-            cameras = self.ours().cameras
-            assert cameras is not None
+        name = f"reference-{cameras}"
+        if name not in self._started:
+            file = self.ours(cameras).cameras
+            assert file is not None
             bin_folder = _reference_environment()
-            say("Starting the reference ...")
-            self.cluster.create_database("reference")
-            url = self.cluster.url("reference", scheme="postgresql+asyncpg")
+            say(f"Starting the reference: {cameras:,} cameras ...")
+            self.cluster.create_database(name)
+            url = self.cluster.url(name, scheme="postgresql+asyncpg")
             environment = {**os.environ, "REFERENCE_DATABASE_URL": url}
-            ids = json.dumps(cameras.read_text().split())
+            ids = json.dumps(file.read_text().split())
             output_of([bin_folder / "python", "fleet.py"], timeout=120, env=environment, cwd=REFERENCE, given=ids)
             command = [bin_folder / "uvicorn", "app:app", "--app-dir", REFERENCE, "--workers", WORKERS]
             quiet = ["--no-access-log", "--log-level", "warning"]
-            server = self._start(
-                "reference", [*map(str, command), *quiet, "--host", "127.0.0.1", "--port"], environment
-            )
-            server.cameras, server.database, server.samples = cameras, "reference", "telemetry"
-        return self._started["reference"]
+            server = self._start(name, [*map(str, command), *quiet, "--host", "127.0.0.1", "--port"], environment)
+            server.cameras, server.database, server.samples = file, name, "telemetry"
+        return self._started[name]
 
-    def manage(self, database: str, arguments: list[str]) -> str:
-        """What a program of ours prints, run on a database."""
-        return output_of(
-            [sys.executable, *arguments], timeout=600, env=service_environment(self.cluster.url(database))
-        )
+    def manage(self, database: str, arguments: list[str], folder: Path = ROOT) -> str:
+        """What a program of ours prints, run on a database; of the service that lies in a folder."""
+        environment = service_environment(self.cluster.url(database)) | {"PYTHONPATH": str(folder)}
+        return output_of([sys.executable, *arguments], timeout=600, env=environment, cwd=folder)
 
     def begin(self, database: str, arguments: list[str]) -> "subprocess.Popen[str]":
         """The same, under way."""
@@ -130,16 +150,16 @@ class Servers:
         self._stack.callback(process.kill)
         return process
 
-    def _gunicorn(self, name: str, application: str, database_url: str) -> Server:
+    def _gunicorn(self, name: str, application: str, database_url: str, folder: Path = ROOT) -> Server:
         # As the README starts it; the address comes last here, since the port is found at the start.
         command = [Path(sys.executable).with_name("gunicorn"), "-k", "asgi", "-w", WORKERS, application, "-b"]
-        return self._start(name, [str(word) for word in command], service_environment(database_url))
+        return self._start(name, [str(word) for word in command], service_environment(database_url), folder)
 
-    def _start(self, name: str, command: list[str], environment: dict[str, str]) -> Server:
+    def _start(self, name: str, command: list[str], environment: dict[str, str], folder: Path = ROOT) -> Server:
         port = free_port()
         log = self.work / f"{name}.log"
         address = str(port) if command[-1] == "--port" else f"127.0.0.1:{port}"
-        process = start([*command, address], log=log, env=environment)
+        process = start([*command, address], log=log, env=environment, cwd=folder)
         self._stack.callback(end, process)
         server = Server(name, f"http://127.0.0.1:{port}", process)
         deadline = time.monotonic() + 60

@@ -31,10 +31,11 @@ LISTENING = "ASGI server listening"
 
 
 class Fleet(NamedTuple):
-    """The cameras of a database and its tokens by role."""
+    """The cameras of a database, its tokens by role, and the key of a superuser's session."""
 
     cameras: list[str]
     tokens: dict[str, str]
+    session: str
 
 
 def make_fleet(database_url: str, cameras: int) -> Fleet:

@@ -1,18 +1,18 @@
-"""The reference: single telemetry events by FastAPI, SQLAlchemy (async) and asyncpg, as their tutorials do it.
+"""The reference: FastAPI, SQLAlchemy (async) and asyncpg, as their tutorials do it.
 
-One session and one transaction a request: contact updated, event inserted, commit, answer. It checks no token, knows
-no duplicates and has no partitions: what it leaves out is in its favour. REFERENCE_DATABASE_URL names its database.
+One session a request; for a telemetry event one transaction: contact updated, event inserted, commit, answer. It
+checks no token, derives no status, knows no duplicates and has no partitions: what it leaves out is in its favour. REFERENCE_DATABASE_URL names its database.
 """
 
 import os
 from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import Depends, FastAPI, HTTPException
 from pydantic import BaseModel, Field
-from sqlalchemy import DateTime, ForeignKey, func, insert, update
+from sqlalchemy import DateTime, ForeignKey, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -30,6 +30,8 @@ class Camera(Base):
 
     id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str]
+    connection_string: Mapped[str]
+    desired_state: Mapped[str]
     last_contact: Mapped[datetime | None] = mapped_column(DateTime(timezone=True))
 
 
@@ -57,6 +59,29 @@ async def session() -> AsyncIterator[AsyncSession]:
 @app.get("/livez")
 async def livez() -> dict[str, str]:
     return {"status": "ok"}
+
+
+def shown(camera: Camera) -> dict[str, Any]:
+    return {
+        "id": camera.id,
+        "name": camera.name,
+        "status": "healthy",
+        "desired_state": camera.desired_state,
+        "last_contact": camera.last_contact,
+    }
+
+
+@app.get("/cameras")
+async def cameras(db: Annotated[AsyncSession, Depends(session)]) -> list[dict[str, Any]]:
+    return [shown(camera) for camera in await db.scalars(select(Camera).order_by(Camera.name))]
+
+
+@app.get("/cameras/{camera_id}")
+async def camera(camera_id: UUID, db: Annotated[AsyncSession, Depends(session)]) -> dict[str, Any]:
+    found = await db.get(Camera, camera_id)
+    if found is None:
+        raise HTTPException(404, "There is no such camera.")
+    return {**shown(found), "connection_string": found.connection_string}
 
 
 @app.post("/telemetry/{camera_id}", status_code=201)

@@ -12,7 +12,15 @@ from sqlalchemy import insert
 async def main(ids: list[str]) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(Base.metadata.create_all)
-        rows = [{"id": UUID(text), "name": f"Camera {number}"} for number, text in enumerate(ids)]
+        rows = [
+            {
+                "id": UUID(text),
+                "name": f"Camera {number}",
+                "connection_string": "rtsp://viewer:***@10.0.0.20:554/stream1",
+                "desired_state": "running",
+            }
+            for number, text in enumerate(ids)
+        ]
         await connection.execute(insert(Camera), rows)
     await engine.dispose()
 
