@@ -18,7 +18,6 @@ from cameras.changes import record_changes
 from cameras.intent import InvalidIntent, clean_camera
 from cameras.models import BlockAction, Camera, Change, ChangeBlock, ChangeKind, DeletedCamera, Site
 from cameras.reverts import RevertedField, RevertEffect, plan_revert
-from cameras.sentences import sentence_of
 from controlplane.access.principals import Author, Principal
 
 
@@ -103,7 +102,8 @@ def revert_block(
     With the `fingerprint` of a plan that was shown, just that is done. Raises RevertOutdated where it no longer
     holds, and InvalidIntent for a site that others remove in this very moment: then nothing was done.
     """
-    note = f"Revert of entry {block.pk}: {sentence_of(block)}."
+    # No sentence about the entry: who may read the note of a camera need not see the others of it.
+    note = f"Revert of entry {block.pk}."
     with record_changes(by=by, now=now, action=BlockAction.REVERTED, note=note) as log:
         changes = list(block.changes.order_by("revision"))
         cameras = {camera.pk: camera for camera in actions.lock_cameras([change.camera_id for change in changes])}

@@ -23,7 +23,7 @@ _ALIKE = {
 
 def twin_of(camera: Camera, principal: Principal) -> Camera | None:
     """Another camera of the same site (or without one) whose name looks the same, if the principal may see it."""
-    twins = Camera.objects.within(principal.scope_for("cameras.view_camera")).twins_of(camera)
+    twins = Camera.objects.visible_to(principal).twins_of(camera)
     found: Camera | None = twins.only("pk", "name").order_by("created_at", "pk").first()
     return found
 

@@ -21,10 +21,15 @@ from cameras.facts import Interruptions
 from cameras.fields import CAMERA_FIELDS, LONG
 from cameras.search_conditions import contains, ids_beginning_with, is_named
 from cameras.status import IN_TROUBLE, Status
+from controlplane.access.principals import Principal
 from controlplane.access.scope import Scope
 
 
 class CameraQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those that a principal may see."""
+        return self.within(principal.scope_for("cameras.view_camera"))
+
     def within(self, scope: Scope) -> Self:
         """Those in a scope, such as the one of a principal for a permission; in the whole fleet, just these."""
         return self if scope.is_whole else self.filter(scope.as_q())
@@ -160,12 +165,20 @@ class CameraQuerySet(models.QuerySet[Any]):
 
 
 class DeletedCameraQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those that a principal may see, who is who may delete."""
+        return self.within(principal.scope_for("cameras.delete_camera"))
+
     def within(self, scope: Scope) -> Self:
         """Those that were in a scope when they were deleted."""
         return self.filter(scope.as_q())
 
 
 class SiteQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those that a principal may see."""
+        return self.within(principal.scope_for("cameras.view_site"))
+
     def within(self, scope: Scope) -> Self:
         """Those in a scope; one that names a camera holds that camera's site too, to be read."""
         if scope.is_whole:
@@ -187,6 +200,35 @@ IS_ENTRY = Q(block=F("revision")) | Q(block=None)
 
 
 class ChangeQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those that a principal may see."""
+        return self.within(principal.scope_for("cameras.view_change"))
+
+    def within(self, scope: Scope) -> Self:
+        """Those of cameras that stood in a scope before or afterwards; the feed says the same of one change."""
+        if scope.is_whole:
+            return self
+        return self.filter(scope.as_q("camera_id", "site_before") | scope.as_q("camera_id", "site_after"))
+
+    def beyond(self, principal: Principal) -> Self:
+        """The others: those that a principal may not see. No query for who sees all."""
+        if principal.scope_for("cameras.view_change").is_whole:
+            return self.none()
+        return self.exclude(pk__in=self.visible_to(principal).values("pk"))
+
+    def entries_within(self, scope: Scope) -> Self:
+        """After `within`: the entries of which nothing lies outside, and the changes of the others one by one.
+
+        What an entry says of all its changes, such as how many they are, is for who may see them all; of the
+        others `is_torn` is set.
+        """
+        if scope.is_whole:
+            return self.entries().annotate(is_torn=Value(False))
+        block = self.model._default_manager.filter(block=OuterRef("block"))
+        outside = block.exclude(pk__in=block.within(scope).values("pk"))
+        rows = self.annotate(is_torn=Exists(outside)).select_related("block")
+        return rows.filter(Q(is_torn=True) | IS_ENTRY)
+
     def since(self, revision: int) -> Self:
         """Those after a revision, oldest first."""
         return self.filter(revision__gt=revision).order_by("revision")
@@ -195,9 +237,10 @@ class ChangeQuerySet(models.QuerySet[Any]):
         """The first change of each entry of the log, with its block; those of older versions have none."""
         return self.filter(IS_ENTRY).select_related("block")
 
-    def with_any_of(self, changes: models.QuerySet[Any]) -> Self:
-        """After `entries`: those of which at least one change is among these."""
-        return self.filter(pk__in=changes.values(entry=Coalesce("block", "revision")))
+    def with_any_of(self, changes: models.QuerySet[Any], *, one_by_one: bool) -> Self:
+        """Those that begin an entry of which a change is among these; with `one_by_one` those that are, too."""
+        entries = Q(pk__in=changes.values(entry=Coalesce("block", "revision")))
+        return self.filter(entries | Q(pk__in=changes.values("revision")) if one_by_one else entries)
 
     def that_set_desired_state(self, cameras: Iterable[Any]) -> Self:
         """Those since which these cameras have the desired state that they have; oldest first."""

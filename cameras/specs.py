@@ -15,7 +15,6 @@ from cameras.models import Camera
 from controlplane.access import audit
 from controlplane.access.principals import Author
 
-VIEW = "cameras.view_camera"
 MAX_SPECS = 500
 # What a worker runs on, and whether it should, but for the connection string.
 SPEC_COLUMNS = tuple(field.column for field in CAMERA_FIELDS if field.is_spec and not field.is_secret)
@@ -43,7 +42,7 @@ def read_specs(
     may_reveal = by.principal.scope_for(guards.REVEAL)
     if with_credentials and not by.principal.has_perm(guards.REVEAL):
         raise guards.OutOfScope("Your role may not read connection strings.", "credentials")
-    visible = Camera.objects.within(by.principal.scope_for(VIEW))
+    visible = Camera.objects.visible_to(by.principal)
     found = visible.filter(pk__in=list(revisions_seen)).values_list("pk", "revision")
     changed = [camera_id for camera_id, revision in found if revision not in revisions_seen[camera_id]]
     columns = ("name", "site_id", "revision", "generation", *SPEC_COLUMNS)

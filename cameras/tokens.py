@@ -16,7 +16,7 @@ from cameras.rules import InvalidValue, one_of, parse_uuid, text
 from controlplane.access.models import ApiToken, TokenBinding
 from controlplane.access.principals import Principal, Role
 from controlplane.access.scope import WHOLE_FLEET, Scope
-from controlplane.access.tokens import default_expiry, last_expiry_of
+from controlplane.access.tokens import default_expiry, last_expiry_of, token_id_of
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, shown_name
 from controlplane.time_ranges import read_timestamp
@@ -99,12 +99,8 @@ def clean_token(said: object, *, giver: Principal, now: datetime) -> WantedToken
         detail = f"You may give {last:%Y-%m-%dT%H:%M:%SZ} at the latest; leave it out for the longest validity."
         errors.append(FieldError("expires_at", detail, ErrorCode.OUT_OF_RANGE))
     sites, cameras = values.get("sites", []), values.get("cameras", [])
-    known = Site.objects.within(giver.scope_for("cameras.view_site")).filter(pk__in=sites).count()
-    site_of = dict(
-        Camera.objects.within(giver.scope_for("cameras.view_camera"))
-        .filter(pk__in=cameras)
-        .values_list("pk", "site_id")
-    )
+    known = Site.objects.visible_to(giver).filter(pk__in=sites).count()
+    site_of = dict(Camera.objects.visible_to(giver).filter(pk__in=cameras).values_list("pk", "site_id"))
     if known < len(set(sites)):
         errors.append(FieldError("sites", "There is no site with one of these ids.", ErrorCode.UNKNOWN_SITE))
     if len(site_of) < len(set(cameras)):
@@ -119,7 +115,7 @@ def clean_token(said: object, *, giver: Principal, now: datetime) -> WantedToken
 
 
 def tokens_for(principal: Principal, permission: str) -> QuerySet[ApiToken]:
-    """The tokens that it made, and those that reach no further than where it holds the permission."""
+    """The tokens that reach no further than where it holds the permission, and those that a token made."""
     scope = principal.scope_for(permission)
     if scope.is_whole:
         return ApiToken.objects.all()
@@ -127,4 +123,6 @@ def tokens_for(principal: Principal, permission: str) -> QuerySet[ApiToken]:
     there = Camera.objects.filter(site_id__in=scope.sites).values("pk")
     outside = bindings.exclude(scope.as_q("camera_id", "site_id") | Q(camera_id__in=there))
     within = Q(Exists(bindings)) & ~Q(Exists(outside))
-    return ApiToken.objects.filter(Q(maker=principal.id) | within)
+    # What a person made and may not give any more is revoked, and names what they may not see any more.
+    made = Q(maker=principal.id) if token_id_of(principal) else Q(pk__in=())
+    return ApiToken.objects.filter(made | within)

@@ -10,6 +10,7 @@ from django.test import Client
 
 from cameras.models import Camera, Site
 from controlplane.access import memberships
+from controlplane.access.models import Membership
 from controlplane.access.principals import Role
 from tests.factories import AUTHOR, NOW
 
@@ -70,8 +71,8 @@ def form_of(page: Any, form_id: str) -> dict[str, Any]:
 def make_person(name: str, role: str = "", *sites: Site, **fields: Any) -> User:
     """Somebody with a role at some sites, or for the whole fleet where none is named; or with no role."""
     person = User.objects.create_user(name, password="none-of-them", **{"is_staff": True, **fields})
-    if role:
-        give(person, *((role, site) for site in sites or [None]))
+    for site in (sites or [None]) if role else ():
+        Membership.objects.create(user=person, role=role, site_id=site.pk if site else None)
     return person
 
 

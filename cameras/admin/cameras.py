@@ -130,10 +130,12 @@ class CameraAdmin(
 
     def _overview(self, request: HttpRequest, camera: Camera) -> dict[str, Any]:
         return {
-            **overview_of(camera, may_see_samples=request.user.has_perm("telemetry.view_sample")),
+            **overview_of(
+                camera, may_see_samples=self.may(request, "telemetry.view_sample", camera), request=request
+            ),
             "as_of": exact(now_of(request)),
-            "may_operate": self.has_operate_permission(request),
-            "may_reveal": self.has_reveal_permission(request),
+            "may_operate": self.has_operate_permission(request, camera),
+            "may_reveal": self.has_reveal_permission(request, camera),
             "may_change": self.has_change_permission(request, camera),
             "may_add": self.has_add_permission(request),
         }
@@ -202,11 +204,12 @@ class CameraAdmin(
         wanted = request.POST.get("desired_state")
         if request.method != "POST" or wanted not in DesiredState.values:
             return HttpResponseRedirect(page)
-        if not self.has_operate_permission(request) or not self.has_view_permission(request):
+        camera = self.camera_for(request, camera_id)
+        if not self.has_operate_permission(request, camera):
             raise PermissionDenied
         form = StopForm(request.POST)
         if not form.is_valid():
             self.message_user(request, " ".join(map(str, form.errors["reason"])), messages.ERROR)
-        elif Camera.objects.filter(pk=camera_id).exists():
+        else:
             self.set_desired_state(request, [camera_id], DesiredState(wanted), form.cleaned_data["reason"])
         return HttpResponseRedirect(page)

@@ -11,7 +11,16 @@ from unfold.contrib.filters.admin import DropdownFilter
 
 from cameras.fields import CAMERA_FIELDS
 from cameras.models import Change, ChangeKind, Site
+from cameras.querysets import ChangeQuerySet
 from cameras.rules import parse_uuid
+from controlplane.access.memberships import principal_of_user
+
+
+def with_any_of(queryset: ChangeQuerySet, request: HttpRequest, condition: Q) -> ChangeQuerySet:
+    """The rows of the log of which a change that the person may see meets a condition."""
+    scope = principal_of_user(request.user).scope_for("cameras.view_change")
+    found = Change.objects.within(scope).filter(condition)
+    return queryset.with_any_of(found, one_by_one=not scope.is_whole)
 
 
 class SiteOfChangeFilter(DropdownFilter):
@@ -25,13 +34,13 @@ class SiteOfChangeFilter(DropdownFilter):
         return None if parse_uuid(value) else "Must be the id of a site."
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> Iterable[tuple[str, str]]:
-        return [(str(pk), name) for pk, name in Site.objects.order_by("name").values_list("pk", "name")]
+        sites = Site.objects.visible_to(principal_of_user(request.user)).order_by("name")
+        return [(str(pk), name) for pk, name in sites.values_list("pk", "name")]
 
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if not self.value():
             return queryset
-        there = Q(site_before=self.value()) | Q(site_after=self.value())
-        return queryset.with_any_of(Change.objects.filter(there))
+        return with_any_of(queryset, request, Q(site_before=self.value()) | Q(site_after=self.value()))
 
 
 class FieldFilter(DropdownFilter):
@@ -44,5 +53,4 @@ class FieldFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if not self.value():
             return queryset
-        changed = Change.objects.filter(kind=ChangeKind.UPDATED, diff__has_key=self.value())
-        return queryset.with_any_of(changed)
+        return with_any_of(queryset, request, Q(kind=ChangeKind.UPDATED, diff__has_key=self.value()))

@@ -25,8 +25,9 @@ from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from cameras.status import IN_TROUBLE, Status
+from cameras.tokens import tokens_for
 from controlplane.access.admin.refresh import refreshed
-from controlplane.access.models import ApiToken
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.principals import Role
 
 SITES_AT_MOST = 40
@@ -37,7 +38,7 @@ DAYS_AT_MOST = 100
 
 def fleet_at_a_glance(request: HttpRequest, context: dict[str, Any]) -> dict[str, Any]:
     """unfold's DASHBOARD_CALLBACK."""
-    if not request.user.has_perm("cameras.view_camera"):
+    if not principal_of_user(request.user).has_perm("cameras.view_camera"):
         return context
     now = now_of(request)
     return {**context, **_fleet(request), "as_of": exact(now), "as_of_seconds": str(now.timestamp())}
@@ -62,17 +63,20 @@ class LivePages(CameraPages):
 
     def last_day_view(self, request: HttpRequest) -> HttpResponse:
         """The last day of the cameras and sites that a page shows, in one request."""
-        if not self.has_view_permission(request) or not request.user.has_perm("telemetry.view_sample"):
+        if not self.has_view_permission(request) or not self.may(request, "telemetry.view_sample"):
             raise PermissionDenied
+        scope = principal_of_user(request.user).scope_for("telemetry.view_sample")
         days = [
-            *_last_days("camera", request, last_day_of_cameras),
-            *_last_days("site", request, last_day_of_sites),
+            *_last_days("camera", request, Camera.objects.within(scope), last_day_of_cameras),
+            *_last_days("site", request, Site.objects.within(scope), last_day_of_sites),
         ]
         return HttpResponse(render_to_string("admin/cameras/last_day.html", {"days": days}, request))
 
 
-def _last_days(kind: str, request: HttpRequest, read: Any) -> Iterable[tuple[UUID, Any]]:
+def _last_days(kind: str, request: HttpRequest, rows: Any, read: Any) -> Iterable[tuple[UUID, Any]]:
     ids = [parsed for text in request.GET.getlist(kind)[:DAYS_AT_MOST] if (parsed := parse_uuid(text))]
+    seen = set(rows.filter(pk__in=ids).values_list("pk", flat=True)) if ids else ()
+    ids = [row_id for row_id in ids if row_id in seen]
     known = read(ids, now_of(request)) if ids else {}
     return [(row_id, sparkline(known.get(row_id, [None] * HOURS))) for row_id in ids]
 
@@ -90,7 +94,8 @@ class _Group(NamedTuple):
 
 def _fleet(request: HttpRequest) -> dict[str, Any]:
     """A few queries, however many cameras and sites there are."""
-    judged: CameraQuerySet = Camera.objects.with_vitals().with_status(now_of(request), interruptions_of(request))
+    visible: CameraQuerySet = Camera.objects.visible_to(principal_of_user(request.user))
+    judged = visible.with_vitals().with_status(now_of(request), interruptions_of(request))
     groups = _groups_of(judged)
     counts: dict[str, int] = defaultdict(int)
     for group in groups:
@@ -141,8 +146,12 @@ def _running(groups: list[_Group]) -> dict[UUID | None, int]:
 
 
 def _messages(silence: MassSilence | None, request: HttpRequest) -> dict[str, list[Notice]]:
-    """Messages about the whole service: `notices` ask for an action, `remarks` only inform."""
-    messages = [*condition_of_fleet(silence, request), *notices(now_of(request))]
+    """Messages about the service: `notices` ask for an action, `remarks` only inform.
+
+    What is said of all that is stored is for who sees the whole fleet.
+    """
+    sees_all = principal_of_user(request.user).scope_for("cameras.view_camera").is_whole
+    messages = [*condition_of_fleet(silence, request), *(notices(now_of(request)) if sees_all else ())]
     return {
         "notices": [message for message in messages if message.level != "info"],
         "remarks": [message for message in messages if message.level == "info"],
@@ -202,10 +211,11 @@ def _bar(groups: list[_Group], total: int) -> list[dict[str, Any]]:
 
 def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str, Any]]:
     """What to do until the first sample has come, with links for those who may."""
+    principal = principal_of_user(request.user)
     running = sum(count for status, count in counts.items() if status not in (Status.STOPPED, Status.STOPPING))
     steps = [
         (
-            Site.objects.exists(),
+            Site.objects.visible_to(principal).exists(),
             gettext("Make a site; it says in which time zone its days begin."),
             "cameras_site_add",
             "cameras.add_site",
@@ -217,7 +227,7 @@ def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str,
             "cameras.add_camera",
         ),
         (
-            ApiToken.objects.filter(role=Role.WORKER, revoked_at=None).exists(),
+            tokens_for(principal, "access.view_apitoken").filter(role=Role.WORKER, revoked_at=None).exists(),
             gettext("Make a token for the workers, and give it to the one of this camera."),
             "access_apitoken_add",
             "access.add_apitoken",
@@ -230,6 +240,6 @@ def _first_steps(request: HttpRequest, counts: dict[str, int]) -> list[dict[str,
         ),
     ]
     return [
-        {"done": done, "text": text, "url": reverse(f"admin:{page}") if request.user.has_perm(needed) else ""}
+        {"done": done, "text": text, "url": reverse(f"admin:{page}") if principal.has_perm(needed) else ""}
         for done, text, page, needed in steps
     ]

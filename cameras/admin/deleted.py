@@ -23,12 +23,13 @@ from cameras.admin.zones.picture import zone_picture
 from cameras.guards import DELETE, OutOfScope
 from cameras.look_alikes import warnings_about
 from cameras.models import DeletedCamera
+from cameras.querysets import DeletedCameraQuerySet
 from cameras.recycle_bin import restorable_until
 from cameras.rules import parse_uuid
 from controlplane.access.admin.pages import DELETE_AT_MOST, ReadOnlyAdmin
 from controlplane.access.authentication import author_of
 from controlplane.access.memberships import principal_of_user
-from controlplane.access.principals import in_words
+from controlplane.access.principals import Principal, in_words
 
 NAMED_AT_MOST = 12
 
@@ -54,9 +55,12 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
             *super().get_urls(),
         ]
 
+    def visible_to(self, principal: Principal) -> DeletedCameraQuerySet:
+        return DeletedCamera.objects.visible_to(principal)
+
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whoever may delete cameras may see what was deleted."""
-        return bool(request.user.has_perm(DELETE))
+        return self.may(request, DELETE)
 
     def has_restore_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
@@ -116,7 +120,7 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
             return []
         try:
             restored = restores.restore_cameras(
-                camera_ids=ids, by=author_of(request, "admin"), now=now_of(request)
+                camera_ids=self._visible(request, ids), by=author_of(request, "admin"), now=now_of(request)
             )
         except OutOfScope as error:
             self.message_user(request, f"{error} {gettext('Nothing was restored.')}", messages.ERROR)
@@ -151,7 +155,7 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
         if ids and not self._are_too_many(request, ids):
             try:
                 erased = restores.erase_cameras(
-                    camera_ids=ids, by=author_of(request, "admin"), now=now_of(request)
+                    camera_ids=self._visible(request, ids), by=author_of(request, "admin"), now=now_of(request)
                 )
             except OutOfScope as error:
                 self.message_user(request, f"{error} {gettext('Nothing was erased.')}", messages.ERROR)
@@ -181,6 +185,9 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         given = request.POST.get("ids", "").split(",")
         return [parsed for text in given if (parsed := parse_uuid(text))]
+
+    def _visible(self, request: HttpRequest, ids: Collection[UUID]) -> list[UUID]:
+        return list(self.get_queryset(request).filter(pk__in=ids).values_list("pk", flat=True))
 
     def _are_too_many(self, request: HttpRequest, chosen: Collection[Any]) -> bool:
         if len(chosen) > DELETE_AT_MOST:

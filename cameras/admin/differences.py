@@ -8,11 +8,13 @@ from uuid import UUID
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from cameras.admin import json_text
 from cameras.fields import CAMERA_FIELDS, by_name
 from cameras.models import Change, ChangeKind, Site
 from cameras.rules import parse_uuid
+from controlplane.access.principals import Principal
 
 _FIELDS = by_name(CAMERA_FIELDS)
 # Longer values are left out of lists.
@@ -20,6 +22,8 @@ SHORT = 24
 SHOWN_AT_MOST = 20_000
 # Comparing line by line takes time by the square of the lines; longer texts are shown side by side.
 COMPARED_LINES = 1_000
+# A site that the reader may not see.
+ELSEWHERE = _("another site")
 
 
 def label_of(name: str) -> str:
@@ -48,10 +52,17 @@ def _field_in_short(name: str, entry: dict[str, Any]) -> str:
     return f"{label_of(name)}: {before} → {after}" if with_values else label_of(name)
 
 
-def site_names(diffs: Iterable[Mapping[str, Any]]) -> dict[UUID, str]:
-    """The names, by id, of the sites in differences: one query, or none without sites."""
+def site_names(diffs: Iterable[Mapping[str, Any]], principal: Principal) -> dict[UUID, str]:
+    """What the sites in differences are called, by id: one query, or none without sites.
+
+    One that the principal may not see has neither its name nor its id in the words for it.
+    """
     ids = {site_id for diff in diffs for value in diff.get("site", {}).values() if (site_id := parse_uuid(value))}
-    return dict(Site.objects.filter(pk__in=ids).values_list("pk", "name")) if ids else {}
+    if not ids:
+        return {}
+    names = dict(Site.objects.visible_to(principal).filter(pk__in=ids).values_list("pk", "name"))
+    unnamed = {} if principal.scope_for("cameras.view_site").is_whole else dict.fromkeys(ids, ELSEWHERE)
+    return {site_id: str(name) for site_id, name in {**unnamed, **names}.items()}
 
 
 def table_of(diff: Mapping[str, Any], sites: Mapping[UUID, str]) -> SafeString | str:

@@ -27,7 +27,8 @@ from cameras.fields import Field, by_name
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from controlplane.access.admin.pages import PlainAdmin
-from controlplane.access.principals import in_words
+from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal, in_words
 from controlplane.problems import FieldError
 
 ATTEMPTS = 3
@@ -46,6 +47,7 @@ class IntentForm(forms.ModelForm):
     declared: ClassVar[tuple[Field, ...]] = ()
     stored: Any = None  # the row as the action has stored it
     asked_at: datetime  # the time of the request
+    asked_by: Principal  # of whom a site is taken that they may see
 
     data: Any
     _errors: Any
@@ -56,7 +58,7 @@ class IntentForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         self.decided = by_name(self.declared)
         self.secret = next((name for name, field in self.decided.items() if field.is_secret), "")
-        self.fields.update({name: inputs.input_of(field) for name, field in self.decided.items()})
+        self.fields.update({name: inputs.input_of(field, self.asked_by) for name, field in self.decided.items()})
         given = kwargs.get("initial") or {}
         self.is_new = self.instance._state.adding
         self.values: dict[str, Any] = {}
@@ -196,7 +198,7 @@ class IntentAdmin(PlainAdmin):
             # A copy, as an action may set values before it refuses them: the page must show the stored row.
             return self.act(request, copy(filled.instance), filled, change)
 
-        form.write, form.asked_at = write, now_of(request)
+        form.write, form.asked_at, form.asked_by = write, now_of(request), principal_of_user(request.user)
         return form
 
     def save_form(self, request: HttpRequest, form: Any, change: bool) -> Any:

@@ -11,7 +11,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from cameras.admin.differences import in_short, label_of, site_names, value_of
+from cameras.admin.differences import ELSEWHERE, in_short, label_of, site_names, value_of
 from cameras.admin.moments import exact, now_of
 from cameras.admin.undo import with_undo_of
 from cameras.block_reverts import (
@@ -30,6 +30,7 @@ from cameras.sentences import sentence_of
 from controlplane.access.admin.log import LogAdmin
 from controlplane.access.authentication import author_of
 from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal
 
 KIND_COLOURS = {
     ChangeKind.CREATED.value: "success",
@@ -72,7 +73,7 @@ class EntryPages(LogAdmin):
 
     def may_revert(self, request: HttpRequest) -> bool:
         """Whether the person may do anything to cameras; what of an entry, the revert's plan says."""
-        return any(request.user.has_perm(f"cameras.{verb}_camera") for verb in ACTING)
+        return any(self.may(request, f"cameras.{verb}_camera") for verb in ACTING)
 
     def entry_view(self, request: HttpRequest, revision: int) -> HttpResponse:
         """The changes of one entry, in pages that begin after a revision."""
@@ -104,9 +105,10 @@ class EntryPages(LogAdmin):
             done = self._revert(request, block, overwrite, fingerprint)
             if done:
                 return self._told(request, block, done)
-        plan = plan_block(block, principal_of_user(request.user))
+        principal = principal_of_user(request.user)
+        plan = plan_block(block, principal)
         title = gettext("Revert: %(what)s") % {"what": sentence_of(block)}
-        return self._page(request, "entry_revert", block, title, plan=plan, groups=groups_of(plan))
+        return self._page(request, "entry_revert", block, title, plan=plan, groups=groups_of(plan, principal))
 
     def undo_view(self, request: HttpRequest, revision: int) -> HttpResponse:
         """A POST reverts what was not changed since, and leads back to where it came from."""
@@ -127,8 +129,13 @@ class EntryPages(LogAdmin):
         if not self.has_view_permission(request):
             raise PermissionDenied
         block = ChangeBlock.objects.filter(pk=revision).first() if revision <= MAX_REVISION else None
-        if block is None:
+        principal = principal_of_user(request.user)
+        # Its pages tell of all its changes: they are for who may see them all.
+        if block is None or Change.objects.filter(block=block).beyond(principal).exists():
             raise Http404
+        scope = principal.scope_for("cameras.view_site")
+        if block.site_id and not scope.covers(None, block.site_id):
+            block.site_name = str(ELSEWHERE)
         return block
 
     def _revert(
@@ -171,7 +178,7 @@ class EntryPages(LogAdmin):
                 {
                     "title": title,
                     "count": len(rows),
-                    "rows": shown(rows),
+                    "rows": shown(rows, principal_of_user(request.user)),
                     "more": max(0, len(rows) - SHOWN_AT_MOST),
                     "is_left": rows is done.left,
                 }
@@ -194,14 +201,14 @@ def what_of(change: Change) -> str:
     return in_short(change.diff) if change.kind == ChangeKind.UPDATED else ""
 
 
-def groups_of(plan: BlockPlan) -> list[dict[str, Any]]:
+def groups_of(plan: BlockPlan, principal: Principal) -> list[dict[str, Any]]:
     """The rows of a plan by what would become of them, those first that need a look."""
     return [
         {
             "effect": effect.value,
             "title": title,
             "count": len(rows),
-            "rows": shown(rows),
+            "rows": shown(rows, principal),
             "more": max(0, len(rows) - SHOWN_AT_MOST),
         }
         for effect, title in TITLES.items()
@@ -214,12 +221,13 @@ def _is_short(field: RevertedField) -> bool:
     return all(not isinstance(value, dict | list) and len(str(value)) <= SHORT for value in values)
 
 
-def shown(rows: list[PlannedRow]) -> list[dict[str, Any]]:
+def shown(rows: list[PlannedRow], principal: Principal) -> list[dict[str, Any]]:
     """The first of the rows, each with its fields as they are now and as they would be."""
     rows = rows[:SHOWN_AT_MOST]
-    sites = site_names(
+    diffs = (
         {field.name: {"before": field.before, "after": field.present}} for row in rows for field in row.fields
     )
+    sites = site_names(diffs, principal)
     return [
         {
             "revision": row.change.revision,

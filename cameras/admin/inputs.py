@@ -28,6 +28,7 @@ from cameras.fields import Field, Kind, Section
 from cameras.models import Camera, Site
 from cameras.rules import TIME_ZONES
 from controlplane.access.admin.secret_input import SecretInput
+from controlplane.access.principals import Principal
 
 JSON_INPUT = {"rows": 12, "spellcheck": "false", "class": "cp-json-input"}
 # Their inputs are filled in, and must not be left empty.
@@ -35,7 +36,8 @@ _NEVER_EMPTY = (Kind.CHOICE, Kind.SECONDS, Kind.TIME_ZONE)
 _SIDE_BY_SIDE = (Section.COORDINATES,)
 
 
-def input_of(field: Field) -> forms.Field:
+def input_of(field: Field, principal: Principal) -> forms.Field:
+    """The input of a field for a principal, who chooses among the sites that they may see."""
     common: dict[str, Any] = {
         "label": capfirst(str(field.label)),
         "help_text": field.help,
@@ -60,7 +62,8 @@ def input_of(field: Field) -> forms.Field:
             return forms.ChoiceField(choices=_time_zones, widget=UnfoldAdminSelect2Widget, **common)
         case Kind.SITE:
             select = RowSelect(Camera._meta.get_field(field.name), admin.site)
-            return forms.ModelChoiceField(queryset=Site.objects.all(), widget=select, **common)
+            sites = Site.objects.visible_to(principal)
+            return forms.ModelChoiceField(queryset=sites, widget=select, **common)
         case Kind.JSON:
             return forms.CharField(widget=UnfoldAdminTextareaWidget(JSON_INPUT), **common)
         case Kind.ZONES:

@@ -13,6 +13,7 @@ from cameras.admin.moments import age, ago, exact, interruptions_of, now_of
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
 from cameras.status import IN_TROUBLE, Status
+from controlplane.access.memberships import principal_of_user
 
 CAMERAS_AT_MOST = 50
 COMPARE_DAYS = 7
@@ -22,7 +23,10 @@ def page_of_site(site: Site, request: HttpRequest) -> dict[str, Any]:
     """The context of the page, in a few queries however many cameras there are."""
     now = now_of(request)
     cameras: CameraQuerySet = (
-        Camera.objects.filter(site=site).with_vitals().with_status(now, interruptions_of(request))
+        Camera.objects.visible_to(principal_of_user(request.user))
+        .filter(site=site)
+        .with_vitals()
+        .with_status(now, interruptions_of(request))
     )
     list_url = f"{reverse('admin:cameras_camera_changelist')}?{urlencode({'site__id__exact': str(site.pk)})}"
     counts, occupancy, known = _counts(cameras)

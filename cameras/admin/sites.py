@@ -30,6 +30,8 @@ from controlplane.access.admin.pages import audit_trail_of
 from controlplane.access.admin.refresh import is_refresh, refreshed
 from controlplane.access.authentication import author_of
 from controlplane.access.models import AuditEntry
+from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 from controlplane.search_terms import check_search
 
 # Entries of the audit trail that are read for who changed a field last.
@@ -63,8 +65,11 @@ class SiteAdmin(IntentAdmin):
     add_fieldsets = fieldsets_to_view = fieldsets_of(SITE_FIELDS)
     fieldsets = fieldsets_of(SITE_FIELDS, first=("as_rendered",))
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).annotate(camera_count=Count("cameras"))
+    def visible_to(self, principal: Principal) -> Any:
+        return Site.objects.visible_to(principal).annotate(camera_count=Count("cameras"))
+
+    def covers(self, scope: Scope, row: Site) -> bool:
+        return scope.covers(None, row.pk)
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         check_search(search_term, "search")

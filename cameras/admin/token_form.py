@@ -44,7 +44,7 @@ class TokenForm(forms.ModelForm):
     )
     sites = forms.ModelMultipleChoiceField(
         label=_("Only these sites"),
-        queryset=Site.objects.all(),
+        queryset=Site.objects.none(),
         required=False,
         help_text=_("It then sees and touches only the cameras of these sites, and those named below."),
         error_messages=GONE,
@@ -52,7 +52,7 @@ class TokenForm(forms.ModelForm):
     )
     cameras = forms.ModelMultipleChoiceField(
         label=_("Only these cameras"),
-        queryset=Camera.objects.all(),
+        queryset=Camera.objects.none(),
         required=False,
         help_text=_("It then sees and touches only these cameras, and those of the sites."),
         error_messages=GONE,
@@ -70,6 +70,9 @@ class TokenForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if "expires_at" in self.fields:  # the page of a token that exists has no inputs
+            principal = principal_of_user(self.request.user)
+            for name, model in (("sites", Site), ("cameras", Camera)):
+                self.fields[name].queryset = model.objects.visible_to(principal)  # type: ignore[attr-defined]
             help_text = gettext("In %(zone)s. Empty: the token is valid until it is revoked.")
             self.fields["expires_at"].help_text = help_text % {"zone": present_zone()}
             self.fields["expires_at"].initial = tokens.default_expiry(now_of(self.request))

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import OuterRef, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
@@ -23,13 +23,17 @@ from unfold.views import ChangeList
 from cameras.admin.moments import aged, exact, now_of
 from cameras.admin.token_form import TokenForm
 from cameras.models import Camera, Site
+from cameras.tokens import tokens_for
 from controlplane.access import tokens
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.models import ApiToken, TokenBinding
+from controlplane.access.principals import Principal
 from controlplane.compression import kept_plain
 from controlplane.problems import Problem
 
+REVOKE = "access.change_apitoken"
 STATES = {"active": _("Active"), "expired": _("Expired"), "revoked": _("Revoked")}
 NAMED_AT_MOST = 3
 STATE_COLOURS = {"active": "success", "expired": "warning", "revoked": "danger"}
@@ -112,6 +116,9 @@ class TokenAdmin(PlainAdmin):
         (_("History"), {"fields": ("created", "created_by", "last_used", "expires", "revoked")}),
     )
 
+    def visible_to(self, principal: Principal) -> QuerySet[ApiToken]:
+        return tokens_for(principal, "access.view_apitoken")
+
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
@@ -119,7 +126,7 @@ class TokenAdmin(PlainAdmin):
         return False
 
     def has_revoke_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("access.change_apitoken")
+        return self.may(request, REVOKE)
 
     def log_of(self, request: HttpRequest, object_id: str) -> str | None:
         return audit_trail_of(request, object_id)
@@ -184,7 +191,10 @@ class TokenAdmin(PlainAdmin):
         self._revoke(request, list(queryset.values_list("pk", flat=True)))
 
     def _revoke(self, request: HttpRequest, ids: list[UUID]) -> None:
-        revoked = tokens.revoke_tokens(ids=ids, by=author_of(request, "admin"), now=now_of(request))
+        reached = tokens_for(principal_of_user(request.user), REVOKE).filter(pk__in=ids)
+        revoked = tokens.revoke_tokens(
+            ids=reached.values_list("pk", flat=True), by=author_of(request, "admin"), now=now_of(request)
+        )
         text = ngettext("%(count)d token revoked.", "%(count)d tokens revoked.", revoked) % {"count": revoked}
         if revoked:
             text += " " + gettext("It is refused everywhere within 30 seconds.")
@@ -199,6 +209,8 @@ class TokenAdmin(PlainAdmin):
         if request.method == "POST":
             if not self.has_revoke_permission(request):
                 raise PermissionDenied
+            if self.get_object(request, str(token_id)) is None:
+                raise self.nothing_at(request, str(token_id))
             self._revoke(request, [token_id])
         return HttpResponseRedirect(reverse("admin:access_apitoken_change", args=[token_id]))
 

@@ -17,7 +17,7 @@ from cameras.conditions import ConditionType
 from cameras.intent import InvalidIntent
 from cameras.models import Camera
 from cameras.rules import parse_uuid
-from cameras.specs import MAX_SPECS, SPEC_COLUMNS, VIEW, Spec, read_specs
+from cameras.specs import MAX_SPECS, SPEC_COLUMNS, Spec, read_specs
 from cameras.status import Status
 from cameras.summary import summarise
 from controlplane.access.authentication import author_of
@@ -35,7 +35,7 @@ class FleetViewSet(StrictViewSet):
 
     queryset = Camera.objects.all()
     serializer_class = FleetSummary
-    required_permissions = {"specs": VIEW, "summary": "cameras.list_camera"}
+    required_permissions = {"specs": "cameras.view_camera", "summary": "cameras.list_camera"}
 
     @operations.READ_SPECS
     def specs(self, request: Request) -> StreamingHttpResponse:

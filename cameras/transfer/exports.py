@@ -48,7 +48,7 @@ def export_cameras(
         raise ExportRefused(f"The format {target} is of no use without the connection strings: ask for them.")
     if with_credentials and not principal.has_perm("cameras.reveal_camera"):
         raise ExportRefused("Your role may not read connection strings.")
-    cameras: CameraQuerySet = Camera.objects.within(principal.scope_for("cameras.view_camera"))
+    cameras: CameraQuerySet = Camera.objects.visible_to(principal)
     if with_credentials:
         cameras = cameras.within(principal.scope_for("cameras.reveal_camera"))
     cameras = cameras.select_related("site").order_by("name", "pk")

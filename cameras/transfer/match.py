@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
-from cameras import guards, names, recycle_bin
+from cameras import names, recycle_bin
 from cameras.intent import InvalidIntent, clean_site
 from cameras.models import Camera, DeletedCamera, Site
 from cameras.rules import parse_uuid
@@ -63,14 +63,14 @@ class Registry:
         self.principal = principal
         self.default_site_id = site.pk if site else _only_site(principal.scope_for("cameras.view_camera"))
         self.may_make_sites = principal.scope_for("cameras.add_site").is_whole
-        visible_sites = Site.objects.within(principal.scope_for("cameras.view_site"))
+        visible_sites = Site.objects.visible_to(principal)
         self.site_names = dict(visible_sites.values_list("pk", "name"))
         self._site_ids = {names.key(name): site_id for site_id, name in self.site_names.items()}
         self._new_sites: dict[str, str] = {}  # by what names are compared by, as the file first writes them
         self._faults_of_sites: dict[str, str] = {}  # why a name is none for a site; "" where it is one
         ids = {camera_id for row in rows if (camera_id := parse_uuid(row.values.get("id")))}
         self._given_names = {name for row in rows if (name := same_name(row.values.get("name")))}
-        visible = Camera.objects.within(principal.scope_for("cameras.view_camera"))
+        visible = Camera.objects.visible_to(principal)
         if not whole:
             visible = visible.only("pk", "name", "site_id", "revision")
         self.by_id: dict[UUID, Camera] = {}
@@ -82,7 +82,7 @@ class Registry:
                 self.by_key[names.key(camera.name)].append(camera)
         self.taken: set[UUID] = set()
         self.restorable: set[UUID] = set()
-        mine = DeletedCamera.objects.within(principal.scope_for(guards.DELETE))
+        mine = DeletedCamera.objects.visible_to(principal)
         for chunk in _chunks(ids - self.by_id.keys()):
             self.taken.update(Camera.objects.filter(pk__in=chunk).values_list("pk", flat=True))
             self.taken |= recycle_bin.reserved(chunk)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.models import Site
 from cameras.status import STATUS_CHOICES
-from telemetry.alerts.querysets import DeliveryQuerySet, TransitionQuerySet
+from telemetry.alerts.querysets import DeliveryQuerySet, SubscriptionQuerySet, TransitionQuerySet
 
 MAX_GRACE_SECONDS = 3_600
 # What of a subscription says where its messages go; each channel has one or several of them.
@@ -181,6 +181,8 @@ class Subscription(models.Model):
     )
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), editable=False)
+
+    objects = models.Manager.from_queryset(SubscriptionQuerySet)()
 
     class Meta:
         verbose_name = _("subscription")

@@ -7,6 +7,8 @@ from uuid import UUID
 from django.db import models
 from django.db.models import Q
 
+from controlplane.access.principals import Principal
+
 
 class TransitionQuerySet(models.QuerySet[Any]):
     def of_camera(self, camera_id: UUID) -> Self:
@@ -28,7 +30,25 @@ class TransitionQuerySet(models.QuerySet[Any]):
         return self.order_by("-at", "-pk")
 
 
+class SubscriptionQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those of the sites where a principal may see subscriptions."""
+        scope = principal.scope_for("alerts.view_subscription")
+        return self if scope.is_whole else self.filter(site_id__in=scope.sites)
+
+
 class DeliveryQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those of subscriptions to the sites where a principal may see deliveries, about what happened there.
+
+        What is said of the whole fleet is for who sees the whole fleet.
+        """
+        scope = principal.scope_for("alerts.view_delivery")
+        if scope.is_whole:
+            return self
+        there = Q(alert__site_id__in=scope.sites) | Q(alert__kind="test")
+        return self.filter(there, subscription__site_id__in=scope.sites)
+
     def waiting(self) -> Self:
         return self.filter(state="waiting")
 

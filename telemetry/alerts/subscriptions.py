@@ -1,15 +1,17 @@
 """Making, changing, trying and ending subscriptions: keyword-only, atomic, with a line in the audit trail."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from django.core.exceptions import ValidationError
+from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from controlplane.access import audit
 from controlplane.access.principals import Author
+from controlplane.access.scope import Scope
 from controlplane.sealing import Unreadable
 from telemetry.alerts import outbox, sealing, sending, wording
 from telemetry.alerts.channels.signature import new_secret
@@ -46,14 +48,32 @@ def clean_subscription(values: Mapping[str, Any]) -> dict[str, Any]:
     return cleaned
 
 
+class OutOfReach(PermissionDenied):
+    """Somebody would notify, or be notified, of more than they may."""
+
+    def __init__(self) -> None:
+        super().__init__("You may do this for the subscriptions of a site of yours, and not for the whole fleet.")
+
+
+def reaches(scope: Scope, site_id: UUID | None, topics: Collection[str]) -> bool:
+    """Whether a subscription lies within a scope: it is of a site there, and not notified of the whole fleet."""
+    return scope.is_whole or (scope.covers(None, site_id) and Topic.FLEET not in topics)
+
+
+def _require(by: Author, verb: str, site_id: UUID | None, topics: Collection[str]) -> None:
+    if not reaches(by.principal.scope_for(f"alerts.{verb}_subscription"), site_id, topics):
+        raise OutOfReach
+
+
 def create_subscription(*, values: Mapping[str, Any], by: Author, now: datetime) -> tuple[Subscription, str]:
     """The new subscription from cleaned values, and its secret, which is not shown again.
 
-    The secret is empty where the channel is not signed.
+    The secret is empty where the channel is not signed. This, and all that follows, raises OutOfReach.
     """
     subscription = Subscription(created_at=now)
     for name in FIELDS:
         _put(subscription, name, values[name])
+    _require(by, "add", subscription.site_id, subscription.topics)
     secret = new_secret() if channel_of(subscription.channel).signed else ""
     if secret:
         sealing.put_secret(subscription, secret)
@@ -69,8 +89,10 @@ def update_subscription(
     """Write the cleaned values that differ; the channel stays, and so does the secret."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True, of=("self",)).get(pk=subscription.pk)
+        _require(by, "change", stored.site_id, stored.topics)
         changed = [name for name in FIELDS if name != "channel" and value_of(stored, name) != values[name]]
         columns = [column for name in changed for column in _put(stored, name, values[name])]
+        _require(by, "change", stored.site_id, stored.topics)
         if changed:
             stored.save(update_fields=columns)
             _audit(stored, "subscription.updated", by, now, changed)
@@ -79,6 +101,7 @@ def update_subscription(
 
 def renew_secret(*, subscription: Subscription, by: Author, now: datetime) -> str:
     """A new secret, which is not shown again; from now on it signs, also what waits already."""
+    _require(by, "change", subscription.site_id, subscription.topics)
     secret = new_secret()
     with transaction.atomic():
         sealing.put_secret(subscription, secret)
@@ -89,6 +112,7 @@ def renew_secret(*, subscription: Subscription, by: Author, now: datetime) -> st
 
 def delete_subscription(*, subscription: Subscription, by: Author, now: datetime) -> None:
     """Remove it with its deliveries, also with those that wait."""
+    _require(by, "delete", subscription.site_id, subscription.topics)
     with transaction.atomic():
         _audit(subscription, "subscription.deleted", by, now)
         subscription.delete()
@@ -96,6 +120,7 @@ def delete_subscription(*, subscription: Subscription, by: Author, now: datetime
 
 def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Delivery:
     """Send a test now, once, whatever the subscription asks for; returns its delivery as it was settled."""
+    _require(by, "change", subscription.site_id, subscription.topics)
     alert = wording.test(subscription.name, by.label, now)
     with transaction.atomic():
         alert.save(force_insert=True)

@@ -82,7 +82,7 @@ def fill_site(page: Page) -> None:
 
 def fill_person(page: Page) -> None:
     page.get_by_label("Username").fill("olga")
-    page.get_by_label("Role").select_option("Operator")
+    page.locator("[name=memberships-0-role]").select_option("Operator")
     page.get_by_label("Password", exact=True).fill(SECRET)
 
 

@@ -94,7 +94,7 @@ def test_a_bulk_stop_is_reverted_as_one_entry_that_can_be_reverted_too() -> None
     assert set(states().values()) == {"running"}
     assert (len(undone.done), undone.left, undone.block_id) == (3, [], newest().pk)
     assert sentence_of(newest()) == "3 cameras at Berlin Mitte reverted by factory"
-    assert newest().note == f"Revert of entry {stopped.pk}: 3 cameras at Berlin Mitte stopped by factory."
+    assert newest().note == f"Revert of entry {stopped.pk}."
     revert(newest())
     assert set(states().values()) == {"stopped"}
 

@@ -32,6 +32,7 @@ from cameras.models import Camera, DesiredState, Site
 from cameras.rules import parse_uuid
 from controlplane.access.admin.filters_in_use import query_of_list
 from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
 
 # One hidden field holds the ids, at 37 bytes each, and Django reads bodies up to 2.5 MB.
 AT_MOST = 20_000
@@ -42,15 +43,20 @@ VERBS = {"start": "operate", "stop": "operate", "move": "change", "delete": "del
 
 
 class SiteForm(forms.Form):
-    """The site to move to; empty is no site."""
+    """The site to move to, of those that the person may see; empty is no site."""
 
     site = forms.ModelChoiceField(
         label=_("Site"),
-        queryset=Site.objects.all(),
+        queryset=Site.objects.none(),
         required=False,
         widget=RowSelect(Camera._meta.get_field("site"), admin.site),
         help_text=_("Leave it empty to take the cameras out of their sites."),
     )
+
+    def __init__(self, data: Any, request: HttpRequest) -> None:
+        super().__init__(data)
+        sites = Site.objects.visible_to(principal_of_user(request.user))
+        self.fields["site"].queryset = sites  # type: ignore[attr-defined]
 
 
 class BulkActions(CameraPages):
@@ -102,11 +108,11 @@ class BulkActions(CameraPages):
             "more": max(0, len(changing) - NAMED_AT_MOST),
             "running": sum(row[3] == DesiredState.RUNNING for row in rows),
             "ids": ",".join(str(row[0]) for row in rows),
-            "form": form or (_FORMS[verb]() if verb in _FORMS else None),
+            "form": form or _form_of(verb, request),
             "filters": query_of_list(request),
             "list_url": _list_of(request),
             **deletion_context(),
-            "media": self.media + form.media if form else self.media + SiteForm().media,
+            "media": self.media + (form or SiteForm(None, request)).media,
         }
         return TemplateResponse(request, "admin/cameras/bulk.html", context)
 
@@ -123,7 +129,7 @@ class BulkActions(CameraPages):
         if request.method != "POST" or not ids or len(ids) > (DELETE_AT_MOST if verb == "delete" else AT_MOST):
             self.message_user(request, gettext("Nothing was done: choose the cameras again."), messages.WARNING)
             return the_list
-        form = _FORMS[verb](request.POST) if verb in _FORMS else None
+        form = _form_of(verb, request, request.POST)
         if form and not form.is_valid():
             return self._ask(request, verb, self.get_queryset(request).filter(pk__in=ids), form) or the_list
         try:
@@ -134,11 +140,16 @@ class BulkActions(CameraPages):
 
     def _do(self, request: HttpRequest, verb: str, ids: Sequence[UUID], given: Mapping[str, Any]) -> None:
         if verb == "move":
-            self._move(request, ids, given["site"])
+            self._move(request, self._visible(request, ids), given["site"])
         elif verb == "delete":
-            self._delete(request, ids, is_kept=not given["erase"])
+            self._delete(request, self._visible(request, ids), is_kept=not given["erase"])
         else:
             self.set_desired_state(request, ids, _WANTED[verb], given.get("reason", ""))
+
+    def _visible(self, request: HttpRequest, ids: Sequence[UUID]) -> list[UUID]:
+        """Those that are there for the person: what they may not see is gone to them."""
+        cameras = self.visible_to(principal_of_user(request.user))
+        return list(cameras.filter(pk__in=ids).values_list("pk", flat=True))
 
     def _delete(self, request: HttpRequest, ids: Sequence[UUID], *, is_kept: bool) -> None:
         retired = actions.retire_cameras(
@@ -176,16 +187,16 @@ class BulkActions(CameraPages):
     def set_desired_state(
         self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState, reason: str = ""
     ) -> None:
+        present = self._visible(request, camera_ids)
         cameras = actions.set_desired_state(
-            camera_ids=camera_ids,
+            camera_ids=present,
             desired_state=wanted,
             by=author_of(request, "admin"),
             now=now_of(request),
             note=reason,
         )
         changed = len(cameras)
-        present = self.get_queryset(request).filter(pk__in=camera_ids).count()
-        same, gone = present - changed, len(camera_ids) - present
+        same, gone = len(present) - changed, len(camera_ids) - len(present)
         if wanted == DesiredState.RUNNING:
             done = ngettext("%(count)d camera started.", "%(count)d cameras started.", changed)
             rest = ngettext("%(count)d was running already.", "%(count)d were running already.", same)
@@ -200,7 +211,6 @@ class BulkActions(CameraPages):
         self.message_user(request, with_undo(text, cameras), messages.SUCCESS if changed else messages.INFO)
 
 
-_FORMS: Mapping[str, type[forms.Form]] = {"move": SiteForm, "stop": StopForm, "delete": DeletionForm}
 _WANTED = {"start": DesiredState.RUNNING, "stop": DesiredState.STOPPED}
 _TITLES = {
     "start": _("Start cameras"),
@@ -208,6 +218,12 @@ _TITLES = {
     "move": _("Move cameras to a site"),
     "delete": _("Delete cameras"),
 }
+
+
+def _form_of(verb: str, request: HttpRequest, data: Any = None) -> forms.Form | None:
+    if verb == "move":
+        return SiteForm(data, request)
+    return StopForm(data) if verb == "stop" else DeletionForm(data) if verb == "delete" else None
 
 
 def _list_of(request: HttpRequest) -> str:

@@ -6,12 +6,13 @@ from typing import Any
 
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, DropdownFilter
+from unfold.contrib.filters.admin import DropdownFilter
 
 from cameras.admin.moments import interruptions_of, now_of
 from cameras.conditions import CONDITION_CHOICES, ConditionType
 from cameras.querysets import CameraQuerySet
 from cameras.status import STATUS_CHOICES
+from controlplane.access.admin.related_filter import RelatedFilter
 
 STATUSES = dict(STATUS_CHOICES)
 CONDITIONS = dict(CONDITION_CHOICES)
@@ -52,7 +53,7 @@ class ConditionFilter(DropdownFilter):
         return queryset.in_condition(ConditionType(chosen), now_of(request), interruptions_of(request))
 
 
-class SiteFilter(AutocompleteSelectFilter):
+class SiteFilter(RelatedFilter):
     """By site, or by `site__isnull` those with or without one, which unfold's own filter swallows."""
 
     def queryset(self, request: HttpRequest, queryset: CameraQuerySet) -> CameraQuerySet:

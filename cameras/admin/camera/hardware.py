@@ -67,7 +67,7 @@ class CameraHardware(CameraPages):
         if request.method != "POST":
             return HttpResponseNotAllowed(["POST"])
         camera = self.camera_for(request, camera_id)
-        if not self.has_reveal_permission(request):
+        if not self.has_reveal_permission(request, camera):
             raise PermissionDenied
         try:
             with transaction.atomic():
@@ -113,6 +113,5 @@ class CameraHardware(CameraPages):
     def clone_source(self, request: HttpRequest) -> Camera | None:
         """The camera that the form for a new one was opened from, if the person may see it."""
         source_id = parse_uuid(request.POST.get("clone_of") or request.GET.get("clone_of") or "")
-        if source_id is None or not self.has_view_permission(request):
-            return None
-        return Camera.objects.select_related("site").filter(pk=source_id).first()
+        found: Camera | None = self.get_queryset(request).filter(pk=source_id).first() if source_id else None
+        return found

@@ -19,7 +19,8 @@ from cameras.intent import InvalidIntent
 from cameras.models import Camera, Change, ChangeKind
 from cameras.reverts import RevertedField, RevertEffect, can_revert, plan_revert, revert
 from controlplane.access.authentication import author_of
-from controlplane.access.principals import in_words
+from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal, in_words
 
 PAGE = 25
 KIND_COLOURS = {
@@ -55,11 +56,12 @@ class CameraHistory(CameraPages):
         """Newest first, in pages that begin before a revision."""
         camera = self.camera_for(request, object_id)
         before = request.GET.get("before", "")
-        changes = Change.objects.of_camera(
+        principal = principal_of_user(request.user)
+        changes = Change.objects.visible_to(principal).of_camera(
             camera.pk, before=int(before) if before.isdecimal() and int(before) <= MAX_REVISION else None
         )
         page = list(changes[: PAGE + 1])
-        sites = site_names(change.diff for change in page)
+        sites = site_names((change.diff for change in page), principal)
         return self.page_of(
             request,
             camera,
@@ -79,7 +81,8 @@ class CameraHistory(CameraPages):
             raise PermissionDenied
         if revision > MAX_REVISION:
             raise Http404
-        change = Change.objects.filter(camera_id=camera.pk, revision=revision).first()
+        principal = principal_of_user(request.user)
+        change = Change.objects.visible_to(principal).filter(camera_id=camera.pk, revision=revision).first()
         if change is None or not can_revert(change):
             raise Http404
         if request.method == "POST":
@@ -88,7 +91,9 @@ class CameraHistory(CameraPages):
                 return answer
             camera = self.camera_for(request, camera_id)
         fields = plan_revert(change, camera)
-        sites = site_names({field.name: {"before": field.before, "present": field.present}} for field in fields)
+        sites = site_names(
+            ({field.name: {"before": field.before, "present": field.present}} for field in fields), principal
+        )
         return self.page_of(
             request,
             camera,
@@ -100,7 +105,7 @@ class CameraHistory(CameraPages):
             can_be_reverted=any(
                 field.effect in (RevertEffect.RESTORED, RevertEffect.CHANGED_SINCE) for field in fields
             ),
-            later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, fields)],
+            later=[(later, exact(later.at, zone_of(camera))) for later in _later(change, fields, principal)],
             zone=zone_of(camera).key,
         )
 
@@ -119,7 +124,7 @@ class CameraHistory(CameraPages):
                 now=now_of(request),
             )
         except StaleRevision:
-            last = Change.objects.of_camera(camera.pk)[0]
+            last = Change.objects.visible_to(principal_of_user(request.user)).of_camera(camera.pk)[0]
             when = clock(last.at, now_of(request), zone_of(camera))
             text = gettext("%(who)s changed the camera at %(when)s; nothing was reverted. Check the fields again.")
             self.message_user(request, text % {"who": in_words(last.by), "when": when}, messages.ERROR)
@@ -151,10 +156,10 @@ def _row_of(field: RevertedField, sites: dict[UUID, str]) -> dict[str, Any]:
     }
 
 
-def _later(change: Change, fields: list[RevertedField]) -> list[Change]:
+def _later(change: Change, fields: list[RevertedField], principal: Principal) -> list[Change]:
     """Up to five later changes of the fields that were changed again since, newest first."""
     names = {field.name for field in fields if field.effect == RevertEffect.CHANGED_SINCE}
     if not names:
         return []
-    since = Change.objects.of_camera(change.camera_id, after=change.revision)
+    since = Change.objects.visible_to(principal).of_camera(change.camera_id, after=change.revision)
     return [later for later in since[:200] if later.diff.keys() & names][:5]

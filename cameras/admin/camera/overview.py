@@ -3,6 +3,7 @@
 from typing import Any
 
 from django.contrib.admin.helpers import AdminForm
+from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
@@ -14,6 +15,8 @@ from cameras.admin.moments import ago, exact, zone_of
 from cameras.admin.zones.picture import zone_picture
 from cameras.models import Camera, Change
 from cameras.panels import LogLine, log_of_camera
+from cameras.querysets import ChangeQuerySet
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.principals import in_words
 
 ZONES = _("Zones")
@@ -34,7 +37,7 @@ def by_tab(form: AdminForm) -> dict[str, Any]:
     return {"fieldsets_by_tab": tabs, "faults_by_tab": faults}
 
 
-def overview_of(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
+def overview_of(camera: Any, *, may_see_samples: bool, request: HttpRequest) -> dict[str, Any]:
     """The context of the first tab, for a camera that `judge` has seen and whose vitals and site are loaded."""
     zone = zone_of(camera)
     return {
@@ -49,7 +52,7 @@ def overview_of(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
         "registered_at": exact(camera.created_at, zone),
         "ingest": ingest_of(camera),
         "log": [_line(line, camera) for line in log_of_camera(camera.pk, camera.asked_at)],
-        "changes": [_change(one, camera) for one in Change.objects.of_camera(camera.pk)[:CHANGES_SHOWN]],
+        "changes": [_change(one, camera) for one in _changes_of(camera, request)[:CHANGES_SHOWN]],
     }
 
 
@@ -66,6 +69,12 @@ def _line(line: LogLine, camera: Any) -> dict[str, str]:
         "ago": ago(line.at, camera.asked_at),
         "at": exact(line.at, zone_of(camera)),
     }
+
+
+def _changes_of(camera: Camera, request: HttpRequest) -> ChangeQuerySet:
+    """What was changed while it stood elsewhere is seen there."""
+    visible: ChangeQuerySet = Change.objects.visible_to(principal_of_user(request.user))
+    return visible.of_camera(camera.pk)
 
 
 def _change(change: Change, camera: Any) -> dict[str, Any]:

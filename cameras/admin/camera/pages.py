@@ -13,20 +13,26 @@ from django.utils.translation import gettext
 
 from cameras.admin.camera.columns import judge
 from cameras.admin.editing import IntentAdmin
-from cameras.guards import DELETE
+from cameras.guards import OPERATE, REVEAL
 from cameras.look_alikes import sentence_about, twin_of
 from cameras.models import Camera, DeletedCamera
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 from controlplane.problems import Link
 
 
 class CameraPages(IntentAdmin):
     """The base of the pages of cameras; each group of pages adds its URLs to `get_urls`."""
 
-    def get_queryset(self, request: HttpRequest) -> CameraQuerySet:
-        return super().get_queryset(request).with_vitals().with_reports().select_related("site")
+    def visible_to(self, principal: Principal) -> CameraQuerySet:
+        found: CameraQuerySet = Camera.objects.visible_to(principal)
+        return found.with_vitals().with_reports().select_related("site")
+
+    def covers(self, scope: Scope, row: Camera) -> bool:
+        return scope.covers(row.pk, row.site_id)
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Camera | None:
         camera = super().get_object(request, object_id, from_field)
@@ -48,7 +54,7 @@ class CameraPages(IntentAdmin):
         camera_id = parse_uuid(unquote(object_id))
         if camera_id is None:
             return links
-        if request.user.has_perm(DELETE) and DeletedCamera.objects.filter(pk=camera_id).exists():
+        if DeletedCamera.objects.visible_to(principal_of_user(request.user)).filter(pk=camera_id).exists():
             url = reverse("admin:cameras_deletedcamera_change", args=[camera_id])
             links.append(Link(gettext("The deleted camera, which can be restored"), url))
         if request.user.has_perm("cameras.view_change"):
@@ -74,8 +80,8 @@ class CameraPages(IntentAdmin):
         }
         return TemplateResponse(request, template, frame | context)
 
-    def has_operate_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("cameras.operate_camera"))
+    def has_operate_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, OPERATE, obj)
 
-    def has_reveal_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("cameras.reveal_camera"))
+    def has_reveal_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, REVEAL, obj)

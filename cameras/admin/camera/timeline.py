@@ -14,7 +14,8 @@ from cameras.admin.differences import what_changed
 from cameras.admin.moments import now_of
 from cameras.models import Change
 from cameras.panels import status_spans
-from controlplane.access.principals import in_words
+from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal, in_words
 from controlplane.time_ranges import read_range
 
 CHANGES_AT_MOST = 100
@@ -30,7 +31,7 @@ class CameraTimeline(CameraPages):
     def timeline_view(self, request: HttpRequest, camera_id: UUID) -> HttpResponse:
         """Statuses and changes of a range, oldest first, as JSON. Raises Problem 400 for what is no range."""
         camera = self.camera_for(request, camera_id)
-        if not request.user.has_perm("telemetry.view_sample"):
+        if not self.may(request, "telemetry.view_sample", camera):
             raise PermissionDenied
         asked_from, asked_to = read_range(request.GET)
         now = now_of(request)
@@ -56,14 +57,18 @@ class CameraTimeline(CameraPages):
                         "by": in_words(change.by),
                         "url": f"{history}?before={change.pk + 1}#change-{change.pk}",
                     }
-                    for change in _changes(camera_id, start, end)
+                    for change in _changes(camera_id, start, end, principal_of_user(request.user))
                 ],
             },
             headers={"Cache-Control": "no-store"},
         )
 
 
-def _changes(camera_id: UUID, start: datetime, end: datetime) -> list[Change]:
+def _changes(camera_id: UUID, start: datetime, end: datetime, principal: Principal) -> list[Change]:
     """The newest changes of a range, oldest first, but for starts and stops: these show in the status."""
-    changes = Change.objects.of_camera(camera_id).filter(at__gte=start, at__lt=end)[:CHANGES_AT_MOST]
+    changes = (
+        Change.objects.visible_to(principal)
+        .of_camera(camera_id)
+        .filter(at__gte=start, at__lt=end)[:CHANGES_AT_MOST]
+    )
     return [change for change in reversed(changes) if change.diff.keys() != {"desired_state"}]

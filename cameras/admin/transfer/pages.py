@@ -54,12 +54,13 @@ class TransferPages:
     admin_site: Any
     opts: Any
     get_changelist_instance: Any
+    may: Any
 
     def has_import_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perms(("cameras.add_camera", "cameras.change_camera"))
+        return all(self.may(request, f"cameras.{verb}_camera") for verb in ("add", "change"))
 
     def has_export_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("cameras.view_camera")
+        return bool(self.may(request, "cameras.view_camera"))
 
     @action(description=_("Import"), url_path="import", permissions=["import"], icon="upload")
     def import_cameras(self, request: HttpRequest) -> HttpResponse:
@@ -67,7 +68,7 @@ class TransferPages:
         principal = principal_of_user(request.user)
         if "sealed" in request.POST:
             return self._confirm(request, principal)
-        sites = Site.objects.within(principal.scope_for("cameras.view_site")).order_by("name")
+        sites = Site.objects.visible_to(principal).order_by("name")
         if request.method != "POST":
             return self._form(request, ImportForm(sites=sites))
         form = ImportForm(request.POST, request.FILES, sites=sites)
@@ -156,7 +157,7 @@ class TransferPages:
         filters = filters_in_use(listed, request)
         form = ExportForm(
             request.POST or None,
-            sites=Site.objects.within(principal.scope_for("cameras.view_site")).order_by("name"),
+            sites=Site.objects.visible_to(principal).order_by("name"),
             may_reveal=principal.has_perm("cameras.reveal_camera"),
             is_filtered=bool(filters),
         )

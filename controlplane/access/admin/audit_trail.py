@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html_join
@@ -16,7 +16,7 @@ from unfold.decorators import display
 from controlplane.access.admin.log import LogAdmin, LogRow
 from controlplane.access.admin.log_filters import ActionFilter, FromFilter, UntilFilter, ViaFilter, WhoFilter
 from controlplane.access.models import AuditEntry, AuditObject
-from controlplane.access.principals import in_words
+from controlplane.access.principals import Principal, in_words
 from controlplane.access.time_zones import exact
 
 # Acts that are no "kind and name, done by somebody".
@@ -98,6 +98,11 @@ class AuditEntryAdmin(LogAdmin):
         "roles_before",
         "roles_after",
     )
+
+    def visible_to(self, principal: Principal) -> QuerySet[Any]:
+        """All or none: `view_auditentry` is held for the whole fleet only."""
+        held = principal.scope_for("access.view_auditentry").is_whole
+        return AuditEntry.objects.all() if held else AuditEntry.objects.none()
 
     def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[Any, bool]:
         """Also the entries of which one of several objects has this id, or these words in its name."""

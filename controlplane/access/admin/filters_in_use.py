@@ -2,6 +2,7 @@
 
 from typing import Any, NamedTuple
 
+from django.contrib import admin
 from django.contrib.admin.utils import get_fields_from_path
 from django.contrib.admin.views.main import ERROR_FLAG, IGNORED_PARAMS, PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import FieldDoesNotExist, ValidationError
@@ -26,7 +27,7 @@ def filters_in_use(changelist: Any, request: HttpRequest) -> list[FilterInUse]:
     for parameter, values in request.GET.lists():
         given = [value for value in values if value]
         if given and parameter not in NO_FILTERS:
-            name, words = _in_words(changelist, parameter, given)
+            name, words = _in_words(changelist, parameter, given, request)
             found.append(FilterInUse(name, words, query_of_list(request, without=parameter) or "?"))
     return found
 
@@ -42,7 +43,7 @@ def query_of_list(request: HttpRequest, without: str = PAGE_VAR) -> str:
     return f"?{query.urlencode()}" if query else ""
 
 
-def _in_words(changelist: Any, parameter: str, values: list[str]) -> tuple[str, str]:
+def _in_words(changelist: Any, parameter: str, values: list[str], request: HttpRequest) -> tuple[str, str]:
     if parameter == SEARCH_VAR:
         return gettext("Search"), " ".join(values)
     spec = next((spec for spec in changelist.filter_specs if parameter in spec.expected_parameters()), None)
@@ -53,7 +54,7 @@ def _in_words(changelist: Any, parameter: str, values: list[str]) -> tuple[str, 
         return name, gettext("none") if values[0].lower() in ("1", "true") else gettext("any")
     if lookup == "in":
         values = [one for value in values for one in value.split(",")]
-    return name, ", ".join(_names(changelist.model, path, values, choices))
+    return name, ", ".join(_names(changelist.model, path, values, choices, request))
 
 
 def _split(parameter: str) -> tuple[str, str]:
@@ -61,8 +62,8 @@ def _split(parameter: str) -> tuple[str, str]:
     return (path, lookup) if path and lookup in LOOKUPS else (parameter, "exact")
 
 
-def _names(model: Any, path: str, values: list[str], choices: dict[str, str]) -> list[str]:
-    """What is chosen, in words: of a choice, of a related row, or the value itself."""
+def _names(model: Any, path: str, values: list[str], choices: dict[str, str], request: HttpRequest) -> list[str]:
+    """What is chosen, in words: of a choice, of a related row that the person may see, or the value itself."""
     try:
         fields: list[Any] = get_fields_from_path(model, path)
     except FieldDoesNotExist:
@@ -70,7 +71,8 @@ def _names(model: Any, path: str, values: list[str], choices: dict[str, str]) ->
     field = fields[-2] if len(fields) > 1 and fields[-1].primary_key else fields[-1]
     if field.is_relation:
         try:
-            rows = list(field.related_model._default_manager.filter(pk__in=values))
+            page = admin.site.get_model_admin(field.related_model)
+            rows = list(page.get_queryset(request).filter(pk__in=values))
         except (ValidationError, ValueError):
             return values
         choices = {str(row.pk): str(row) for row in rows} | choices

@@ -10,6 +10,7 @@ from django.contrib.admin.actions import delete_selected as confirm_and_delete
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import PAGE_VAR, SEARCH_VAR
 from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
 from django.forms import Media
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
@@ -26,6 +27,9 @@ from controlplane.access.admin.filters_in_use import filters_in_use
 from controlplane.access.admin.list_parameters import check_list_parameters, checks_of_filters
 from controlplane.access.admin.refresh import is_refresh, refreshed
 from controlplane.access.admin.rows import TICK, headers_of, rows_of
+from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal
+from controlplane.access.scope import NOWHERE, Scope
 from controlplane.access.time_zones import exact
 from controlplane.problems import Link, NothingHere, Problem
 from controlplane.search_terms import check_search
@@ -35,13 +39,52 @@ DELETE_AT_MOST = 500
 
 
 class PlainAdmin(ModelAdmin):
-    """What every list and every removal have in common."""
+    """What every list and every removal have in common.
+
+    Who sees and touches which rows is asked of the principal, as by the API: `visible_to` and `covers` say how.
+    """
 
     list_per_page = 50
     show_full_result_count = False
     rows_template = "admin/list_rows.html"  # what a list that keeps itself up to date asks for
     refreshes_on = ""  # the kinds of events of the stream after which it asks, beside from time to time
     show_facets = ShowFacets.NEVER  # they count the whole table once for every choice
+
+    # --- Who, and what ------------------------------------------------------------------------------------
+
+    def visible_to(self, principal: Principal) -> QuerySet[Any]:
+        """The rows that the principal may see: of lists, pages, pickers, filters and the palette alike."""
+        raise NotImplementedError
+
+    def covers(self, scope: Scope, row: Any) -> bool:
+        """Whether a row lies within a scope."""
+        return scope.is_whole
+
+    def may(self, request: HttpRequest, permission: str, row: Any = None) -> bool:
+        """Whether the person holds a permission for a row, or somewhere where none is named."""
+        scope = principal_of_user(request.user).scope_for(permission)
+        return scope != NOWHERE and (row is None or self.covers(scope, row))
+
+    def get_queryset(self, request: HttpRequest) -> Any:
+        return self.visible_to(principal_of_user(request.user)).order_by(*self.get_ordering(request))
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Whether the person sees any; those that they do not see are in no queryset."""
+        return self.may(request, self._named("view"))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return self.may(request, self._named("add"))
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, self._named("change"), obj)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.may(request, self._named("delete"), obj)
+
+    def _named(self, verb: str) -> str:
+        return f"{self.opts.app_label}.{verb}_{self.opts.model_name}"
+
+    # --- The list -----------------------------------------------------------------------------------------
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         check_list_parameters(self, request)
@@ -166,6 +209,6 @@ class ReadOnlyAdmin(PlainAdmin):
 
 def audit_trail_of(request: HttpRequest, object_id: str) -> str | None:
     """The address of one object's entries in the audit trail; None where the person may not read it."""
-    if not request.user.has_perm("access.view_auditentry"):
+    if not principal_of_user(request.user).has_perm("access.view_auditentry"):
         return None
     return f"{reverse('admin:access_auditentry_changelist')}?{urlencode({'q': object_id})}"

@@ -13,6 +13,7 @@ from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group, User
 from django.db import transaction
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -39,7 +40,7 @@ from controlplane.access.admin.reach import is_within_reach, people_visible_to
 from controlplane.access.authentication import author_of
 from controlplane.access.memberships import principal_of_user
 from controlplane.access.models import Membership
-from controlplane.access.principals import ROLES_OF_PEOPLE
+from controlplane.access.principals import ROLES_OF_PEOPLE, Principal
 from controlplane.access.sessions import end_sessions_of, key_of_row
 from controlplane.compression import kept_plain
 
@@ -116,7 +117,9 @@ class RolesInline(TabularInline):
     form = MembershipForm
     formset = MembershipFormSet
     fields = ("role", "place")
+    ordering = ("pk",)
     extra = 0
+    hide_title = True
     verbose_name_plural = _("roles")
 
     def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
@@ -150,8 +153,8 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
         (_("Access"), {"fields": ("password",)}),
     )
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return people_visible_to(request.user, super().get_queryset(request))
+    def visible_to(self, principal: Principal) -> QuerySet[Any]:
+        return people_visible_to(principal)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return PeopleList
@@ -185,10 +188,10 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
         return audit_trail_of(request, object_id)
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return super().has_change_permission(request, obj) and is_within_reach(request.user, obj)
+        return self.may(request, "auth.change_user") and is_within_reach(request.user, obj)
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        allowed = super().has_delete_permission(request, obj) and obj != request.user
+        allowed = self.may(request, "auth.delete_user") and obj != request.user
         return allowed and is_within_reach(request.user, obj)
 
     # --- Writing ------------------------------------------------------------------------------------------

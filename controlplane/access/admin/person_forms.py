@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.forms import UserChangeForm
-from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget
+from unfold.widgets import UnfoldAdminSelectWidget
 
 from controlplane.access import places
 from controlplane.access.admin.secret_input import SecretInput
@@ -104,9 +104,9 @@ class MembershipForm(ShownForm):
     role = forms.ChoiceField(
         label=_("Role"),
         choices=[(role.value, role.label) for role in ROLES_OF_PEOPLE],
-        widget=UnfoldAdminSelectWidget,
+        widget=UnfoldAdminSelectWidget({"aria-label": _("Role")}),
     )
-    place = forms.ChoiceField(label=_("Where"), widget=UnfoldAdminSelect2Widget)
+    place = forms.ChoiceField(label=_("Where"), widget=UnfoldAdminSelectWidget({"aria-label": _("Where")}))
 
     class Meta:
         model = Membership

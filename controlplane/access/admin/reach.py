@@ -2,18 +2,20 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
 from controlplane.access.memberships import principal_of_user, roles_of, scope_at
 from controlplane.access.models import Membership
+from controlplane.access.principals import Principal
 
 
-def people_visible_to(editor: Any, people: QuerySet[Any]) -> QuerySet[Any]:
-    """Those with a role where the editor may see people; everybody where that is the whole fleet."""
-    scope = principal_of_user(editor).scope_for("auth.view_user")
+def people_visible_to(principal: Principal) -> QuerySet[User]:
+    """Those with a role where the principal may see people; everybody where that is the whole fleet."""
+    scope = principal.scope_for("auth.view_user")
     if scope.is_whole:
-        return people
-    return people.filter(pk__in=Membership.objects.filter(site_id__in=scope.sites).values("user"))
+        return User.objects.all()
+    return User.objects.filter(pk__in=Membership.objects.filter(site_id__in=scope.sites).values("user"))
 
 
 def is_within_reach(editor: Any, person: Any) -> bool:

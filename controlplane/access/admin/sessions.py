@@ -4,8 +4,7 @@ import re
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 from django.utils.translation import gettext, ngettext
@@ -16,6 +15,7 @@ from controlplane.access.admin.pages import PlainAdmin
 from controlplane.access.admin.reach import is_within_reach, people_visible_to
 from controlplane.access.authentication import author_of
 from controlplane.access.models import Session
+from controlplane.access.principals import Principal
 from controlplane.access.session_store import live_sessions
 from controlplane.access.sessions import end_sessions, key_of_row
 from controlplane.access.time_zones import ago, exact
@@ -50,13 +50,12 @@ class SessionAdmin(PlainAdmin):
     ordering = ("-last_used_at", "pk")
     actions = ("end_selected",)
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        person: Any = request.user
+    def visible_to(self, principal: Principal) -> QuerySet[Any]:
         sessions = live_sessions(timezone.now()).filter(user__isnull=False).select_related("user")
-        if not person.has_perm("auth.change_user"):
-            return sessions.filter(user=person)
-        others = people_visible_to(person, get_user_model().objects.all())
-        return sessions.filter(Q(user=person) | Q(user__in=others.values("pk")))
+        own = Q(user=int(principal.id.removeprefix("user:")))
+        if not principal.has_perm("auth.change_user"):
+            return sessions.filter(own)
+        return sessions.filter(own | Q(user__in=people_visible_to(principal).values("pk")))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
         return True

@@ -8,12 +8,15 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.contrib.filters.admin import AutocompleteSelectFilter, ChoicesDropdownFilter
+from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.decorators import display
 
 from controlplane.access.admin.log import LogAdmin, LogRow
+from controlplane.access.admin.related_filter import RelatedFilter
+from controlplane.access.principals import Principal
 from controlplane.access.time_zones import exact
 from telemetry.alerts.models import Delivery, DeliveryState
+from telemetry.alerts.querysets import DeliveryQuerySet
 
 STATE_COLOURS = {
     DeliveryState.WAITING.value: "info",
@@ -30,7 +33,7 @@ def exact_or_dash(moment: Any) -> str:
 @admin.register(Delivery)
 class DeliveryAdmin(LogAdmin):
     list_display = ("moment", "state_badge", "text", "subscription", "attempts", "outcome")
-    list_filter = (("state", ChoicesDropdownFilter), ("subscription", AutocompleteSelectFilter))
+    list_filter = (("state", ChoicesDropdownFilter), ("subscription", RelatedFilter))
     list_filter_submit = True
     list_select_related = ("alert", "subscription")
     ordering = ("-created_at", "-id")
@@ -42,8 +45,8 @@ class DeliveryAdmin(LogAdmin):
         ),
     )
 
-    def get_queryset(self, request: HttpRequest) -> Any:
-        return super().get_queryset(request).select_related("alert", "subscription")
+    def visible_to(self, principal: Principal) -> DeliveryQuerySet:
+        return Delivery.objects.visible_to(principal).select_related("alert", "subscription")
 
     def log_rows(self, rows: Sequence[Delivery], request: HttpRequest) -> Iterable[LogRow]:
         for delivery in rows:

@@ -28,6 +28,9 @@ from cameras import names
 from cameras.models import Site
 from controlplane.access.admin.pages import PlainAdmin, audit_trail_of
 from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
+from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 from controlplane.compression import kept_plain
 from telemetry.alerts import subscriptions
 from telemetry.alerts.channels.table import channel_of, channels_with
@@ -39,6 +42,7 @@ from telemetry.alerts.models import (
     Subscription,
     Topic,
 )
+from telemetry.alerts.querysets import SubscriptionQuerySet
 from telemetry.alerts.subscriptions import clean_subscription, value_of
 
 
@@ -63,7 +67,7 @@ class SubscriptionForm(forms.ModelForm):
     )
     site = forms.ModelChoiceField(
         label=_("Only of this site"),
-        queryset=Site.objects.order_by("name"),
+        queryset=Site.objects.none(),
         required=False,
         empty_label=_("All sites"),
         help_text=_("What concerns the whole fleet is sent in any case."),
@@ -79,12 +83,15 @@ class SubscriptionForm(forms.ModelForm):
         label=_("Active"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
     )
 
+    principal: Principal  # who subscribes
+
     class Meta:
         model = Subscription
         fields = ()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._offer_what_they_may(self.fields["site"], self.fields["topics"])
         for name in DESTINATION_FIELDS:
             helps = [str(channel_of(channel).help_text) for channel in channels_with(name)]
             self.fields[name].help_text = " ".join(helps)
@@ -98,6 +105,13 @@ class SubscriptionForm(forms.ModelForm):
             url.help_text += " " + gettext("Only its host is shown. Leave it empty to keep it.")
         channel = self.fields["channel"]
         channel.disabled, channel.help_text = True, gettext("For another channel make another subscription.")
+
+    def _offer_what_they_may(self, site: Any, topics: Any) -> None:
+        site.queryset = Site.objects.visible_to(self.principal).order_by("name")
+        if not self.principal.scope_for("alerts.add_subscription").is_whole:
+            site.required, site.empty_label, site.help_text = True, None, ""
+            topics.choices = [(value, words) for value, words in topics.choices if value != Topic.FLEET]
+            topics.initial = [value for value, _words in topics.choices]
 
     def clean_name(self) -> str:
         name = self.cleaned_data["name"]
@@ -141,6 +155,18 @@ class SubscriptionAdmin(PlainAdmin):
             for name in DESTINATION_FIELDS
         }
 
+    def visible_to(self, principal: Principal) -> SubscriptionQuerySet:
+        return Subscription.objects.visible_to(principal)
+
+    def covers(self, scope: Scope, row: Subscription) -> bool:
+        """One of a site that is notified of the whole fleet too is seen there, and edited by who sees it all."""
+        return subscriptions.reaches(scope, row.site_id, row.topics)
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
+        form = super().get_form(request, obj, change, **kwargs)
+        form.principal = principal_of_user(request.user)
+        return form
+
     def log_of(self, request: HttpRequest, object_id: str) -> str | None:
         return audit_trail_of(request, object_id)
 
@@ -149,7 +175,7 @@ class SubscriptionAdmin(PlainAdmin):
         if subscription:
             query = urlencode({"subscription__id__exact": subscription.pk})
             context.update(
-                may_try=self.has_change_permission(request),
+                may_try=self.has_change_permission(request, subscription),
                 is_signed=channel_of(subscription.channel).signed,
                 deliveries_url=f"{reverse('admin:alerts_delivery_changelist')}?{query}",
             )
@@ -232,7 +258,10 @@ class SubscriptionAdmin(PlainAdmin):
             return None
         if not self.has_change_permission(request):
             raise PermissionDenied
-        return Subscription.objects.filter(pk=subscription_id).first()
+        found: Subscription | None = self.get_queryset(request).filter(pk=subscription_id).first()
+        if found and not self.has_change_permission(request, found):
+            raise PermissionDenied
+        return found
 
     def _page(self, subscription_id: UUID) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:alerts_subscription_change", args=[subscription_id]))

@@ -324,7 +324,7 @@ def test_the_last_day_of_a_page_is_a_few_queries(
     assert answer.content.decode().count("data-day=") == 2 * count
 
 
-LAST_DAY_QUERIES = 6
+LAST_DAY_QUERIES = 7
 
 
 # --- The first page ---------------------------------------------------------------------------------------

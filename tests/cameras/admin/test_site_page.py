@@ -50,7 +50,7 @@ def test_it_takes_the_same_few_queries_for_one_camera_and_for_many(
     viewer.get(page_of(site))
 
     # The session, the person, their permissions (2), the site, the interruptions, the counts, the cameras.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         page = viewer.get(page_of(site))
 
     assert len(page.context["cameras"]) == min(count, 50)

@@ -109,7 +109,7 @@ def test_it_takes_the_same_few_queries_for_one_change_and_for_many(
     timeline(viewer, camera, -100, 0)
 
     # The session, the person, their permissions (2), the camera, the interruptions, transitions (3), changes.
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(9):
         assert timeline(viewer, camera, -100, 0).status_code == 200
 
 

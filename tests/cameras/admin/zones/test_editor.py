@@ -154,7 +154,7 @@ def test_offers_cost_the_same_however_many_cameras(
 ) -> None:
     for number in range(count):
         make_camera(f"Gate {number:02}", zone_config=TRIANGLE)
-    with django_assert_num_queries(5):  # the session, the person, their permissions (2), the cameras
+    with django_assert_num_queries(4):  # the session, the person, their roles, the cameras
         offered = viewer.get(OTHERS).json()["cameras"]
     assert len(offered) == min(count, MAX_OFFERED)
 

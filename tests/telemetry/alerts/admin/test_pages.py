@@ -191,7 +191,7 @@ def test_deliveries_are_only_read(administrator: Client) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 50])
-@pytest.mark.parametrize(("path", "queries"), [(SUBSCRIPTIONS, 6), (DELIVERIES, 5)])
+@pytest.mark.parametrize(("path", "queries"), [(SUBSCRIPTIONS, 5), (DELIVERIES, 4)])
 def test_a_list_takes_the_same_few_queries(
     administrator: Client, django_assert_num_queries: Any, path: str, queries: int, count: int
 ) -> None:
