@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import msgspec
@@ -13,12 +13,8 @@ from rest_framework.request import Request
 from cameras.api import parameters
 from cameras.api.answers import json_answer, next_page
 
-
-class _Position(msgspec.Struct, array_like=True):
-    """Where a page ended."""
-
-    at: datetime
-    id: UUID
+# The key of rows that are numbered.
+NUMBER = Annotated[int, msgspec.Meta(ge=0, le=2**63 - 1)]
 
 
 def page(
@@ -29,22 +25,23 @@ def page(
     *,
     default_limit: int,
     max_limit: int,
+    key: Any = UUID,
 ) -> HttpResponse:
     """The page that the parameters `limit` and `cursor` ask for, with a link to the next.
 
-    `moment` is the column by which rows are the newest. Raises Problem 400.
+    `moment` is the column by which rows are the newest, `key` the type of their keys. Raises Problem 400.
     """
     query = request.query_params
     limit = parameters.whole_number(query, "limit", default_limit, 1, max_limit)
     rows = rows.order_by(f"-{moment}", "pk")
     if "cursor" in query:
-        position: _Position = parameters.read_page_cursor(query["cursor"], _Position)
-        at = parameters.moment_in_cursor(position.at)
-        rows = rows.filter(Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "pk__gt": position.id}))
+        ended_at, last_key = parameters.read_page_cursor(query["cursor"], tuple[datetime, key])
+        at = parameters.moment_in_cursor(ended_at)
+        rows = rows.filter(Q(**{f"{moment}__lt": at}) | Q(**{moment: at, "pk__gt": last_key}))
     found = list(rows[: limit + 1])
     response = json_answer([shown(row) for row in found[:limit]])
     if len(found) > limit:
         last = found[limit - 1]
-        ended = msgspec.to_builtins(_Position(getattr(last, moment), last.pk))
+        ended = msgspec.to_builtins([getattr(last, moment), last.pk])
         response["Link"] = next_page(request, parameters.page_cursor(ended))
     return response

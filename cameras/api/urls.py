@@ -1,10 +1,11 @@
-"""Addresses of cameras, deleted ones too, sites and tokens.
+"""Addresses of cameras, deleted ones too, sites, tokens and the audit trail.
 
 A trailing slash is taken off by `OptionalTrailingSlash`.
 """
 
 from django.urls import path
 
+from cameras.api.audit import AuditViewSet
 from cameras.api.deleted import DeletedCameraViewSet
 from cameras.api.fleet import FleetViewSet
 from cameras.api.placements import PlacementViewSet
@@ -16,6 +17,7 @@ urlpatterns = [
     path("me", MeViewSet.as_view({"get": "retrieve"})),
     path("tokens", TokenViewSet.as_view({"get": "list", "post": "create"})),
     path("tokens/<id>", TokenViewSet.as_view({"delete": "destroy"})),
+    path("audit", AuditViewSet.as_view({"get": "list"})),
     path("cameras", CameraViewSet.as_view({"get": "list", "post": "create"})),
     path("cameras/changes", CameraViewSet.as_view({"get": "changes"})),
     path("cameras/specs", FleetViewSet.as_view({"post": "specs"})),

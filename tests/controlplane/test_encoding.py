@@ -64,6 +64,7 @@ OPERATIONS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/cameras/summary", "/cameras/summary", None, 200),
     ("POST", "/cameras/specs", "/cameras/specs", {"ids": ["CAMERA"], "credentials": True}, 200),
     ("GET", "/me", "/me", None, 200),
+    ("GET", "/audit", "/audit", None, 200),
     ("POST", "/tokens", "/tokens", LOT_TOKEN, 201),
     ("GET", "/tokens", "/tokens", None, 200),
     ("DELETE", "/tokens/{id}", "/tokens/{token}", None, 204),

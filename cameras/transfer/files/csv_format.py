@@ -14,6 +14,7 @@ from cameras.fields import CAMERA_FIELDS, Kind
 from cameras.transfer.files import json_format
 from cameras.transfer.files.rows import FIELDS, Fault, Row, UnreadableFile, check_count, shown_key
 from cameras.transfer.files.written import Written
+from controlplane.spreadsheets import neutralised, restored
 
 # Beside the fields, in a file of refused rows.
 REFUSED_COLUMNS = ("refused_line", "refused_because")
@@ -22,24 +23,12 @@ DELIMITERS = ",;\t|"
 _KINDS = {field.name: field.kind for field in CAMERA_FIELDS}
 # An empty cell of these says that there is nothing; of the other fields it says nothing.
 _MAY_BE_EMPTY = (Kind.TEXT, Kind.LINES, Kind.SITE)
-# The list of OWASP, and the wide forms that spreadsheets of East Asia read alike.
-_FORMULA = "=+-@\t\r\n＝＋－＠"
 # Above the headings, for Excel; the line is read by no other program.
 _GIVEN_DELIMITER = re.compile(r'\s*"?sep=(?P<delimiter>[^"\r\n])"?[^\S\r\n]*(?:\r\n|\r|\n)', re.IGNORECASE)
 # Spreadsheets and pandas write a whole number with places; three of them could be thousands.
 _WHOLE = re.compile(r"(?P<number>[0-9]{1,9})(?:[.,]0{1,2})?")
-_NEEDS_APOSTROPHE = (*_FORMULA, "'")
 
 csv.field_size_limit(MAX_CELL)
-
-
-def neutralised(cell: str) -> str:
-    """The cell as a spreadsheet takes it for text; `restored` undoes it."""
-    return f"'{cell}" if cell.startswith(_NEEDS_APOSTROPHE) else cell
-
-
-def restored(cell: str) -> str:
-    return cell[1:] if cell.startswith("'") and cell[1:].startswith(_NEEDS_APOSTROPHE) else cell
 
 
 def read(text: str) -> list[Row]:
