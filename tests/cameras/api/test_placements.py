@@ -184,6 +184,10 @@ BAD = [
     ({**A, "node": 5}, 400, "node"),
     ({**A, "node": "x" * 201}, 400, "node"),
     ({**A, "message": "x" * 501}, 400, "message"),
+    ({**A, "message": "nul\0"}, 400, "message"),
+    ({**A, "node": "two\nlines"}, 400, "node"),
+    ({**A, "observed_generation": "1"}, 400, "observed_generation"),
+    ({**A, "observed_generation": True}, 400, "observed_generation"),
     ({**A, "colour": "red"}, 400, "colour"),
     ({**A, "epoch": 1.0}, 400, "epoch"),
     ({**A, "epoch": -1}, 400, "epoch"),
@@ -206,6 +210,19 @@ def test_a_bad_placement_names_its_field_and_leaves_nothing(
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (status, field), answer.json()
     assert not Placement.objects.exists()
     assert CameraVitals.objects.get().epoch == 0
+
+
+def test_a_placement_with_a_message_of_a_megabyte_is_413_and_leaves_nothing(orchestrator: ApiClient) -> None:
+    camera = started()
+
+    alone = put(orchestrator, camera, **A, message="x" * 2**20)
+    among = orchestrator.request(
+        "PUT", "/placements", [{"camera_id": str(camera.pk), **A, "message": "x" * 2**20}, {"phase": "running"}]
+    )
+
+    assert (alone.status_code, among.status_code) == (413, 413)
+    assert max(len(alone.content), len(among.content)) < 2_000, "it is not repeated"
+    assert not Placement.objects.exists()
 
 
 def test_cameras_that_are_gone_or_outside_the_scope_are_404(orchestrator: ApiClient) -> None:

@@ -270,3 +270,29 @@ def test_a_camera_that_is_deleted_and_restored_at_once_gives_no_epoch_twice(
     assert after > before
     assert send_sample(worker, camera, before) == "fenced"
     assert send_sample(worker, camera, after) == "stored"
+
+
+# --- Epochs that nobody has claimed -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("ahead_seconds", "is_taken"), [(50, True), (75, False)])
+def test_an_epoch_more_than_a_minute_ahead_is_refused_by_name_everywhere_and_stores_nothing(
+    orchestrator: ApiClient, worker: ApiClient, ahead_seconds: int, is_taken: bool
+) -> None:
+    epoch = int(datetime.now(UTC).timestamp()) + ahead_seconds
+    sampled, reported, placed = started("Sampled"), started("Reported"), started("Placed")
+
+    answers = [
+        worker.post(f"/telemetry/{sampled.pk}", samples(epoch)[0]),
+        worker.post(f"/telemetry/{reported.pk}/report", {"phase": "running", "epoch": epoch}),
+        claim(orchestrator, placed, A, epoch=epoch),
+    ]
+
+    assert [answer.status_code for answer in answers] == ([201, 200, 200] if is_taken else [400] * 3)
+    if not is_taken:
+        assert [answer.json()["errors"][0]["field"] for answer in answers] == ["epoch"] * 3
+    epochs = set(CameraVitals.objects.values_list("epoch", flat=True))
+    assert epochs == ({epoch} if is_taken else {0})
+    assert [is_stored(sampled), is_stored(reported), Placement.objects.exists()] == [is_taken] * 3
+    contacts = CameraVitals.objects.filter(last_contact__isnull=False)
+    assert contacts.count() == (2 if is_taken else 0)
