@@ -138,7 +138,9 @@ def _run_rounds(
             _require(is_held)
             _run_round(loop, Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS))
             succeeded()
-            due = checked_at = max(now + loop.every_seconds, time.monotonic())
+            checked_at = time.monotonic()
+            # After a long round it rests too, so that a large fleet on a small machine leaves others their share.
+            due = max(now + loop.every_seconds, checked_at + min(checked_at - now, loop.every_seconds))
             continue
         if loop.urgent:
             attempt(loop.urgent, Turn(timezone.now(), stopping, step_seconds=STEP_SECONDS))
