@@ -5,6 +5,7 @@ import json
 import logging
 import random
 import sys
+import uuid
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from typing import Any
@@ -90,6 +91,7 @@ class ControlPlane:
 
     async def make_token(self, camera_id: str, key: str) -> str:
         """For a worker of this camera alone. Made again with the same key it takes the place of the one before."""
-        wanted = {"name": f"worker of {camera_id}", "role": "worker", "cameras": [camera_id]}
+        name = f"worker of {camera_id} {uuid.uuid4().hex[:8]}"  # of valid tokens no two have one name
+        wanted = {"name": name, "role": "worker", "cameras": [camera_id]}
         answer = await self.ask("POST", "/tokens", json=wanted, headers={"Idempotency-Key": key})
         return str(answer.json().get("token", ""))  # none where the camera is gone, as its claim will say

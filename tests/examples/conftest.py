@@ -266,7 +266,9 @@ def new_site(plane: ControlPlane, request: pytest.FixtureRequest) -> Callable[[i
 
     def make(cameras: int) -> Site:
         def post(path: str, **values: Any) -> Any:
-            return plane.http.post(path, json=values).raise_for_status().json()
+            answer = plane.http.post(path, json=values)
+            assert answer.is_success, answer.text
+            return answer.json()
 
         site = post("/sites", name=f"{request.node.name} {time.monotonic_ns()}")["id"]
         ids = [
@@ -280,7 +282,7 @@ def new_site(plane: ControlPlane, request: pytest.FixtureRequest) -> Callable[[i
             for number in range(1, cameras + 1)
         ]
         tokens = {
-            role: post("/tokens", name=role, role=role, sites=[site])["token"]
+            role: post("/tokens", name=f"{role} {site}", role=role, sites=[site])["token"]
             for role in ("orchestrator", "worker")
         }
         return Site(plane, site, ids, tokens)
