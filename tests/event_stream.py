@@ -129,7 +129,12 @@ class HttpStream(Events):
         self.is_whole = False
         """Whether the server has ended the answer, and not just the connection."""
         self._port, self._window_bytes = port, window_bytes
-        sent = {"Host": "127.0.0.1", "Accept": "text/event-stream", "Authorization": f"Bearer {token}"}
+        sent = {
+            "Host": "127.0.0.1",
+            "Accept": "text/event-stream",
+            "Accept-Encoding": "gzip",
+            "Authorization": f"Bearer {token}",
+        }
         if last_id:
             sent["Last-Event-ID"] = last_id
         lines = [f"GET /cameras/changes?{query} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]

@@ -21,12 +21,15 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from django.contrib.auth.hashers import make_password
 
 from cameras.api.feed import MAX_WAIT_SECONDS
+from cameras.api.stream import BOOKMARK_SECONDS
+from tests.event_stream import HttpStream
 from tests.faults.client import Answer, Connection, drip
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load, percentile, post
 from tests.faults.service import Fleet, Service
 from tests.processes import free_port
 from tests.proxy import FILES, NGINX, Certificate, Proxy
+from tests.waiting import until
 
 Connect = Callable[..., psycopg.Connection[Any]]
 Record = Callable[[str, object], None]
@@ -104,10 +107,33 @@ def test_nginx_takes_its_files_without_a_warning(certificate: Certificate) -> No
         assert "[warn]" not in said
 
 
-def test_long_polls_end_before_the_proxy_hangs_up() -> None:
+def test_long_polls_end_and_streams_have_a_bookmark_before_the_proxy_hangs_up() -> None:
     seconds = re.findall(r"proxy_read_timeout +(\d+)s;", (FILES / "controlplane.conf.template").read_text())
 
-    assert [int(found) > MAX_WAIT_SECONDS + 5 for found in seconds] == [True]
+    assert [int(found) > max(MAX_WAIT_SECONDS, BOOKMARK_SECONDS) + 5 for found in seconds] == [True]
+
+
+def test_events_of_a_stream_pass_at_once_over_a_reload_of_the_proxy_too(proxy: Proxy, fleet: Fleet) -> None:
+    async def scenario() -> None:
+        async with Connection(proxy.port, fleet.tokens["administrator"]) as connection:
+            since = (await connection.request("GET", "/cameras?limit=1")).headers["x-cursor"]
+            async with HttpStream(proxy.port, fleet.tokens["viewer"], f"since={since}") as stream:
+                await until(lambda: stream.of_kind("bookmark"))
+                for number in range(3):
+                    changed_at = time.monotonic()
+                    body = json.dumps({"notes": f"streamed {time.time()}"}).encode()
+                    answer = await connection.request("PATCH", f"/cameras/{fleet.cameras[-1]}", body)
+                    assert answer.status == 200
+                    await until(lambda wanted=number + 1: len(stream.of_kind("change")) == wanted)  # type: ignore[misc]
+                    # nginx would keep it back until a bookmark or two had filled its buffer.
+                    assert time.monotonic() - changed_at < 5
+                    if number == 1:
+                        connection.close()
+                        await asyncio.to_thread(proxy.reload)
+                assert "content-encoding" not in stream.headers
+                assert stream.headers["cache-control"] == "no-store"
+
+    asyncio.run(scenario())
 
 
 TIERS = {

@@ -304,3 +304,27 @@ def test_a_status_that_a_report_made_is_on_the_stream_soon(
     record_property("p50 from a report to the stream (s)", round(percentile(seconds, 0.5), 3))
     record_property("p99 from a report to the stream (s)", round(percentile(seconds, 0.99), 3))
     assert percentile(seconds, 0.99) < (1 if long else 5)
+
+
+@pytest.mark.skipif(configured.vendor == "sqlite", reason="a file is never away")
+def test_streams_outlast_an_outage_of_the_database(
+    one_process: Service, cameras: Fleet, request: pytest.FixtureRequest
+) -> None:
+    viewer, administrator = cameras.tokens["viewer"], cameras.tokens["administrator"]
+    cluster = request.getfixturevalue("cluster")
+
+    async def scenario() -> None:
+        since = await cursor_of(one_process.port, viewer)
+        async with many(one_process.port, viewer, f"since={since}&include=status", 20) as streams:
+            await asyncio.to_thread(cluster.kill)
+            await asyncio.sleep(3)
+            await asyncio.to_thread(cluster.start)
+            async with Connection(one_process.port, administrator) as connection:
+                body = json.dumps({"notes": f"after an outage {time.time()}"}).encode()
+                while (await connection.request("PATCH", f"/cameras/{cameras.cameras[0]}", body)).status != 200:
+                    await asyncio.sleep(0.1)
+            await until(lambda: all(len(one.of_kind("change")) == 1 for one in streams), seconds=20)
+            # The epoch is that of before: no other history has begun.
+            assert not any(one.of_kind("gone") for one in streams)
+
+    asyncio.run(scenario())
