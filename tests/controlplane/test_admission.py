@@ -1,6 +1,7 @@
 """Admission to Django: bounded, and honest when it is full."""
 
 import asyncio
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -160,6 +161,9 @@ def test_one_principal_has_some_of_the_places_and_the_next_has_one_at_once(
     asyncio.run(scenario())
 
 
+FORMS_OF_SIGN_IN = ("login/", "login/second-factor/", "login/passkey/", "again/", "password/reset/")
+
+
 def test_of_those_who_sign_in_few_are_inside_and_one_of_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "SIGN_IN_WAIT_SECONDS", 0.2)
 
@@ -167,10 +171,10 @@ def test_of_those_who_sign_in_few_are_inside_and_one_of_an_address(monkeypatch: 
         inner = Inner()
         application = Admission(inner)
 
+        paths = cycle(f"/admin/account/{name}" for name in FORMS_OF_SIGN_IN)
+
         def sign_in(client: str) -> Any:
-            return asyncio.create_task(
-                ask(application, [b"x"], client=client, method="POST", path="/admin/account/login/")
-            )
+            return asyncio.create_task(ask(application, [b"x"], client=client, method="POST", path=next(paths)))
 
         of_one_address = [sign_in("192.0.2.7") for _ in range(5)]
         done, _ = await asyncio.wait(of_one_address, timeout=1)
