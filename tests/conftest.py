@@ -50,7 +50,7 @@ def _forget_tokens() -> None:
 
 @pytest.fixture(autouse=True)
 def _forget_attempts() -> None:
-    """Failed attempts to sign in are counted there, by username."""
+    """How often somebody asked for a new password by mail is counted there."""
     cache.clear()
 
 

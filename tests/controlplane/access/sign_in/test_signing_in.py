@@ -155,18 +155,6 @@ def test_the_session_gets_another_key_at_sign_in() -> None:
     assert client.session.session_key != before
 
 
-def test_after_ten_wrong_codes_the_right_one_does_not_open_either() -> None:
-    give_app(make_person())
-    client = Client()
-    sign_in(client)
-    for _ in range(10):
-        client.post(SECOND_FACTOR, {"code": "000000"})
-
-    client.post(SECOND_FACTOR, {"code": code_of()})
-
-    assert not is_signed_in(client)
-
-
 NOT_OFFERED = (
     "signup/", "signup/passkey/", "email/", "confirm-email/", "confirm-email/x:y/", "inactive/", "logout/",
     "login/code/", "login/code/confirm/", "reauthenticate/", "reauthenticate/code/", "password/set/",
