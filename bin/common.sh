@@ -18,7 +18,8 @@ find_python() {
   fail "Python 3.11 or later is needed, and none is on the PATH."
 }
 
-# make_venv FILE: .venv with what the requirements FILE lists; quick where that was done before.
+# make_venv FILE: .venv with what deploy/locks/FILE lists, and no file with another hash; quick where that was done
+# before.
 make_venv() {
   local system_python wanted stamp=".venv/.installed-$1"
   system_python=$(find_python) || exit 1
@@ -31,11 +32,11 @@ make_venv() {
       fail "the virtual environment cannot be made; on Debian and Ubuntu: apt-get install python3-venv"
     fi
   fi
-  wanted=$(digest_of requirements.txt "$1")
+  wanted=$(digest_of "deploy/locks/$1")
   if [ "$(cat "$stamp" 2>/dev/null)" != "$wanted" ]; then
     say "Installing $1 ..."
     .venv/bin/python -m pip --version >/dev/null 2>&1 || step .venv/bin/python -m ensurepip >&2
-    step .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input -r "$1" \
+    step .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-input --require-hashes -r "deploy/locks/$1" \
       || fail "the packages of $1 cannot be installed."
     printf '%s\n' "$wanted" >"$stamp"
   fi

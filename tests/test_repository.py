@@ -116,7 +116,7 @@ def test_every_variable_of_the_example_is_read_by_something() -> None:
 def test_the_example_holds_no_secret() -> None:
     text = (ROOT / ".env.example").read_text()
 
-    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "POSTGRES_PASSWORD"):
+    for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS"):
         assert re.search(rf"^{name}=$", text, re.MULTILINE), name
 
 
@@ -129,6 +129,19 @@ def test_requirement_is_an_exact_pin_with_its_reason(name: str) -> None:
 
     assert requirements
     assert [line for line in requirements if not pin.fullmatch(line)] == []
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_what_is_required_is_locked_with_hashes_and_installed_from_there(name: str) -> None:
+    lock = (ROOT / "deploy/locks" / name).read_text()
+    entries = re.split(r"^(?=\S)", lock, flags=re.MULTILINE)[1:]
+    pin = re.compile(r"^([A-Za-z0-9._-]+)(?:\[.*?\])?==(\S+)", re.MULTILINE)
+    required = {(package.lower(), version) for package, version in pin.findall((ROOT / name).read_text())}
+
+    assert required <= {(package.lower(), version) for package, version in pin.findall(lock)}
+    assert [entry for entry in entries if "--hash=sha256:" not in entry] == []
+    assert "--require-hashes -r deploy/locks/requirements.txt" in (ROOT / "README.md").read_text()
+    assert "--require-hashes" in (ROOT / "Dockerfile").read_text()
 
 
 def test_python_files_are_short_enough_to_be_read_at_once() -> None:
@@ -212,8 +225,7 @@ def test_compose_names_what_the_readme_explains() -> None:
 
     assert services == ["db", "migrate", "web", "ingest", "proxy", "maintain"]
     assert [service for service in services if f"`{service}`" not in readme] == []
-    # A mail server may do without a login.
-    assert re.findall(r"\$\{([A-Z_]*(?:KEY|KEYS|PASSWORD)):-", compose) == ["EMAIL_HOST_PASSWORD"]
+    assert re.findall(r"\$\{([A-Z_]*(?:KEY|KEYS|PASSWORD|SECRET|URL)):", compose) == [], "secrets are files"
     # Loopback, unless somebody asks for more.
     assert re.findall(r"^ *ports: (.*)$", compose, re.MULTILINE) == [
         '["${PROXY_PORT:-127.0.0.1:8000}:8000", "${PROXY_TLS_PORT:-127.0.0.1:8443}:8443"]'
@@ -237,6 +249,32 @@ def test_compose_gives_the_proxy_files_that_exist_and_every_value_that_they_ask_
     assert {str(Path(values[name]).parent) for name in ("PROXY_CERTIFICATE", "PROXY_KEY")} <= folders
     for port, listen in zip(service["ports"], ("PROXY_LISTEN", "PROXY_LISTEN_TLS"), strict=True):
         assert port.endswith(f":{values[listen]}")
+
+
+def test_compose_reads_secrets_from_files_that_bin_secrets_makes() -> None:
+    compose = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    made = re.findall(r"^keep (\S+)", (ROOT / "bin" / "secrets").read_text(), re.MULTILINE)
+    services = compose["services"].values()
+
+    assert {name: secret["file"] for name, secret in compose["secrets"].items()} == {
+        name: f"./secrets/{name}" for name in made
+    }
+    for service in services:
+        named = re.findall(r"/run/secrets/(\w+)", str(service["environment"]))
+        assert set(named) <= set(service.get("secrets", []))
+    assert {name for service in services for name in service.get("secrets", [])} == set(made)
+
+
+def test_no_service_of_compose_may_more_than_it_needs() -> None:
+    services = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+
+    for name, service in services.items():
+        assert service["read_only"] is True, name
+        assert service["cap_drop"] == ["ALL"], name
+        assert service["security_opt"] == ["no-new-privileges:true"], name
+        assert service["mem_limit"], name
+        assert service["pids_limit"], name
+    assert [name for name, service in services.items() if service.get("cap_add")] == ["proxy"]
 
 
 def test_compose_trusts_its_own_network_alone() -> None:
@@ -264,10 +302,11 @@ def test_compose_passes_on_every_setting_with_the_default_of_the_example() -> No
     # Compose makes the first, the image sets the second; the third is for a developer's machine, and Compose knows
     # its own proxy.
     elsewhere = {"DATABASE_URL", "HASHED_STATIC_FILES", "DEBUG", "TRUSTED_PROXIES"}
+    secrets = set(re.findall(r"^ {4}([A-Z_]+)_FILE: /run/secrets/", compose, re.MULTILINE))
 
     passed_on = re.findall(r"^ {4}([A-Z_]+): \$\{([A-Z_]+)(:[-?])(.*)\}$", compose, re.MULTILINE)
 
-    assert {name for name, *_ in passed_on} == names_read_by_settings() - elsewhere
+    assert {name for name, *_ in passed_on} == names_read_by_settings() - elsewhere - secrets
     assert [name for name, source, *_ in passed_on if name != source] == []
     assert [name for name, _, mark, default in passed_on if mark == ":-" and default != example[name]] == []
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import dj_database_url
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvValidationError, ValidationError
+from environs import EnvValidationError, FileAwareEnv, ValidationError
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DEBUG_ONLY_SECRET_KEY = "debug-only-secret-key-that-refuses-to-start-outside-debug"  # noqa: S105
@@ -23,7 +23,8 @@ DEBUG_ONLY_FIELD_KEY = "ZGVidWctb25seS1maWVsZC1rZXktbm90LXNlY3JldCE="
 _ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
-env = Env(eager=False)
+# NAME_FILE names a file that holds the value of NAME, as container platforms hand out secrets.
+env = FileAwareEnv(eager=False, strip_whitespace=True)
 env.read_env(str(BASE_DIR / ".env"), recurse=False)
 
 DEBUG = bool(env.bool("DEBUG", False))

@@ -32,6 +32,18 @@ def test_a_sound_environment_starts() -> None:
     assert start().returncode == 0
 
 
+def test_a_value_may_stand_in_a_file_that_ends_with_a_line_end(tmp_path: Path) -> None:
+    file = tmp_path / "secret_key"
+    file.write_text(GOOD["SECRET_KEY"] + "\n")
+
+    assert start(SECRET_KEY="", SECRET_KEY_FILE=str(file)).returncode == 0
+    file.write_text("short\n")
+    assert "SECRET_KEY" in start(SECRET_KEY="", SECRET_KEY_FILE=str(file)).stderr
+    missing = start(SECRET_KEY_FILE=str(tmp_path / "missing"))
+    assert missing.returncode == 1
+    assert "SECRET_KEY_FILE must be a readable file path" in missing.stderr
+
+
 def test_origins_of_other_pages_are_taken_with_and_without_a_port() -> None:
     assert (
         start(CORS_ALLOWED_ORIGINS="https://ui.example.com,http://10.0.0.5:8080,http://[::1]:3000").returncode == 0
