@@ -5,22 +5,39 @@ from typing import Any
 
 from django.contrib import admin
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from unfold.decorators import display
+from unfold.decorators import action, display
 
+from controlplane.access import audit
+from controlplane.access.admin.audit_csv import csv_of
+from controlplane.access.admin.filters_in_use import query_of_list
+from controlplane.access.admin.list_parameters import check_list_parameters
 from controlplane.access.admin.log import LogAdmin, LogRow
-from controlplane.access.admin.log_filters import ActionFilter, FromFilter, UntilFilter, ViaFilter, WhoFilter
+from controlplane.access.admin.log_filters import (
+    ActionFilter,
+    FromFilter,
+    PartFilter,
+    UntilFilter,
+    ViaFilter,
+    WhoFilter,
+)
+from controlplane.access.authentication import author_of
 from controlplane.access.models import AuditEntry, AuditObject
 from controlplane.access.principals import Principal, in_words
 from controlplane.access.time_zones import exact
+from controlplane.problems import Problem
 
+MAX_DOWNLOADED = 20_000
+MARK = "\ufeff"  # by which spreadsheets know UTF-8
 # Acts that are no "kind and name, done by somebody".
 SENTENCES = {
+    "audit.exported": _("Entries of the audit trail downloaded by %(author)s: %(count)d"),
     "cameras.exported": _("Cameras exported without credentials by %(author)s: %(count)d"),
     "clock.accepted": _("The clock of ingest accepted by %(author)s"),
     "request.refused": _("%(name)s refused to %(author)s"),
@@ -73,10 +90,25 @@ def sentence_of(entry: AuditEntry) -> str:
     }
 
 
+class PrincipalFilter(WhoFilter):
+    """By a part of the name, or by the whole id."""
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        text = self.value()
+        return queryset.filter(Q(by__icontains=text) | Q(principal=text)) if text else queryset
+
+
+class AddressFilter(PartFilter):
+    title = _("address")
+    parameter_name = "address"
+    lookup = "address"
+
+
 @admin.register(AuditEntry)
 class AuditEntryAdmin(LogAdmin):
     list_display = ("moment", "by", "action", "object", "field_names", "via", "address")
-    list_filter = (FromFilter, UntilFilter, WhoFilter, ActionFilter, ViaFilter)
+    list_filter = (FromFilter, UntilFilter, PrincipalFilter, ActionFilter, AddressFilter, ViaFilter)
+    actions_list = ("download_csv",)
     list_filter_submit = True
     search_fields = ("by", "action", "object_name", "object_id", "request_id", "client_request_id")
     search_help_text = _("Who, action, object, its id or the request's id")
@@ -111,6 +143,31 @@ class AuditEntryAdmin(LogAdmin):
             among = AuditObject.objects.filter(Q(object_id=term) | Q(object_name__icontains=term))
             found |= queryset.filter(pk__in=among.values("entry"))
         return found, may_repeat
+
+    def has_download_permission(self, request: HttpRequest) -> bool:
+        return self.has_view_permission(request)
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """The list; its link to the file leads to the entries that are listed."""
+        answer = super().changelist_view(request, extra_context)
+        context = getattr(answer, "context_data", None) or {}
+        for link in context.get("actions_list", ()):
+            link["path"] += query_of_list(request)
+        return answer
+
+    @action(description=_("Download CSV"), url_path="csv", permissions=["download"], icon="download")
+    def download_csv(self, request: HttpRequest) -> HttpResponse:
+        """The entries as the list is filtered. Raises Problem 400 where they are more than MAX_DOWNLOADED."""
+        check_list_parameters(self, request)
+        found = list(self.get_changelist_instance(request).queryset[: MAX_DOWNLOADED + 1])
+        if len(found) > MAX_DOWNLOADED:
+            detail = "These are more than %(most)s entries: choose a shorter time, or filter by something else."
+            raise Problem(400, gettext(detail) % {"most": f"{MAX_DOWNLOADED:,}"})
+        by, now = author_of(request, "admin"), timezone.now()
+        audit.record_count(by=by, now=now, action="audit.exported", object_type="audit entry", count=len(found))
+        file = HttpResponse(MARK + csv_of(found), content_type="text/csv; charset=utf-8")
+        file["Content-Disposition"] = 'attachment; filename="audit-trail.csv"'
+        return file
 
     def log_rows(self, rows: Sequence[AuditEntry], request: HttpRequest) -> Iterable[LogRow]:
         for entry in rows:

@@ -65,7 +65,9 @@ class UntilFilter(_MomentFilter):
     lookup = "at__lt"
 
 
-class _PartFilter(TextFilter):
+class PartFilter(TextFilter):
+    """By a text that is typed."""
+
     lookup = ""
     check = staticmethod(fault_of_search)
 
@@ -73,7 +75,7 @@ class _PartFilter(TextFilter):
         return queryset.filter(**{self.lookup: self.value()}) if self.value() else queryset
 
 
-class WhoFilter(_PartFilter):
+class WhoFilter(PartFilter):
     """By a part of the name, so that people and tokens are found that are no more."""
 
     title = _("person or token")
@@ -81,7 +83,7 @@ class WhoFilter(_PartFilter):
     lookup = "by__icontains"
 
 
-class ActionFilter(_PartFilter):
+class ActionFilter(PartFilter):
     """By a part, such as `site.` or `deleted`: which actions occur only the whole trail could say."""
 
     title = _("action")
