@@ -50,6 +50,8 @@ class Known(NamedTuple):
 
 
 class _Found(NamedTuple):
+    follows: bool
+    """Whether the changes are all that came after those of the poll before."""
     cursor: Cursor
     changes: list[Change]
     more: bool
@@ -192,7 +194,7 @@ class Poller:
         began, second, before = self.loop.time(), int(time.time()), self.known
         cursor, ago = before.cursor if before else None, self._statuses_ago(began)
         found = await self._readings.read(lambda: _read(cursor, ago, self._statuses))
-        if before is None or before.cursor.epoch != found.cursor.epoch:
+        if not found.follows:
             self._changes.clear()
         self._changes.extend(found.changes)
         for status, changed_at in found.statuses:
@@ -219,15 +221,15 @@ class Poller:
 
 
 def _read(after: Cursor | None, statuses_ago: timedelta | None, known: RecentStatuses) -> _Found:
-    cursor, more = current_cursor(), False
+    cursor, more, follows = current_cursor(), False, after is not None
     changes: list[Change] = []
     if after is not None and after != cursor:
         try:
             cursor, changes, more = scan_changes(after, MAX_LIMIT)
         except CursorGone as gone:
-            cursor = gone.current
+            cursor, follows = gone.current, False
     if statuses_ago is None:
-        return _Found(cursor, changes, more, [], None)
+        return _Found(follows, cursor, changes, more, [], None)
     until = known_until()
     new = known.new(stored_within(statuses_ago))
     ids = iter(new)
@@ -235,4 +237,4 @@ def _read(after: Cursor | None, statuses_ago: timedelta | None, known: RecentSta
     while chunk := list(islice(ids, STATUSES_AT_ONCE)):
         cameras = Camera.objects.filter(pk__in=chunk)
         statuses += [(status, new[status.camera_id]) for status in read_statuses(cameras, timezone.now())]
-    return _Found(cursor, changes, more, statuses, until)
+    return _Found(follows, cursor, changes, more, statuses, until)

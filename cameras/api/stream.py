@@ -142,8 +142,8 @@ class EventStream:
 
     async def _send_news(self, known: Known) -> None:
         place = self._place
-        if known.cursor.epoch != place.cursor.epoch:
-            await self._send_page()  # which notices, unless the poller is the one that does not know yet
+        if known.cursor.epoch != place.cursor.epoch or known.cursor < place.cursor:
+            await self._send_page()  # which notices a restore, unless it is the poller that does not know yet
             return
         changes = self._poller.changes_after(place.cursor)
         statuses = self._poller.statuses_after(place.number) if self._query.with_status else []
@@ -156,7 +156,7 @@ class EventStream:
             await self._send_events(missed, place._replace(second=int(now.timestamp()), number=number))
             self._woken.set()
         else:
-            end = Place(max(known.cursor, place.cursor), known.second, known.number)
+            end = Place(known.cursor, known.second, known.number)
             parts = self._poller.made_once(
                 (place, self._scopes),
                 lambda: written(

@@ -68,6 +68,16 @@ def test_a_page_of_an_allowed_origin_calls_every_kind_of_endpoint(opened: tuple[
     assert {"origin", "accept-encoding"} <= {name.strip().lower() for name in listed.headers["Vary"].split(",")}
 
 
+def test_a_page_of_an_allowed_origin_reads_a_stream_as_it_comes(opened: tuple[httpx.Client, Fleet]) -> None:
+    client, fleet = opened
+    headers = {"Authorization": f"Bearer {fleet.tokens['viewer']}", "Accept": "text/event-stream", "Origin": UI}
+
+    with client.stream("GET", "/cameras/changes", headers=headers) as answer:
+        assert answer.headers.get_list("Access-Control-Allow-Origin") == [UI]
+        assert {"accept", "origin"} <= {name.strip().lower() for name in answer.headers["Vary"].split(",")}
+        assert next(line for line in answer.iter_lines() if line.startswith("event:")) == "event: change"
+
+
 @pytest.mark.parametrize(
     "origin", [OTHER, "null", "https://ui.example.com.evil.com", "http://ui.example.com", "", "*"]
 )

@@ -17,7 +17,7 @@ from cameras.api import stream, watch
 from cameras.api.statuses import STATUS_FIELDS
 from cameras.change_feed import current_cursor, renew_epoch
 from cameras.intent import clean_camera
-from cameras.models import Camera, FleetVitals, KnownStatus
+from cameras.models import Camera, Change, FleetVitals, KnownStatus, RevisionCounter
 from controlplane.access.models import ApiToken, TokenBinding
 from controlplane.access.tokens import memory, revoke_tokens
 from telemetry.alerts.transitions import record_transitions
@@ -445,6 +445,19 @@ def test_a_cursor_of_another_history_is_410_or_ends_a_stream_as_gone(asgi: AsgiC
     assert json.loads(refused.body)["current"] == data["current"]
     assert names(again) == []
     again.hang_up()
+
+
+def test_a_log_that_has_become_shorter_ends_a_stream_as_gone(asgi: AsgiClient) -> None:
+    make_camera("Gate")
+    make_camera("Yard")
+    events = begun(asgi, "include=status", as_("viewer"))
+
+    # As a copy of the file of before brings it back.
+    Change.objects.filter(revision=2).delete()
+    RevisionCounter.objects.update(revision=1)
+    events.wait_for_end()
+
+    assert (events.seen[-1].kind, events.seen[-1].data["current"]) == ("gone", str(current_cursor()))
 
 
 REFUSED: list[tuple[str, dict[str, str], str]] = [
