@@ -22,6 +22,7 @@ WARM_UP = 5
 
 async def main(fleet: dict[str, Any], addresses: list[str]) -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "controlplane.settings")
+    os.environ["REQUIRE_MFA"] = "nobody"
     from controlplane.asgi import application  # noqa: PLC0415  # reads the settings
 
     for address in addresses:

@@ -6,6 +6,7 @@ python -m tests.benchmarks.fleet COUNT, with the environment of the service.
 import json
 import os
 import sys
+from importlib import import_module
 
 import django
 
@@ -17,7 +18,6 @@ def main(count: int) -> None:
     from django.conf import settings  # noqa: PLC0415
     from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY  # noqa: PLC0415
     from django.contrib.auth.models import User  # noqa: PLC0415
-    from django.contrib.sessions.backends.db import SessionStore  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415  # models come after the set-up
 
     from cameras.actions import register_camera  # noqa: PLC0415
@@ -47,7 +47,7 @@ def main(count: int) -> None:
         for role in ("worker", "viewer", "orchestrator", "administrator")
     }
     person = User.objects.create_superuser("benchmark")
-    session = SessionStore()
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
     session[SESSION_KEY] = str(person.pk)
     session[BACKEND_SESSION_KEY] = settings.AUTHENTICATION_BACKENDS[0]
     session[HASH_SESSION_KEY] = person.get_session_auth_hash()

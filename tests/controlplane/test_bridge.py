@@ -135,7 +135,7 @@ urlpatterns = [
 @pytest.fixture(autouse=True)
 def _stage(monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[None]:
     settings.ROOT_URLCONF = __name__
-    settings.MIDDLEWARE = ["controlplane.middleware.RequestIdentity", "django.middleware.common.CommonMiddleware"]
+    settings.MIDDLEWARE = ["controlplane.middleware.SecurityHeaders", "django.middleware.common.CommonMiddleware"]
     stage.__init__()  # type: ignore[misc]
     yield
     stage.go_on.set()
