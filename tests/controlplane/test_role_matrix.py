@@ -245,6 +245,7 @@ ROUTES: dict[str, dict[str, Row]] = {
     r"admin/^(?P<app_label>access|auth|cameras|alerts)/$": {"GET": Row(STAFF)},
     "admin/(?P<url>.*)$": {"GET": Row("*", ok=(404,))},
     **of_admin("access/auditentry", "audit", view="F"),
+    "admin/access/auditentry/csv/": {"GET": Row("F")},
     **of_admin("auth/user", "person", view="A", add="A", change="A", delete="A"),
     "admin/auth/user/<id>/password/": {"GET": Row("A", ids={"id": "person"})},
     **of_admin("cameras/camera", "camera", view=STAFF, add="A", change="A", delete="A"),
@@ -290,6 +291,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET": Row("*", gone=(302,)), "POST": Row("A", {}, gone=(302,)),
     },
     "me": {"GET": Row("*")},
+    "audit": {"GET": Row("F")},
     "tokens": {
         "GET": Row("AR"),
         "POST": Row("AR", {"name": "x", "role": "worker", "sites": ["{site}"]}, gone=(400, 403)),
