@@ -5,7 +5,7 @@ from drf_spectacular.utils import OpenApiParameter
 
 from cameras.api import parameters
 from cameras.api.audit_shapes import AuditEntryShape
-from cameras.api.examples import CAMERA_ID
+from cameras.api.examples import SITE_ID
 from controlplane.schema import Exchange, Gives, operation
 
 DEFAULT_LIMIT = 100
@@ -37,28 +37,28 @@ LIST_AUDIT = operation(
     gives={200: Gives("The entries, the newest first.", AuditEntryShape(many=True))},
     exchanges=[
         Exchange(
-            "Who has read a connection string",
+            "Who has made a site",
             [
                 {
                     "id": 1204,
                     "at": "2026-03-04T12:00:00.000000Z",
-                    "by": "user:anna",
-                    "principal": "user:7",
-                    "via": "admin",
-                    "address": "203.0.113.9",
+                    "by": "token:administrator",
+                    "principal": "token:3d1c8e52-7b0a-4f6d-9c35-2e8f4a6b7d10",
+                    "via": "api",
+                    "address": "127.0.0.1",
                     "request_id": "5f0c2a9be1d84f6b9a3f7c1d2e4b6a80",
                     "client_request_id": "",
-                    "action": "credentials.revealed",
-                    "object_type": "camera",
-                    "object_id": CAMERA_ID,
-                    "object_name": "North Gate",
+                    "action": "site.created",
+                    "object_type": "site",
+                    "object_id": SITE_ID,
+                    "object_name": "North Lot",
                     "object_count": 1,
-                    "fields": [],
+                    "fields": ["name", "timezone", "location", "latitude", "longitude"],
                     "before": None,
                     "after": None,
                 }
             ],
-            {"action": "credentials.revealed", "object": CAMERA_ID},
+            {"action": "site.created", "object": SITE_ID},
         )
     ],
 )

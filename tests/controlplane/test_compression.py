@@ -17,6 +17,7 @@ from telemetry import asgi as ingest_tier
 from telemetry.ingest.queues import close_queues
 from tests.admin_client import CAMERAS, TOKENS, administrator, form_of  # noqa: F401
 from tests.asgi_client import AsgiClient
+from tests.controlplane.access.admin.test_people import row, rows
 from tests.factories import ApiClient, make_camera, make_token
 
 GZIP = {"Accept-Encoding": "gzip"}
@@ -127,7 +128,10 @@ def test_a_tag_that_compression_made_weak_keeps_its_meaning_in_if_none_match(adm
 @pytest.mark.parametrize(
     ("path", "accept"), [("/cameras", "*/*"), ("/telemetry/latest", "*/*"), ("/telemetry/latest", "text/csv")]
 )
-def test_a_streamed_list_is_one_gzip(api: ApiClient, path: str, accept: str) -> None:
+def test_a_streamed_list_is_one_gzip(
+    api: ApiClient, path: str, accept: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cameras.api.views.CHUNK", 10)  # of a list, what is read at once; one chunk is no stream
     for number in range(30):
         make_camera(f"Camera {number}")
 
@@ -178,12 +182,13 @@ def test_what_holds_a_secret_is_never_compressed(api: ApiClient, administrator: 
     upload = SimpleUploadedFile("a.csv", b"name,connection_string\n" + b",rtsp://u:p@h/" + b"x" * 2_000)
     plan = administrator.post(f"{CAMERAS}import/", {"file": upload, "site": ""})
     refused = form_of(plan, "confirm_form") | {"refused": "1"}
+    new_person = {"username": "new", **rows(0, row(0, "viewer"))}
     posts = {
         "reveal": (f"{CAMERAS}{camera.pk}/reveal/", {}),
         "export": (f"{CAMERAS}export/", {"format": "csv", "with_credentials": "on"}),
         "refused rows": (f"{CAMERAS}import/", refused),
         "token": (f"{TOKENS}add/", {"name": "worker 1", "role": "worker"}),
-        "person": ("/admin/auth/user/add/", {"username": "new", "role": "viewer"}),
+        "person": ("/admin/auth/user/add/", new_person),
         "subscription": ("/admin/alerts/subscription/add/", SUBSCRIPTION),
     }
     answers = {name: administrator.post(path, data, headers=GZIP) for name, (path, data) in posts.items()}

@@ -138,7 +138,7 @@ def test_the_database_away_is_503_with_retry_after(viewer: ApiClient, monkeypatc
     def away(*args: Any) -> None:
         raise OperationalError(f"connection to {SECRET} refused")
 
-    monkeypatch.setattr("cameras.api.views.current_cursor", away)
+    monkeypatch.setattr("cameras.api.answers.read_present", away)
 
     answer = viewer.get("/cameras")
 
@@ -156,7 +156,7 @@ def test_an_unforeseen_error_is_a_500_without_its_text_and_is_logged_with_it(
     def fail(*args: Any) -> None:
         raise KeyError("the lens fell off")
 
-    monkeypatch.setattr("cameras.api.views.current_cursor", fail)
+    monkeypatch.setattr("cameras.api.answers.read_present", fail)
     with caplog.at_level(logging.ERROR):
         answer = viewer.get("/cameras")
 

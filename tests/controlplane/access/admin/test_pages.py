@@ -9,6 +9,7 @@ from django.test import Client
 from django.utils.text import capfirst
 
 from cameras import actions
+from controlplane.access.models import Session
 from tests.admin_client import CAMERAS, page_of, sign_in, viewer
 from tests.factories import AUTHOR, NOW, make_camera
 
@@ -30,7 +31,9 @@ def superuser(db: None) -> Client:
 def test_a_row_that_is_not_there_is_a_404_in_words_with_a_way_to_the_list(superuser: Client) -> None:
     asked = 0
     for model, object_id, page in product(
-        REGISTERED, (str(uuid4()), "999999", "nonsense", "9" * 30), ("change", "history", "delete")
+        [model for model in REGISTERED if model is not Session],  # a list alone
+        (str(uuid4()), "999999", "nonsense", "9" * 30),
+        ("change", "history", "delete"),
     ):
         address = f"{list_of(model)}{object_id}/{page}/"
         answer = superuser.get(address)
