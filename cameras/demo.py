@@ -134,7 +134,7 @@ def remove_demo(*, by: Author, now: datetime) -> Remains:
         tokens.revoke_tokens(ids=demo.tokens, by=by, now=now)
         for user in get_user_model().objects.filter(pk__in=demo.users):
             _note(REMOVED, "user", user.pk, user.get_username(), by, now)
-            user.delete()
+            memberships.remove_person(user=user, by=by, now=now)
     return demo
 
 

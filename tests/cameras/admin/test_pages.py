@@ -131,7 +131,7 @@ def addresses_of_the_admin(object_id: object) -> dict[str, str]:
         for pattern in getattr(group, "url_patterns", [group])
         if pattern.name and pattern.name not in ("login", "logout", "app_list", "view_on_site")
     ]
-    given = defaultdict(lambda: object_id, verb="start", revision=1, content_type_id=1)
+    given = defaultdict(lambda: object_id, verb="start", revision=1, content_type_id=1, person_id=1)
     return {
         pattern.name: reverse(
             f"admin:{pattern.name}", kwargs={key: given[key] for key in pattern.pattern.converters}

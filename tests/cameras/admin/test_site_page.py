@@ -76,7 +76,7 @@ def test_the_page_is_asked_for_the_part_of_it_that_changes(
     def part(client: Client, of: Any = site) -> Any:
         return client.get(page_of(of), headers={"X-Refresh": "1"})
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         found = part(viewer)
 
     text = found.content.decode()
