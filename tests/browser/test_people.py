@@ -5,8 +5,9 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from controlplane.access.memberships import roles_of
-from tests.browser.conftest import axe_violations
-from tests.factories import make_camera
+from tests.admin_client import make_person
+from tests.browser.conftest import PASSWORD, axe_violations
+from tests.factories import make_camera, make_site
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -83,3 +84,28 @@ def test_a_role_is_changed_by_one_choice_and_a_typed_password_is_looked_at(admin
     change_first_password(page, "seen-While-typed-7")
     page.goto("/admin/auth/user/add/")
     expect(page.get_by_label("Username")).to_be_visible()
+
+
+def test_who_has_a_role_at_one_site_sees_that_site_and_operates_there(administrator: Page) -> None:
+    north, south = make_site("North"), make_site("South of all")
+    gate, _ = make_camera("Gate", site=north), make_camera("Pier", site=south)
+    vera = make_person("vera", "viewer")
+    vera.set_password(PASSWORD)
+    vera.save()
+    page = administrator
+    page.goto(f"/admin/auth/user/{vera.pk}/change/")
+    page.locator("[name=memberships-0-role]").select_option("operator")
+    page.locator("[name=memberships-0-place]").select_option("North")
+    page.get_by_role("button", name="Save", exact=True).click()
+    expect(page.get_by_text("Operator: North")).to_be_visible()
+
+    sign_out(page)
+    sign_in(page, "vera", PASSWORD)
+    for address in ("/admin/", "/admin/cameras/camera/", "/admin/cameras/site/", "/admin/cameras/change/"):
+        page.goto(address)
+        expect(page.get_by_text("North").first).to_be_visible()
+        shown = page.locator("body").inner_text()
+        assert [name for name in ("South of all", "Pier") if name in shown] == [], address
+    page.goto(f"/admin/cameras/camera/{gate.pk}/change/")
+    page.get_by_role("button", name="Start").click()
+    expect(page.get_by_text("1 camera started.")).to_be_visible()
