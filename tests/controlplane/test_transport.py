@@ -20,7 +20,7 @@ WITH_A_TOKEN = [
     ("POST", "/tokens", 403, 400),
     ("GET", "/nothing-here", 404, 400),
     ("GET", "/docs", 200, 400),
-    ("GET", "/admin/login/", 200, 400),
+    ("GET", "/admin/account/login/", 200, 400),
     ("GET", "/static/controlplane/admin.css", 200, 400),
     ("GET", "/livez", 200, 200),
     ("GET", "/readyz", 200, 200),
@@ -29,7 +29,7 @@ WITH_A_TOKEN = [
 #: the same without a token: pages lead to https, programs are told
 WITHOUT = [
     ("GET", "/", 302, 301),
-    ("GET", "/admin/login/", 200, 301),
+    ("GET", "/admin/account/login/", 200, 301),
     ("GET", "/docs", 401, 301),
     ("GET", "/cameras", 401, 400),
     ("POST", "/telemetry", 401, 400),
@@ -109,7 +109,7 @@ def test_the_proxy_s_own_word_is_the_last(running: Running, protocol: str, statu
 
 
 def test_cookies_are_of_this_host_alone(running: Running) -> None:
-    page = running.ask("GET", "/admin/login/", PROXY, X_Forwarded_Proto="https")
+    page = running.ask("GET", "/admin/account/login/", PROXY, X_Forwarded_Proto="https")
 
     (cookie,) = page.headers.get_list("set-cookie")
     assert cookie.startswith("__Host-csrftoken=")
