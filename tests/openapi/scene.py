@@ -66,7 +66,8 @@ def make_scene(send: Send, mark: str = "") -> Ids:
     send("worker", "POST", f"/telemetry/{camera}", {**CAMERA["latest"], "generation": 1})
     deleted = register("/cameras", {"name": DELETED_CAMERA["name"], "site": site, "connection_string": URL})
     send("administrator", "DELETE", f"/cameras/{deleted}", None)
-    token = send("orchestrator", "POST", "/tokens", {"name": TOKEN["name"], "role": "worker", "cameras": [camera]})
+    bound = {"name": TOKEN["name"] + mark, "role": "worker", "cameras": [camera]}
+    token = send("orchestrator", "POST", "/tokens", bound)
     return Ids(
         {
             SITE_ID: site,

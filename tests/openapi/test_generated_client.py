@@ -129,7 +129,7 @@ def untyped(value: Any) -> list[str]:
 def argument(name: str) -> str:
     """What the generator calls a parameter."""
     plain = name.lower().replace("-", "_")
-    return f"{plain}_" if plain in ("from", "in") else plain
+    return f"{plain}_" if plain in ("from", "in", "object") else plain
 
 
 def arguments_of(parameters: dict[str, Any], body: Any, ids: Ids) -> dict[str, Any]:
