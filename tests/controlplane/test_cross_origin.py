@@ -65,7 +65,10 @@ def test_a_page_of_an_allowed_origin_calls_every_kind_of_endpoint(opened: tuple[
     bearer = {"Authorization": f"Bearer {fleet.tokens['viewer']}", "Origin": UI, "Accept-Encoding": "gzip"}
     listed = client.get("/cameras", headers=bearer)
     assert (listed.status_code, len(listed.json())) == (200, 1)
-    assert {"origin", "accept-encoding"} <= {name.strip().lower() for name in listed.headers["Vary"].split(",")}
+    # Long enough to be compressed.
+    packed = client.get("/schema", headers={**bearer, "Accept": "application/json"})
+    assert packed.headers["Content-Encoding"] == "gzip"
+    assert {"origin", "accept-encoding"} <= {name.strip().lower() for name in packed.headers["Vary"].split(",")}
 
 
 def test_a_page_of_an_allowed_origin_reads_a_stream_as_it_comes(opened: tuple[httpx.Client, Fleet]) -> None:
