@@ -33,6 +33,8 @@ from controlplane.problems import Problem
 
 HEADERS = ((b"x-accel-buffering", b"no"), (b"vary", b"Accept"))
 BOOKMARK_SECONDS = 15.0
+# What a person may see is read again for news no more often than this; of a token it is remembered longer.
+PERSON_SECONDS = 1.0
 TICK_SECONDS = 0.5
 # A part that is not taken in this time is the last one.
 SLOW_SECONDS = 10.0
@@ -78,6 +80,7 @@ class EventStream:
         self._poller, self._principal, self._query = poller, principal, query
         self._send, self._gone, self._read_again = send, gone, read_again
         self._scopes = self._scopes_of(principal)
+        self._read_at = poller.loop.time()
         self._woken = asyncio.Event()
         self._sending: asyncio.Timeout | None = None
 
@@ -118,6 +121,7 @@ class EventStream:
             self._woken.clear()
             try:
                 if poller.known:
+                    await self._check_person()
                     await self._send_news(poller.known)
                 if poller.known and loop.time() >= bookmark_at:
                     if not is_first:
@@ -178,11 +182,17 @@ class EventStream:
             raise _Ended from None
         await self._send_events(list(self._changes(scan.changes)), self._place._replace(cursor=scan.next))
 
+    async def _check_person(self) -> None:
+        is_due = self._poller.loop.time() - self._read_at >= PERSON_SECONDS
+        if is_due and self._principal.id.startswith("user:"):
+            await self._check_principal()
+
     async def _check_principal(self) -> None:
         try:
             principal = await self._read_again()
         except Problem:
             raise _Ended from None
+        self._read_at = self._poller.loop.time()
         if self._scopes_of(principal) != self._scopes:
             await self._send_events([_relist("scope")], self._place)
             raise _Ended

@@ -74,6 +74,8 @@ async def _page(scope: Scope, receive: Receive) -> bytes:
     gone = poller.loop.create_task(_disconnect(receive))
     try:
         while not seen and not scan.more and await _something_after(poller, principal, scan.next, deadline, gone):
+            # Who waited may have lost what they could see, or all of it, meanwhile.
+            principal = await _principal(poller, scope, headers)
             scan = await poller.scan(scan.next, query.limit)
             seen = seen_by(principal, scan.changes)
     finally:

@@ -424,6 +424,23 @@ def test_a_person_streams_by_session_until_it_ends(
     assert events.has_ended
 
 
+def test_a_person_who_may_come_in_no_more_is_sent_no_news(
+    asgi: AsgiClient, django_user_model: Any, client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "PERSON_SECONDS", 0)
+    client.force_login(django_user_model.objects.create_superuser("ann", password="x"))
+    cookie = "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())
+    events = begun(asgi, "", {"Cookie": cookie})
+    make_camera("Gate")
+    events.wait_until(lambda it: names(it) == ["Gate"])
+
+    django_user_model.objects.update(is_staff=False)
+    make_camera("Yard")
+    events.wait_for_end()
+
+    assert names(events) == ["Gate"]
+
+
 # --- What ends it, and what is refused --------------------------------------------------------------------
 
 

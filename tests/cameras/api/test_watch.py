@@ -119,6 +119,29 @@ def test_a_person_who_is_signed_in_may_wait_too(asgi: AsgiClient, django_user_mo
     assert asgi.request("GET", "/cameras/changes?since=0", headers={"Cookie": "sessionid=x"}).status_code == 401
 
 
+def test_who_may_come_in_no_more_learns_nothing_of_what_happened_while_they_waited(
+    asgi: AsgiClient, django_user_model: Any, client: Any
+) -> None:
+    user = django_user_model.objects.create_superuser("ann", password="x")
+    client.force_login(user)
+    headers = {"Cookie": "; ".join(f"{name}={morsel.value}" for name, morsel in client.cookies.items())}
+    path = f"/cameras/changes?since={current_cursor()}&wait=30"
+
+    def change_after_disabling() -> None:
+        django_user_model.objects.update(is_active=False)
+        _make_camera_and_close("Gate")
+
+    async def scenario() -> Any:
+        waiting = asyncio.create_task(asgi.answer("GET", path, [b""], headers))
+        await until(lambda: waiters() == 1)
+        await asyncio.to_thread(change_after_disabling)
+        return await asyncio.wait_for(waiting, timeout=20)
+
+    answer = asgi.run(scenario())
+
+    assert (answer.status_code, b"Gate" in answer.content) == (401, False)
+
+
 def test_one_principal_waits_a_hundred_times_at_once_and_no_more_while_others_are_served(asgi: AsgiClient) -> None:
     greedy, other = ({"Authorization": f"Bearer {make_token('viewer')}"} for _ in range(2))
     path = f"/cameras/changes?since={current_cursor()}&wait=30"
