@@ -1,6 +1,6 @@
 """A person's own second factors: which there are, adding and removing them, recovery codes."""
 
-from typing import Any
+from typing import Any, cast
 
 from allauth.mfa.base.views import IndexView
 from allauth.mfa.models import Authenticator
@@ -10,10 +10,13 @@ from allauth.mfa.webauthn.views import AddWebAuthnView, RemoveWebAuthnView
 from django.db import transaction
 from django.http import HttpResponse
 from django.urls import reverse_lazy
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from controlplane.access import second_factors
 from controlplane.access.second_factors import APP, CODES, PASSKEY
+from controlplane.access.session_store import SessionStore
+from controlplane.access.sessions import end_sessions_of, key_of_row
 from controlplane.access.sign_in import trail
 from controlplane.access.sign_in.frame import Page
 
@@ -34,17 +37,25 @@ class Overview(Page, IndexView):
 
 
 class _Adding(Page):
-    """A factor is added, and with the first one recovery codes are made."""
+    """A factor is added, and with the first one recovery codes are made.
+
+    The first one ends the person's other sessions: they were opened by the password alone.
+    """
 
     kind: str
     did_generate_recovery_codes: bool
 
     @transaction.atomic
     def form_valid(self, form: Any) -> HttpResponse:
+        person = self.request.user
+        is_first = not second_factors.has_one(person)
         answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]
-        trail.record(self.request, self.request.user, "factor_added", [self.kind])
+        trail.record(self.request, person, "factor_added", [self.kind])
         if self.did_generate_recovery_codes:
-            trail.record(self.request, self.request.user, "recovery_codes_made")
+            trail.record(self.request, person, "recovery_codes_made")
+        if is_first:
+            by, now = trail.author_of(self.request, person), timezone.now()
+            end_sessions_of(person, by=by, now=now, but=key_of_row(cast("SessionStore", self.request.session)))
         return answer
 
 

@@ -84,6 +84,23 @@ def test_an_app_is_added_with_recovery_codes_that_are_shown_once(client: Client)
     assert audited()[:2] == [("user.factor_added", ["totp"]), ("user.recovery_codes_made", [])]
 
 
+def test_the_first_factor_ends_sessions_that_a_password_alone_has_opened_and_the_next_ones_end_none(
+    client: Client,
+) -> None:
+    guessed = Client()
+    sign_in(guessed)
+    add_app(client)
+    assert (is_signed_in(client), is_signed_in(guessed)) == (True, False)
+    assert audited()[-1] == ("user.sessions_ended", [])
+
+    other = Client()
+    other.force_login(User.objects.get())
+    client.post(REMOVE_APP)
+    Authenticator.objects.create(user=User.objects.get(), type=Authenticator.Type.WEBAUTHN, data={})
+    add_app(client)
+    assert is_signed_in(other)
+
+
 def test_a_wrong_code_adds_no_app_and_leaves_the_secret_as_it_is(client: Client) -> None:
     seed = seed_shown(client.get(ADD_APP))
     page = client.post(ADD_APP, {"code": "000000"})
