@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 
 from controlplane.access import second_factors
 from controlplane.access.people import PeopleBackend
+from controlplane.addresses import holder_at
 
 # What the page that follows says by itself.
 UNSAID = {
@@ -40,6 +41,10 @@ class AccountAdapter(DefaultAccountAdapter):
 
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
+
+    def get_client_ip(self, request: HttpRequest) -> str:
+        """Not the peer's, which behind a proxy all clients share."""
+        return holder_at(request.source.address)  # type: ignore[attr-defined]
 
     def is_ajax(self, request: HttpRequest) -> bool:
         """No page has a second form of its answers."""

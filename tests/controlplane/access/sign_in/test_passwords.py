@@ -14,6 +14,7 @@ from django.utils import timezone
 from controlplane.access import first_passwords
 from controlplane.access.models import AuditEntry, FirstPassword
 from controlplane.access.sign_in import reset_mail
+from controlplane.addresses import is_trusted_proxy
 from tests.people import PASSWORD, give_app, is_signed_in, make_person, sign_in
 
 CHANGE = "/admin/account/password/"
@@ -179,6 +180,29 @@ def test_an_address_gets_three_mails_an_hour(settings: Any, monkeypatch: Any) ->
 
     assert statuses == [302, 302, 302, 429]
     assert len(asked) == 3
+
+
+@pytest.fixture
+def proxy(settings: Any) -> Any:
+    settings.TRUSTED_PROXIES = ["127.0.0.1"]
+    is_trusted_proxy.cache_clear()
+    yield
+    is_trusted_proxy.cache_clear()
+
+
+def test_who_asks_too_often_holds_up_nobody_else_behind_the_same_proxy(
+    settings: Any, monkeypatch: Any, proxy: None
+) -> None:
+    settings.EMAIL_HOST = "localhost"
+    monkeypatch.setattr(reset_mail, "send_later", lambda address, origin: None)
+
+    def ask(address: str, client: str) -> int:
+        answer = Client().post(RESET, {"email": f"{address}@example.com"}, headers={"X-Forwarded-For": client})
+        return answer.status_code
+
+    statuses = [ask(f"somebody-{number}", "198.51.100.7") for number in range(21)]
+
+    assert (statuses[-2:], ask("anna", "198.51.100.8")) == ([302, 429], 302)
 
 
 def test_the_link_is_shown_where_a_mail_server_is_set_up(settings: Any) -> None:
