@@ -107,6 +107,25 @@ def test_the_service_drops_a_partition_that_a_migration_made(urls: tuple[str, st
     assert found == [(SERVICE,)]
 
 
+def test_the_service_leaves_nothing_that_the_owner_would_run_with_its_own_rights(
+    cluster: Cluster, urls: tuple[str, str]
+) -> None:
+    owner, service = urls
+    body = "$$ DELETE FROM access_auditentry; SELECT $1::text = $2::text $$"
+
+    for language in ("sql", "plpgsql"):
+        function = f"CREATE FUNCTION public.same(varchar, varchar) RETURNS boolean LANGUAGE {language} AS {body}"
+        assert refused(service, function), language
+    assert refused(service, "DO $$ BEGIN NULL; END $$")
+    apply = ("database_roles", "--apply", "--owner", OWNER, "--service", SERVICE)
+    assert "no more" in manage(owner, *apply).stderr
+    with cluster.connect(DATABASE) as connection:
+        connection.execute("GRANT USAGE ON LANGUAGE plpgsql TO PUBLIC")
+    assert "may make functions" in manage(owner, *apply).stderr
+    assert manage(cluster.url(DATABASE), *apply).returncode == 0
+    assert "no more" in manage(owner, *apply).stderr
+
+
 def test_neither_role_is_a_superuser_and_a_superuser_is_refused(cluster: Cluster, urls: tuple[str, str]) -> None:
     _owner, service = urls
     again = manage(cluster.url(DATABASE), "database_roles", "--apply", "--owner", "postgres", "--service", SERVICE)

@@ -24,6 +24,10 @@ example:
   DATABASE_URL=postgresql://controlplane_owner:...@db/controlplane manage.py migrate
   DATABASE_URL=postgresql://controlplane_owner:...@db/controlplane manage.py database_roles --apply
 """
+MAY_MAKE_FUNCTIONS = (
+    "The service may make functions, which the owner may come to call. Only a superuser of the server can keep it from"
+    " that: print the SQL once more, and run it with psql."
+)
 
 
 class Command(CommandWithEpilog):
@@ -43,18 +47,23 @@ class Command(CommandWithEpilog):
         if not apply:
             self.stdout.write(text)
             return
-        self._apply(text)
+        self._apply(text, service)
 
     @needs_database()
-    def _apply(self, text: str) -> None:
+    def _apply(self, text: str, service: str) -> None:
         if connection.vendor != "postgresql":
             raise CommandError("Only PostgreSQL has roles: with SQLite the file's mode says who may write.")
         try:
             with connection.cursor() as cursor:
                 cursor.execute(text)
+                cursor.execute("SELECT has_language_privilege(%s, 'plpgsql', 'USAGE')", [service])
+                [may_make_functions] = cursor.fetchone()
         except ProgrammingError as error:
             reason = str(error).partition("\n")[0]
             raise CommandError(
                 f"{reason}. The first time it takes a superuser of the server: print it, and run it with psql."
             ) from None
+        if may_make_functions:
+            self.stderr.write(MAY_MAKE_FUNCTIONS, style_func=str)
+            return
         self.stderr.write("The roles have what they need, and no more.", style_func=str)
