@@ -59,8 +59,8 @@ BEGIN
   IF (SELECT pg_get_userbyid(nspowner) FROM pg_namespace WHERE nspname = 'public') <> '{owner}' THEN
     ALTER SCHEMA public OWNER TO {owner};
   END IF;
-  -- Without a language nobody makes functions: the service, which makes tables in the schema, could otherwise make an
-  -- operator there that the owner calls at the next `migrate`, with the owner's rights.
+  -- Without a language nobody makes functions: the service, which makes tables in the schema, could otherwise
+  -- make an operator there that the owner calls at the next `migrate`, with the owner's rights.
   IF (SELECT rolsuper FROM pg_roles WHERE rolname = current_user) THEN
     GRANT USAGE ON LANGUAGE sql, plpgsql TO {owner};
     REVOKE USAGE ON LANGUAGE sql, plpgsql FROM PUBLIC;

@@ -25,8 +25,8 @@ example:
   DATABASE_URL=postgresql://controlplane_owner:...@db/controlplane manage.py database_roles --apply
 """
 MAY_MAKE_FUNCTIONS = (
-    "The service may make functions, which the owner may come to call. Only a superuser of the server can keep it from"
-    " that: print the SQL once more, and run it with psql."
+    "The service may make functions, which the owner may come to call. Only a superuser of the server can keep it"
+    " from that: print the SQL once more, and run it with psql."
 )
 
 
