@@ -35,7 +35,9 @@ from telemetry.ingest.queues import close_queues, open_queues  # noqa: E402
 def _with_static_files(inner: Any) -> Any:
     """Static files as collected, or straight from the packages where `collectstatic` has not run."""
     max_age = 31_536_000 if settings.HASHED_STATIC_FILES else 300
-    static = ServeStaticASGI(inner, max_age=max_age, allow_all_origins=False)
+    static = ServeStaticASGI(
+        inner, max_age=max_age, allow_all_origins=False, add_headers_function=_as_its_content_type_says
+    )
     if settings.HASHED_STATIC_FILES:
         static.add_files(str(settings.STATIC_ROOT), prefix=settings.STATIC_URL)
     else:
@@ -51,6 +53,10 @@ def _with_static_files(inner: Any) -> Any:
         await static({**scope, "headers": headers}, receive, send)
 
     return application
+
+
+def _as_its_content_type_says(headers: Any, path: str, url: str) -> None:
+    headers["X-Content-Type-Options"] = "nosniff"
 
 
 _rest = _with_static_files(Admission(ThreadedHandler(threads=PLACES)))

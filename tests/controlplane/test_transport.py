@@ -68,7 +68,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.mark.parametrize(
     ("role", "rows"), [("viewer", WITH_A_TOKEN), ("", WITHOUT)], ids=["with a token", "without"]
 )
-def test_no_token_is_taken_in_clear_but_by_probes_and_every_answer_over_tls_has_hsts(
+def test_no_token_is_taken_in_clear_but_by_probes_and_every_answer_over_tls_has_hsts_and_nosniff(
     running: Running, role: str, rows: list[Any]
 ) -> None:
     for method, path, over_tls, in_clear in rows:
@@ -80,6 +80,7 @@ def test_no_token_is_taken_in_clear_but_by_probes_and_every_answer_over_tls_has_
         ]
 
         assert (secure.status_code, secure.headers.get("strict-transport-security")) == (over_tls, HSTS), path
+        assert secure.headers["x-content-type-options"] == "nosniff", path
         assert [answer.status_code for answer in plain] == [in_clear] * 3, path
         assert not any("strict-transport-security" in answer.headers for answer in plain), "RFC 6797, section 7.2"
         for answer in plain:
