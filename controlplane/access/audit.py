@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -29,6 +30,30 @@ def record(
     entry = _entry(by, now, action, object_type, object_id, object_name, fields)
     entry.before, entry.after = before, after
     _write([entry])
+
+
+def record_of_person(
+    *,
+    by: Author,
+    now: datetime,
+    what: str,
+    person: Any,
+    fields: Sequence[str] = (),
+    before: Sequence[str] | None = None,
+    after: Sequence[str] | None = None,
+) -> None:
+    """Write what was done to a person, such as `updated` or `signed_in`; None is a name that nobody has."""
+    record(
+        by=by,
+        now=now,
+        action=f"user.{what}",
+        object_type="user",
+        object_id=person.pk if person else "",
+        object_name=person.get_username() if person else "",
+        fields=fields,
+        before=before,
+        after=after,
+    )
 
 
 def record_count(

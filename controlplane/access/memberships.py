@@ -180,13 +180,4 @@ def in_words(roles: Roles, *, is_superuser: bool = False) -> list[str]:
 
 
 def _record(user: User, before: list[str], after: list[str], by: Author, now: datetime) -> None:
-    audit.record(
-        by=by,
-        now=now,
-        action="user.roles_changed",
-        object_type="user",
-        object_id=user.pk,
-        object_name=user.get_username(),
-        before=before,
-        after=after,
-    )
+    audit.record_of_person(by=by, now=now, what="roles_changed", person=user, before=before, after=after)

@@ -44,15 +44,7 @@ def set_time_zone(*, user: User, time_zone: str, by: Author, now: datetime) -> N
         if is_new or Preferences.objects.exclude(time_zone=time_zone).filter(user=user).update(
             time_zone=time_zone
         ):
-            audit.record(
-                by=by,
-                now=now,
-                action="user.updated",
-                object_type="user",
-                object_id=user.pk,
-                object_name=user.get_username(),
-                fields=["time_zone"],
-            )
+            audit.record_of_person(by=by, now=now, what="updated", person=user, fields=["time_zone"])
 
 
 def _zone_of(request: HttpRequest) -> ZoneInfo | None:

@@ -58,15 +58,7 @@ def remove_all(*, person: Any, by: Author, now: datetime) -> Counter[str]:
         kinds = Counter(factor.type for factor in factors)
         if kinds:
             factors.delete()
-            audit.record(
-                by=by,
-                now=now,
-                action="user.factor_removed",
-                object_type="user",
-                object_id=person.pk,
-                object_name=person.get_username(),
-                fields=sorted(kinds),
-            )
+            audit.record_of_person(by=by, now=now, what="factor_removed", person=person, fields=sorted(kinds))
     return kinds
 
 

@@ -30,30 +30,30 @@ def begin_recording() -> None:
 
 def record_throttled(request: HttpRequest, name: str) -> None:
     """Write that an attempt for a name was not even looked at."""
-    _record_attempt(request, "user.sign_in_refused", name)
+    _record_attempt(request, "sign_in_refused", name)
 
 
 def _signed_in(request: HttpRequest | None, user: Any, **_event: Any) -> None:
-    _record(request, "user.signed_in", named(user), user)
+    _record(request, "signed_in", named(user), user)
     if request is not None:
         throttle.clear(name=user.get_username(), address=holder_at(_address_of(request)))
 
 
 def _signed_out(request: HttpRequest | None, user: Any, **_event: Any) -> None:
     if user is not None:
-        _record(request, "user.signed_out", named(user), user)
+        _record(request, "signed_out", named(user), user)
 
 
 def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_event: Any) -> None:
     if request is not None:
         name = credentials.get(get_user_model().USERNAME_FIELD) or credentials.get("email") or ""
-        _record_attempt(request, "user.sign_in_failed", name)
+        _record_attempt(request, "sign_in_failed", name)
 
 
-def _record_attempt(request: HttpRequest, action: str, name: Any) -> None:
+def _record_attempt(request: HttpRequest, what: str, name: Any) -> None:
     if (left_out := allowance.take(_address_of(request))) is not None:
         fields = [f"{left_out} more before"] if left_out else []
-        _record(request, action, NOBODY, _person_called(name), fields)
+        _record(request, what, NOBODY, _person_called(name), fields)
 
 
 def _person_called(name: Any) -> Any:
@@ -71,16 +71,10 @@ def _address_of(request: HttpRequest) -> str:
     return source.address if source else ""
 
 
-def _record(request: Any, action: str, by: Principal, person: Any, fields: list[str] | None = None) -> None:
+def _record(request: Any, what: str, by: Principal, person: Any, fields: list[str] | None = None) -> None:
     source = getattr(request, "source", None)
     if source is None:  # a script that signs somebody in, with no request of HTTP
         return
-    audit.record(
-        by=by.author("admin", source),
-        now=timezone.now(),
-        action=action,
-        object_type="user",
-        object_id=person.pk if person else "",
-        object_name=person.get_username() if person else "",
-        fields=fields or [],
+    audit.record_of_person(
+        by=by.author("admin", source), now=timezone.now(), what=what, person=person, fields=fields or ()
     )

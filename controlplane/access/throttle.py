@@ -58,14 +58,7 @@ def lift(person: Any, *, by: Author, now: datetime) -> bool:
     with transaction.atomic():
         forgotten, _by_model = SignInFailures.objects.filter(name_digest=_digest(person.get_username())).delete()
         if forgotten:
-            audit.record(
-                by=by,
-                now=now,
-                action="user.failures_forgotten",
-                object_type="user",
-                object_id=person.pk,
-                object_name=person.get_username(),
-            )
+            audit.record_of_person(by=by, now=now, what="failures_forgotten", person=person)
     return bool(forgotten)
 
 

@@ -274,15 +274,8 @@ class PersonAdmin(WithSecondFactors, PlainAdmin, auth_admin.UserAdmin):
         return super().log_change(request, obj, message)
 
     def _audit(self, request: HttpRequest, person: Any, what: str, fields: Sequence[str] = ()) -> None:
-        audit.record(
-            by=author_of(request, "admin"),
-            now=timezone.now(),
-            action=f"user.{what}",
-            object_type="user",
-            object_id=person.pk,
-            object_name=str(person)[:200],
-            fields=fields,
-        )
+        by, now = author_of(request, "admin"), timezone.now()
+        audit.record_of_person(by=by, now=now, what=what, person=person, fields=fields)
 
     # --- Columns ------------------------------------------------------------------------------------------
 

@@ -21,12 +21,6 @@ def record(request: HttpRequest, person: Any, what: str, fields: Sequence[str] =
     """Write that a person, who may still be signing in, has done something to their own account: `factor_added`,
     `password_changed`. `fields` name kinds of factors; a secret is in no entry.
     """
-    audit.record(
-        by=author_of(request, person),
-        now=timezone.now(),
-        action=f"user.{what}",
-        object_type="user",
-        object_id=person.pk,
-        object_name=person.get_username(),
-        fields=fields,
+    audit.record_of_person(
+        by=author_of(request, person), now=timezone.now(), what=what, person=person, fields=fields
     )

@@ -18,13 +18,5 @@ class Command(changepassword.Command):
         words = super().handle(*args, **options)
         name = options["username"] or getpass.getuser()
         user = get_user_model().objects.get_by_natural_key(name)
-        audit.record(
-            by=AUTHOR,
-            now=timezone.now(),
-            action="user.updated",
-            object_type="user",
-            object_id=user.pk,
-            object_name=user.get_username(),
-            fields=["password"],
-        )
+        audit.record_of_person(by=AUTHOR, now=timezone.now(), what="updated", person=user, fields=["password"])
         return str(words)

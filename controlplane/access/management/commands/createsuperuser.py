@@ -19,14 +19,8 @@ class Command(createsuperuser.Command):
         known = set(superusers.values_list("pk", flat=True))
         super().handle(*args, **options)
         with transaction.atomic():
-            # The name may have been typed, which Django's command tells nobody.
+            # The name may have been typed, which Django's command gives nobody.
             for user in superusers.exclude(pk__in=known):
-                audit.record(
-                    by=AUTHOR,
-                    now=timezone.now(),
-                    action="user.created",
-                    object_type="user",
-                    object_id=user.pk,
-                    object_name=user.get_username(),
-                    fields=["is_superuser"],
+                audit.record_of_person(
+                    by=AUTHOR, now=timezone.now(), what="created", person=user, fields=["is_superuser"]
                 )
