@@ -1,12 +1,13 @@
 """Whether the change log is what was written: every row is held against the digest that it was given."""
 
 from datetime import datetime
+from functools import partial
 
 from django.db.models import Max
 
 from cameras.changes import link
 from cameras.models import Change, ChangeBlock, RevisionCounter
-from controlplane.log_chain import ALTERED, UNLINKED, Fault, Finding, Place, missing
+from controlplane.log_chain import Fault, Finding, Place, Written, follow
 
 
 def check(begins_after: Place) -> Finding:
@@ -19,21 +20,13 @@ def check(begins_after: Place) -> Finding:
         faults.append(Fault(f"{newest + 1}-{greatest}", "were never numbered: they were added"))
     if Change.objects.filter(revision__lte=begins_after.number).exists():
         faults.append(Fault(f"1-{begins_after.number}", "were pruned, and some are there again"))
-    rows, last = 0, begins_after
     kept = Change.objects.filter(revision__gt=begins_after.number, revision__lte=newest).select_related("block")
-    for change in kept.order_by("revision").iterator(chunk_size=1_000):
-        rows += 1
-        follows = change.revision == last.number + 1
-        if not follows:
-            faults.append(missing(last.number + 1, change.revision - 1))
-        if not change.digest:
-            faults.append(Fault(str(change.revision), UNLINKED))
-        elif follows and link(last.digest, change, change.block) != change.digest:
-            faults.append(Fault(str(change.revision), ALTERED))
-        last = Place(change.revision, change.digest)
-    if last.number < newest:
-        faults.append(missing(last.number + 1, newest))
-    return Finding(rows, begins_after, last, faults)
+    written = (
+        Written(change.revision, change.digest, partial(link, change=change, block=change.block))
+        for change in kept.order_by("revision").iterator(chunk_size=1_000)
+    )
+    found = follow(written, begins_after, newest)
+    return found._replace(faults=faults + found.faults)
 
 
 def last_before(moment: datetime) -> Place | None:

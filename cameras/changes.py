@@ -174,8 +174,8 @@ def _take_revisions(count: int) -> tuple[int, str]:
 
 def link(previous: str, change: Change, block: ChangeBlock | None) -> str:
     """The digest of a change that follows a digest. The entry of a block is part of its first change."""
-    is_first = block is not None and block.pk == change.revision
-    return log_chain.digest_of(previous, change, *([block] if is_first and block else []))
+    entry = [block] if block and block.pk == change.revision else []
+    return log_chain.digest_of(previous, change, *entry)
 
 
 def make_counter() -> RevisionCounter:

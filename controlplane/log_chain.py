@@ -7,6 +7,7 @@ chain anew: therefore its end is to be written down elsewhere (`manage.py verify
 
 import hashlib
 import json
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -42,6 +43,40 @@ class Finding(NamedTuple):
     begins_after: Place
     end: Place
     faults: list[Fault]
+
+
+class Written(NamedTuple):
+    """A row by the number and the digest that it was given.
+
+    `remade` gives the digest that it should have after another one; None where the row itself is gone. `note` is
+    added to what is said of one that was altered.
+    """
+
+    number: int
+    digest: str
+    remade: Callable[[str], str] | None
+    note: str = ""
+
+
+def follow(written: Iterable[Written], begins_after: Place, newest: int) -> Finding:
+    """Hold the rows of a log, in their order, against the digests that they were given, up to the newest."""
+    rows, last = 0, begins_after
+    faults: list[Fault] = []
+    for row in written:
+        rows += 1
+        follows = row.number == last.number + 1
+        if not follows:
+            faults.append(missing(last.number + 1, row.number - 1))
+        if row.remade is None:
+            faults.append(missing(row.number, row.number))
+        elif not row.digest:
+            faults.append(Fault(str(row.number), UNLINKED))
+        elif follows and row.remade(last.digest) != row.digest:
+            faults.append(Fault(str(row.number), ALTERED + row.note))
+        last = Place(row.number, row.digest)
+    if last.number < newest:
+        faults.append(missing(last.number + 1, newest))
+    return Finding(rows, begins_after, last, faults)
 
 
 def missing(first: int, last: int) -> Fault:

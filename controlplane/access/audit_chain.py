@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, cast
 
 from django.db import connection
@@ -9,7 +10,7 @@ from django.db.models import Exists, OuterRef
 
 from controlplane.access.models import AuditEntry, AuditHead, AuditLink, AuditObject
 from controlplane.databases.last_steps import LastSteps
-from controlplane.log_chain import ALTERED, UNLINKED, Fault, Finding, Place, digest_of, missing
+from controlplane.log_chain import UNLINKED, Fault, Finding, Place, Written, digest_of, follow
 
 CHUNK = 1_000
 
@@ -35,25 +36,10 @@ def link(entry_ids: Sequence[int]) -> None:
 def check(begins_after: Place) -> Finding:
     """Reads the whole trail, which may begin after a link up to which it was pruned."""
     newest = AuditHead.objects.values_list("number", flat=True).first() or 0
-    rows, last = 0, begins_after
-    faults: list[Fault] = []
-    for links in _pages(begins_after.number, newest):
-        entries = {entry.pk: entry for entry in _entries([each.entry_id for each in links])}
-        for each in links:
-            rows += 1
-            entry, follows = entries.get(each.entry_id), each.number == last.number + 1
-            if not follows:
-                faults.append(missing(last.number + 1, each.number - 1))
-            if entry is None:
-                faults.append(missing(each.number, each.number))
-            elif follows and _digest(last.digest, entry) != each.digest:
-                faults.append(Fault(str(each.number), f"{ALTERED} (entry {each.entry_id})"))
-            last = Place(each.number, each.digest)
-    if last.number < newest:
-        faults.append(missing(last.number + 1, newest))
+    found = follow(_written(begins_after.number, newest), begins_after, newest)
     unlinked = AuditEntry.objects.exclude(Exists(AuditLink.objects.filter(entry_id=OuterRef("pk"))))
-    faults += [Fault(f"entry {pk}", UNLINKED) for pk in unlinked.order_by("pk").values_list("pk", flat=True)]
-    return Finding(rows, begins_after, last, faults)
+    not_linked = [Fault(f"entry {pk}", UNLINKED) for pk in unlinked.order_by("pk").values_list("pk", flat=True)]
+    return found._replace(faults=found.faults + not_linked)
 
 
 def last_before(moment: datetime) -> Place | None:
@@ -95,8 +81,12 @@ def _digest(previous: str, entry: AuditEntry) -> str:
     return digest_of(previous, entry, *sorted(entry.all_objects.all(), key=lambda each: each.pk))
 
 
-def _pages(after: int, until: int) -> Iterator[list[AuditLink]]:
+def _written(after: int, until: int) -> Iterator[Written]:
     links = AuditLink.objects.filter(number__lte=until).order_by("number")
     while page := list(links.filter(number__gt=after)[:CHUNK]):
-        yield page
+        entries = {entry.pk: entry for entry in _entries([each.entry_id for each in page])}
+        for each in page:
+            entry = entries.get(each.entry_id)
+            remade = partial(_digest, entry=entry) if entry else None
+            yield Written(each.number, each.digest, remade, f" (entry {each.entry_id})")
         after = page[-1].number
