@@ -41,7 +41,7 @@ _red_before: set[str] = set()
 def readiness(now: datetime) -> Readiness:
     """Whether this process can serve, and what each check found. A check that raises has failed.
 
-    What has turned red since it was asked before is logged: not everybody who asks is told.
+    What has turned red since it was asked before is logged: not everybody who asks is shown it.
     """
     global _red_before
     findings: dict[str, Finding] = {}

@@ -14,7 +14,7 @@ from controlplane.problems import Problem
 
 # Who watches asks a process directly, and so do balancers.
 PROBES = re.compile(r"/(livez|readyz|metrics)/?")
-# A person who types the address is sent to https; a program is told, so that its next token does not go in clear.
+# A person who types the address is sent to https; a program is refused: its next token shall not go in clear.
 PAGES = re.compile(r"/((admin|docs)(/.*)?)?")
 _FORWARDED = (b"x-forwarded-", b"forwarded")
 

@@ -37,8 +37,8 @@ EVERY = timedelta(minutes=5)
 LATELY, EVERY_LATELY = timedelta(hours=6), timedelta(minutes=1)
 
 
-# When a worker that is played was last heard of well: still stale, offline, and failing for a while.
-HEARD_BEFORE = {
+# How long ago a worker that is played last had contact and was well: stale, offline, failing for a while.
+LAST_CONTACT_AGO = {
     Kind.LATE: timedelta(seconds=45),
     Kind.SILENT: timedelta(hours=2),
     Kind.FAILED: timedelta(minutes=20),
@@ -77,8 +77,8 @@ def write_history(camera_ids: Iterable[UUID], began_at: datetime, now: datetime)
     for camera, worker in zip(cameras, workers, strict=True):
         if _ran(camera):
             samples = _seen(camera, worker, silences[camera.pk], began_at, now)
-            heard_at = now - HEARD_BEFORE.get(worker.behaviour.kind, timedelta())
-            stored += _store(samples, reporter, heard_at)
+            contact_at = now - LAST_CONTACT_AGO.get(worker.behaviour.kind, timedelta())
+            stored += _store(samples, reporter, contact_at)
     running = [camera.pk for camera in cameras if camera.desired_state == DesiredState.RUNNING]
     _place([worker for worker in workers if worker.camera_id in running], now)
     for worker in workers:
@@ -101,14 +101,14 @@ def _worker_of(camera: Camera) -> Worker:
 
 
 def _silences(number: int, camera: Camera, now: datetime) -> list[Span]:
-    """When it was not heard of; what its worker plays goes on until now."""
+    """When there was no contact; what its worker plays goes on until now."""
     silences = [
         Span(now - timedelta(hours=began), now - timedelta(hours=ended))
         for place, began, ended in OUTAGES
         if place == number
     ]
-    heard_before = HEARD_BEFORE.get(behaviour_of(camera.model_config).kind)
-    return [*silences, *([Span(now - heard_before, now)] if heard_before else [])]
+    contact_ago = LAST_CONTACT_AGO.get(behaviour_of(camera.model_config).kind)
+    return [*silences, *([Span(now - contact_ago, now)] if contact_ago else [])]
 
 
 def _seen(
@@ -116,7 +116,7 @@ def _seen(
 ) -> Iterator[dict[str, Any]]:
     """What the worker of a camera saw, oldest first; the zones in the newest hours only."""
     zones = tuple(feature["id"] for feature in camera.zone_config["features"])
-    # It is heard of where it does not play, whatever it plays now.
+    # It has contact where it does not play, whatever it plays now.
     seeing = replace(worker, behaviour=worker.behaviour if worker.behaviour.sees else WORKS)
     at = began_at
     while at < now:
@@ -128,11 +128,11 @@ def _seen(
         at += EVERY_LATELY if lately else EVERY
 
 
-def _store(samples: Iterator[dict[str, Any]], reporter: Principal, heard_at: datetime) -> int:
+def _store(samples: Iterator[dict[str, Any]], reporter: Principal, contact_at: datetime) -> int:
     stored = 0
     while part := list(islice(samples, MAX_BATCH_ITEMS)):
         events = read_batch(json.dumps(part).encode(), ndjson=False).events
-        [receipts] = accept([Submission(reporter, events)], heard_at)
+        [receipts] = accept([Submission(reporter, events)], contact_at)
         stored += sum(receipt.outcome == Outcome.STORED for receipt in receipts)
     return stored
 
@@ -148,10 +148,10 @@ def _place(workers: Sequence[Worker], now: datetime) -> None:
 
 
 def _report(worker: Worker, reporter: Principal, now: datetime) -> None:
-    """What it says of itself: when it was last heard of, and where it goes on to say so, now."""
+    """What it says of itself: when it last had contact, and where it goes on to say so, now."""
     kind, name = worker.behaviour.kind, worker.name
-    heard_at = now - HEARD_BEFORE.get(kind, timedelta())
-    moments = [heard_at, now] if kind is Kind.FAILED else [heard_at]
+    contact_at = now - LAST_CONTACT_AGO.get(kind, timedelta())
+    moments = [contact_at, now] if kind is Kind.FAILED else [contact_at]
     names = [name, f"{name}-b", name] if kind is Kind.CONTENDED else [name]
     for at in moments:
         for said_by in names:

@@ -1,4 +1,4 @@
-"""The statuses of cameras as a stream of events tells of them, in the shape of the list; and those of lately."""
+"""The statuses of cameras as a stream of events gives them, in the shape of the list; and those of lately."""
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator

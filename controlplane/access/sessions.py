@@ -19,7 +19,7 @@ from controlplane.admission import remember_owner
 
 
 class SessionUse:
-    """Tells a session whence it is used, and `admission` whose it is; notes the use, at most once a minute.
+    """Gives a session whence it is used, and `admission` whose it is; notes the use, at most once a minute.
 
     A page that keeps itself up to date is nobody's use: left open on a wall it would keep a session alive.
     """

@@ -11,8 +11,8 @@ class Source {
   static all = [];
   readyState = 0;
 
-  constructor(url, hear) {
-    Object.assign(this, { url, hear });
+  constructor(url, listeners) {
+    Object.assign(this, { url, listeners });
     Source.all.push(this);
   }
 
@@ -21,7 +21,7 @@ class Source {
   }
 
   happens(kind, data = {}) {
-    this.hear[kind]({ data: JSON.stringify(data) });
+    this.listeners[kind]({ data: JSON.stringify(data) });
   }
 
   refused() {
@@ -30,18 +30,18 @@ class Source {
   }
 }
 
-// A stream whose list is answered as is said, and all that it told.
+// A stream whose list is answered as is said, and all that it notified.
 function begun({ answers = ["a-1", "a-2", "a-3"] } = {}) {
   Source.all = [];
-  const told = [];
+  const notified = [];
   const ask = async () => {
     const cursor = answers.shift();
     return cursor === "refused" ? null : new Headers({ "X-Cursor": cursor });
   };
-  const open = (url, hear) => new Source(url, hear);
-  const stream = new EventStream(URLS, { ask, open }, (message) => told.push(message));
+  const open = (url, listeners) => new Source(url, listeners);
+  const stream = new EventStream(URLS, { ask, open }, (message) => notified.push(message));
   stream.start();
-  return { stream, told };
+  return { stream, notified };
 }
 
 const settled = () => setImmediate();
@@ -55,24 +55,24 @@ describe("a stream of events", () => {
   afterEach(() => mock.timers.reset());
 
   test("follows what comes after the list, and tells to look again once it is open", async () => {
-    const { told } = begun();
+    const { notified } = begun();
     await settled();
     equal(Source.all[0].url, "/events?include=status&since=a-1");
     Source.all[0].happens("open");
     await later(100);
-    deepEqual(told, [{ isLive: true }, { events: [{ kind: "relist" }] }]);
+    deepEqual(notified, [{ isLive: true }, { events: [{ kind: "relist" }] }]);
   });
 
   test("tells of many events at once, of each camera once", async () => {
-    const { told } = begun();
+    const { notified } = begun();
     await settled();
     const [source] = Source.all;
     for (const status of ["stale", "offline"]) source.happens("status", { id: "gate", site: "north", status });
     source.happens("change", { camera_id: "gate" });
     await later(99);
-    deepEqual(told, []);
+    deepEqual(notified, []);
     await later(1);
-    deepEqual(told, [
+    deepEqual(notified, [
       {
         events: [
           { kind: "status", camera: "gate", site: "north" },
@@ -82,20 +82,20 @@ describe("a stream of events", () => {
     ]);
     for (let camera = 0; camera < 501; camera += 1) source.happens("status", { id: camera, site: null });
     await later(100);
-    deepEqual(told[1], { events: [{ kind: "relist" }] });
+    deepEqual(notified[1], { events: [{ kind: "relist" }] });
   });
 
   test("leaves it to the browser to go on, and says meanwhile that nothing comes", async () => {
-    const { told } = begun();
+    const { notified } = begun();
     await settled();
     Source.all[0].happens("open");
     await later(100);
     Source.all[0].happens("error");
-    deepEqual(told.at(-1), { isLive: false });
+    deepEqual(notified.at(-1), { isLive: false });
     await later(600_000);
     equal(Source.all.length, 1);
     Source.all[0].happens("open");
-    deepEqual(told.at(-1), { isLive: true });
+    deepEqual(notified.at(-1), { isLive: true });
   });
 
   for (const end of ["refused", "gone", "silent"]) {
@@ -118,7 +118,7 @@ describe("a stream of events", () => {
 
   test("asks less and less often while it is refused, and goes on once it is not", async () => {
     const answers = ["refused", "refused", "refused", "refused", "refused", "refused", "refused", "a-1"];
-    const { told } = begun({ answers });
+    const { notified } = begun({ answers });
     const left = [];
     const asked = async (before, wait) => {
       await before;
@@ -129,11 +129,11 @@ describe("a stream of events", () => {
     deepEqual(left, [7, 6, 5, 4, 3, 2, 1]);
     await later(60_000);
     equal(Source.all.length, 1);
-    deepEqual(told, []);
+    deepEqual(notified, []);
   });
 
   test("is closed when nobody wants it, whatever it waits for, and begins again when somebody does", async () => {
-    const { stream, told } = begun({ answers: ["a-1", "refused", "a-3"] });
+    const { stream, notified } = begun({ answers: ["a-1", "refused", "a-3"] });
     stream.stop();
     await settled();
     equal(Source.all.length, 0);
@@ -147,7 +147,7 @@ describe("a stream of events", () => {
     Source.all[0].happens("status", { id: "gate", site: null });
     stream.stop();
     await later(600_000);
-    deepEqual([Source.all.length, Source.all[0].readyState, told], [1, CLOSED, []]);
+    deepEqual([Source.all.length, Source.all[0].readyState, notified], [1, CLOSED, []]);
   });
 });
 

@@ -1,4 +1,4 @@
-"""The admin of access: people, groups, sessions, the audit trail, and the ground on which every page stands."""
+"""The admin of access: people, sessions, the audit trail, and the ground on which every page stands."""
 
 from controlplane.access.admin import audit_trail, people, sessions
 

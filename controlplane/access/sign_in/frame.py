@@ -13,7 +13,7 @@ from controlplane.access.steps import Step, step_of
 from controlplane.addresses import holder_at
 from controlplane.problems import Problem
 
-# What an attempt is told that gave a wrong password, code or passkey; all else in a form is no attempt to guess.
+# The codes of errors for a wrong password, code or passkey; all else in a form is no attempt to guess.
 WRONG = {
     "username_password_mismatch",
     "incorrect_password",

@@ -7,8 +7,8 @@ export async function ask(url) {
   return answer?.ok ? answer.headers : null;
 }
 
-export function open(url, hear) {
+export function open(url, listeners) {
   const source = new EventSource(url);
-  for (const [kind, listen] of Object.entries(hear)) source.addEventListener(kind, listen);
+  for (const [kind, listen] of Object.entries(listeners)) source.addEventListener(kind, listen);
   return source;
 }

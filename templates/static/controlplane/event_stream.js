@@ -1,10 +1,10 @@
 // The stream of what happens to cameras, for as long as somebody wants it: server-sent events of the change feed.
 //
-// `tell({ events })` names what happened in a moment, each as `{ kind, camera, site }`: a `status` of a camera, or a
-// `change`, which does not say where. A `relist` stands for any of them. `tell({ isLive })` says whether events come.
+// `notify({ events })` names what happened in a moment, each as `{ kind, camera, site }`: a `status` of a camera, or a
+// `change`, which does not say where. A `relist` stands for any of them. `notify({ isLive })` says whether events come.
 //
-// `ask(url)` gets the headers of an answer, null where it is refused or there is none. `open(url, hear)` opens a source of
-// events; it calls the function in `hear` that is named as the event. A browser goes on by itself with a source that broke
+// `ask(url)` gets the headers of an answer, null where it is refused or there is none. `open(url, listeners)` opens a source of
+// events; it calls the function in `listeners` that is named as the event. A browser goes on by itself with a source that broke
 // off; one that was refused or ended is opened anew here, later and later.
 
 const GATHER_MS = 100;
@@ -24,8 +24,8 @@ export function concerns({ kind, camera, site }, { refreshOn, refreshCamera, ref
 
 export class EventStream {
   // `urls` are those of the `events`, and of a `list` whose answer says from where on to follow them.
-  constructor(urls, { ask, open }, tell) {
-    Object.assign(this, { urls, ask, open, tell, source: null, isLive: false, isWanted: false, failures: 0 });
+  constructor(urls, { ask, open }, notify) {
+    Object.assign(this, { urls, ask, open, notify, source: null, isLive: false, isWanted: false, failures: 0 });
     this.events = new Map();
   }
 
@@ -50,11 +50,11 @@ export class EventStream {
   async begin() {
     const headers = await this.ask(this.urls.list);
     if (!this.isWanted || this.source) return;
-    if (headers) this.source = this.open(`${this.urls.events}&since=${headers.get("X-Cursor")}`, this.hearing());
+    if (headers) this.source = this.open(`${this.urls.events}&since=${headers.get("X-Cursor")}`, this.listeners());
     else this.beginAgain();
   }
 
-  hearing() {
+  listeners() {
     return {
       open: () => {
         this.failures = 0;
@@ -100,7 +100,7 @@ export class EventStream {
   beLive(isLive) {
     if (isLive === this.isLive) return;
     this.isLive = isLive;
-    this.tell({ isLive });
+    this.notify({ isLive });
   }
 
   gather(event) {
@@ -109,7 +109,7 @@ export class EventStream {
       const events = this.events.size > MOST_EVENTS ? [{ kind: "relist" }] : [...this.events.values()];
       this.gathering = null;
       this.events.clear();
-      this.tell({ events });
+      this.notify({ events });
     }, GATHER_MS);
   }
 }

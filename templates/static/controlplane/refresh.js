@@ -96,7 +96,7 @@ let watch = () => {};
 
 const isHidden = () => document.visibilityState === "hidden";
 
-function hear({ isLive, events = [] }) {
+function takeNews({ isLive, events = [] }) {
   pace.isStreaming = isLive ?? pace.isStreaming;
   said.toggleAttribute("data-streaming", pace.isStreaming);
   pace.hasNews ||= events.some((event) => parts.some((part) => concerns(event, part.dataset)));
@@ -136,7 +136,7 @@ function lookedAt() {
 
 if (parts.length) {
   announce("live");
-  if (parts.some((part) => part.dataset.refreshOn)) watch = listen(streamOf(said.dataset), hear);
+  if (parts.some((part) => part.dataset.refreshOn)) watch = listen(streamOf(said.dataset), takeNews);
   watch(!isHidden());
   schedule();
   document.addEventListener("visibilitychange", lookedAt);

@@ -8,7 +8,7 @@ import { EventStream } from "./event_stream.js";
 const watching = new Set();
 let stream = null;
 
-function tell(message) {
+function notify(message) {
   for (const port of watching) port.postMessage(message);
 }
 
@@ -16,7 +16,7 @@ globalThis.addEventListener("connect", ({ ports: [port] }) => {
   port.addEventListener("message", ({ data: { watch } }) => {
     if (watch) {
       watching.add(port);
-      stream ??= new EventStream(watch, browser, tell);
+      stream ??= new EventStream(watch, browser, notify);
       stream.start();
       port.postMessage({ isLive: stream.isLive });
       return;
