@@ -6,7 +6,7 @@ from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.models import User
 
 from controlplane.access import second_factors
-from controlplane.access.memberships import principal_of_user
+from controlplane.access.memberships import may_enter, principal_of_user
 
 
 class PeopleBackend(ModelBackend):
@@ -25,7 +25,7 @@ class PeopleBackend(ModelBackend):
         return any(name.startswith(f"{app_label}.") for name in self.get_all_permissions(user_obj))
 
     def user_can_authenticate(self, user: Any) -> bool:
-        return super().user_can_authenticate(user) and user.is_staff
+        return super().user_can_authenticate(user) and may_enter(user)
 
     def get_user(self, user_id: Any) -> User | None:
         people = second_factors.marked(User.objects.select_related("preferences", "first_password"))

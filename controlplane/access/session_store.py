@@ -30,8 +30,17 @@ def digest_of(session_key: str) -> str:
 
 def live_sessions(now: datetime) -> QuerySet[Session]:
     """The rows of sessions that have not ended by their time."""
+    return Session.objects.filter(_is_live(now))
+
+
+def ended_sessions(now: datetime) -> QuerySet[Session]:
+    """The rows of all others, which `maintain` removes."""
+    return Session.objects.filter(~_is_live(now))
+
+
+def _is_live(now: datetime) -> Q:
     idle_since = now - timedelta(seconds=settings.SESSION_IDLE_SECONDS)
-    return Session.objects.filter(expire_date__gt=now, last_used_at__gt=idle_since)
+    return Q(expire_date__gt=now, last_used_at__gt=idle_since)
 
 
 class SessionStore(SessionBase):
@@ -113,9 +122,3 @@ class SessionStore(SessionBase):
     def clear_expired(cls) -> None:
         """For `manage.py clearsessions`."""
         ended_sessions(timezone.now()).delete()
-
-
-def ended_sessions(now: datetime) -> QuerySet[Session]:
-    """The rows of all others, which `maintain` removes."""
-    idle_since = now - timedelta(seconds=settings.SESSION_IDLE_SECONDS)
-    return Session.objects.filter(Q(expire_date__lte=now) | Q(last_used_at__lte=idle_since))

@@ -15,7 +15,7 @@ from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError, transaction
-from django.db.models import Q, prefetch_related_objects
+from django.db.models import Q, QuerySet, prefetch_related_objects
 
 from controlplane.access import audit
 from controlplane.access.models import ApiToken, TokenBinding
@@ -147,10 +147,14 @@ def default_expiry(now: datetime) -> datetime:
     return now + timedelta(days=DEFAULT_DAYS)
 
 
+def valid_tokens(now: datetime) -> QuerySet[ApiToken]:
+    """The tokens that are neither revoked nor expired."""
+    return ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+
+
 def is_name_taken(name: str, now: datetime) -> bool:
     """Whether a token that is neither revoked nor expired has this name."""
-    valid = Q(expires_at=None) | Q(expires_at__gt=now)
-    return ApiToken.objects.filter(valid, name=name, revoked_at=None).exists()
+    return valid_tokens(now).filter(name=name).exists()
 
 
 def last_expiry_of(maker: Principal, now: datetime) -> datetime | None:
@@ -284,8 +288,7 @@ class TokenMemory:
         Raises django.db.Error where the database is away: that is no verdict on a token.
         """
         wanted = set(digests)
-        valid = ApiToken.objects.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
-        found = {token.digest: token for token in valid.filter(digest__in=wanted)}
+        found = {token.digest: token for token in valid_tokens(now).filter(digest__in=wanted)}
         prefetch_related_objects([token for token in found.values() if token.is_bound], "bindings")
         moment = time.monotonic()
         if len(self._remembered) > REMEMBER_AT_MOST:

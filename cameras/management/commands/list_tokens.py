@@ -4,12 +4,11 @@ from argparse import ArgumentParser
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
 from django.utils import timezone
 
 from cameras.management.terminal import plain
 from controlplane.access.models import ApiToken
-from controlplane.access.tokens import scope_of
+from controlplane.access.tokens import scope_of, valid_tokens
 from controlplane.commands import CommandWithEpilog, needs_database
 
 HEADINGS = ("NAME", "ROLE", "FOR", "STATE", "EXPIRES", "LAST USED", "MADE", "BY", "ID")
@@ -33,9 +32,8 @@ class Command(CommandWithEpilog):
     @needs_database()
     def handle(self, **options: Any) -> None:
         now = timezone.now()
-        found = ApiToken.objects.order_by("name", "created_at").prefetch_related("bindings")
-        if not options["all"]:
-            found = found.filter(Q(expires_at=None) | Q(expires_at__gt=now), revoked_at=None)
+        tokens = ApiToken.objects.all() if options["all"] else valid_tokens(now)
+        found = tokens.order_by("name", "created_at").prefetch_related("bindings")
         rows = [HEADINGS, *(_row(token, now) for token in found)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:

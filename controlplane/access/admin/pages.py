@@ -177,7 +177,20 @@ class PlainAdmin(ModelAdmin):
         return confirm_and_delete(self, request, queryset)
 
 
-class ReadOnlyAdmin(PlainAdmin):
+class UnwrittenAdmin(PlainAdmin):
+    """Rows that nobody writes by hand."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+class ReadOnlyAdmin(UnwrittenAdmin):
     """A log: newest first, only read, and never counted."""
 
     paginator = InfinitePaginator
@@ -196,15 +209,6 @@ class ReadOnlyAdmin(PlainAdmin):
     ) -> HttpResponse:
         extra_context = {**(extra_context or {}), "show_history": False}
         return super().changeform_view(request, object_id, form_url, extra_context)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 def audit_trail_of(request: HttpRequest, object_id: str) -> str | None:

@@ -36,7 +36,7 @@ from controlplane.access.admin.person_forms import (
     NewPersonForm,
     PersonForm,
 )
-from controlplane.access.admin.reach import is_within_reach, people_visible_to
+from controlplane.access.admin.reach import is_within_reach, memberships_visible_to, people_visible_to
 from controlplane.access.authentication import author_of
 from controlplane.access.memberships import principal_of_user
 from controlplane.access.models import Membership
@@ -64,7 +64,7 @@ class RoleFilter(DropdownFilter):
     def queryset(self, request: HttpRequest, queryset: Any) -> Any:
         if not self.value():
             return queryset
-        visible = memberships_visible_to(request)
+        visible = memberships_visible_to(principal_of_user(request.user))
         return queryset.filter(pk__in=visible.filter(role=self.value()).values("user"))
 
 
@@ -81,20 +81,16 @@ class PlaceFilter(DropdownFilter):
         if not self.value():
             return queryset
         site_id = None if self.value() == WHOLE else self.value()
-        return queryset.filter(pk__in=memberships_visible_to(request).filter(site_id=site_id).values("user"))
-
-
-def memberships_visible_to(request: HttpRequest) -> Any:
-    """The roles that a person may see of others: those where they may see people."""
-    scope = principal_of_user(request.user).scope_for("auth.view_user")
-    return Membership.objects.all() if scope.is_whole else Membership.objects.filter(site_id__in=scope.sites)
+        visible = memberships_visible_to(principal_of_user(request.user))
+        return queryset.filter(pk__in=visible.filter(site_id=site_id).values("user"))
 
 
 def name_roles(people: list[Any], request: HttpRequest) -> None:
     """Set `roles_shown` on each person: the label of each role and where. Two queries for all."""
-    names = places.names_of_sites(principal_of_user(request.user).scope_for("auth.view_user"))
+    principal = principal_of_user(request.user)
+    names = places.names_of_sites(principal.scope_for("auth.view_user"))
     shown: dict[int, list[tuple[str, str]]] = {person.pk: [] for person in people}
-    for row in memberships_visible_to(request).filter(user__in=people).order_by("pk"):
+    for row in memberships_visible_to(principal).filter(user__in=people).order_by("pk"):
         where = names.get(row.site_id, gettext("(deleted)")) if row.site_id else gettext("The whole fleet")
         shown[row.user_id].append((row.get_role_display(), where))
     for person in people:

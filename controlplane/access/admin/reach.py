@@ -10,12 +10,17 @@ from controlplane.access.models import Membership
 from controlplane.access.principals import Principal
 
 
+def memberships_visible_to(principal: Principal) -> QuerySet[Membership]:
+    """The roles of others that the principal may see: those where they may see people."""
+    scope = principal.scope_for("auth.view_user")
+    return Membership.objects.all() if scope.is_whole else Membership.objects.filter(site_id__in=scope.sites)
+
+
 def people_visible_to(principal: Principal) -> QuerySet[User]:
     """Those with a role where the principal may see people; everybody where that is the whole fleet."""
-    scope = principal.scope_for("auth.view_user")
-    if scope.is_whole:
+    if principal.scope_for("auth.view_user").is_whole:
         return User.objects.all()
-    return User.objects.filter(pk__in=Membership.objects.filter(site_id__in=scope.sites).values("user"))
+    return User.objects.filter(pk__in=memberships_visible_to(principal).values("user"))
 
 
 def is_within_reach(editor: Any, person: Any) -> bool:

@@ -11,9 +11,10 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
-from controlplane.access.admin.pages import PlainAdmin
+from controlplane.access.admin.pages import UnwrittenAdmin
 from controlplane.access.admin.reach import is_within_reach, people_visible_to
 from controlplane.access.authentication import author_of
+from controlplane.access.memberships import may_enter
 from controlplane.access.models import Session
 from controlplane.access.principals import Principal
 from controlplane.access.session_store import live_sessions
@@ -42,7 +43,7 @@ def browser_of(user_agent: str) -> str:
 
 
 @admin.register(Session)
-class SessionAdmin(PlainAdmin):
+class SessionAdmin(UnwrittenAdmin):
     list_display = ("person", "browser", "address", "signed_in", "last_used")
     list_display_links = None
     search_fields = ("user__username", "address")
@@ -61,19 +62,10 @@ class SessionAdmin(PlainAdmin):
         return True
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return bool(request.user.is_active and request.user.is_staff)
+        return may_enter(request.user)
 
     def has_end_permission(self, request: HttpRequest) -> bool:
         return self.has_view_permission(request)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def get_urls(self) -> list[Any]:
         """The list alone: a session has nothing more to show."""

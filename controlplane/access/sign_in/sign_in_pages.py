@@ -34,7 +34,19 @@ class SignInByPasskey(Guarded, LoginWebAuthnView):
         return JsonResponse(webauthn.begin_authentication(user=None))
 
 
-class SecondFactor(Guarded, AuthenticateView):
+class _TakesCode(Guarded):
+    """The use of a recovery code is written into the audit trail."""
+
+    @transaction.atomic
+    def form_valid(self, form: Any) -> HttpResponse:
+        factor = getattr(form, "authenticator", None)
+        if factor is not None and factor.type == second_factors.CODES:
+            trail.record(self.request, factor.user, "recovery_code_used")
+        answer: HttpResponse = super().form_valid(form)  # type: ignore[misc]
+        return answer
+
+
+class SecondFactor(_TakesCode, AuthenticateView):
     title = _("Second factor")
     template_name = "account/second_factor.html"
 
@@ -45,34 +57,17 @@ class SecondFactor(Guarded, AuthenticateView):
         kinds = second_factors.kinds_of(self.stage.login.user)
         return super().get_context_data(**kwargs) | {"kinds": kinds}
 
-    @transaction.atomic
-    def form_valid(self, form: Any) -> HttpResponse:
-        _record_code(self.request, form)
-        return super().form_valid(form)
-
 
 class PasswordAgain(Guarded, ReauthenticateView):
     title = _("Is it you?")
     template_name = "account/again.html"
 
 
-class CodeAgain(Guarded, CodeAgainView):
+class CodeAgain(_TakesCode, CodeAgainView):
     title = _("Is it you?")
     template_name = "account/again.html"
-
-    @transaction.atomic
-    def form_valid(self, form: Any) -> HttpResponse:
-        _record_code(self.request, form)
-        return super().form_valid(form)
 
 
 class PasskeyAgain(Guarded, ReauthenticateWebAuthnView):
     title = _("Is it you?")
     template_name = "account/again.html"
-
-
-def _record_code(request: HttpRequest, form: Any) -> None:
-    """Write into the audit trail where a recovery code was used."""
-    factor = getattr(form, "authenticator", None)
-    if factor is not None and factor.type == second_factors.CODES:
-        trail.record(request, factor.user, "recovery_code_used")
