@@ -191,7 +191,9 @@ def test_the_palette_finds_sites_pages_and_cameras_that_the_person_may_open(anna
     assert found(anna, "lodz 7")[0] == ("Łódź 7", f"{CAMERAS}{camera.pk}/change/")
     assert found(anna, str(camera.pk)) == [("Łódź 7", f"{CAMERAS}{camera.pk}/change/")]
     assert found(anna, "gdansk")[0] == ("Gdańsk", f"{SITES}{site.pk}/change/")
-    assert found(anna, "audit") == [("Audit trail", "/admin/access/auditentry/")]
+    assert found(anna, "audit") == [
+        ("Audit trail", "/admin/access/auditentry/"), ("Download CSV", "/admin/access/auditentry/csv/"),
+    ]  # fmt: skip
     assert ("Add camera", f"{CAMERAS}add/") in found(anna, "add cam")
     assert ("Import", f"{CAMERAS}import/") in found(anna, "import")
     assert found(anna, "no such thing") == found(anna, "") == []

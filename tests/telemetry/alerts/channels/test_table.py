@@ -12,7 +12,7 @@ from telemetry.alerts.channels.table import channel_of
 from telemetry.alerts.models import DESTINATION_FIELDS, Alert, Channel, Delivery, Kind, Subscription
 from telemetry.alerts.sending import send_due
 from telemetry.alerts.subscriptions import clean_subscription
-from tests.factories import NOW
+from tests.factories import AUTHOR, NOW
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
 EMPTY = {
@@ -61,7 +61,10 @@ def test_a_destination_is_described_on_one_line(name: str, described: str) -> No
 
 
 @pytest.mark.parametrize("name", Channel.values)
-def test_the_form_has_an_input_with_help_for_each_field_of_a_channel(name: str) -> None:
+def test_the_form_has_an_input_with_help_for_each_field_of_a_channel(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(SubscriptionForm, "principal", AUTHOR.principal, raising=False)  # as its page sets it
     form, admin = SubscriptionForm(), site.get_model_admin(Subscription)
 
     for field in channel_of(name).fields:
