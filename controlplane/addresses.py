@@ -34,7 +34,8 @@ NO_SOURCE = Source()
 
 
 @lru_cache(maxsize=8)
-def _networks(texts: Sequence[str]) -> list[Network]:
+def networks_of(texts: Sequence[str]) -> list[Network]:
+    """The networks that a setting names, as a tuple."""
     return [ip_network(text, strict=False) for text in texts]
 
 
@@ -47,7 +48,7 @@ def is_trusted_proxy(address: str) -> bool:
         parsed = _unmapped(address)
     except ValueError:
         return False
-    return any(parsed in network for network in _networks(tuple(settings.TRUSTED_PROXIES)))
+    return any(parsed in network for network in networks_of(tuple(settings.TRUSTED_PROXIES)))
 
 
 @lru_cache(maxsize=4_096)

@@ -13,6 +13,7 @@ from controlplane.problems import FieldError, Problem
 from telemetry.ingest.wire import (
     ITEM_MEMBERS,
     MAX_IGNORED,
+    MEMBERS,
     Event,
     InvalidEvent,
     Item,
@@ -58,7 +59,6 @@ class Batch(NamedTuple, Generic[E]):
 
 _item = msgspec.json.Decoder(Item)
 _items = msgspec.json.Decoder(list[Item])
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _members_of_items = msgspec.json.Decoder(list[dict[str, msgspec.Raw]])
 # The next bracket or comma outside of strings. Possessive quantifiers keep it linear on any text.
 _MARK = re.compile(rb'(?:[^"\[\]{},]++|"(?:[^"\\]++|\\.)*+")*+([\[\]{},])', re.DOTALL)
@@ -110,7 +110,7 @@ def _read_lines(body: bytes) -> Batch[Event]:
     _bound(len(lines))
     # msgspec would also take an item that goes over several lines.
     if all(line[0] == ord("{") and line[-1] == ord("}") for line in lines):
-        batch = _read_at_once(body, _item.decode_lines, _members.decode_lines)
+        batch = _read_at_once(body, _item.decode_lines, MEMBERS.decode_lines)
         if batch and batch.size == len(lines):
             return batch
     return _read_each(lines, _event_of)

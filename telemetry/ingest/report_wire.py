@@ -20,6 +20,7 @@ from controlplane.time_ranges import read_timestamp
 from telemetry.ingest.batch import Batch, read_batch_of
 from telemetry.ingest.wire import (
     MAX_SINGLE_BYTES,
+    MEMBERS,
     Generation,
     InvalidEvent,
     camera_id_of,
@@ -73,7 +74,6 @@ class _ReportItem(_Report, gc=False, kw_only=True):
 
 _single = msgspec.json.Decoder(_Report)
 _item = msgspec.json.Decoder(_ReportItem)
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _SINGLE_MEMBERS = frozenset(_Report.__struct_fields__)
 _ITEM_MEMBERS = frozenset(_ReportItem.__struct_fields__)
 _PLACE = re.compile(r" - at `\$\.?([^`]*)`")
@@ -111,7 +111,7 @@ def _decoded(decoder: Any, body: bytes, known: frozenset[str]) -> tuple[Any, tup
         if b"\\" not in body and body.count(b'"') == _quotes_of(read):
             return read, ()
         refuse_duplicate_keys(body, known)
-        return read, unknown_members([_members.decode(body)], known)
+        return read, unknown_members([MEMBERS.decode(body)], known)
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:

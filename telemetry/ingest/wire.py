@@ -82,7 +82,8 @@ class InvalidEvent(ValueError):
 
 
 _single = msgspec.json.Decoder(_Single)
-_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+# The members of an object, whatever they are.
+MEMBERS = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
 SINGLE_MEMBERS = frozenset(_Single.__struct_fields__)
 ITEM_MEMBERS = frozenset(Item.__struct_fields__)
@@ -129,7 +130,7 @@ def decoded(decoder: msgspec.json.Decoder[S], body: bytes, known: frozenset[str]
             return read, ()
         if may_hold_a_key_twice(body, [read]):
             refuse_duplicate_keys(body, known)
-        return read, unknown_members([_members.decode(body)], known)
+        return read, unknown_members([MEMBERS.decode(body)], known)
     except RecursionError:
         raise InvalidEvent("", "The JSON is nested too deeply.") from None
     except msgspec.ValidationError as error:

@@ -7,13 +7,13 @@ goes to the very address that was checked, so a name cannot point elsewhere in b
 import ipaddress
 import re
 import socket
-from collections.abc import Sequence
-from functools import lru_cache
 from typing import NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+
+from controlplane.addresses import networks_of
 
 MAX_URL = 2_000
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -109,13 +109,8 @@ def is_allowed(address: Address) -> bool:
     special = address.is_loopback or address.is_link_local or address.is_unspecified
     return any(
         address in network and (not special or network.is_loopback or network.is_link_local)
-        for network in _networks(tuple(settings.WEBHOOK_ALLOWED_NETWORKS))
+        for network in networks_of(tuple(settings.WEBHOOK_ALLOWED_NETWORKS))
     )
-
-
-@lru_cache(maxsize=8)
-def _networks(texts: Sequence[str]) -> list[ipaddress.IPv4Network | ipaddress.IPv6Network]:
-    return [ipaddress.ip_network(text, strict=False) for text in texts]
 
 
 def is_public(address: Address) -> bool:
