@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,13 +14,6 @@ from tests.factories import make_camera, make_site, make_token
 from tests.waiting import until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def asgi(transactional_db: None) -> Iterator[AsgiClient]:
-    client = AsgiClient(watch.application, watch.close_watch)
-    yield client
-    client.close()
 
 
 def waiters() -> int:
