@@ -89,7 +89,8 @@ def set_memberships(*, user: User, roles: Roles, by: Author, now: datetime) -> b
         # In one order: else of two that change the same person each would keep what the other takes.
         User.objects.select_for_update().filter(pk=user.pk).order_by("pk").first()
         before = _stored(user)
-        changed = {site_id for site_id in {*before, *roles} if before.get(site_id) != roles.get(site_id)}
+        # In the order in which they are given: so are they shown.
+        changed = [site_id for site_id in {**before, **roles} if before.get(site_id) != roles.get(site_id)]
         if not changed:
             return False
         if not all(_may_change(by.principal, before.get(place), roles.get(place), place) for place in changed):
