@@ -65,8 +65,8 @@ class CameraQuerySet(models.QuerySet[Any]):
 
     def silent_since(self, moment: datetime) -> Self:
         """Those that should have been running since before a moment, without contact at or after it."""
-        unheard = Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None)
-        return self.filter(unheard, desired_state="running", desired_state_at__lt=moment)
+        without_contact = Q(vitals__last_contact__lt=moment) | Q(vitals__last_contact=None)
+        return self.filter(without_contact, desired_state="running", desired_state_at__lt=moment)
 
     def twins_of(self, camera: Any) -> Self:
         """Other cameras at the same site, or without one as it is, whose names look the same."""

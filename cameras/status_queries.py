@@ -270,7 +270,7 @@ def status_at(interruptions: Interruptions) -> Case:
 
 def lasted_in_trouble() -> Any:
     """For how many microseconds a status in `IN_TROUBLE` has lasted, about."""
-    unheard = Case(When(_has_contact=True, then=F("_silence")), default=F("_waiting")) - F("_offline_after")
+    offline_for = Case(When(_has_contact=True, then=F("_silence")), default=F("_waiting")) - F("_offline_after")
     return Choice(
         F("derived_status"),
         {
@@ -279,7 +279,7 @@ def lasted_in_trouble() -> Any:
             Status.FAILING: F("_awaited_for"),
             Status.DEGRADED: F("_awaited_for"),
         },
-        default=unheard,
+        default=offline_for,
         output_field=models.BigIntegerField(),
     )
 

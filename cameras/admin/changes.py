@@ -61,12 +61,12 @@ def address_of(change: Any) -> str:
 
 
 class EntryList(ChangeList):
-    result_list: Any
-
     """The rows are entries; a change that does not begin one is reached through its entry.
 
     To who may not see all changes of an entry, those that they may see are rows of their own.
     """
+
+    result_list: Any
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Any:
         scope = principal_of_user(request.user).scope_for("cameras.view_change")

@@ -125,8 +125,10 @@ def _read_at_once(
     try:
         body.decode()
         items = decode(body)
-        is_whole = bool(items) and is_read_whole(body, items)
-        if not is_whole and (not items or may_hold_a_key_twice(body, items)):
+        if not items:
+            return None
+        is_whole = is_read_whole(body, items)
+        if not is_whole and may_hold_a_key_twice(body, items):
             return None
         events = [event_of(item) for item in items]
         ignored = () if is_whole else unknown_members(members_of(body), ITEM_MEMBERS)

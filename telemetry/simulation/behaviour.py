@@ -22,7 +22,7 @@ class Kind(StrEnum):
     ORPHANED = "orphaned"
 
 
-# Of those nobody hears.
+# Nothing comes from these.
 MUTE = (Kind.SILENT, Kind.NOT_PLACED)
 
 
