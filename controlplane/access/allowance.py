@@ -20,9 +20,11 @@ class Allowance:
         self._written = 0
         self._left_out = 0
 
-    def take(self, cause: str) -> int | None:
-        """Take one for a cause, such as an address: how many entries were left out before, of all causes, that no
-        entry has mentioned yet; None where this one is left out too.
+    def take(self, cause: str) -> list[str] | None:
+        """Take one for a cause, such as an address; None where its entry is to be left out.
+
+        Else what the entry has to mention in its `fields`: how many were left out before, of all causes, that none
+        has mentioned yet.
         """
         with self._lock:
             now = time.monotonic()
@@ -35,4 +37,4 @@ class Allowance:
             self._taken[cause] = self._taken.get(cause, 0) + 1
             self._written += 1
             left_out, self._left_out = self._left_out, 0
-            return left_out
+            return [f"{left_out} more before"] if left_out else []

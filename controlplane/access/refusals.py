@@ -24,20 +24,20 @@ def record_refusal(principal: Principal, source: Source, endpoint: str, via: str
 
     The answer stands, also where it cannot be written because the database is away.
     """
-    left_out = allowance.take(principal.id or source.address)
-    if left_out is not None:
-        _write(principal.author(via, source), timezone.now(), endpoint, left_out)
+    mentioned = allowance.take(principal.id or source.address)
+    if mentioned is not None:
+        _write(principal.author(via, source), timezone.now(), endpoint, mentioned)
 
 
 async def record_refusal_in_loop(principal: Principal, source: Source, endpoint: str) -> None:
     """The same, in an event loop: a thread writes."""
-    left_out = allowance.take(principal.id or source.address)
-    if left_out is not None:
+    mentioned = allowance.take(principal.id or source.address)
+    if mentioned is not None:
         author = principal.author("api", source)
-        await asyncio.to_thread(_write_and_close, author, timezone.now(), endpoint, left_out)
+        await asyncio.to_thread(_write_and_close, author, timezone.now(), endpoint, mentioned)
 
 
-def _write(by: Author, now: datetime, endpoint: str, left_out: int) -> None:
+def _write(by: Author, now: datetime, endpoint: str, mentioned: list[str]) -> None:
     # A path may hold anything, also what a database refuses.
     shown = "".join(char if char.isprintable() else "?" for char in endpoint)
     try:
@@ -48,14 +48,14 @@ def _write(by: Author, now: datetime, endpoint: str, left_out: int) -> None:
             object_type="endpoint",
             object_id=shown[:64],
             object_name=shown[:200],
-            fields=[f"{left_out} more before"] if left_out else [],
+            fields=mentioned,
         )
     except DATABASE_AWAY as error:
         log.warning("a refusal is not in the audit trail", reason=type(error).__name__)
 
 
-def _write_and_close(by: Author, now: datetime, endpoint: str, left_out: int) -> None:
+def _write_and_close(by: Author, now: datetime, endpoint: str, mentioned: list[str]) -> None:
     try:
-        _write(by, now, endpoint, left_out)
+        _write(by, now, endpoint, mentioned)
     finally:
         connection.close()

@@ -3,6 +3,7 @@
 These are the framework's own events, sent wherever somebody is signed in: by a form, by a key, by another service.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib.auth import get_user_model
@@ -14,7 +15,7 @@ from controlplane.access import audit, throttle
 from controlplane.access.allowance import Allowance
 from controlplane.access.authentication import named
 from controlplane.access.principals import NOBODY, Principal
-from controlplane.addresses import holder_at
+from controlplane.addresses import NO_SOURCE, holder_at
 
 # Failures, in ten minutes of one process: from one address, and in all.
 allowance = Allowance(each=100, in_all=1_000)
@@ -51,9 +52,8 @@ def _failed(credentials: dict[str, Any], request: HttpRequest | None = None, **_
 
 
 def _record_attempt(request: HttpRequest, what: str, name: Any) -> None:
-    if (left_out := allowance.take(_address_of(request))) is not None:
-        fields = [f"{left_out} more before"] if left_out else []
-        _record(request, what, NOBODY, _person_called(name), fields)
+    if (mentioned := allowance.take(_address_of(request))) is not None:
+        _record(request, what, NOBODY, _person_called(name), mentioned)
 
 
 def _person_called(name: Any) -> Any:
@@ -67,14 +67,12 @@ def _person_called(name: Any) -> Any:
 
 
 def _address_of(request: HttpRequest) -> str:
-    source = getattr(request, "source", None)
-    return source.address if source else ""
+    return str(getattr(request, "source", NO_SOURCE).address)
 
 
-def _record(request: Any, what: str, by: Principal, person: Any, fields: list[str] | None = None) -> None:
+def _record(request: Any, what: str, by: Principal, person: Any, fields: Sequence[str] = ()) -> None:
     source = getattr(request, "source", None)
     if source is None:  # a script that signs somebody in, with no request of HTTP
         return
-    audit.record_of_person(
-        by=by.author("admin", source), now=timezone.now(), what=what, person=person, fields=fields or ()
-    )
+    by_whom = by.author("admin", source)
+    audit.record_of_person(by=by_whom, now=timezone.now(), what=what, person=person, fields=fields)
