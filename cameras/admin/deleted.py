@@ -120,7 +120,7 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
             return []
         try:
             restored = restores.restore_cameras(
-                camera_ids=self._visible(request, ids), by=author_of(request, "admin"), now=now_of(request)
+                camera_ids=self.visible_ids(request, ids), by=author_of(request, "admin"), now=now_of(request)
             )
         except OutOfScope as error:
             self.message_user(request, f"{error} {gettext('Nothing was restored.')}", messages.ERROR)
@@ -155,7 +155,7 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
         if ids and not self._are_too_many(request, ids):
             try:
                 erased = restores.erase_cameras(
-                    camera_ids=self._visible(request, ids), by=author_of(request, "admin"), now=now_of(request)
+                    camera_ids=self.visible_ids(request, ids), by=author_of(request, "admin"), now=now_of(request)
                 )
             except OutOfScope as error:
                 self.message_user(request, f"{error} {gettext('Nothing was erased.')}", messages.ERROR)
@@ -185,9 +185,6 @@ class DeletedCameraAdmin(ReadOnlyAdmin):
             raise PermissionDenied
         given = request.POST.get("ids", "").split(",")
         return [parsed for text in given if (parsed := parse_uuid(text))]
-
-    def _visible(self, request: HttpRequest, ids: Collection[UUID]) -> list[UUID]:
-        return list(self.get_queryset(request).filter(pk__in=ids).values_list("pk", flat=True))
 
     def _are_too_many(self, request: HttpRequest, chosen: Collection[Any]) -> bool:
         if len(chosen) > DELETE_AT_MOST:

@@ -140,16 +140,11 @@ class BulkActions(CameraPages):
 
     def _do(self, request: HttpRequest, verb: str, ids: Sequence[UUID], given: Mapping[str, Any]) -> None:
         if verb == "move":
-            self._move(request, self._visible(request, ids), given["site"])
+            self._move(request, self.visible_ids(request, ids), given["site"])
         elif verb == "delete":
-            self._delete(request, self._visible(request, ids), is_kept=not given["erase"])
+            self._delete(request, self.visible_ids(request, ids), is_kept=not given["erase"])
         else:
             self.set_desired_state(request, ids, _WANTED[verb], given.get("reason", ""))
-
-    def _visible(self, request: HttpRequest, ids: Sequence[UUID]) -> list[UUID]:
-        """Those that are there for the person: what they may not see is gone to them."""
-        cameras = self.visible_to(principal_of_user(request.user))
-        return list(cameras.filter(pk__in=ids).values_list("pk", flat=True))
 
     def _delete(self, request: HttpRequest, ids: Sequence[UUID], *, is_kept: bool) -> None:
         retired = actions.retire_cameras(
@@ -187,7 +182,7 @@ class BulkActions(CameraPages):
     def set_desired_state(
         self, request: HttpRequest, camera_ids: Sequence[UUID], wanted: DesiredState, reason: str = ""
     ) -> None:
-        present = self._visible(request, camera_ids)
+        present = self.visible_ids(request, camera_ids)
         cameras = actions.set_desired_state(
             camera_ids=present,
             desired_state=wanted,

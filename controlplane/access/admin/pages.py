@@ -1,6 +1,6 @@
 """What every page of the admin has in common: bounded lists, removal that asks first, logs that are only read."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -67,6 +67,11 @@ class PlainAdmin(ModelAdmin):
 
     def get_queryset(self, request: HttpRequest) -> Any:
         return self.visible_to(principal_of_user(request.user)).order_by(*self.get_ordering(request))
+
+    def visible_ids(self, request: HttpRequest, ids: Collection[Any]) -> list[Any]:
+        """Those of the rows that are there for the person: what they may not see is gone to them."""
+        visible = self.visible_to(principal_of_user(request.user))
+        return list(visible.filter(pk__in=ids).values_list("pk", flat=True))
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         """Whether the person sees any; those that they do not see are in no queryset."""
