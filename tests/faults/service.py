@@ -120,10 +120,14 @@ class Service:
             "Traceback",
             "Exception in ",
             "Error in ASGI",
-            '"level":"error"',
+            '"level": "error"',
             "[CRITICAL]",
         )
-        return [line for line in self._text().splitlines() if any(word in line for word in signs)]
+        return [
+            line
+            for line in self._text().splitlines()
+            if any(word in line for word in signs) and '"status_code": 503' not in line
+        ]
 
     def reasons_of_503(self) -> list[str]:
         """Lines of the log that say why requests were answered with 503."""
