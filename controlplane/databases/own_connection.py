@@ -27,3 +27,10 @@ def use_own_connection(*settings: str, **options: Any) -> None:
             **options,
         }
     connections[DEFAULT_DB_ALIAS] = load_backend(wanted["ENGINE"]).DatabaseWrapper(wanted, DEFAULT_DB_ALIAS)
+
+
+def close_if_ended() -> None:
+    """Have this thread connect anew at its next query, where the server has ended its connection meanwhile."""
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    if connection.vendor == "postgresql":
+        connection.close_if_ended()

@@ -23,6 +23,7 @@ else:
     if DATABASE_POOL_SIZE:
         # For the threads of Django and those that look tokens up together. Its waits are short because a caller is
         # better served by an early 503 than by a late answer, and one may wait twice: for the look-up of tokens
-        # that is under way, and for the next one.
-        _options["pool"] = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 1, "reconnect_timeout": 5}
+        # that is under way, and for the next one. While the pool repeats a connection that failed, it makes no
+        # other: with seconds of that, callers would be refused for as long after the database is back.
+        _options["pool"] = {"min_size": 0, "max_size": DATABASE_POOL_SIZE, "timeout": 1, "reconnect_timeout": 0.5}
         _database["CONN_HEALTH_CHECKS"] = True

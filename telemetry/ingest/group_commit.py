@@ -17,7 +17,7 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
-from controlplane.databases.own_connection import use_own_connection
+from controlplane.databases.own_connection import close_if_ended, use_own_connection
 from controlplane.problems import DATABASE_AWAY, is_database_away, reason_of
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.receipts import Receipt
@@ -217,6 +217,7 @@ class GroupCommit:
 
 
 def _reconnecting(work: Callable[[], T]) -> T:
+    close_if_ended()  # a server that restarted since the last group costs no request
     try:
         return work()
     except DATABASE_AWAY:

@@ -14,7 +14,7 @@ from tests.cluster import Cluster
 from tests.faults.client import Connection
 from tests.faults.conftest import DATABASE, ROLE
 from tests.faults.ledger import Ledger
-from tests.faults.load import Load, percentile
+from tests.faults.load import Load, percentile, post
 from tests.faults.service import Fleet, Service
 from tests.waiting import wait_until
 
@@ -29,6 +29,7 @@ class Reads(threading.Thread):
         super().__init__(name="reads")
         self.statuses: Counter[int] = Counter()
         self.seconds: list[float] = []
+        self.last_served_at = 0.0
         self._port, self._token, self._path = port, token, path
         self._ending = False
 
@@ -50,7 +51,14 @@ class Reads(threading.Thread):
                 answer = await connection.request("GET", self._path)
                 self.seconds.append(time.monotonic() - started)
                 self.statuses[answer.status] += 1
+                if answer.status == 200:
+                    self.last_served_at = time.monotonic()
                 await asyncio.sleep(0.02)
+
+    def wait_for_answer(self, since: float) -> float:
+        """Wait for a 200 since a moment; returns how many seconds after it that came, to about 10 ms."""
+        wait_until(lambda: self.last_served_at > since, seconds=30)
+        return time.monotonic() - since
 
 
 def test_nothing_is_lost_or_doubled_when_postgresql_is_killed_and_every_answer_comes_soon(
@@ -63,7 +71,7 @@ def test_nothing_is_lost_or_doubled_when_postgresql_is_killed_and_every_answer_c
     record_property: Record,
 ) -> None:
     """Killed so many times, and down for so many seconds."""
-    until_acknowledged = []
+    until_acknowledged, until_read = [], []
     for seconds_down in [30, 120, *[0] * 18] if long else [5, 0]:
         with (
             Load(service.port, fleet.tokens["worker"], ledger) as load,
@@ -75,7 +83,9 @@ def test_nothing_is_lost_or_doubled_when_postgresql_is_killed_and_every_answer_c
             time.sleep(seconds_down)
             refused = [attempt.status for attempt in load.attempts if attempt.sent_at > killed_at]
             cluster.start()
-            until_acknowledged.append(load.wait_for_answer(time.monotonic()))
+            started_at = time.monotonic()
+            until_read.append(reads.wait_for_answer(started_at))
+            until_acknowledged.append(load.wait_for_answer(started_at))
 
         assert set(reads.statuses) <= {200, 503}
         assert load.slowest() < 3
@@ -91,11 +101,37 @@ def test_nothing_is_lost_or_doubled_when_postgresql_is_killed_and_every_answer_c
     ledger.check(database())
     assert set(ledger.statuses) <= {200, 201, 503}
     assert max(until_acknowledged) < 2
+    assert max(until_read) < 2
     record_property("kills", len(until_acknowledged))
+    record_property("longest until the first read (s)", round(max(until_read), 3))
     record_property("events stored", len(ledger.acknowledged))
     record_property("statuses", dict(ledger.statuses))
     record_property("requests without an answer", ledger.unanswered)
     record_property("longest until the first acknowledgement (s)", round(max(until_acknowledged), 3))
+
+
+def test_a_restart_of_postgresql_between_requests_fails_none(
+    cluster: Cluster, service: Service, fleet: Fleet, ledger: Ledger, database: Connect
+) -> None:
+    """Though every session that the processes keep has ended."""
+
+    async def ask() -> list[int]:
+        async with Connection(service.port, fleet.tokens["worker"]) as connection:
+            event = ledger.make_event()
+            answer = await post(connection, [event])
+            ledger.acknowledge([event], accepted=1, duplicates=0)
+        async with Connection(service.port, fleet.tokens["viewer"]) as connection:
+            return [answer.status, (await connection.request("GET", "/cameras?limit=1")).status]
+
+    async def ask_together() -> list[list[int]]:
+        return await asyncio.gather(*[ask() for _ in range(12)])
+
+    asyncio.run(ask_together())
+    cluster.stop()
+    cluster.start()
+
+    assert asyncio.run(ask_together()) == [[201, 200]] * 12
+    ledger.check(database())
 
 
 def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(

@@ -1,9 +1,11 @@
 """PostgreSQL, whose statements are cancelled by the server where this process serves."""
 
 import select
+from functools import partial
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import psycopg
 from django.db.backends.postgresql import base
 
 from controlplane.databases.deadline import statement_seconds
@@ -26,12 +28,22 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
     def pool(self) -> Any:
         """Django's own, which asks the server whenever a connection is taken whether it is still there.
 
-        That is a round trip a request. A session that the server has ended is noticed without one.
+        That is a round trip a request. A session that the server has ended is noticed without one, and the others
+        that wait in the pool go with it: a server that restarted has ended all of them, and the pool waits for a
+        second before it tries a third.
         """
         pool = super().pool
         if pool is not None and pool._check is pool.check_connection:
-            pool._check = _require_open
+            pool._check = partial(_require_open_or_drain, pool)
         return pool
+
+    def close_if_ended(self) -> None:
+        """Connect anew at the next query, where the server has ended this idle session."""
+        if self.connection is not None:
+            try:
+                _require_open(self.connection)
+            except psycopg.Error:
+                self.close()
 
     def history(self) -> str:
         """The server, its timeline and the database of this session, as one text.
@@ -62,6 +74,14 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
         with connection.cursor() as cursor:
             cursor.execute(f"SET statement_timeout = {int(seconds * 1000)}")
         return True
+
+
+def _require_open_or_drain(pool: Any, session: Any) -> None:
+    try:
+        _require_open(session)
+    except psycopg.Error:
+        pool.drain()
+        raise
 
 
 def _require_open(session: Any) -> None:

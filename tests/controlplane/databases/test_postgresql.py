@@ -12,13 +12,17 @@ from controlplane.databases.postgresql.base import DatabaseWrapper
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
+def over_a_pool(size: int) -> DatabaseWrapper:
+    """The database of the tests, over a pool of so many connections."""
+    settings = copy.deepcopy(connection.settings_dict)
+    settings["OPTIONS"]["pool"] = {"min_size": 0, "max_size": size, "timeout": 1}
+    settings["CONN_HEALTH_CHECKS"] = True
+    return DatabaseWrapper(settings, "pooled")
+
+
 @pytest.fixture
 def pooled() -> Iterator[DatabaseWrapper]:
-    """The database of the tests, over a pool of one connection."""
-    settings = copy.deepcopy(connection.settings_dict)
-    settings["OPTIONS"]["pool"] = {"min_size": 0, "max_size": 1, "timeout": 5}
-    settings["CONN_HEALTH_CHECKS"] = True
-    wrapper = DatabaseWrapper(settings, "pooled")
+    wrapper = over_a_pool(1)
     yield wrapper
     wrapper.close()
     wrapper.close_pool()
@@ -39,6 +43,22 @@ def test_a_session_that_the_server_has_ended_is_replaced_before_it_is_used(poole
     assert asked(connection, f"SELECT pg_terminate_backend({first}, 5000)")
 
     assert asked(pooled, "SELECT pg_backend_pid()") != first
+
+
+def test_when_the_server_has_ended_all_sessions_of_a_pool_the_first_who_asks_is_served() -> None:
+    pooled = over_a_pool(8)
+    try:
+        pooled.pool.open()
+        sessions = [pooled.pool.getconn() for _ in range(8)]
+        for session in sessions:
+            pooled.pool.putconn(session)
+        for session in sessions:
+            assert asked(connection, f"SELECT pg_terminate_backend({session.info.backend_pid}, 5000)")
+
+        assert asked(pooled, "SELECT 1") == 1
+    finally:
+        pooled.close()
+        pooled.close_pool()
 
 
 def test_a_session_with_an_unread_notice_is_used_further(pooled: DatabaseWrapper) -> None:
