@@ -14,6 +14,7 @@ from cameras.key_rotation import key_ring_fits
 from cameras.models import Camera, Purge
 from cameras.status import FleetCondition, Status, fleet_condition
 from cameras.summary import count_cameras
+from controlplane.databases.schema_age import missing_migrations
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
 
 
@@ -25,6 +26,14 @@ def check_database(now: datetime) -> Finding:
             cursor.execute("SHOW transaction_read_only")
             if cursor.fetchone() == ("on",):
                 return Finding(False, "The database is read-only: a standby, or one whose disk is full.")
+    return Finding(True)
+
+
+def check_migrations(now: datetime) -> Finding:
+    """The database has the tables and columns of this code; it may have newer ones."""
+    if missing := missing_migrations():
+        more = f" and {len(missing) - 3} more" if len(missing) > 3 else ""
+        return Finding(False, f"Run `manage.py migrate`: the database lacks {', '.join(missing[:3])}{more}.")
     return Finding(True)
 
 
@@ -72,6 +81,7 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
 
 
 add_ready_check("database", check_database)
+add_ready_check("migrations", check_migrations)
 add_ready_check("key_ring", check_key_ring)
 add_ready_check("fleet", check_fleet)
 add_fleet_metrics(fleet_metrics)

@@ -96,8 +96,8 @@ async def answer_probe(scope: Scope, send: Send) -> None:
             await send_json(send, 200, text, CONTENT_TYPE_LATEST)
     except Problem as problem:
         await send_problem(send, problem)
-    except DATABASE_AWAY:
-        await send_problem(send, database_away())
+    except DATABASE_AWAY as error:
+        await send_problem(send, database_away(error))
 
 
 async def _asker(headers: dict[bytes, bytes]) -> Principal | None:

@@ -26,8 +26,7 @@ CONTENT_TYPE = "application/problem+json"
 RETRY_AFTER_SECONDS = 2
 # InternalError: it only reads, as a standby or with its disk full, or something is broken in it.
 DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
-# A schema, a table or a column that is not there: just being restored, or not migrated yet. SQLite raises an
-# OperationalError for it.
+# A schema, a table or a column that is not there: just being restored, or not migrated yet.
 _NOT_THERE_YET = {"3F000", "42P01", "42703"}
 QUERY_CANCELLED = "57014"
 
@@ -92,16 +91,27 @@ def try_later(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
 
 def is_database_away(error: BaseException | None) -> bool:
     """Whether it is one of `DATABASE_AWAY`, or what the database should hold is not there yet."""
-    cause = error.__cause__ if error else None
-    return isinstance(error, DATABASE_AWAY) or getattr(cause, "sqlstate", None) in _NOT_THERE_YET
+    return isinstance(error, DATABASE_AWAY) or _lacks_schema(error)
 
 
-def database_away() -> Problem:
-    """The 503 for a database that is down, locked, read-only or out of connections.
+def database_away(error: BaseException | None = None) -> Problem:
+    """The 503 for a database that is down, locked, read-only, out of connections, or older than this code.
 
     It does not say that nothing was stored: a commit's answer may have been lost, and a batch is no transaction.
     """
+    if _lacks_schema(error):
+        return try_later(
+            "The database lacks tables or columns of this version: `manage.py migrate` has not run for it, or a "
+            "backup is being restored. Repeat the request later; /readyz says what is missing."
+        )
     return try_later("The database does not answer at the moment. Repeat the request.")
+
+
+def _lacks_schema(error: BaseException | None) -> bool:
+    cause = error.__cause__ if error else None
+    if isinstance(cause, sqlite3.OperationalError):
+        return str(cause).startswith("no such ") or " has no column named " in str(cause)
+    return getattr(cause, "sqlstate", None) in _NOT_THERE_YET
 
 
 def is_cancelled(error: BaseException | None) -> bool:
@@ -131,7 +141,7 @@ def fault_of_database(error: BaseException | None) -> Problem | None:
     """The 503 for an error of the database that is no fault in the program; None for any other error."""
     if is_cancelled(error):
         return took_too_long()
-    return database_away() if is_database_away(error) else None
+    return database_away(error) if is_database_away(error) else None
 
 
 def body(problem: Problem) -> dict[str, Any]:

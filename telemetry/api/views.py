@@ -92,9 +92,9 @@ def _accepted(accept: Accept, submission: Submission[Any]) -> list[list[Receipt]
         raise error.problem() from None
     try:
         return accept([submission], now)
-    except problems.DATABASE_AWAY:
+    except problems.DATABASE_AWAY as error:
         # Also for a statement that was cancelled: sending a sample again is safe.
-        raise problems.database_away() from None
+        raise problems.database_away(error) from None
 
 
 def _media_type(request: Request) -> str:

@@ -72,9 +72,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         await send_problem(send, error.problem())
     except QueueFull:
         await send_problem(send, busy())
-    except problems.DATABASE_AWAY:
+    except problems.DATABASE_AWAY as error:
         # Also for a statement that was cancelled: sending a sample again is safe.
-        await send_problem(send, problems.database_away())
+        await send_problem(send, problems.database_away(error))
     except Exception as error:
         await send_problem(send, problems.unforeseen(error))
     else:

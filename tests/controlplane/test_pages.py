@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import yaml
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.migrations.recorder import MigrationRecorder
 from django.test import Client
 
 from cameras import health
-from cameras.models import CameraVitals, KeyCanary
+from cameras.models import CameraVitals, Change, KeyCanary
 from controlplane import observability
 from controlplane.observability import ExceptionPageFilter, Finding, RedactedExceptionPage, redacted
 from telemetry.ingest.wire import NDJSON_TYPES
@@ -72,11 +73,40 @@ def test_readyz_names_each_check_and_is_red_with_another_key_ring(
     assert caplog.text.count("'check': 'key_ring'") == 1
     assert (first.status_code, first.json()["status"]) == (200, "ready")
     assert set(first.json()["checks"]) == {
-        "database", "key_ring", "fleet", "ingest", "clock", "partitions", "detector", "alerts",
+        "database", "migrations", "key_ring", "fleet", "ingest", "clock", "partitions", "detector", "alerts",
     }  # fmt: skip
     assert second.status_code == 503
     assert "FIELD_ENCRYPTION_KEYS" in second.json()["checks"]["key_ring"]["detail"]
     assert KeyCanary.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_on_a_database_without_a_migration_of_this_code_readyz_and_changes_say_so(
+    viewer: ApiClient, administrator: ApiClient
+) -> None:
+    camera = make_camera()
+    recorded = MigrationRecorder.Migration.objects
+    before = recorded.filter(app="cameras").order_by("name").last()
+    recorded.filter(pk=before.pk).delete()
+    recorded.create(app="cameras", name="9999_of_newer_code", applied=before.applied)
+    table = Change._meta.db_table
+    with connection.schema_editor() as editor:
+        editor.alter_db_table(Change, table, f"{table}_of_another_version")
+    try:
+        probe = viewer.get("/readyz")
+        change = administrator.patch(f"/cameras/{camera.pk}", {"notes": "new"})
+    finally:
+        with connection.schema_editor() as editor:
+            editor.alter_db_table(Change, f"{table}_of_another_version", table)
+        recorded.filter(name="9999_of_newer_code").delete()
+        recorded.create(app=before.app, name=before.name, applied=before.applied)
+
+    found = probe.json()["checks"]["migrations"]
+    assert (probe.status_code, found["ok"]) == (503, False)
+    assert f"`manage.py migrate`: the database lacks cameras.{before.name}." in found["detail"]
+    assert (change.status_code, change.headers["Retry-After"]) == (503, "2")
+    assert "`manage.py migrate` has not run" in change.json()["detail"]
+    assert viewer.get("/readyz").json()["checks"]["migrations"] == {"ok": True, "detail": ""}
 
 
 def test_readyz_is_red_when_a_check_raises_and_livez_is_not(anonymous: ApiClient, monkeypatch: Any) -> None:
