@@ -9,6 +9,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from controlplane.access import tokens
+from controlplane.access.passwords import PatientHasher
 from tests.factories import ApiClient, make_site, make_token
 
 _connect = socket.socket.connect
@@ -31,6 +32,12 @@ def _no_outside() -> Iterator[None]:
     socket.socket.connect = _connect_to_loopback  # type: ignore[method-assign]
     yield
     socket.socket.connect = _connect  # type: ignore[method-assign]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_hashes() -> None:
+    """A password takes its time to be checked; so does every person that a test makes. Not where it is measured."""
+    PatientHasher.iterations = 1_000
 
 
 @pytest.fixture(scope="session")

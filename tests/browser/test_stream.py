@@ -54,7 +54,7 @@ def page(chromium: str, service: Service, monkeypatch: pytest.MonkeyPatch) -> It
         return route.fulfill(response=answer, body=html)
 
     with tab_at(chromium, service.url, monkeypatch, every=True, but=UNREACHABLE) as tab:
-        sign_in(tab)
+        sign_in(tab, service.url)
         tab.context.route(re.compile("/admin/"), ask_only_after_events)
         yield tab
 

@@ -14,6 +14,8 @@ from tests.asgi_client import AsgiClient
 from tests.factories import make_token
 from tests.faults.service import Fleet, Service, make_fleet
 
+pytestmark = pytest.mark.once
+
 UI, OTHER = "https://ui.example.com", "https://evil.example.com"
 EXPOSED = {"X-Cursor", "ETag", "Link", "Location", "Retry-After"}
 SENT = ("authorization", "content-type", "if-match", "idempotency-key", "last-event-id")

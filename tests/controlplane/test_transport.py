@@ -9,6 +9,8 @@ import pytest
 
 from tests.faults.service import Fleet, Service, make_fleet
 
+pytestmark = pytest.mark.once
+
 PROXY, STRANGER = "127.0.0.9", "127.0.0.10"
 HSTS = "max-age=31536000; includeSubDomains; preload"
 

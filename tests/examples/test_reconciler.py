@@ -13,6 +13,8 @@ import pytest
 
 from tests.examples.conftest import ControlPlane, Orchestrator, Site, eventually
 
+pytestmark = pytest.mark.once
+
 CAMERAS = 20
 ZONE = {"type": "Polygon", "coordinates": [[[0, 0], [1, 0], [1, 1], [0, 0]]]}
 

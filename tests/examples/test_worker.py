@@ -10,9 +10,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from cameras.reasons import WORKER_REASONS
 from tests.examples.conftest import EXAMPLES, PATIENCE_SECONDS, Site, eventually
 from tests.processes import end, start
+
+pytestmark = pytest.mark.once
 
 Record = Callable[[str, object], None]
 

@@ -15,6 +15,8 @@ from tests.cluster import Cluster
 from tests.faults.service import Service, make_fleet
 from tests.processes import ROOT, service_environment
 
+pytestmark = pytest.mark.once
+
 OWNER, SERVICE, DATABASE = "gate_owner", "gate", "roles"
 COLUMN_OF = {
     "access_auditentry": "by",

@@ -28,6 +28,8 @@ from tests.openapi.document import JSON, OPERATIONS, Operation
 from tests.openapi.scene import Ids, make_scene
 from tests.processes import ROOT
 
+pytestmark = pytest.mark.once
+
 PACKAGE = "generated_client"
 NO_NDJSON = re.compile(r"Unsupported content type application/(x-)?(ndjson|jsonl|jsonlines)")
 

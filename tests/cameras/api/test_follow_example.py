@@ -21,7 +21,7 @@ from tests.faults.service import Service
 from tests.manage_process import database_url
 from tests.processes import ROOT
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.once]
 
 PROGRAM = """
 import { follow } from "./follow.mjs";

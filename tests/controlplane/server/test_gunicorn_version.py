@@ -11,6 +11,8 @@ from controlplane.server.gunicorn_version import TESTED
 from tests.faults.service import Service
 from tests.processes import ROOT, service_environment
 
+pytestmark = pytest.mark.once
+
 APPLICATIONS = ["controlplane.asgi:application", "telemetry.asgi:application"]
 # Newer, older than the `asgi` worker, and one that only begins like a tested one.
 OTHERS = ["99.0.0", "19.9.0", f"{TESTED[0]}.dev1"]

@@ -14,6 +14,8 @@ from tests.manage_process import begin_command, wait_for_line
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 from tests.waiting import wait_until
 
+pytestmark = pytest.mark.once
+
 EVERY = {("email", "delivered"): 0, ("email", "failed"): 0, ("webhook", "delivered"): 0, ("webhook", "failed"): 0}
 
 

@@ -22,6 +22,8 @@ from telemetry.simulation.worker import Worker, busyness
 from tests.factories import AUTHOR, NOW, ApiClient, make_camera, make_site, make_token
 from tests.manage_process import begin_command, wait_for_line
 
+pytestmark = pytest.mark.once
+
 # --- What a worker does ---------------------------------------------------------------------------------
 
 

@@ -36,8 +36,7 @@ WRONG = "not-the-password-of-anybody"
 
 @pytest.fixture(autouse=True)
 def _proxy(settings: Any) -> Any:
-    """So that a test can come from any address, and that a check of a password is quick."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    """So that a test can come from any address."""
     settings.TRUSTED_PROXIES = ["127.0.0.1"]
     is_trusted_proxy.cache_clear()
     yield
