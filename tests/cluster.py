@@ -47,6 +47,12 @@ class Cluster:
             end(self._server, by=signal.SIGQUIT)  # at once: nothing of it is needed
         shutil.rmtree(self.folder, ignore_errors=True)
 
+    def follow_synchronously(self) -> None:
+        """Acknowledge from now on what a standby has too. Its copies are made before: they would wait for theirs."""
+        with self.connect() as connection:
+            connection.execute("ALTER SYSTEM SET synchronous_standby_names = '*'")
+            connection.execute("SELECT pg_reload_conf()")
+
     def url(self, database: str, scheme: str = "postgresql", user: str = "postgres") -> str:
         return f"{scheme}://{user}@127.0.0.1:{self.port}/{database}"
 
@@ -146,6 +152,29 @@ class Cluster:
             except psycopg.OperationalError:
                 time.sleep(0.02)
         raise Failure(f"PostgreSQL does not start:\n{tail_of(log)}")
+
+
+class Standby(Cluster):
+    """One that follows another, from a copy of it as it is made; the other is started before."""
+
+    def __init__(self, primary: Cluster) -> None:
+        super().__init__()
+        self._primary = primary
+
+    def _make(self) -> None:
+        self.bin, self.user = self._primary.bin, self._primary.user
+        data = self.folder / "data"
+        (self.folder / "postgres.log").touch()
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        self._run(
+            [self.bin / "pg_basebackup", "-d", self._primary.url("postgres"), "-D", data, "-R", "-c", "fast"]
+        )
+
+    def promote(self) -> None:
+        """Returns when changes are taken."""
+        with self.connect() as connection:
+            connection.execute("SELECT pg_promote(true, 60)")
 
 
 def _find_bin(folder: Path) -> Path:

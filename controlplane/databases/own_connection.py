@@ -7,14 +7,16 @@ from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.utils import load_backend
 
 
-def use_own_connection(*settings: str, **options: Any) -> None:
+def use_own_connection(*settings: str, longest_answer_seconds: float | None = None, **options: Any) -> None:
     """Have this thread connect for itself at its next query.
 
     `settings` are of the session, such as `lock_timeout=2s`, and `options` of the connection; both are for
-    PostgreSQL, and nothing on SQLite. A server that hangs or is gone is noticed within seconds.
+    PostgreSQL, and nothing on SQLite. A server that hangs or is gone is noticed within seconds, and no round trip
+    lasts longer than is said.
     """
     wanted = copy.deepcopy(connections.settings[DEFAULT_DB_ALIAS])
     wanted["CONN_MAX_AGE"] = None
+    wanted["LONGEST_ANSWER_SECONDS"] = longest_answer_seconds
     known = wanted["OPTIONS"]
     known.pop("pool", None)
     if wanted["ENGINE"].endswith("postgresql"):

@@ -1,10 +1,9 @@
 """The database of DATABASE_URL, with the options of PostgreSQL or of SQLite."""
 
-import dj_database_url
-
+from controlplane.databases import url
 from controlplane.settings.environment import DATABASE_POOL_SIZE, DATABASE_URL
 
-DATABASES = {"default": dj_database_url.parse(DATABASE_URL)}
+DATABASES = {"default": url.read(DATABASE_URL)}
 _database = DATABASES["default"]
 _options = _database.setdefault("OPTIONS", {})
 if _database["ENGINE"] == "django.db.backends.sqlite3":
@@ -18,7 +17,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     )
 else:
     _database["ENGINE"] = "controlplane.databases.postgresql"
-    _options.setdefault("connect_timeout", 2)
+    # A host that has vanished says nothing: the wait ends when what was sent is not acknowledged for so long.
+    for _name, _value in {"connect_timeout": 2, "tcp_user_timeout": 5_000, "keepalives_idle": 10}.items():
+        _options.setdefault(_name, _value)
     _options.setdefault("options", "-c lock_timeout=2s -c idle_in_transaction_session_timeout=30s")
     if DATABASE_POOL_SIZE:
         # For the threads of Django and those that look tokens up together. Its waits are short because a caller is

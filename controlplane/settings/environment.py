@@ -11,10 +11,11 @@ from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, cast
 
-import dj_database_url
 from cryptography.fernet import Fernet
 from django.core.exceptions import ImproperlyConfigured
 from environs import EnvValidationError, FileAwareEnv, ValidationError
+
+from controlplane.databases import url
 
 BASE_DIR = Path(__file__).resolve().parent.parent.parent
 DEBUG_ONLY_SECRET_KEY = "debug-only-secret-key-that-refuses-to-start-outside-debug"  # noqa: S105
@@ -57,15 +58,10 @@ def _fernet_keys(values: list[str]) -> None:
 
 
 def _database_url(value: str) -> None:
-    scheme = value.partition(":")[0]
-    if scheme not in ("postgres", "postgresql", "sqlite"):
-        raise ValidationError("must start with postgresql:// or sqlite:///")
     try:
-        dj_database_url.parse(value)
-    except ValueError:
-        raise ValidationError(
-            "is no URL; in a password all but letters and digits is written as %XX, and a port is at most 65535"
-        ) from None
+        url.read(value)
+    except ValueError as error:
+        raise ValidationError(str(error)) from None
 
 
 def _origins(values: list[str]) -> None:

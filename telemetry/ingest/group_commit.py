@@ -231,5 +231,6 @@ def _own_connection() -> None:
         "lock_timeout=2s",
         "statement_timeout=5s",
         "idle_in_transaction_session_timeout=30s",
+        longest_answer_seconds=10.0,
         prepare_threshold=2,
     )

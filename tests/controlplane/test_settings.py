@@ -64,6 +64,7 @@ def test_origins_of_other_pages_are_taken_with_and_without_a_port() -> None:
         ("DATABASE_URL", "mysql://u:S3CRET@h/db"),
         ("DATABASE_URL", "postgresql://u:S3CRET/#@h/db"),
         ("DATABASE_URL", "postgresql://u:S3CRET@h:port/db"),
+        ("DATABASE_URL", "postgresql://u:S3CRET@a:5432,b:port/db"),
         ("DEBUG", "perhaps"),
         ("DATABASE_POOL_SIZE", "many"),
         ("DATABASE_POOL_SIZE", "-1"),

@@ -11,7 +11,7 @@ from tests.cluster import Cluster
 from tests.faults.ledger import Ledger
 from tests.faults.service import Fleet, Service, make_fleet
 
-CAMERAS = 600
+CAMERAS = 900
 CAMERAS_A_TEST = 20
 ROLE = "service"
 DATABASE = "faults"
@@ -21,6 +21,7 @@ SMALL_CAP = 40
 ON_POSTGRESQL = [
     "test_chunks.py",
     "test_database.py",
+    "test_failover.py",
     "test_greedy_clients.py",
     "test_processes.py",
     "test_proxy.py",

@@ -161,7 +161,8 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
     assert set(ledger.statuses) <= {200, 201, 503}
     assert set(probes.statuses) == {200}
     assert service.workers() == workers
-    assert load.slowest(frozen_at) > seconds - 1, "it was not frozen: the test tests nothing"
+    assert load.slowest(frozen_at) > 1, "it was not frozen: the test tests nothing"
+    assert load.slowest(frozen_at) < 5, "a server that hangs is waited for"
     assert until_acknowledged < 2
     assert thawed, "nothing was answered for two seconds"
     assert percentile(thawed, 0.99) < 2

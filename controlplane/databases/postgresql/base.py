@@ -1,5 +1,6 @@
 """PostgreSQL, whose statements are cancelled by the server where this process serves."""
 
+import math
 import select
 from functools import partial
 from typing import Any
@@ -10,6 +11,7 @@ from django.db.backends.postgresql import base
 
 from controlplane.databases.deadline import statement_seconds
 from controlplane.databases.last_steps import LastSteps
+from controlplane.databases.postgresql.hung_server import give_up_when_it_hangs
 
 # Which history of which database a session reads. The timeline is that of the log that is written: the control
 # file of a server that was just promoted still says the one before.
@@ -69,6 +71,8 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
         """
         commit = super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs lack it
         seconds = statement_seconds()
+        longest = self.settings_dict.get("LONGEST_ANSWER_SECONDS") or (2 * seconds if seconds else math.inf)
+        give_up_when_it_hangs(connection, longest)
         if seconds is None or "statement_timeout" in self.settings_dict["OPTIONS"].get("options", ""):
             return bool(commit)
         with connection.cursor() as cursor:

@@ -1,11 +1,12 @@
 """PostgreSQL behind Django: its pool, and the history that a session reads."""
 
 import copy
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
 from controlplane.databases.postgresql.base import DatabaseWrapper
 
@@ -89,3 +90,28 @@ def test_the_history_is_asked_once_of_each_session(
     pooled.close_pool()
     with django_assert_num_queries(1, connection=pooled):
         assert pooled.history() == first
+
+
+@pytest.mark.parametrize("seconds", [0.2, 1.3, 3.5])
+def test_a_statement_that_lasts_is_waited_for_while_its_server_answers(seconds: float) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "WITH slept AS MATERIALIZED (SELECT pg_sleep(%s)) SELECT generate_series(1, 30000) FROM slept",
+            [seconds],
+        )
+        assert len(cursor.fetchall()) == 30_000
+
+
+def test_a_statement_that_lasts_longer_than_it_may_ends_its_session_and_the_next_one_works(
+    pooled: DatabaseWrapper,
+) -> None:
+    pooled.settings_dict["LONGEST_ANSWER_SECONDS"] = 1.5
+    asked(pooled, "SELECT 1")
+    began_at = time.monotonic()
+
+    with pytest.raises(OperationalError, match="the server does not answer"):
+        asked(pooled, "SELECT pg_sleep(30)")
+
+    assert time.monotonic() - began_at < 5
+    pooled.close()
+    assert asked(pooled, "SELECT 1") == 1
