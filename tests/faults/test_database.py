@@ -4,11 +4,13 @@ import asyncio
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 import psycopg
+import pytest
 
 from tests.cluster import Cluster
 from tests.faults.client import Connection
@@ -161,7 +163,7 @@ def test_a_frozen_postgresql_stops_no_process_and_loses_nothing(
     assert set(ledger.statuses) <= {200, 201, 503}
     assert set(probes.statuses) == {200}
     assert service.workers() == workers
-    assert load.slowest(frozen_at) > 1, "it was not frozen: the test tests nothing"
+    assert load.slowest(frozen_at) > 1.5, "it was not frozen: the test tests nothing"
     assert load.slowest(frozen_at) < 5, "a server that hangs is waited for"
     assert until_acknowledged < 2
     assert thawed, "nothing was answered for two seconds"
@@ -196,8 +198,21 @@ def test_a_locked_table_of_samples_is_answered_with_503_and_leaves_the_configura
     record_property("p99 of GET /cameras (s)", round(percentile(reads.seconds, 0.99), 3))
 
 
+@pytest.fixture
+def service_for_readers(database_url: str, fleet: Fleet, tmp_path: Path) -> Iterator[Service]:
+    """One where one principal may have all places: those who wait for a connection are not refused for that."""
+    with Service(tmp_path, database_url, settings={"REQUESTS_PER_PRINCIPAL": "64"}) as service:
+        yield service
+        assert service.logged_errors() == []
+
+
 def test_a_database_without_connections_to_spare_is_answered_with_503(
-    service: Service, fleet: Fleet, ledger: Ledger, database: Connect, long: bool, record_property: Record
+    service_for_readers: Service,
+    fleet: Fleet,
+    ledger: Ledger,
+    database: Connect,
+    long: bool,
+    record_property: Record,
 ) -> None:
     control = database()
     control.execute(f"ALTER ROLE {ROLE} CONNECTION LIMIT 10")
@@ -205,8 +220,11 @@ def test_a_database_without_connections_to_spare_is_answered_with_503(
     count_sessions = "SELECT count(*) FROM pg_stat_activity WHERE usename = %s"
     try:
         control.execute(end_sessions, [ROLE])
-        readers = [Reads(service.port, fleet.tokens["viewer"], "/cameras") for _ in range(32)]
-        with Load(service.port, fleet.tokens["worker"], ledger, sizes=(1,) * 32) as load, ExitStack() as stack:
+        readers = [Reads(service_for_readers.port, fleet.tokens["viewer"], "/cameras") for _ in range(32)]
+        with (
+            Load(service_for_readers.port, fleet.tokens["worker"], ledger, sizes=(1,) * 32) as load,
+            ExitStack() as stack,
+        ):
             for reader in readers:
                 stack.enter_context(reader)
             most = 0
