@@ -45,6 +45,8 @@ def start(
     """A server in a session of its own, so that Ctrl-C comes to its parent alone, which then ends it."""
 
     def end_with_parent() -> None:
+        # A shell has what it starts in the background ignore Ctrl-C, and so would this.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
         with contextlib.suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(END_WITH_PARENT, last_signal)
 
