@@ -81,14 +81,17 @@ def is_on_the_way(facts: Facts) -> bool:
 
 def conditions_of(facts: Facts, now: datetime, interruptions: Interruptions) -> list[Condition]:
     """What is wrong with the camera at `now`, in the order of `ConditionType`. `facts` are believable."""
-    found = [_contended(facts, now)]
-    if facts.is_running:
+    if facts.is_plain:  # a whole list asks for thousands of these
+        found = [_no_samples(facts, now, interruptions) if facts.is_running else None]
+    elif not facts.is_running:
+        found = [_contended(facts, now)]
+    else:
         found = [
             _worker_failed(facts),
             _placement_failed(facts),
             _placement_unknown(facts),
             _outdated(facts, now),
-            *found,
+            _contended(facts, now),
             _no_samples(facts, now, interruptions),
             *_refused(facts, now),
         ]

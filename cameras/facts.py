@@ -4,6 +4,7 @@ Intervals are half-open: a threshold of 30 s is crossed at 30.000 s exactly.
 """
 
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple, Self
 
 STALE_AFTER_INTERVALS = 3
@@ -76,11 +77,11 @@ class Facts(NamedTuple):
 
     @property
     def stale_after(self) -> timedelta:
-        return timedelta(seconds=STALE_AFTER_INTERVALS * self.expected_interval_seconds)
+        return _seconds(STALE_AFTER_INTERVALS * self.expected_interval_seconds)
 
     @property
     def offline_after(self) -> timedelta:
-        return timedelta(seconds=OFFLINE_AFTER_INTERVALS * self.expected_interval_seconds)
+        return _seconds(OFFLINE_AFTER_INTERVALS * self.expected_interval_seconds)
 
     @property
     def stop_grace(self) -> timedelta:
@@ -91,6 +92,11 @@ class Facts(NamedTuple):
     def window(self) -> timedelta:
         """For how long a refusal, a fenced event or a change of workers counts."""
         return max(MIN_WINDOW, self.stale_after)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing is known beside its configuration and its last contacts, as of most cameras."""
+        return self[_BESIDE_CONTACTS:] == _NOTHING
 
     @property
     def is_running(self) -> bool:
@@ -154,6 +160,15 @@ class Facts(NamedTuple):
             last_contact=_only_until(horizon, self.last_contact),
             last_sample_at=_only_until(horizon, self.last_sample_at),
         )
+
+
+_BESIDE_CONTACTS = Facts._fields.index("last_sample_at") + 1
+_NOTHING = tuple(Facts._field_defaults[name] for name in Facts._fields[_BESIDE_CONTACTS:])
+
+
+@lru_cache(maxsize=64)
+def _seconds(count: int) -> timedelta:
+    return timedelta(seconds=count)
 
 
 def _until(moment: datetime, seen_at: datetime | None, now: datetime) -> datetime | None:

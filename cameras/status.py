@@ -107,7 +107,7 @@ def derive_status(facts: Facts, now: datetime, interruptions: Interruptions) -> 
         verdict = _without_contact(facts, now, interruptions)
     else:
         verdict = _with_contact(facts, conditions, now, interruptions)
-    return verdict._replace(conditions=conditions)
+    return verdict._replace(conditions=conditions) if conditions else verdict
 
 
 def _without_contact(facts: Facts, now: datetime, interruptions: Interruptions) -> Verdict:

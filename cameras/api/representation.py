@@ -248,7 +248,7 @@ def _judged(
         *row[_CONTACT + 1 :],
         verdict.status.value,
         verdict.reason,
-        conditions_shown(verdict.conditions, *messages),
+        conditions_shown(verdict.conditions, *messages) if verdict.conditions else [],
         verdict.since,
     )
 
