@@ -2,9 +2,11 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property, reduce
 from operator import or_
+from threading import Lock
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -32,6 +34,9 @@ T = TypeVar("T")
 # How long a streamed list rests after a chunk, as a multiple of the time that the chunk waited beside the work of
 # others: measured, see docs/explanation/performance.md.
 REST_RATIO = 4
+# For so long a chunk waits at most for those of other long answers: one that hangs holds up nobody longer.
+TURN_SECONDS = 1.0
+_turn = Lock()
 
 
 class StrictViewSet(viewsets.GenericViewSet):
@@ -140,15 +145,28 @@ def next_with_rest(chunks: Iterator[bytes]) -> tuple[bytes | None, float]:
     A chunk that took more than twice its own processor time, while other threads of this process were at work, had
     to compete with them: with ingest, mostly. The rest then keeps clients that list all cameras again and again
     from slowing the workers down. Where no other thread works the chunk waited for the database, or for other
-    programs, and a rest would help nobody here.
+    programs, and a rest would help nobody here. Nor would one for other long answers: they make their chunks in
+    turn.
     """
-    began_at, worked, all_worked = time.monotonic(), -time.thread_time(), -time.process_time()
-    chunk = next(chunks, None)
-    worked += time.thread_time()
-    all_worked += time.process_time()
+    with _turn_among_long_answers():
+        began_at, worked, all_worked = time.monotonic(), -time.thread_time(), -time.process_time()
+        chunk = next(chunks, None)
+        worked += time.thread_time()
+        all_worked += time.process_time()
+        took = time.monotonic() - began_at
     if all_worked - worked < worked / 2:
         return chunk, 0.0
-    return chunk, max(0.0, REST_RATIO * (time.monotonic() - began_at - 2 * worked))
+    return chunk, max(0.0, REST_RATIO * (took - 2 * worked))
+
+
+@contextmanager
+def _turn_among_long_answers() -> Iterator[None]:
+    taken = _turn.acquire(timeout=TURN_SECONDS)
+    try:
+        yield
+    finally:
+        if taken:
+            _turn.release()
 
 
 def clean_or_problem(act: Callable[[], T]) -> T:
