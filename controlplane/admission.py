@@ -27,6 +27,8 @@ SIGN_IN_PLACES_AN_ADDRESS = 1
 SIGN_IN_WAIT_SECONDS = 5.0
 # Passwords and second factors, whether somebody signs in by them or changes them.
 SIGN_IN_PATHS = ("/admin/account/",)
+# Checks no password, and has a bound of its own: a provider that hangs must not hold up those who sign in here.
+SINGLE_SIGN_ON_PATHS = ("/admin/account/single-sign-on/",)
 REMEMBERED_SESSIONS = 10_000
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
@@ -93,7 +95,9 @@ class Admission:
 
 
 def _is_sign_in(scope: Scope) -> bool:
-    return scope.get("method") == "POST" and scope["path"].startswith(SIGN_IN_PATHS)
+    path = scope["path"]
+    is_own = path.startswith(SIGN_IN_PATHS) and not path.startswith(SINGLE_SIGN_ON_PATHS)
+    return scope.get("method") == "POST" and is_own
 
 
 def _holder_of(scope: Scope) -> str:

@@ -141,7 +141,7 @@ def _principal_of_session(key: str) -> Principal | None:
     user = get_user(request)
     if not may_enter(user):
         return None
-    if step := step_of(user):
+    if step := step_of(user, request.session):
         raise Problem(403, step)
     return principal_of_user(user)
 

@@ -224,6 +224,27 @@ class FirstPassword(models.Model):
         return f"first password of {self.user_id}"
 
 
+class SingleSignOn(models.Model):
+    """By which account at the provider of single sign-on a person comes in. On Citus a local table.
+
+    A provider names accounts by subjects, which it never gives again; names and addresses it does.
+    """
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, primary_key=True, on_delete=models.CASCADE, related_name="single_sign_on"
+    )
+    issuer = models.CharField(max_length=500)
+    subject = models.CharField(max_length=255)
+    connected_at = models.DateTimeField(_("connected"))
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["subject", "issuer"], name="single_sign_on_of_one_person")]
+
+    def __str__(self) -> str:
+        return f"single sign-on of {self.user_id}"
+
+
 class Session(AbstractBaseSession):
     """A browser in which a person is signed in, or has been asked to. It stands under the digest of its key.
 

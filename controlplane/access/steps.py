@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 
-from controlplane.access import first_passwords, second_factors
+from controlplane.access import first_passwords, second_factors, single_sign_on
 from controlplane.access.authentication import principal_of_user
 from controlplane.access.principals import OPERATOR
 from controlplane.problems import Problem, answer
@@ -30,8 +30,13 @@ WITHIN = {Step.FIRST_PASSWORD: ("/admin/account/password/",), Step.SECOND_FACTOR
 ALWAYS = ("/admin/logout/", "/admin/jsi18n/")
 
 
-def step_of(person: Any) -> Step | None:
-    """The step that comes next; None where the person may do what their role may."""
+def step_of(person: Any, session: Any) -> Step | None:
+    """The step that comes next; None where the person may do what their role may.
+
+    Who has come by single sign-on has none: what it takes to sign in there, the provider says.
+    """
+    if single_sign_on.has_come_by_it(session):
+        return None
     if first_passwords.must_change(person):
         return Step.FIRST_PASSWORD
     if not second_factors.has_one(person) and needs_second_factor(person):
@@ -62,7 +67,7 @@ class StepsFirst:
         """The answer in the place of a page; None where the page answers."""
         if "Authorization" in request.headers and not request.path.startswith("/admin/"):
             return None
-        step = step_of(request.user) if request.user.is_authenticated else None
+        step = step_of(request.user, request.session) if request.user.is_authenticated else None
         if step is None or request.path.startswith((*WITHIN[step], *ALWAYS)):
             return None
         if request.path.startswith("/admin/") and request.method in ("GET", "HEAD"):

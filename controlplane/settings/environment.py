@@ -22,6 +22,10 @@ DEBUG_ONLY_SECRET_KEY = "debug-only-secret-key-that-refuses-to-start-outside-deb
 DEBUG_ONLY_FIELD_KEY = "ZGVidWctb25seS1maWVsZC1rZXktbm90LXNlY3JldCE="
 
 _ORIGIN = re.compile(r"https?://([a-z0-9]([a-z0-9.-]*[a-z0-9])?|\[[0-9a-f:.]+\])(:[1-9][0-9]{0,4})?")
+_ISSUER = re.compile(
+    r"(https://([a-zA-Z0-9.-]+|\[[0-9a-fA-F:.]+\])|http://(localhost|127\.0\.0\.1|\[::1\]))(:[1-9][0-9]{0,4})?(/[^\s?#]*)?"
+)
+_ROLES_OF_PEOPLE = ("viewer", "operator", "administrator")
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 # NAME_FILE names a file that holds the value of NAME, as container platforms hand out secrets.
@@ -113,6 +117,32 @@ def _roles_by_name(text: str) -> None:
         raise ValidationError('must be a JSON object of arrays, such as {"group Night shift": ["operator"]}')
 
 
+def _issuer(value: str) -> None:
+    if value and not _ISSUER.fullmatch(value):
+        raise ValidationError(
+            "must be an https address without a query, such as https://login.example.com/realms/cameras; "
+            "plain http is taken for loopback only"
+        )
+
+
+def _role_map(text: str) -> None:
+    value = _json(text)
+    if not isinstance(value, dict):
+        raise ValidationError(
+            'must be a JSON object such as {"cctv-admins": ["administrator"], "north-ops": ["operator@North"]}'
+        )
+    for claimed, roles in value.items():
+        if not isinstance(roles, list) or not roles:
+            raise ValidationError(f'entry "{claimed}" must be an array of roles, such as ["operator@North"]')
+        for number, role in enumerate(roles, start=1):
+            name, at, site = role.partition("@") if isinstance(role, str) else ("", "", "")
+            if name not in _ROLES_OF_PEOPLE or (at and not site.strip()):
+                raise ValidationError(
+                    f'entry "{claimed}", role {number}: must be one of {", ".join(_ROLES_OF_PEOPLE)}; '
+                    "for the whole fleet, or with @ and a site, such as operator@North"
+                )
+
+
 def _email_security(value: str) -> None:
     if value not in ("starttls", "tls", "none"):
         raise ValidationError("must be starttls, tls or none")
@@ -145,6 +175,12 @@ PASSWORD_MIN_LENGTH = env.int("PASSWORD_MIN_LENGTH", 15, validate=_within(8, 64)
 MEMBERSHIPS_OF: dict[str, list[str]] = _json(env.str("MEMBERSHIPS_OF", "", validate=_roles_by_name))
 SESSION_IDLE_SECONDS = env.int("SESSION_IDLE_SECONDS", 43_200, validate=_within(60, 31_536_000))
 SESSION_COOKIE_AGE = env.int("SESSION_AGE_SECONDS", 604_800, validate=_within(60, 31_536_000))
+OIDC_ISSUER = env.str("OIDC_ISSUER", "", validate=_issuer)
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", "")
+OIDC_CLIENT_SECRET = env.str("OIDC_CLIENT_SECRET", "")
+OIDC_ROLES_CLAIM = env.str("OIDC_ROLES_CLAIM", "groups")
+OIDC_ROLE_MAP: dict[str, list[str]] = _json(env.str("OIDC_ROLE_MAP", "", validate=_role_map))
+OIDC_BACKDATED_SECONDS = env.int("OIDC_BACKDATED_SECONDS", 0, validate=_within(0, 3_600))
 LOG_LEVEL = env.str("LOG_LEVEL", "INFO", validate=_log_level)
 BEHIND_TLS = env.bool("BEHIND_TLS", False)
 HASHED_STATIC_FILES = env.bool("HASHED_STATIC_FILES", False)
@@ -172,4 +208,14 @@ if not TELEMETRY_RETENTION_DAYS <= TELEMETRY_MINUTE_RETENTION_DAYS <= TELEMETRY_
     raise ImproperlyConfigured(
         "The environment is not fit to start with:\n  TELEMETRY_RETENTION_DAYS must not be longer than"
         " TELEMETRY_MINUTE_RETENTION_DAYS, nor that longer than TELEMETRY_HOUR_RETENTION_DAYS"
+    )
+
+_missing = [
+    name
+    for name in ("OIDC_CLIENT_ID", "OIDC_CLIENT_SECRET", "OIDC_ROLES_CLAIM", "OIDC_ROLE_MAP")
+    if OIDC_ISSUER and not globals()[name]
+]
+if _missing:
+    raise ImproperlyConfigured(
+        f"The environment is not fit to start with:\n  {', '.join(_missing)}: required with OIDC_ISSUER"
     )

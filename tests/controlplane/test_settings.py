@@ -1,11 +1,14 @@
 """Starting: what is missing is named, all at once, and no value is shown."""
 
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+
+from controlplane.access.principals import ROLES_OF_PEOPLE
 
 ROOT = Path(__file__).parents[2]
 GOOD = {
@@ -94,6 +97,53 @@ def test_all_faults_are_named_at_once() -> None:
     answer = start(SECRET_KEY="", FIELD_ENCRYPTION_KEYS="", LOG_LEVEL="LOUD")
 
     assert all(name in answer.stderr for name in ("SECRET_KEY", "FIELD_ENCRYPTION_KEYS", "LOG_LEVEL"))
+
+
+SINGLE_SIGN_ON = {
+    "OIDC_ISSUER": "https://login.example.com/realms/cameras",
+    "OIDC_CLIENT_ID": "control-plane",
+    "OIDC_CLIENT_SECRET": "c1ient-S3CRET",
+    "OIDC_ROLE_MAP": json.dumps({"all": [*ROLES_OF_PEOPLE, *(f"{role}@North" for role in ROLES_OF_PEOPLE)]}),
+}
+
+
+@pytest.mark.parametrize("issuer", ["https://[::1]:8443/", "http://127.0.0.1:9400", "http://localhost/realms/x"])
+def test_single_sign_on_starts_with_each_role_of_people(issuer: str) -> None:
+    assert start(**SINGLE_SIGN_ON | {"OIDC_ISSUER": issuer}).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("OIDC_ISSUER", "http://login.example.com", "loopback"),
+        ("OIDC_ISSUER", "http://localhost.example.com", "loopback"),
+        ("OIDC_ISSUER", "https://anna:S3CRET@login.example.com", "https address"),
+        ("OIDC_ISSUER", "https://login.example.com/?realm=a", "query"),
+        ("OIDC_ISSUER", "login.example.com", "https address"),
+        ("OIDC_CLIENT_ID", "", "required with OIDC_ISSUER"),
+        ("OIDC_CLIENT_SECRET", "", "required with OIDC_ISSUER"),
+        ("OIDC_ROLES_CLAIM", "", "required with OIDC_ISSUER"),
+        ("OIDC_ROLE_MAP", "", "required with OIDC_ISSUER"),
+        ("OIDC_ROLE_MAP", "{}", "required with OIDC_ISSUER"),
+        ("OIDC_ROLE_MAP", "{'a': ['viewer']}", "JSON object"),
+        ("OIDC_ROLE_MAP", '["viewer"]', "JSON object"),
+        ("OIDC_ROLE_MAP", '{"fine": ["viewer"], "ops": "operator"}', 'entry "ops" must be an array'),
+        ("OIDC_ROLE_MAP", '{"ops": []}', 'entry "ops" must be an array'),
+        ("OIDC_ROLE_MAP", '{"ops": ["viewer", "boss@North"]}', 'entry "ops", role 2'),
+        ("OIDC_ROLE_MAP", '{"ops": ["operator@"]}', 'entry "ops", role 1'),
+        ("OIDC_ROLE_MAP", '{"ops": ["worker"]}', 'entry "ops", role 1'),
+        ("OIDC_ROLE_MAP", '{"ops": [["viewer"]]}', 'entry "ops", role 1'),
+        ("OIDC_BACKDATED_SECONDS", "-1", "from 0"),
+    ],
+)
+def test_what_is_wrong_with_single_sign_on_is_named_with_its_entry(name: str, value: str, words: str) -> None:
+    answer = start(**SINGLE_SIGN_ON | {name: value})
+
+    assert answer.returncode != 0
+    faults = answer.stderr.partition("The environment is not fit to start with:")[2]
+    assert name in faults
+    assert words in faults
+    assert "S3CRET" not in answer.stderr
 
 
 def test_debug_starts_without_keys() -> None:

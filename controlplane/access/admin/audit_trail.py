@@ -67,6 +67,8 @@ DONE = {
     "roles_changed": _("given other roles"),
     "rotated": _("rotated"),
     "secret_renewed": _("given a new secret"),
+    "single_sign_on_connected": _("connected to single sign-on"),
+    "single_sign_on_disconnected": _("disconnected from single sign-on"),
     "tested": _("tested"),
     "updated": _("edited"),
 }

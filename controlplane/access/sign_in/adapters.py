@@ -18,7 +18,8 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.access import second_factors
+from controlplane.access import second_factors, single_sign_on
+from controlplane.access.identity_provider import provider as identity_provider
 from controlplane.access.people import PeopleBackend
 from controlplane.addresses import holder_at
 
@@ -63,6 +64,20 @@ class AccountAdapter(DefaultAccountAdapter):
         clear_login(request)
         messages.error(request, gettext("This account may not sign in. Ask an administrator."))
         return HttpResponseRedirect(reverse("account_login"))
+
+    def post_login(self, request: HttpRequest, user: Any, **details: Any) -> HttpResponse:
+        if (details["signal_kwargs"] or {}).get(single_sign_on.SESSION_KEY):
+            request.session[single_sign_on.SESSION_KEY] = True
+        else:
+            request.session.pop(single_sign_on.SESSION_KEY, None)
+        return super().post_login(request, user, **details)
+
+    def get_reauthentication_methods(self, user: Any) -> list[dict[str, Any]]:
+        """Who has neither a password nor a factor here signs in again at the provider."""
+        methods = super().get_reauthentication_methods(user)
+        if methods or not identity_provider.is_set_up():
+            return methods
+        return [{"id": "single_sign_on", "description": "", "url": reverse("single_sign_on")}]
 
     def is_reauthentication_required(self, *, app: str) -> bool:
         """Not in the first minutes after signing in: that was no less than what would be asked again."""

@@ -13,7 +13,7 @@ from django.urls import reverse_lazy
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from controlplane.access import second_factors
+from controlplane.access import second_factors, single_sign_on
 from controlplane.access.second_factors import APP, CODES, PASSKEY
 from controlplane.access.session_store import SessionStore
 from controlplane.access.sessions import end_sessions_of, key_of_row
@@ -32,6 +32,7 @@ class Overview(Page, IndexView):
         return context | {
             "app": factors.get(APP),
             "passkeys": factors.get(PASSKEY, []),
+            "account": single_sign_on.account_of(self.request.user) if context["provider"] else None,
             "codes_left": len(codes.get_unused_codes()) if codes else None,
         }
 

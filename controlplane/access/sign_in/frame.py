@@ -9,6 +9,7 @@ from django.utils import timezone
 from django.views.generic.base import ContextMixin
 
 from controlplane.access import sign_ins, throttle
+from controlplane.access.identity_provider import provider as identity_provider
 from controlplane.access.steps import Step, step_of
 from controlplane.addresses import holder_at
 from controlplane.problems import Problem
@@ -31,11 +32,12 @@ class Page(ContextMixin):
 
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         user = self.request.user
-        step = step_of(user) if user.is_authenticated else None
+        step = step_of(user, self.request.session) if user.is_authenticated else None
         return {
             **admin.site.each_context(self.request),
             "title": self.title,
             "mail_is_set_up": bool(settings.EMAIL_HOST),
+            "provider": identity_provider.name() if identity_provider.is_set_up() else "",
             "must_change_password": step is Step.FIRST_PASSWORD,
             "must_add_factor": step is Step.SECOND_FACTOR,
             **super().get_context_data(**kwargs),

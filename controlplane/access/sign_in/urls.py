@@ -13,6 +13,7 @@ from django.urls import URLPattern, path, re_path
 from controlplane.access.sign_in import factor_pages as factors
 from controlplane.access.sign_in import password_pages as passwords
 from controlplane.access.sign_in import sign_in_pages as pages
+from controlplane.access.sign_in import single_sign_on_pages as single_sign_on
 from controlplane.compression import kept_plain
 
 
@@ -35,6 +36,10 @@ urlpatterns = [
     _at("login/", pages.SignIn, "account_login"),
     _at("login/passkey/", pages.SignInByPasskey, "mfa_login_webauthn"),
     _at("login/second-factor/", pages.SecondFactor, "mfa_authenticate"),
+    _at("single-sign-on/", single_sign_on.Begin, "single_sign_on"),
+    _at("single-sign-on/callback/", single_sign_on.Callback, "single_sign_on_callback"),
+    _at("single-sign-on/connect/", single_sign_on.Connect, "single_sign_on_connect"),
+    _at("single-sign-on/disconnect/", single_sign_on.Disconnect, "single_sign_on_disconnect"),
     _at("again/", pages.PasswordAgain, "account_reauthenticate"),
     _at("again/code/", pages.CodeAgain, "mfa_reauthenticate"),
     _at("again/passkey/", pages.PasskeyAgain, "mfa_reauthenticate_webauthn"),

@@ -53,7 +53,7 @@ def test_who_needs_a_second_factor(
     else:
         give_recovery_codes(person)  # codes alone are no second factor
 
-    assert step_of(PeopleBackend().get_user(person.pk)) == step
+    assert step_of(PeopleBackend().get_user(person.pk), {}) == step
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_what_is_asked_at_every_request_costs_no_query_of_its_own(
     give_app(person)
     with django_assert_num_queries(1):
         loaded = PeopleBackend().get_user(person.pk)
-        assert step_of(loaded) is None
+        assert step_of(loaded, {}) is None
         assert second_factors.has_one(loaded)
 
 
