@@ -67,15 +67,22 @@ def tab(chromium: str, live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @contextmanager
 def tab_at(
-    chromium: str, url: str, monkeypatch: pytest.MonkeyPatch, *, every: bool = False, but: str = ""
+    chromium: str,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    every: bool = False,
+    but: str = "",
+    also: tuple[str, ...] = (),
 ) -> Iterator[Page]:
     """Console errors, refusals by the CSP, dialogs and requests to the outside fail the test.
 
-    Those of every tab, or of this one alone; errors on the console that hold the text `but` do not.
+    Those of every tab, or of this one alone; errors on the console that hold the text `but` do not, and neither does
+    what is asked of addresses that begin with `also`.
     """
     monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
     faults: list[str] = []
-    inside = (url, "data:")
+    inside = (url, "data:", *also)
 
     def watch(tab: Page) -> None:
         tab.on("console", lambda line: line.type == "error" and faults.append(f"{tab.url}: {line.text}"))
