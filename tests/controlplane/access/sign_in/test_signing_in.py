@@ -180,13 +180,21 @@ def test_what_is_not_offered_of_allauth_is_not_there() -> None:
     assert there == []
 
 
-OPEN = {"account_login", "mfa_login_webauthn", "mfa_authenticate", "account_reset_password"}
+OPEN = {
+    "account_login",
+    "mfa_login_webauthn",
+    "mfa_authenticate",
+    "account_reset_password",
+    "single_sign_on",
+    "single_sign_on_callback",
+}
 
 
 def test_every_page_is_for_who_is_signed_in_but_those_of_signing_in_and_none_is_kept_by_anybody(
     settings: Any,
 ) -> None:
     settings.EMAIL_HOST = "localhost"
+    settings.OIDC_ISSUER = "http://127.0.0.1:9"
     opened = set()
     for pattern in urlpatterns[:-1]:
         name = pattern.name or ""
@@ -201,4 +209,4 @@ def test_every_page_is_for_who_is_signed_in_but_those_of_signing_in_and_none_is_
                 assert answer["Cache-Control"] == "no-store, no-transform"
 
     assert opened - OPEN == {"account_reset_password_from_key"}  # says that the link is no longer good
-    assert len(urlpatterns) == 17
+    assert len(urlpatterns) == 21
