@@ -21,7 +21,14 @@ KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 FOREIGN_KEY = rsa.generate_private_key(public_exponent=65537, key_size=2048)
 CODE = "one-C0DE"
 
+PUBLISHED_KEYS = {
+    "keys": [json.loads(RSAAlgorithm.to_jwk(KEY.public_key())) | {"kid": "k1", "use": "sig", "alg": "RS256"}]
+}
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
+
+
+class NowAnd(int):
+    """A time in a token: so many seconds from when it is made."""
 
 
 class Provider:
@@ -58,8 +65,7 @@ class Provider:
         if path == DISCOVERY:
             return send(handler, self._configuration())
         if path == "/keys":
-            key = json.loads(RSAAlgorithm.to_jwk(KEY.public_key()))
-            return send(handler, {"keys": [key | {"kid": "k1", "use": "sig", "alg": "RS256"}]})
+            return send(handler, PUBLISHED_KEYS)
         if path == "/token":
             return self._token(handler, {name: values[0] for name, values in parse_qs(body.decode()).items()})
         return send(handler, {}, status=404)
@@ -87,7 +93,10 @@ class Provider:
             "iss": self.issuer, "aud": CLIENT, "sub": "subject-1", "nonce": begun["nonce"], "iat": now, "exp": now + 300,
             "preferred_username": "olga",
         } | self.claims  # fmt: skip
-        token = self.sign({name: value for name, value in claims.items() if value is not None})
+        said = {name: value for name, value in claims.items() if value is not None}
+        token = self.sign(
+            {name: now + value if isinstance(value, NowAnd) else value for name, value in said.items()}
+        )
         send(handler, {"access_token": "an-access-T0KEN", "token_type": "Bearer", "id_token": token})
 
 

@@ -5,6 +5,8 @@ import re
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
+from datetime import UTC, datetime
 from html import unescape
 from typing import Any
 
@@ -16,7 +18,8 @@ from django.utils import timezone
 
 from cameras.models import Site
 from controlplane.access import claimed_roles, first_passwords
-from controlplane.access.identity_provider import fetching
+from controlplane.access.identity_provider import fetching, id_tokens
+from controlplane.access.identity_provider.faults import ClockOff
 from controlplane.access.memberships import roles_of
 from controlplane.access.models import AuditEntry, SingleSignOn
 from tests.factories import make_site
@@ -25,8 +28,10 @@ from tests.identity_provider import (
     CODE,
     DISCOVERY,
     FOREIGN_KEY,
+    PUBLISHED_KEYS,
     SECRET,
     Behaviour,
+    NowAnd,
     Provider,
     running_provider,
     send,
@@ -372,10 +377,6 @@ def test_it_leads_nowhere_else(provider: Provider) -> None:
 # --- What is not believed -----------------------------------------------------------------------------------
 
 
-def now_and(seconds: float) -> float:
-    return int(time.time()) + seconds
-
-
 BAD_CLAIMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "another issuer": ({"iss": "https://evil.example"}, UNTRUSTED, "InvalidIssuerError"),
     "no issuer": ({"iss": None}, UNTRUSTED, "MissingRequiredClaimError"),
@@ -390,11 +391,11 @@ BAD_CLAIMS: dict[str, tuple[dict[str, Any], str, str]] = {
     "a number for a subject": ({"sub": 7}, UNTRUSTED, "InvalidSubjectError"),
     "a time that is none": ({"exp": "tomorrow"}, UNTRUSTED, "exp"),
     "a time without end": ({"iat": float("inf")}, UNTRUSTED, "iat"),
-    "ended": ({"exp": now_and(-61)}, CLOCKS, "ended"),
-    "an hour old": ({"iat": now_and(-3_600)}, CLOCKS, "ago"),
-    "a clock two minutes behind": ({"iat": now_and(-120), "exp": now_and(180)}, CLOCKS, "ago"),
-    "a clock two minutes ahead": ({"iat": now_and(120), "exp": now_and(420)}, CLOCKS, "in the future"),
-    "not yet good": ({"nbf": now_and(120)}, CLOCKS, "in the future"),
+    "ended": ({"exp": NowAnd(-61)}, CLOCKS, "ended"),
+    "an hour old": ({"iat": NowAnd(-3_600)}, CLOCKS, "ago"),
+    "a clock two minutes behind": ({"iat": NowAnd(-120), "exp": NowAnd(180)}, CLOCKS, "ago"),
+    "a clock two minutes ahead": ({"iat": NowAnd(120), "exp": NowAnd(420)}, CLOCKS, "in the future"),
+    "not yet good": ({"nbf": NowAnd(120)}, CLOCKS, "in the future"),
 }
 
 
@@ -421,18 +422,27 @@ def test_a_token_that_is_not_for_this_sign_in_lets_nobody_in(
     refused(Client(), provider, words, cause, **claims)
 
 
-@pytest.mark.parametrize("seconds", [-59, 59])
-def test_clocks_may_be_a_minute_apart(provider: Provider, seconds: int) -> None:
-    come(client := Client(), provider, groups=["cctv-admins"], iat=now_and(seconds), exp=now_and(seconds + 60))
+@pytest.mark.parametrize(
+    ("iat", "exp", "is_fine"),
+    [(-60, 1, True), (60, 300, True), (0, -59, True), (-61, 300, False), (61, 300, False), (0, -60, False)],
+)
+def test_clocks_may_be_a_minute_apart(iat: int, exp: int, is_fine: bool) -> None:
+    now = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    at = int(now.timestamp())
+    expected = {"issuer": "https://login.example.com", "client_id": CLIENT, "nonce": "n"}
+    token = signed(
+        {"iss": expected["issuer"], "aud": CLIENT, "sub": "s", "nonce": "n", "iat": at + iat, "exp": at + exp}
+    )
 
-    assert is_signed_in(client)
+    with nullcontext() if is_fine else pytest.raises(ClockOff):
+        id_tokens.claims_of(token, PUBLISHED_KEYS, **expected, backdated_seconds=0, now=now)
 
 
 def test_a_provider_that_dates_its_tokens_back_is_taken_where_the_settings_say_so(
     provider: Provider, settings: Any
 ) -> None:
     settings.OIDC_BACKDATED_SECONDS = 300
-    come(client := Client(), provider, groups=["cctv-admins"], iat=now_and(-300), nbf=now_and(-300))
+    come(client := Client(), provider, groups=["cctv-admins"], iat=NowAnd(-300), nbf=NowAnd(-300))
     assert is_signed_in(client)
 
 
