@@ -36,7 +36,7 @@ def record_throttled(request: HttpRequest, name: str) -> None:
 
 def record_failed(request: HttpRequest, name: str) -> None:
     """Write that somebody was not let in who has come by another service; the name is empty for a stranger."""
-    _record_attempt(request, "user.sign_in_failed", name)
+    _record_attempt(request, "sign_in_failed", name)
 
 
 def _signed_in(request: HttpRequest | None, user: Any, **_event: Any) -> None:
