@@ -410,7 +410,7 @@ def refused(client: Client, provider: Provider, words: str, cause: str, **claims
     (line,) = [line for line in lines if line["log_level"] == "warning"]
     assert cause in line["cause"]
     said = page + json.dumps(lines, default=str)
-    assert [secret for secret in (SECRET, CODE, "an-access-T0KEN", "eyJ") if secret in said] == []
+    assert [secret for secret in (SECRET, CODE, "an-access-T0KEN", "eyJhbGci") if secret in said] == []
     assert not User.objects.exists()
     assert AuditEntry.objects.latest("pk").action == "user.sign_in_failed"
 
