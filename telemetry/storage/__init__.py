@@ -1,1 +1,1 @@
-"""Partitions, retention, and the forecast of when the bytes for telemetry are used up."""
+"""Partitions, retention, the forecast of when the bytes for telemetry are used up, and what a fleet takes."""

@@ -33,13 +33,13 @@ class Forecast(NamedTuple):
     full_in_days: float | None
 
     def __str__(self) -> str:
-        used = f"{_short(self.bytes_used)} used"
+        used = f"{short(self.bytes_used)} used"
         if self.bytes_max is None:
             return f"{used}, no bound is set"
-        used = f"{used} of {_short(self.bytes_max)}"
+        used = f"{used} of {short(self.bytes_max)}"
         if self.bytes_per_day is None or self.full_in_days is None:
             return f"{used}; too early for a forecast"
-        used = f"{used}, {_short(int(self.bytes_per_day))} a day"
+        used = f"{used}, {short(self.bytes_per_day)} a day"
         return f"{used}; " + (
             "never full" if self.full_in_days == inf else f"at this rate full in {self.full_in_days:.0f} days"
         )
@@ -151,10 +151,11 @@ def _first_row(model: Any, start: datetime | None = None, end: datetime | None =
     return at
 
 
-def _short(size: int) -> str:
+def short(size: float) -> str:
+    """Bytes as people read them: `13.8 GB`."""
     number, unit = float(size), "B"
     for unit in ("B", "kB", "MB", "GB", "TB"):
         if number < 1_000 or unit == "TB":
             break
         number /= 1_000
-    return f"{number:.1f} {unit}" if unit != "B" else f"{size} B"
+    return f"{number:,.1f} {unit}" if unit != "B" else f"{size:.0f} B"
