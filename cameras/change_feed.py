@@ -5,6 +5,7 @@ import re
 import secrets
 from collections.abc import Sequence
 from copy import copy
+from datetime import datetime
 from typing import NamedTuple
 
 from django.db import connection, transaction
@@ -13,7 +14,8 @@ from django.db.models import Min
 from cameras.changes import make_counter
 from cameras.fields import SPEC_FIELDS
 from cameras.models import Change, ChangeKind, RevisionCounter
-from controlplane.access.principals import Principal
+from controlplane.access import audit
+from controlplane.access.principals import Author, Principal
 from controlplane.access.scope import Scope
 
 _CURSOR = re.compile(r"([0-9a-f]{12})-(0|[1-9][0-9]{0,18})")
@@ -63,6 +65,14 @@ def renew_epoch() -> Cursor:
         make_counter()
         RevisionCounter.objects.update(epoch=secrets.token_hex(16))
         return current_cursor()
+
+
+def begin_epoch(*, by: Author, now: datetime) -> Cursor:
+    """Renew the epoch, with its entry in the audit trail."""
+    with transaction.atomic():
+        cursor = renew_epoch()
+        audit.record(by=by, now=now, action="epoch.renewed", object_type="change log", object_id=cursor)
+        return cursor
 
 
 def _epoch(stored: str) -> str:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import psycopg
 
 from tests.processes import Failure, children_of, end, free_port, is_running, output_of, signal_all, start, tail_of
+from tests.waiting import wait_until
 
 
 class Cluster:
@@ -121,6 +122,38 @@ class Cluster:
         finally:
             signal_all(processes, signal.SIGCONT)
 
+    def archive_into(self, folder: Path) -> None:
+        """Keep the WAL in a folder from now on; the server restarts. The folder is made, and given to the server."""
+        folder.mkdir()
+        if self.user:
+            shutil.chown(folder, self.user)
+        with self.connect() as connection:
+            connection.execute("ALTER SYSTEM SET archive_mode = on")
+            # As docs/operations/backup.md has it.
+            command = (
+                f"test ! -f {folder}/%f && cp %p {folder}/.%f && sync {folder}/.%f && mv {folder}/.%f {folder}/%f"
+            )
+            connection.execute(f"ALTER SYSTEM SET archive_command = '{command}'")
+        self.stop()
+        self.start()
+
+    def base_backup(self) -> Path:
+        """A copy of the whole server, as it is made while it is written to."""
+        self._run(
+            [self.bin / "pg_basebackup", "-d", self.url("postgres"), "-D", self.folder / "base", "-c", "fast"]
+        )
+        return self.folder / "base"
+
+    def dump(self, database: str) -> Path:
+        """A copy of one database, a file for each table."""
+        target = self.folder / f"{database}.dump"
+        self._run([self.bin / "pg_dump", "--format=directory", "-d", self.url(database), "-f", target])
+        return target
+
+    def load_dump(self, dump: Path, database: str) -> None:
+        """Into an empty database."""
+        self._run([self.bin / "pg_restore", "--exit-on-error", "-d", self.url(database), dump])
+
     def _make(self) -> None:
         self.bin = _find_bin(self.folder)
         data = self.folder / "data"
@@ -175,6 +208,34 @@ class Standby(Cluster):
         """Returns when changes are taken."""
         with self.connect() as connection:
             connection.execute("SELECT pg_promote(true, 60)")
+
+
+class Restored(Cluster):
+    """Another server from a base backup of one, with its archive up to a restore point."""
+
+    def __init__(self, source: Cluster, base: Path, archive: Path, point: str) -> None:
+        super().__init__()
+        self._source, self._base, self._archive, self._point = source, base, archive, point
+
+    def _make(self) -> None:
+        self.bin, self.user = self._source.bin, self._source.user
+        (self.folder / "postgres.log").touch()
+        if self.user:
+            shutil.chown(self.folder, self.user)
+        data = self.folder / "data"
+        self._run(["cp", "-a", self._base, data])
+        with (data / "postgresql.auto.conf").open("a") as settings:
+            settings.write(
+                f"archive_mode = off\nrestore_command = 'cp {self._archive}/%f %p'\n"
+                f"recovery_target_name = '{self._point}'\nrecovery_target_action = promote\n"
+            )
+        (data / "recovery.signal").touch()
+
+    def start(self) -> None:
+        """Returns when the point is reached and changes are taken."""
+        super().start()
+        with self.connect() as connection:
+            wait_until(lambda: connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,))
 
 
 def _find_bin(folder: Path) -> Path:

@@ -1,1 +1,1 @@
-"""Partitions, retention, the forecast of when the bytes for telemetry are used up, and what a fleet takes."""
+"""Partitions, retention, when the bytes for telemetry are used up, what a fleet takes, copies and restores."""

@@ -19,6 +19,7 @@ SMALL_CAP = 40
 
 # These need a PostgreSQL that they may kill; where the tests run on SQLite, only its own faults are tested.
 ON_POSTGRESQL = [
+    "test_backup.py",
     "test_chunks.py",
     "test_database.py",
     "test_failover.py",
@@ -30,7 +31,7 @@ ON_POSTGRESQL = [
     "test_submissions.py",
     "test_takeovers.py",
 ]
-collect_ignore = ON_POSTGRESQL if configured.vendor == "sqlite" else ["test_sqlite.py"]
+collect_ignore = ON_POSTGRESQL if configured.vendor == "sqlite" else ["test_sqlite.py", "test_sqlite_backup.py"]
 
 
 @pytest.fixture(scope="session")

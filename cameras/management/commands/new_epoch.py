@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from django.db import transaction
 from django.utils import timezone
 
-from cameras.change_feed import renew_epoch
-from controlplane.access import audit
+from cameras.change_feed import begin_epoch
 from controlplane.access.principals import unlimited
 from controlplane.commands import CommandWithEpilog, needs_database
 
@@ -34,14 +32,6 @@ class Command(CommandWithEpilog):
 
     @needs_database()
     def handle(self, **options: Any) -> None:
-        with transaction.atomic():
-            cursor = renew_epoch()
-            audit.record(
-                by=AUTHOR,
-                now=timezone.now(),
-                action="epoch.renewed",
-                object_type="change log",
-                object_id=cursor,
-            )
+        cursor = begin_epoch(by=AUTHOR, now=timezone.now())
         self.stderr.write("A new epoch has begun: watchers will list again. It begins at", style_func=str)
         self.stdout.write(str(cursor))
