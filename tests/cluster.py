@@ -155,7 +155,7 @@ class Cluster:
         self._run([self.bin / "pg_restore", "--exit-on-error", "-d", self.url(database), dump])
 
     def _make(self) -> None:
-        self.bin = _find_bin(self.folder)
+        self.bin = find_bin(self.folder)
         data = self.folder / "data"
         data.mkdir()
         (self.folder / "postgres.log").touch()
@@ -238,7 +238,7 @@ class Restored(Cluster):
             wait_until(lambda: connection.execute("SELECT pg_is_in_recovery()").fetchone() == (False,))
 
 
-def _find_bin(folder: Path) -> Path:
+def find_bin(folder: Path) -> Path:
     """The folder of initdb and postgres: from the PATH, where Debian keeps them, or from the wheel."""
     candidates = []
     if initdb := shutil.which("initdb"):

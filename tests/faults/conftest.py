@@ -24,6 +24,7 @@ ON_POSTGRESQL = [
     "test_database.py",
     "test_failover.py",
     "test_greedy_clients.py",
+    "test_patroni.py",
     "test_processes.py",
     "test_proxy.py",
     "test_slow_clients.py",
