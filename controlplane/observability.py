@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import structlog
 from django.views.debug import ExceptionReporter, SafeExceptionReporterFilter
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
-from prometheus_client.core import Metric
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 # --- Readiness --------------------------------------------------------------------------------------------
@@ -84,8 +84,17 @@ class _FleetCollector(Collector):
         self.now = now
 
     def collect(self) -> Iterable[Metric]:
+        yield _ready_metric(self.now)
         for collect in _fleet_metrics:
             yield from collect(self.now)
+
+
+def _ready_metric(now: datetime) -> Metric:
+    """What /readyz says, for who has no other way to ask it."""
+    ready = GaugeMetricFamily("controlplane_ready", "1 where a check of /readyz passes.", labels=["check"])
+    for name, finding in readiness(now)[1].items():
+        ready.add_metric([name], finding.ok)
+    return ready
 
 
 def metrics_text(now: datetime, multiprocess_folder: str | None) -> bytes:

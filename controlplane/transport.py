@@ -13,7 +13,7 @@ from controlplane.bare_asgi import Application, Message, Receive, Scope, Send, s
 from controlplane.problems import Problem
 
 # Who watches asks a process directly, and so do balancers.
-PROBES = re.compile(r"/(livez|readyz|metrics)/?")
+PROBES = re.compile(r"/(livez|readyz|metrics(/cameras)?)/?")
 # A person who types the address is sent to https; a program is refused: its next token shall not go in clear.
 PAGES = re.compile(r"/((admin|docs)(/.*)?)?")
 _FORWARDED = (b"x-forwarded-", b"forwarded")

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from math import nan
 
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from cameras.models import FleetVitals
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
@@ -81,12 +81,17 @@ def step_metrics(now: datetime) -> Iterable[Metric]:
     rows = GaugeMetricFamily(
         "controlplane_maintenance_rows", "Rows that a step dealt with, last time.", labels=["step"]
     )
+    rounds = CounterMetricFamily(
+        "controlplane_maintenance_rounds_total", "How often a step ran.", labels=["step", "outcome"]
+    )
     for run in StepRun.objects.order_by("name"):
         if run.succeeded_at:
             succeeded.add_metric([run.name], run.succeeded_at.timestamp())
         duration.add_metric([run.name], run.duration_seconds)
         rows.add_metric([run.name], run.rows)
-    yield from (succeeded, duration, rows)
+        rounds.add_metric([run.name, "succeeded"], run.succeeded)
+        rounds.add_metric([run.name, "failed"], run.failed)
+    yield from (succeeded, duration, rows, rounds)
 
 
 def _gauge(name: str, help: str, value: float) -> GaugeMetricFamily:

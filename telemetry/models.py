@@ -112,13 +112,15 @@ class KeptFrom(models.Model):
 
 
 class StepRun(models.Model):
-    """How a step of `maintain` last went, for the metrics of every process."""
+    """How a step of `maintain` last went, and how often it ran, for the metrics of every process."""
 
     name = models.CharField(max_length=32, primary_key=True)
     ran_at = models.DateTimeField()
     succeeded_at = models.DateTimeField(null=True)
     duration_seconds = models.FloatField()
     rows = models.BigIntegerField()
+    succeeded = models.BigIntegerField(default=0, db_default=0, help_text="How many runs ever did.")
+    failed = models.BigIntegerField(default=0, db_default=0, help_text="How many runs ever did.")
 
     def __str__(self) -> str:
         return f"{self.name} at {self.ran_at}"

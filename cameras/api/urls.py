@@ -8,6 +8,7 @@ from django.urls import path
 from cameras.api.audit import AuditViewSet
 from cameras.api.deleted import DeletedCameraViewSet
 from cameras.api.fleet import FleetViewSet
+from cameras.api.gauges import GaugeViewSet
 from cameras.api.placements import PlacementViewSet
 from cameras.api.sites import SiteViewSet
 from cameras.api.tokens import MeViewSet, TokenViewSet
@@ -31,6 +32,7 @@ urlpatterns = [
     path("deleted-cameras/<id>", DeletedCameraViewSet.as_view({"delete": "destroy"})),
     path("deleted-cameras/<id>/restore", DeletedCameraViewSet.as_view({"post": "restore"})),
     path("cameras/<id>/placement", PlacementViewSet.as_view({"put": "update", "delete": "destroy"})),
+    path("metrics/cameras", GaugeViewSet.as_view({"get": "list"})),
     path("placements", PlacementViewSet.as_view({"put": "update_many"})),
     path("sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
     path("sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})),

@@ -6,7 +6,11 @@ from controlplane.settings.environment import BASE_DIR, BEHIND_TLS, HASHED_STATI
 # TLS ends at a proxy in front; `controlplane.transport` knows how a request came. Without it plain HTTP works, and
 # the cookies stay usable.
 SECURE_SSL_REDIRECT = BEHIND_TLS
-SECURE_REDIRECT_EXEMPT = [r"^livez/?$", r"^readyz/?$", r"^metrics/?$"]  # who watches asks a process directly
+SECURE_REDIRECT_EXEMPT = [
+    r"^livez/?$",
+    r"^readyz/?$",
+    r"^metrics(/cameras)?/?$",
+]  # who watches asks a process directly
 SECURE_HSTS_SECONDS = 31_536_000 if BEHIND_TLS else 0
 SECURE_HSTS_INCLUDE_SUBDOMAINS = BEHIND_TLS
 SECURE_HSTS_PRELOAD = BEHIND_TLS

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import structlog
 from django.db import connection
+from django.db.models import F
 
 from controlplane.problems import DATABASE_AWAY
 from telemetry.models import StepRun
@@ -73,13 +74,10 @@ def run_step(step: Step, turn: Turn) -> StepResult:
         "rows": sum(rows),
         **({"succeeded_at": turn.now} if result.ok else {}),
     }
-    # One statement, as some steps run every two seconds.
-    StepRun.objects.bulk_create(
-        [StepRun(name=step.name, **written)],
-        update_conflicts=True,
-        unique_fields=["name"],
-        update_fields=list(written),
-    )
+    count = "succeeded" if result.ok else "failed"
+    # One statement but for the first time, as some steps run every two seconds.
+    if not StepRun.objects.filter(name=step.name).update(**written, **{count: F(count) + 1}):
+        StepRun.objects.bulk_create([StepRun(name=step.name, **written, **{count: 1})], ignore_conflicts=True)
     return result
 
 

@@ -157,6 +157,18 @@ def test_metrics_count_the_fleet_by_status_and_condition(viewer: ApiClient) -> N
     assert "controlplane_http_requests_total" in text
 
 
+def test_metrics_say_of_each_check_of_readyz_whether_it_passes(viewer: ApiClient, monkeypatch: Any) -> None:
+    checks = {"well": lambda now: Finding(True, "Warning: slow."), "unwell": lambda now: Finding(False, "Away.")}
+    monkeypatch.setattr(observability, "_ready_checks", checks)
+
+    lines = viewer.get("/metrics").content.decode().splitlines()
+
+    assert [line for line in lines if line.startswith("controlplane_ready{")] == [
+        'controlplane_ready{check="well"} 1.0',
+        'controlplane_ready{check="unwell"} 0.0',
+    ]
+
+
 @pytest.mark.parametrize("path", ["/nonsense", "/cameras/x/y", "/.env", "/static/nonsense.js"])
 def test_an_unknown_address_is_a_problem(anonymous: ApiClient, path: str) -> None:
     answer = anonymous.get(path)

@@ -362,6 +362,7 @@ ELSEWHERE_TESTED = {
     ),
     "admin/r/<path:content_type_id>/<path:object_id>/": "hidden by the address above",
     "metrics": "tests/cameras/api/test_roles.py",
+    "metrics/cameras": "tests/cameras/api/test_gauges.py",
     "livez": "tests/cameras/api/test_roles.py",
     "readyz": "tests/cameras/api/test_roles.py",
 }

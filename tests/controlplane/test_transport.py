@@ -27,6 +27,7 @@ WITH_A_TOKEN = [
     ("GET", "/livez", 200, 200),
     ("GET", "/readyz", 200, 200),
     ("GET", "/metrics", 200, 200),
+    ("GET", "/metrics/cameras", 404, 404),
 ]
 #: the same without a token: pages lead to https, programs are told
 WITHOUT = [
@@ -40,6 +41,7 @@ WITHOUT = [
     ("GET", "/livez", 200, 200),
     ("GET", "/readyz", 200, 200),
     ("GET", "/metrics", 401, 401),
+    ("GET", "/metrics/cameras", 401, 401),
 ]
 
 

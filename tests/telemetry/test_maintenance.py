@@ -1,5 +1,6 @@
 """The maintenance loops: their steps, one round, and the command until a signal."""
 
+import contextlib
 import signal
 import threading
 from collections.abc import Callable
@@ -63,6 +64,22 @@ def test_each_step_runs_though_one_fails(monkeypatch: pytest.MonkeyPatch, capsys
     assert StepRun.objects.get(name="first").succeeded_at is None
     assert StepRun.objects.get(name="second").succeeded_at is not None
     assert "second: done" in capsys.readouterr().out
+
+
+@pytest.mark.django_db(transaction=True)
+def test_how_often_each_step_ran_and_failed_is_counted_for_every_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = iter((fail, lambda turn: "done", lambda turn: "", fail, fail))
+    monkeypatch.setattr(
+        maintain, "loops", lambda seconds: (loop(step("first", lambda turn: next(outcomes)(turn))),)
+    )
+
+    for _ in range(5):
+        with contextlib.suppress(CommandError):
+            call_command("maintain", "--once")
+
+    text = metrics_text(datetime.now(UTC), None).decode()
+    assert 'controlplane_maintenance_rounds_total{outcome="succeeded",step="first"} 2.0' in text
+    assert 'controlplane_maintenance_rounds_total{outcome="failed",step="first"} 3.0' in text
 
 
 @pytest.mark.django_db(transaction=True)

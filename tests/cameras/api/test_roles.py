@@ -48,6 +48,7 @@ MATRIX: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("GET", "/schema", None, (200, 200, 200, 200, 403, 403, 401)),
     ("GET", "/docs", None, (200, 200, 200, 200, 403, 403, 401)),
     ("GET", "/metrics", None, (200, 200, 200, 200, 403, 403, 401)),
+    ("GET", "/metrics/cameras", None, (404, 404, 404, 404, 403, 403, 401)),  # off
     ("GET", "/livez", None, (200,) * 7),
     ("GET", "/readyz", None, (200,) * 7),
 ]
