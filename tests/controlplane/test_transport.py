@@ -27,7 +27,7 @@ WITH_A_TOKEN = [
     ("GET", "/livez", 200, 200),
     ("GET", "/readyz", 200, 200),
     ("GET", "/metrics", 200, 200),
-    ("GET", "/metrics/cameras", 404, 404),
+    ("GET", "/metrics/cameras", 200, 200),
 ]
 #: the same without a token: pages lead to https, programs are told
 WITHOUT = [
@@ -63,7 +63,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     folder = tmp_path_factory.mktemp("secure")
     database_url = f"sqlite:///{folder / 'service.sqlite3'}"
     fleet = make_fleet(database_url, cameras=1)
-    settings = {"BEHIND_TLS": "1", "TRUSTED_PROXIES": PROXY, "LOG_LEVEL": "INFO"}
+    settings = {"BEHIND_TLS": "1", "METRICS_CAMERAS": "1", "TRUSTED_PROXIES": PROXY, "LOG_LEVEL": "INFO"}
     with Service(folder, database_url, settings=settings) as service:
         yield Running(service, fleet)
         assert service.logged_errors() == []
