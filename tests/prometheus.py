@@ -72,7 +72,10 @@ class Prometheus:
 
     def ask(self, path: str, **parameters: str) -> Any:
         """The `data` of an answer of its API. Raises Failure with what it says is wrong."""
-        answer = httpx.get(f"{self.url}/{path}", params=parameters, timeout=10).json()
+        response = httpx.get(f"{self.url}/{path}", params=parameters, timeout=10)
+        if response.status_code == httpx.codes.SERVICE_UNAVAILABLE:  # as long as it starts, in plain words
+            response.raise_for_status()
+        answer = response.json()
         if answer["status"] != "success":
             raise Failure(f"{parameters}: {answer['error']}")
         return answer["data"]
