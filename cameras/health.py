@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from django.db import connection
+from django.db import OperationalError, connection
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from cameras import credentials
@@ -16,6 +16,7 @@ from cameras.status import FleetCondition, Status, fleet_condition
 from cameras.summary import count_cameras
 from controlplane.databases.schema_age import missing_migrations
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
+from controlplane.problems import words_of
 
 
 def check_database(now: datetime) -> Finding:
@@ -27,6 +28,19 @@ def check_database(now: datetime) -> Finding:
             if cursor.fetchone() == ("on",):
                 return Finding(False, "The database is read-only: a standby, or one whose disk is full.")
     return Finding(True)
+
+
+def check_pooler(now: datetime) -> Finding:
+    """A pooler between this process and PostgreSQL keeps a session for each of its connections."""
+    if connection.vendor != "postgresql":
+        return Finding(True)
+    try:
+        connection.ensure_connection()
+    except OperationalError as error:
+        if words := words_of(error):
+            return Finding(False, words)
+        raise
+    return Finding(True, connection.what_sits_between())  # type: ignore[attr-defined]  # of our own backend
 
 
 def check_migrations(now: datetime) -> Finding:
@@ -81,6 +95,7 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
 
 
 add_ready_check("database", check_database)
+add_ready_check("pooler", check_pooler)
 add_ready_check("migrations", check_migrations)
 add_ready_check("key_ring", check_key_ring)
 add_ready_check("fleet", check_fleet)

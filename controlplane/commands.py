@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from django.core.management.base import BaseCommand, CommandError
 
-from controlplane.problems import DATABASE_AWAY
+from controlplane.problems import DATABASE_AWAY, words_of
 
 
 @contextmanager
@@ -17,7 +17,8 @@ def needs_database() -> Iterator[None]:
         yield
     except DATABASE_AWAY as error:
         raise CommandError(
-            f"The database does not answer ({type(error).__name__}). Try again later; if it is new, run"
+            words_of(error)
+            or f"The database does not answer ({type(error).__name__}). Try again later; if it is new, run"
             " `manage.py migrate` first."
         ) from None
 

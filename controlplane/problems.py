@@ -29,6 +29,8 @@ DATABASE_AWAY = (OperationalError, InterfaceError, InternalError)
 # A schema, a table or a column that is not there: just being restored, or not migrated yet.
 _NOT_THERE_YET = {"3F000", "42P01", "42703"}
 QUERY_CANCELLED = "57014"
+# A prepared statement that is not there, or is there already: a pooler has given this client another's session.
+_OF_ANOTHER_SESSION = {"26000", "42P05"}
 
 log = structlog.get_logger(__name__)
 
@@ -91,7 +93,9 @@ def try_later(detail: str, seconds: int = RETRY_AFTER_SECONDS) -> Problem:
 
 def is_database_away(error: BaseException | None) -> bool:
     """Whether it is one of `DATABASE_AWAY`, or what the database should hold is not there yet."""
-    return isinstance(error, DATABASE_AWAY) or _lacks_schema(error)
+    cause = error.__cause__ if error else None
+    is_mixed_up = getattr(cause, "sqlstate", None) in _OF_ANOTHER_SESSION
+    return isinstance(error, DATABASE_AWAY) or is_mixed_up or _lacks_schema(error)
 
 
 def database_away(error: BaseException | None = None) -> Problem:
@@ -104,7 +108,12 @@ def database_away(error: BaseException | None = None) -> Problem:
             "The database lacks tables or columns of this version: `manage.py migrate` has not run for it, or a "
             "backup is being restored. Repeat the request later; /readyz says what is missing."
         )
-    return try_later("The database does not answer at the moment. Repeat the request.")
+    return try_later(words_of(error) or "The database does not answer at the moment. Repeat the request.")
+
+
+def words_of(error: BaseException | None) -> str:
+    """What is to be done about an error of the database, where the backend says so; else ""."""
+    return getattr(error.__cause__, "words", "") if error else ""
 
 
 def _lacks_schema(error: BaseException | None) -> bool:

@@ -20,8 +20,8 @@ def use_own_connection(*settings: str, longest_answer_seconds: float | None = No
     known = wanted["OPTIONS"]
     known.pop("pool", None)
     if wanted["ENGINE"].endswith("postgresql"):
+        wanted["SESSION_SETTINGS"] = settings
         known |= {
-            "options": " ".join(f"-c {setting}" for setting in settings),
             "connect_timeout": 2,
             "target_session_attrs": "read-write",
             "tcp_user_timeout": 5_000,

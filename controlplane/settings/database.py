@@ -20,7 +20,11 @@ else:
     # A host that has vanished says nothing: the wait ends when what was sent is not acknowledged for so long.
     for _name, _value in {"connect_timeout": 2, "tcp_user_timeout": 5_000, "keepalives_idle": 10}.items():
         _options.setdefault(_name, _value)
-    _options.setdefault("options", "-c lock_timeout=2s -c idle_in_transaction_session_timeout=30s")
+    _database["SESSION_SETTINGS"] = [
+        setting
+        for setting in ("lock_timeout=2s", "idle_in_transaction_session_timeout=30s")
+        if setting.partition("=")[0] not in _options.get("options", "")
+    ]
     if DATABASE_POOL_SIZE:
         # For the threads of Django and those that look tokens up together. Its waits are short because a caller is
         # better served by an early 503 than by a late answer, and one may wait twice: for the look-up of tokens

@@ -18,7 +18,7 @@ from django.utils import timezone
 from prometheus_client import Gauge, Histogram
 
 from controlplane.databases.own_connection import close_if_ended, use_own_connection
-from controlplane.problems import DATABASE_AWAY, is_database_away, reason_of
+from controlplane.problems import is_database_away, reason_of
 from telemetry.ingest.accept import Submission, accept
 from telemetry.ingest.receipts import Receipt
 
@@ -220,8 +220,9 @@ def _reconnecting(work: Callable[[], T]) -> T:
     close_if_ended()  # a server that restarted since the last group costs no request
     try:
         return work()
-    except DATABASE_AWAY:
-        connections[DEFAULT_DB_ALIAS].close()  # what comes next connects anew
+    except Exception as error:
+        if is_database_away(error):
+            connections[DEFAULT_DB_ALIAS].close()  # what comes next connects anew
         raise
 
 

@@ -9,6 +9,13 @@ from django.db import connection
 
 from controlplane.problems import DATABASE_AWAY
 
+# By this very session: a pooler in between may have given this client another's.
+HELD = """
+SELECT EXISTS (
+    SELECT FROM pg_locks WHERE locktype = 'advisory' AND objid = %s AND pid = pg_backend_pid() AND granted
+)
+"""
+
 
 @contextmanager
 def alone(name: str, number: int) -> Iterator[Callable[[], bool] | None]:
@@ -34,7 +41,11 @@ def _advisory_lock(number: int) -> Iterator[Callable[[], bool] | None]:
 
     def is_held() -> bool:
         # Django connects anew by itself once a transaction could not be rolled back.
-        return connection.connection is session and connection.is_usable()
+        if connection.connection is not session:
+            return False
+        with connection.cursor() as cursor:
+            cursor.execute(HELD, [number])
+            return bool(cursor.fetchone()[0])
 
     try:
         yield is_held if taken else None

@@ -15,7 +15,7 @@ from django.db import connection
 from django.utils import timezone
 
 from controlplane.databases.own_connection import use_own_connection
-from controlplane.problems import DATABASE_AWAY
+from controlplane.problems import DATABASE_AWAY, words_of
 from telemetry.maintenance.lock import alone
 from telemetry.maintenance.steps import Step, StepResult, Turn, attempt, run_step
 
@@ -118,8 +118,8 @@ def _keep_up(loop: Loop, stopping: Callable[[], bool]) -> None:
                     say(logging.INFO, "another process does this maintenance; this one waits")
                 else:
                     _run_rounds(loop, is_held, stopping, lambda: say(logging.INFO, "maintenance is done here"))
-        except (*DATABASE_AWAY, LockLost):
-            say(logging.WARNING, "the database is away; maintenance tries again")
+        except (*DATABASE_AWAY, LockLost) as error:
+            say(logging.WARNING, words_of(error) or "the database is away; maintenance tries again")
             connection.close()
         except Exception as error:
             if said != (said := f"failed: {type(error).__name__}"):

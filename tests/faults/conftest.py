@@ -25,6 +25,7 @@ ON_POSTGRESQL = [
     "test_failover.py",
     "test_greedy_clients.py",
     "test_patroni.py",
+    "test_pooler.py",
     "test_processes.py",
     "test_proxy.py",
     "test_slow_clients.py",

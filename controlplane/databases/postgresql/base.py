@@ -12,6 +12,7 @@ from django.db.backends.postgresql import base
 from controlplane.databases.deadline import statement_seconds
 from controlplane.databases.last_steps import LastSteps
 from controlplane.databases.postgresql.hung_server import give_up_when_it_hangs
+from controlplane.databases.postgresql.pooler import SHARED, SharedSession, begin_session, what_sits_between
 
 # Which history of which database a session reads. The timeline is that of the log that is written: the control
 # file of a server that was just promoted still says the one before.
@@ -38,6 +39,18 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
         if pool is not None and pool._check is pool.check_connection:
             pool._check = partial(_require_open_or_drain, pool)
         return pool
+
+    def connect(self) -> None:
+        """Raises SharedSession where a pooler in between mixes up sessions."""
+        super().connect()
+        if self.what_sits_between() == SHARED:
+            self.connection.close()
+            self.close()
+            raise SharedSession(SHARED)
+
+    def what_sits_between(self) -> str:
+        """In words: nothing, or a pooler."""
+        return what_sits_between(self.connection)
 
     def close_if_ended(self) -> None:
         """Connect anew at the next query, where the server has ended this idle session."""
@@ -67,16 +80,17 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
     def _configure_connection(self, connection: Any) -> bool:
         """What Django and the pool call once for each new connection; returns whether to commit.
 
-        After connecting and not among the options of the start: a pooler between may drop those.
+        What `options` of the URL sets is left as it is.
         """
-        commit = super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs lack it
+        super()._configure_connection(connection)  # type: ignore[misc]  # django-stubs lack it
         seconds = statement_seconds()
         longest = self.settings_dict.get("LONGEST_ANSWER_SECONDS") or (2 * seconds if seconds else math.inf)
         give_up_when_it_hangs(connection, longest)
-        if seconds is None or "statement_timeout" in self.settings_dict["OPTIONS"].get("options", ""):
-            return bool(commit)
-        with connection.cursor() as cursor:
-            cursor.execute(f"SET statement_timeout = {int(seconds * 1000)}")
+        settings = list(self.settings_dict.get("SESSION_SETTINGS", ()))
+        named = self.settings_dict["OPTIONS"].get("options", "") + " ".join(settings)
+        if seconds is not None and "statement_timeout" not in named:
+            settings.append(f"statement_timeout={int(seconds * 1000)}")
+        begin_session(connection, settings)
         return True
 
 
