@@ -77,6 +77,11 @@ def _origins(values: list[str]) -> None:
             )
 
 
+def _public_url(value: str) -> None:
+    if value and not _ORIGIN.fullmatch(value):
+        raise ValidationError("is no origin such as https://cameras.example.com: in lower case, without a path")
+
+
 def _log_level(value: str) -> None:
     if value.upper() not in ("DEBUG", "INFO", "WARNING", "ERROR"):
         raise ValidationError("must be DEBUG, INFO, WARNING or ERROR")
@@ -189,6 +194,7 @@ WEBHOOK_ALLOWED_NETWORKS: list[str] = env.list("WEBHOOK_ALLOWED_NETWORKS", [], v
 ALERT_FLAP_CHANGES = env.int("ALERT_FLAP_CHANGES", 6, validate=_within(1, 1_000))
 ALERT_FLAP_WINDOW_SECONDS = env.int("ALERT_FLAP_WINDOW_SECONDS", 1_800, validate=_within(1, 86_400))
 ALERT_CAPACITY_HOLD_SECONDS = env.int("ALERT_CAPACITY_HOLD_SECONDS", 60, validate=_within(0, 86_400))
+PUBLIC_URL = env.str("PUBLIC_URL", "", validate=_public_url)
 EMAIL_HOST = env.str("EMAIL_HOST", "")
 EMAIL_PORT = env.int("EMAIL_PORT", 587, validate=_within(1, 65_535))
 EMAIL_HOST_USER = env.str("EMAIL_HOST_USER", "")

@@ -9,21 +9,24 @@ from typing import Any
 import aiosmtplib
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMultiAlternatives
 from django.core.validators import validate_email
+from django.template.loader import render_to_string
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from telemetry.alerts.channels.base import BaseChannel
+from telemetry.alerts.channels.telling import Telling, shortened, telling_of
 from telemetry.alerts.models import Delivery, Subscription
 
 MAX_ADDRESSES = 20
+MAX_SUBJECT = 120
 # The whole of an e-mail: a server that sends a byte now and then holds up nobody for longer.
 TOTAL_SECONDS = 10.0
 GOODBYE_SECONDS = 1.0
 
 
-class EmailChannel(BaseChannel[EmailMessage]):
+class EmailChannel(BaseChannel[EmailMultiAlternatives]):
     fields = ("addresses",)
     help_text = _("One a line.")
 
@@ -42,17 +45,20 @@ class EmailChannel(BaseChannel[EmailMessage]):
     def describe(self, subscription: Subscription) -> str:
         return ", ".join(subscription.addresses.split())
 
-    def render(self, delivery: Delivery, now: datetime) -> EmailMessage:
-        alert = delivery.alert
-        subject = " ".join(alert.text.split())
-        return EmailMessage(
-            subject=f"[Control plane] {subject[:120]}",
-            body=f"{alert.text}\n\nSubscription: {delivery.subscription.name}\nAlert: {alert.pk}\n",
-            to=delivery.subscription.addresses.split(),
+    def render(self, delivery: Delivery, now: datetime) -> EmailMultiAlternatives:
+        alert, subscription = delivery.alert, delivery.subscription
+        telling = telling_of(alert, now)
+        message = EmailMultiAlternatives(
+            subject=f"[Control plane] {shortened(telling.title, MAX_SUBJECT)}",
+            body=_plain(telling, delivery),
+            to=subscription.addresses.split(),
             headers={"Message-ID": f"<{delivery.pk}@controlplane>", "Auto-Submitted": "auto-generated"},
         )
+        context = {"telling": telling, "subscription": subscription, "alert": alert}
+        message.attach_alternative(render_to_string("alerts/mail.html", context), "text/html")
+        return message
 
-    async def send(self, message: EmailMessage) -> str:
+    async def send(self, message: EmailMultiAlternatives) -> str:
         if not settings.EMAIL_HOST:
             return "No e-mail can be sent: EMAIL_HOST is not set."
         server = aiosmtplib.SMTP(
@@ -75,3 +81,10 @@ class EmailChannel(BaseChannel[EmailMessage]):
         finally:
             server.close()
         return ""
+
+
+def _plain(telling: Telling, delivery: Delivery) -> str:
+    lines = [telling.text, "", *(f"{fact.label}: {fact.value}" for fact in telling.facts)]
+    lines += ["", telling.link] if telling.link else []
+    about = gettext("Subscription %(name)s, alert %(id)s.")
+    return "\n".join([*lines, "", about % {"name": delivery.subscription.name, "id": delivery.alert_id}, ""])

@@ -10,13 +10,17 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 
-from telemetry.alerts import outbox
+from cameras.reasons import Reason
+from cameras.status import Status
+from telemetry.alerts import outbox, wording
 from telemetry.alerts.channels import email, posting
 from telemetry.alerts.channels.email import EmailChannel
-from telemetry.alerts.models import Alert, Delivery, Kind
+from telemetry.alerts.models import Alert, Delivery, Kind, Transition
 from telemetry.alerts.sending import send_due
-from tests.factories import NOW
+from telemetry.alerts.timeline import StatusChange
+from tests.factories import NOW, make_camera, make_site
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -87,9 +91,77 @@ def test_an_email_says_the_same() -> None:
     message = EmailChannel().render(delivery, NOW)
 
     assert message.to == ["a@example.com", "b@example.com"]
-    assert message.subject == "[Control plane] Gate is offline."
+    assert message.subject == "[Control plane] Camera offline"
     assert "Gate\nis offline." in message.body
     assert str(delivery.pk) in message.extra_headers["Message-ID"]
+
+
+def test_an_email_says_where_since_when_there_how_long_why_and_leads_to_the_camera(settings: Any) -> None:
+    settings.PUBLIC_URL = "https://cameras.example.com"
+    site = make_site("Harbour <north>", timezone="Asia/Tokyo")
+    camera = make_camera("Gate & <b>Co</b>", site=site, location="Left of the stairs")
+    change = StatusChange(NOW, Status.STALE, Status.OFFLINE, Reason.SILENT)
+    alert = wording.of_status_change(Kind.OFFLINE, camera, change, NOW)
+    subscribe("", channel="email", addresses="a@example.com")
+    outbox.notify([alert], NOW)
+
+    message = EmailChannel().render(Delivery.objects.get(), NOW + timedelta(seconds=150))
+
+    assert message.subject == "[Control plane] Camera offline: Gate & <b>Co</b>, Harbour <north>"
+    link = f"https://cameras.example.com/admin/cameras/camera/{camera.pk}/change/"
+    assert message.body.splitlines()[:9] == [
+        "Gate & <b>Co</b> is offline since 2026-03-04 21:00:00 JST. Nothing was heard for six expected intervals.",
+        "",
+        "Site: Harbour <north>",
+        "Camera: Gate & <b>Co</b>",
+        "Place: Left of the stairs",
+        "Since: 2026-03-04 21:00:00 JST",
+        "For: 2\xa0minutes",
+        "",
+        link,
+    ]
+    ((html, kind),) = message.alternatives
+    assert kind == "text/html"
+    assert f'href="{link}"' in html
+    assert "Gate &amp; &lt;b&gt;Co&lt;/b&gt;" in html
+    assert "<b>" not in html
+    for words in ("Harbour &lt;north&gt;", "Left of the stairs", "2026-03-04 21:00:00 JST", "Nothing was heard"):
+        assert words in html
+
+
+def test_an_email_of_an_end_says_how_long_it_lasted() -> None:
+    camera = make_camera("Gate")
+    record = {"camera_id": camera.pk, "camera_name": "Gate", "reason": "silent", "detected_at": NOW}
+    Transition.objects.create(
+        at=NOW - timedelta(hours=3), from_status=Status.STALE, to_status=Status.OFFLINE, **record
+    )
+    change = StatusChange(NOW, Status.OFFLINE, Status.HEALTHY, Reason.REPORTING)
+    subscribe("", channel="email", addresses="a@example.com")
+    outbox.notify([wording.of_status_change(Kind.RECOVERED, camera, change, NOW)], NOW)
+
+    body = EmailChannel().render(Delivery.objects.get(), NOW).body
+
+    assert "Began: 2026-03-04 09:00:00 UTC\nLasted: 3\xa0hours\nOver since: 2026-03-04 12:00:00 UTC" in body
+
+
+@pytest.mark.parametrize(
+    "addresses", ["a@example.com\r\nBcc: b@example.com", "a@exa\nmple.com", "<a@example.com>"]
+)
+def test_an_address_that_would_be_another_header_is_refused(addresses: str) -> None:
+    with pytest.raises(ValidationError):
+        EmailChannel().clean({"addresses": addresses})
+
+
+def test_a_name_with_breaks_of_lines_makes_no_header() -> None:
+    subscribe("", channel="email", addresses="a@example.com")
+    data = {"camera": "Gate\r\nBcc: b@example.com\u2028" + "x" * 500}
+    outbox.notify([Alert(kind=Kind.OFFLINE, at=NOW, created_at=NOW, text="Gate", data=data)], NOW)
+
+    message = EmailChannel().render(Delivery.objects.get(), NOW)
+
+    assert message.subject.startswith("[Control plane] Camera offline: Gate Bcc: b@example.com xxx")
+    assert len(message.subject) <= 140
+    assert "Bcc" not in message.message()
 
 
 def test_without_a_mail_server_an_email_waits_and_the_log_says_why() -> None:
@@ -109,7 +181,7 @@ def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
 
     ((recipients, text),) = mail_server.taken
     assert recipients == ["a@example.com", "b@example.com"]
-    assert "Subject: [Control plane] Gate is offline." in text
+    assert "Subject: [Control plane] Camera offline" in text
     assert "Auto-Submitted: auto-generated" in text
     assert str(delivery.alert.pk) in text
 
