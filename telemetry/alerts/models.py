@@ -162,12 +162,27 @@ class Channel(models.TextChoices):
     EMAIL = "email", _("E-mail")
 
 
+class Format(models.TextChoices):
+    """What a webhook is sent; what each is stands in `channels.formats`."""
+
+    STANDARD = "standard", _("Signed JSON for programs (Standard Webhooks)")
+    SLACK = "slack", _("Slack")
+    DISCORD = "discord", _("Discord")
+    TEAMS = "teams", _("Microsoft Teams")
+    MATTERMOST = "mattermost", _("Mattermost")
+    PAGERDUTY = "pagerduty", _("PagerDuty")
+    NTFY = "ntfy", _("ntfy")
+
+
 class Subscription(models.Model):
     """Who is notified of what, and how."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(_("name"), max_length=200, unique=True)
     channel = models.CharField(_("channel"), max_length=16, choices=Channel)
+    format = models.CharField(
+        _("format"), max_length=16, choices=Format, default=Format.STANDARD, db_default=Format.STANDARD.value
+    )
     sealed_url = models.TextField(editable=False, blank=True)
     shown_url = models.CharField(_("URL"), max_length=300, editable=False, blank=True)
     addresses = models.TextField(_("e-mail addresses"), blank=True, help_text=_("One a line."))

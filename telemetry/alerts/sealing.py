@@ -19,8 +19,9 @@ def put_secret(subscription: Subscription, secret: str) -> None:
 
 
 def secret_of(subscription: Subscription) -> str:
-    """Raises controlplane.sealing.Unreadable."""
-    return _SECRET.open(subscription.pk, subscription.sealed_secret).decode()
+    """What signs, or the key that a tool asks for; empty for none. Raises controlplane.sealing.Unreadable."""
+    sealed = subscription.sealed_secret
+    return _SECRET.open(subscription.pk, sealed).decode() if sealed else ""
 
 
 def put_url(subscription: Subscription, url: str) -> None:

@@ -21,16 +21,21 @@ from telemetry.alerts.models import (
     MAX_GRACE_SECONDS,
     Channel,
     Delivery,
+    Format,
     Subscription,
     Topic,
 )
 
-FIELDS = ("name", "channel", *DESTINATION_FIELDS, "topics", "site", "grace_seconds", "is_active")
+FIELDS = ("name", "channel", "format", *DESTINATION_FIELDS, "key", "topics", "site", "grace_seconds", "is_active")
+
+# Of another channel or format there is another subscription.
+FIXED = ("channel", "format")
 
 
 def clean_subscription(values: Mapping[str, Any]) -> dict[str, Any]:
     """The values of all FIELDS as they are stored. Raises ValidationError that names each bad field."""
     cleaned: dict[str, Any] = {name: values[name] for name in FIELDS} | dict.fromkeys(DESTINATION_FIELDS, "")
+    cleaned |= {"format": Format.STANDARD.value, "key": ""}
     faults: dict[str, Any] = {}
     if not set(cleaned["topics"]) <= set(Topic.values) or not cleaned["topics"]:
         faults["topics"] = _("Choose what it notifies of.")
@@ -74,7 +79,7 @@ def create_subscription(*, values: Mapping[str, Any], by: Author, now: datetime)
     for name in FIELDS:
         _put(subscription, name, values[name])
     _require(by, "add", subscription.site_id, subscription.topics)
-    secret = new_secret() if channel_of(subscription.channel).signed else ""
+    secret = new_secret() if channel_of(subscription.channel).signs(subscription) else ""
     if secret:
         sealing.put_secret(subscription, secret)
     with transaction.atomic():
@@ -86,11 +91,11 @@ def create_subscription(*, values: Mapping[str, Any], by: Author, now: datetime)
 def update_subscription(
     *, subscription: Subscription, values: Mapping[str, Any], by: Author, now: datetime
 ) -> Subscription:
-    """Write the cleaned values that differ; the channel stays, and so does the secret."""
+    """Write the cleaned values that differ; the channel and its format stay, and so does a secret that signs."""
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True, of=("self",)).get(pk=subscription.pk)
         _require(by, "change", stored.site_id, stored.topics)
-        changed = [name for name in FIELDS if name != "channel" and value_of(stored, name) != values[name]]
+        changed = [name for name in FIELDS if name not in FIXED and value_of(stored, name) != values[name]]
         columns = [column for name in changed for column in _put(stored, name, values[name])]
         _require(by, "change", stored.site_id, stored.topics)
         if changed:
@@ -139,11 +144,13 @@ def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Deliv
 
 
 def value_of(subscription: Subscription, name: str) -> Any:
-    """The value of one of FIELDS; a URL that cannot be opened is empty."""
-    if name != "url":
+    """The value of one of FIELDS; what cannot be opened is empty, and a secret that signs is no key."""
+    if name not in ("url", "key"):
         return getattr(subscription, name)
+    if name == "key" and subscription.format == Format.STANDARD:
+        return ""
     try:
-        return sealing.url_of(subscription)
+        return sealing.url_of(subscription) if name == "url" else sealing.secret_of(subscription)
     except Unreadable:
         return ""
 
@@ -153,6 +160,10 @@ def _put(subscription: Subscription, name: str, value: Any) -> tuple[str, ...]:
     if name == "url":
         sealing.put_url(subscription, value)
         return ("sealed_url", "shown_url")
+    if name == "key":
+        if value:
+            sealing.put_secret(subscription, value)
+        return ("sealed_secret",)
     setattr(subscription, name, value)
     return (name,)
 

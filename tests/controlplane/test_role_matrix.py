@@ -142,7 +142,7 @@ def make_place(name: str, accepted: int, occupancy: int) -> Place:
     subscription, _ = subscriptions.create_subscription(
         values={
             "name": f"{name} room", "channel": Channel.EMAIL, "url": "", "addresses": f"{name.lower()}@example.com",
-            "topics": [Topic.SILENCE], "site": site, "grace_seconds": 0, "is_active": True,
+            "format": "standard", "key": "", "topics": [Topic.SILENCE], "site": site, "grace_seconds": 0, "is_active": True,
         },
         by=AUTHOR,
         now=now,

@@ -37,6 +37,8 @@ def main(webhook_url: str) -> None:
     values = {
         "name": "Control room",
         "channel": "webhook",
+        "format": "standard",
+        "key": "",
         "url": webhook_url,
         "addresses": "",
         "topics": [Topic.FAILING],

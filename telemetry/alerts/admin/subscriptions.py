@@ -39,11 +39,12 @@ from telemetry.alerts.models import (
     MAX_GRACE_SECONDS,
     Channel,
     DeliveryState,
+    Format,
     Subscription,
     Topic,
 )
 from telemetry.alerts.querysets import SubscriptionQuerySet
-from telemetry.alerts.subscriptions import clean_subscription, value_of
+from telemetry.alerts.subscriptions import FIXED, clean_subscription, value_of
 
 
 class SubscriptionForm(forms.ModelForm):
@@ -53,6 +54,21 @@ class SubscriptionForm(forms.ModelForm):
         label=_("URL"),
         required=False,
         widget=UnfoldAdminTextInputWidget({"spellcheck": "false", "autocomplete": "off"}),
+    )
+    format = forms.ChoiceField(
+        label=_("Format"),
+        choices=Format.choices,
+        initial=Format.STANDARD,
+        required=False,
+        help_text=_("Who reads it: a program of yours, or people with one of these tools."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    key = forms.CharField(
+        label=_("Integration key"),
+        required=False,
+        max_length=64,
+        help_text=_("Of an integration of the type Events API v2. It is stored encrypted, and not shown again."),
+        widget=UnfoldAdminTextInputWidget({"type": "password", "spellcheck": "false", "autocomplete": "off"}),
     )
     addresses = forms.CharField(
         label=_("E-mail addresses"),
@@ -97,14 +113,17 @@ class SubscriptionForm(forms.ModelForm):
             self.fields[name].help_text = " ".join(helps)
         if self.instance._state.adding:
             return
-        for name in self.fields:
+        for name in self.fields.keys() - {"key"}:
             self.initial[name] = getattr(self.instance, name, "")
         if shown := self.instance.shown_url:
             url = self.fields["url"]
             url.widget.attrs["placeholder"] = shown
             url.help_text += " " + gettext("Only its host is shown. Leave it empty to keep it.")
-        channel = self.fields["channel"]
-        channel.disabled, channel.help_text = True, gettext("For another channel make another subscription.")
+        for name in FIXED:
+            self.fields[name].disabled = True
+        self.fields["channel"].help_text = gettext("For another channel make another subscription.")
+        self.fields["format"].help_text = gettext("For another format make another subscription.")
+        self.fields["key"].help_text += " " + gettext("Leave it empty to keep it.")
 
     def _offer_what_they_may(self, site: Any, topics: Any) -> None:
         site.queryset = Site.objects.visible_to(self.principal).order_by("name")
@@ -126,8 +145,9 @@ class SubscriptionForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         if self.errors:
             return self.cleaned_data
-        kept = {} if self.cleaned_data["url"] else {"url": value_of(self.instance, "url")}
-        return clean_subscription(self.cleaned_data | kept)
+        kept = {name: value_of(self.instance, name) for name in ("url", "key") if not self.cleaned_data[name]}
+        form = self.cleaned_data["format"] or Format.STANDARD.value
+        return clean_subscription(self.cleaned_data | kept | {"format": form})
 
     def _post_clean(self) -> None:
         """Nothing is put on the row here: an action does that."""
@@ -143,14 +163,15 @@ class SubscriptionAdmin(PlainAdmin):
     actions = ("delete_selected",)
     change_form_outer_before_template = "admin/alerts/subscription_test.html"
     fieldsets = (
-        (None, {"fields": ("name", "channel", *DESTINATION_FIELDS)}),
+        (None, {"fields": ("name", "channel", "format", *DESTINATION_FIELDS, "key")}),
         (_("What it notifies of"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
     )
 
     @property
     def conditional_fields(self) -> dict[str, str]:
         """For the page's script: of which channels each destination is shown."""
-        return {
+        webhook = f"channel == '{Channel.WEBHOOK.value}'"
+        return {"format": webhook, "key": f"{webhook} && format == '{Format.PAGERDUTY.value}'"} | {
             name: " || ".join(f"channel == '{channel.value}'" for channel in channels_with(name))
             for name in DESTINATION_FIELDS
         }
@@ -176,7 +197,7 @@ class SubscriptionAdmin(PlainAdmin):
             query = urlencode({"subscription__id__exact": subscription.pk})
             context.update(
                 may_try=self.has_change_permission(request, subscription),
-                is_signed=channel_of(subscription.channel).signed,
+                is_signed=channel_of(subscription.channel).signs(subscription),
                 deliveries_url=f"{reverse('admin:alerts_delivery_changelist')}?{query}",
             )
         return super().render_change_form(request, context, *args, **kwargs)
@@ -246,7 +267,7 @@ class SubscriptionAdmin(PlainAdmin):
     def secret_view(self, request: HttpRequest, subscription_id: UUID) -> HttpResponse:
         """Make a new secret, and show it this once."""
         subscription = self._posted(request, subscription_id)
-        if not subscription or not channel_of(subscription.channel).signed:
+        if not subscription or not channel_of(subscription.channel).signs(subscription):
             return self._page(subscription_id)
         by = author_of(request, "admin")
         secret = subscriptions.renew_secret(subscription=subscription, by=by, now=timezone.now())

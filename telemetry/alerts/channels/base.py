@@ -28,9 +28,16 @@ class BaseChannel(ABC, Generic[M]):
     help_text: ClassVar[str | Promise]
     signed: ClassVar[bool] = False
 
+    def signs(self, subscription: Subscription) -> bool:
+        """Whether what this subscription is sent is signed with its secret."""
+        return self.signed
+
     @abstractmethod
     def clean(self, values: Mapping[str, Any]) -> dict[str, str]:
-        """The `fields` as they are stored. Raises ValidationError that names each bad field."""
+        """The `fields` as they are stored, and what else is the channel's alone.
+
+        Raises ValidationError that names each bad field.
+        """
 
     @abstractmethod
     def describe(self, subscription: Subscription) -> str:

@@ -5,7 +5,7 @@ Must not import models: it neither knows where a message comes from nor what bec
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
@@ -31,10 +31,12 @@ class Message(NamedTuple):
     url: str
     headers: Mapping[str, str]
     body: bytes
+    accepted: Collection[int] | None = None
+    """The answers that mean success; None for any 2xx."""
 
 
 async def post(message: Message) -> str:
-    """Post once; returns what went wrong in words for the log, empty for a 2xx. Never raises for the receiver."""
+    """Post once; returns what went wrong in words, empty for success. Never raises for the receiver."""
     try:
         async with asyncio.timeout(TOTAL_SECONDS) as deadline:
             return await _post(message, deadline)
@@ -85,7 +87,7 @@ async def _post_to(address: str, destination: Destination, message: Message, dea
         response = await client.send(request, stream=True, follow_redirects=False)
         deadline.reschedule(None)
         try:
-            return await _fault_of(response)
+            return await _fault_of(response, message.accepted)
         finally:
             await response.aclose()
 
@@ -96,7 +98,7 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def _fault_of(response: httpx.Response) -> str:
+async def _fault_of(response: httpx.Response, accepted: Collection[int] | None) -> str:
     length = 0
     # What counts is the status: an answer that breaks off or has no end is no reason to repeat.
     with suppress(TimeoutError, httpx.HTTPError):
@@ -105,7 +107,7 @@ async def _fault_of(response: httpx.Response) -> str:
                 length += len(chunk)
                 if length > MAX_ANSWER:
                     break
-    if response.is_success:
+    if response.is_success and (accepted is None or response.status_code in accepted):
         return ""
     if response.is_redirect:
         return f"Answered {response.status_code}; redirects are not followed."

@@ -41,6 +41,8 @@ def subscribe(url: str = "https://example.com/hook", **values: Any) -> tuple[Sub
     given = {
         "name": "Control room",
         "channel": Channel.WEBHOOK,
+        "format": "standard",
+        "key": "",
         "url": url,
         "addresses": "",
         "topics": list(Topic.values),

@@ -19,6 +19,8 @@ EMPTY = {
     "name": "Control room",
     "topics": ["silence"],
     "site": None,
+    "format": "standard",
+    "key": "",
     "grace_seconds": 0,
     "is_active": True,
     **dict.fromkeys(DESTINATION_FIELDS, ""),
