@@ -187,6 +187,13 @@ class Subscription(models.Model):
     shown_url = models.CharField(_("URL"), max_length=300, editable=False, blank=True)
     addresses = models.TextField(_("e-mail addresses"), blank=True, help_text=_("One a line."))
     sealed_secret = models.TextField(editable=False, blank=True)
+    sealed_old_secret = models.TextField(editable=False, blank=True, db_default="")
+    old_secret_until = models.DateTimeField(null=True, editable=False)
+    failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
+    last_error = models.CharField(_("last error"), max_length=300, blank=True, editable=False, db_default="")
+    ended_at = models.DateTimeField(
+        null=True, editable=False, help_text=_("When its receiver asked never to be called again.")
+    )
     topics = models.JSONField(_("notifies of"), default=list)
     site = models.ForeignKey(
         Site, verbose_name=_("site"), null=True, blank=True, on_delete=models.CASCADE, related_name="+"
@@ -257,6 +264,7 @@ class Delivery(models.Model):
     created_at = models.DateTimeField(_("created"))
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
+    addresses = models.JSONField(_("addresses"), null=True, help_text=_("Of an e-mail, what became of each."))
     detail = models.CharField(_("detail"), max_length=300, blank=True, help_text=_("What the last attempt met."))
 
     objects = models.Manager.from_queryset(DeliveryQuerySet)()

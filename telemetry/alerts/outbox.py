@@ -5,15 +5,28 @@ same id.
 """
 
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import F, Min, QuerySet
+from django.db.models import Exists, F, Min, OuterRef, QuerySet, Value
+from django.db.models.functions import Coalesce
 
-from telemetry.alerts.models import Alert, AttemptTotal, Delivery, DeliveryState, Kind, Outcome, Subscription
+from telemetry.alerts.models import (
+    Alert,
+    AttemptTotal,
+    Channel,
+    Delivery,
+    DeliveryState,
+    Kind,
+    Outcome,
+    Subscription,
+)
+from telemetry.alerts.results import AddressState, Result
 
-# Longer than any attempt may take: then nobody sends what somebody else is still sending.
+# What takes longer is kept meanwhile: then nobody sends what somebody else is still sending.
 LEASE = timedelta(seconds=90)
 FIRST_RETRY = timedelta(seconds=5)
 MAX_RETRY = timedelta(hours=4)
@@ -103,21 +116,58 @@ def claim(now: datetime, at_most: int, each: int, excluded: Iterable[object]) ->
     return taken
 
 
-def settle(delivery: Delivery, fault: str, now: datetime, *, attempts: int = ATTEMPTS) -> None:
-    """Write what became of an attempt; the empty fault is success. A repetition under way is left alone.
+def settle(delivery: Delivery, result: Result, now: datetime, *, attempts: int = ATTEMPTS) -> None:
+    """Write what became of an attempt, of the channel too. A repetition under way is left alone.
 
     After so many `attempts` it is given up.
     """
     mine = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, attempts=delivery.attempts)
-    if not fault:
+    addresses = dict(delivery.addresses or {})
+    addresses |= {name: {"state": str(one.state), "detail": one.detail} for name, one in result.addresses.items()}
+    refused = [name for name, one in addresses.items() if one["state"] == AddressState.REFUSED]
+    if refused and not result.fault:  # by an attempt before
+        result = result._replace(fault=f"Told all others. Refused for good {', '.join(refused)}.", is_final=True)
+    written: dict[str, Any] = {"detail": result.fault[:300], "addresses": addresses or None}
+    if not result.fault:
         # It has arrived, even if a later attempt is under way.
         Delivery.objects.filter(pk=delivery.pk).update(
-            state=DeliveryState.DELIVERED, finished_at=now, next_attempt_at=None, detail=""
+            state=DeliveryState.DELIVERED, finished_at=now, next_attempt_at=None, **written
         )
-    elif delivery.attempts >= attempts:
-        mine.update(state=DeliveryState.GIVEN_UP, finished_at=now, next_attempt_at=None, detail=fault[:300])
+    elif result.is_final or delivery.attempts >= attempts:
+        mine.update(state=DeliveryState.GIVEN_UP, finished_at=now, next_attempt_at=None, **written)
     else:
-        mine.update(next_attempt_at=now + retry_after(delivery.attempts), detail=fault[:300])
+        wait = max(retry_after(delivery.attempts), min(result.wait, MAX_RETRY))
+        mine.update(next_attempt_at=now + wait, **written)
+    _note_channel(delivery.subscription_id, result, now)
+
+
+def _note_channel(subscription_id: UUID, result: Result, now: datetime) -> None:
+    """Since when a subscription's channel fails, and with what; one whose receiver is gone ends."""
+    subscription = Subscription.objects.filter(pk=subscription_id)
+    if not result.fault:
+        subscription.exclude(failing_since=None).update(failing_since=None, last_error="")
+        return
+    ended = {"is_active": False, "ended_at": now} if result.is_gone else {}
+    subscription.update(
+        last_error=result.fault[:300], failing_since=Coalesce(F("failing_since"), Value(now)), **ended
+    )
+
+
+def keep(deliveries: Collection[Delivery], now: datetime) -> None:
+    """Keep what is still being sent from being claimed by others, for another LEASE."""
+    for delivery in deliveries:
+        mine = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.WAITING, attempts=delivery.attempts)
+        mine.update(next_attempt_at=now + LEASE)
+
+
+def by_mail(yes: bool) -> set[object]:
+    """The subscriptions whose channel is e-mail, or those whose is not."""
+    mail = (
+        Subscription.objects.filter(channel=Channel.EMAIL)
+        if yes
+        else Subscription.objects.exclude(channel=Channel.EMAIL)
+    )
+    return set(mail.values_list("pk", flat=True))
 
 
 def count_attempt(channel: str, outcome: Outcome) -> None:
@@ -158,4 +208,5 @@ def count_old(now: datetime) -> int:
 
 
 def _old(now: datetime) -> QuerySet[Alert]:
-    return Alert.objects.filter(created_at__lt=now - KEPT).exclude(deliveries__state=DeliveryState.WAITING)
+    waiting = Delivery.objects.waiting().filter(alert=OuterRef("pk"), subscription__is_active=True)
+    return Alert.objects.filter(~Exists(waiting), created_at__lt=now - KEPT)

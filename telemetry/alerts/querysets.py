@@ -53,5 +53,12 @@ class DeliveryQuerySet(models.QuerySet[Any]):
         return self.filter(state="waiting")
 
     def due(self, now: datetime) -> Self:
-        """Those to send now, the longest due first; what somebody is sending is not due."""
-        return self.waiting().filter(next_attempt_at__lte=now).order_by("next_attempt_at", "created_at", "pk")
+        """Those to send now, the longest due first.
+
+        What somebody is sending is not due, nor is what waits for a subscription that is not active.
+        """
+        return (
+            self.waiting()
+            .filter(next_attempt_at__lte=now, subscription__is_active=True)
+            .order_by("next_attempt_at", "created_at", "pk")
+        )

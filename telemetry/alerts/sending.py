@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -17,8 +18,9 @@ from telemetry.alerts import outbox
 from telemetry.alerts.channels.base import NothingToSend
 from telemetry.alerts.channels.table import UnknownChannel, channel_of
 from telemetry.alerts.models import Delivery, Outcome
+from telemetry.alerts.results import Result
 
-Attempt = Callable[[], Awaitable[str]]
+Attempt = Callable[[], Awaitable[Result]]
 
 ROUND_SECONDS = 20.0
 AT_ONCE = 64
@@ -26,6 +28,10 @@ AT_ONCE = 64
 EACH = 4
 # How soon what becomes due is seen while something is being sent.
 LOOK_SECONDS = 0.25
+# How often what takes long is kept from being sent by others.
+KEEP_SECONDS = 20.0
+# How long what is under way may still take once the service is stopped, and how long a test may take.
+LAST_SECONDS = 10.0
 
 
 def send_due(
@@ -34,6 +40,7 @@ def send_due(
     """Send what is due until there is no more, or the round is over; returns how many arrived and how many not.
 
     A subscription that failed once waits for the next round with all that it has. The `excluded` are left out.
+    What takes longer than a round, as a slow mail server may, holds up nothing: the next round begins beside it.
     """
     started = time.monotonic()
 
@@ -42,17 +49,23 @@ def send_due(
 
     left_out = set(excluded)
     outcomes: Counter[Outcome] = Counter()
-    under_way: dict[Future[str], Delivery] = {}
+    under_way: dict[Future[Result], Delivery] = {}
+    round_began = kept = started
     # Of the few threads that asyncio has for all, resolvers that hang would take each.
     with ThreadPoolExecutor(AT_ONCE, "send") as threads:
         while True:
-            if not stopping() and time.monotonic() - started < ROUND_SECONDS:
+            if under_way and time.monotonic() - round_began >= ROUND_SECONDS:
+                left_out, round_began = set(excluded), time.monotonic()
+            if not stopping() and time.monotonic() - round_began < ROUND_SECONDS:
                 busy = {delivery.subscription_id for delivery in under_way.values()}
                 for delivery in outbox.claim(clock(), AT_ONCE - len(under_way), EACH, left_out | busy):
-                    under_way[threads.submit(_run, _attempt(delivery, clock()))] = delivery
+                    under_way[threads.submit(_run, _attempt(delivery, clock()), stopping)] = delivery
             if not under_way:
                 break
             done, _ = wait(under_way, LOOK_SECONDS, FIRST_COMPLETED)
+            if time.monotonic() - kept >= KEEP_SECONDS:
+                kept = time.monotonic()
+                outbox.keep(under_way.values(), clock())
             for attempt in done:
                 delivery = under_way.pop(attempt)
                 outcome = _settle(delivery, attempt.result(), clock())
@@ -62,22 +75,31 @@ def send_due(
     return outcomes[Outcome.DELIVERED], outcomes[Outcome.FAILED]
 
 
-def send(delivery: Delivery, now: datetime) -> str:
-    """Attempt it once; returns what went wrong, in words, empty where it arrived."""
-    return _run(_attempt(delivery, now))
+def send(delivery: Delivery, now: datetime) -> Result:
+    """Attempt it once, for LAST_SECONDS at most, as somebody waits; returns what became of it."""
+    return _run(_attempt(delivery, now), lambda: True)
 
 
-def _settle(delivery: Delivery, fault: str, now: datetime) -> Outcome:
-    outcome = Outcome.FAILED if fault else Outcome.DELIVERED
+def _settle(delivery: Delivery, result: Result, now: datetime) -> Outcome:
+    outcome = Outcome.FAILED if result.fault else Outcome.DELIVERED
     with transaction.atomic():
-        outbox.settle(delivery, fault, now)
+        outbox.settle(delivery, result, now)
         outbox.count_attempt(delivery.subscription.channel, outcome)
     return outcome
 
 
-def _run(attempt: Attempt) -> str:
-    async def run() -> str:
-        return await attempt()
+def _run(attempt: Attempt, stopping: Callable[[], bool]) -> Result:
+    async def run() -> Result:
+        task = asyncio.ensure_future(attempt())
+        while not task.done() and not stopping():
+            await asyncio.wait({task}, timeout=LOOK_SECONDS)
+        await asyncio.wait({task}, timeout=LAST_SECONDS)
+        if task.done():
+            return task.result()
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+        return Result(f"No answer within {LAST_SECONDS:.0f} seconds; nobody waited longer.")
 
     return asyncio.run(run())
 
@@ -85,8 +107,6 @@ def _run(attempt: Attempt) -> str:
 def _attempt(delivery: Delivery, now: datetime) -> Attempt:
     """The attempt, with all that it needs from the database read beforehand."""
     subscription = delivery.subscription
-    if not subscription.is_active:
-        return _failed("The subscription is not active.")
     try:
         channel = channel_of(subscription.channel)
         message = channel.render(delivery, now)
@@ -96,7 +116,7 @@ def _attempt(delivery: Delivery, now: datetime) -> Attempt:
 
 
 def _failed(fault: str) -> Attempt:
-    async def attempt() -> str:
-        return fault
+    async def attempt() -> Result:
+        return Result(fault)
 
     return attempt

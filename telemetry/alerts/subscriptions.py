@@ -105,12 +105,12 @@ def update_subscription(
 
 
 def renew_secret(*, subscription: Subscription, by: Author, now: datetime) -> str:
-    """A new secret, which is not shown again; from now on it signs, also what waits already."""
+    """A new secret, which is not shown again; it signs from now on, for a day beside the one before."""
     _require(by, "change", subscription.site_id, subscription.topics)
     secret = new_secret()
     with transaction.atomic():
-        sealing.put_secret(subscription, secret)
-        Subscription.objects.filter(pk=subscription.pk).update(sealed_secret=subscription.sealed_secret)
+        stored = Subscription.objects.select_for_update(no_key=True, of=("self",)).get(pk=subscription.pk)
+        stored.save(update_fields=sealing.replace_secret(stored, secret, now))
         _audit(subscription, "subscription.secret_renewed", by, now)
     return secret
 
@@ -137,8 +137,9 @@ def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Deliv
             next_attempt_at=now + outbox.LEASE,
         )
         _audit(subscription, "subscription.tested", by, now)
-    fault = sending.send(delivery, now)
-    outbox.settle(delivery, fault, now, attempts=1)  # nobody waits for the repetition of a test
+    outbox.settle(
+        delivery, sending.send(delivery, now), now, attempts=1
+    )  # nobody waits for the repetition of a test
     delivery.refresh_from_db()
     return delivery
 
@@ -164,6 +165,11 @@ def _put(subscription: Subscription, name: str, value: Any) -> tuple[str, ...]:
         if value:
             sealing.put_secret(subscription, value)
         return ("sealed_secret",)
+    if name == "is_active" and value and not subscription.is_active:
+        # Somebody has looked.
+        subscription.ended_at, subscription.failing_since, subscription.last_error = None, None, ""
+        subscription.is_active = True
+        return ("is_active", "ended_at", "failing_since", "last_error")
     setattr(subscription, name, value)
     return (name,)
 

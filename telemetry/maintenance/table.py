@@ -104,6 +104,13 @@ def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
             urgent=Step("alerts", alerts.send_new, alerts.plan_alerts),
         ),
         Loop(
+            "mail",
+            lock=4_201_007,
+            steps=(Step("mail", alerts.send_mail, alerts.plan_alerts),),
+            every_seconds=ALERTS_SECONDS,
+            urgent=Step("mail", alerts.send_new_mail, alerts.plan_alerts),
+        ),
+        Loop(
             "capacity",
             lock=4_201_006,
             steps=(Step("capacity", alerts.watch_capacity, alerts.plan_capacity),),

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 from django.utils.functional import Promise
 
 from telemetry.alerts.models import Delivery, Subscription
+from telemetry.alerts.results import Result
 
 M = TypeVar("M")
 
@@ -48,8 +49,8 @@ class BaseChannel(ABC, Generic[M]):
         """The whole message, so that sending it needs no database. Raises NothingToSend."""
 
     @abstractmethod
-    async def send(self, message: M) -> str:
-        """Attempt once, in bounded time; returns what went wrong in words for the log, empty where it arrived.
+    async def send(self, message: M) -> Result:
+        """Attempt once, in bounded time; returns what became of it.
 
         Never raises for what the other side does.
         """

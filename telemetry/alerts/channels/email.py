@@ -1,12 +1,9 @@
 """An e-mail to one or several addresses, through the mail server of EMAIL_HOST."""
 
-import asyncio
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
-import aiosmtplib
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.mail import EmailMultiAlternatives
@@ -15,15 +12,14 @@ from django.template.loader import render_to_string
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from telemetry.alerts.channels.base import BaseChannel
+from telemetry.alerts.channels import smtp
+from telemetry.alerts.channels.base import BaseChannel, NothingToSend
 from telemetry.alerts.channels.telling import Telling, shortened, telling_of
 from telemetry.alerts.models import Delivery, Subscription
+from telemetry.alerts.results import SETTLED, AddressState, Result
 
 MAX_ADDRESSES = 20
 MAX_SUBJECT = 120
-# The whole of an e-mail: a server that sends a byte now and then holds up nobody for longer.
-TOTAL_SECONDS = 10.0
-GOODBYE_SECONDS = 1.0
 
 
 class EmailChannel(BaseChannel[EmailMultiAlternatives]):
@@ -47,40 +43,50 @@ class EmailChannel(BaseChannel[EmailMultiAlternatives]):
 
     def render(self, delivery: Delivery, now: datetime) -> EmailMultiAlternatives:
         alert, subscription = delivery.alert, delivery.subscription
+        recipients = left_of(delivery)
+        if not recipients:
+            raise NothingToSend("Every address was told, or has refused it for good.")
         telling = telling_of(alert, now)
         message = EmailMultiAlternatives(
             subject=f"[Control plane] {shortened(telling.title, MAX_SUBJECT)}",
             body=_plain(telling, delivery),
-            to=subscription.addresses.split(),
+            to=recipients,
             headers={"Message-ID": f"<{delivery.pk}@controlplane>", "Auto-Submitted": "auto-generated"},
         )
         context = {"telling": telling, "subscription": subscription, "alert": alert}
         message.attach_alternative(render_to_string("alerts/mail.html", context), "text/html")
         return message
 
-    async def send(self, message: EmailMultiAlternatives) -> str:
+    async def send(self, message: EmailMultiAlternatives) -> Result:
         if not settings.EMAIL_HOST:
-            return "No e-mail can be sent: EMAIL_HOST is not set."
-        server = aiosmtplib.SMTP(
-            hostname=settings.EMAIL_HOST,
-            port=settings.EMAIL_PORT,
-            username=settings.EMAIL_HOST_USER or None,
-            password=settings.EMAIL_HOST_PASSWORD or None,
-            use_tls=settings.EMAIL_SECURITY == "tls",
-            start_tls=settings.EMAIL_SECURITY == "starttls",
-        )
-        try:
-            async with asyncio.timeout(TOTAL_SECONDS):
-                await server.connect()
-                await server.send_message(message.message())
-            with suppress(Exception):  # the e-mail is taken, whatever the answer to QUIT is
-                async with asyncio.timeout(GOODBYE_SECONDS):
-                    await server.quit()
-        except Exception as error:  # the log of deliveries says what went wrong
-            return f"The mail server did not take it ({type(error).__name__})."
-        finally:
-            server.close()
-        return ""
+            return Result("No e-mail can be sent: EMAIL_HOST is not set.")
+        content = message.message().as_bytes()
+        return _result_of(await smtp.hand_over(settings.EMAIL_FROM, message.to, content))
+
+
+def left_of(delivery: Delivery) -> list[str]:
+    """The addresses that are neither told nor refused for good."""
+    known = delivery.addresses or {}
+    return [
+        address
+        for address in delivery.subscription.addresses.split()
+        if known.get(address, {}).get("state") not in SETTLED
+    ]
+
+
+def _result_of(answers: smtp.Answers) -> Result:
+    told, refused, deferred = (
+        [address for address, answer in answers.items() if answer.state is state] for state in AddressState
+    )
+    if not refused and not deferred:
+        return Result(addresses=answers)
+    said = [f"{address}: {answers[address].detail}" for address in (*refused, *deferred)]
+    words = [
+        *([f"Told {', '.join(told)}."] if told else []),
+        *([f"Refused for good {'; '.join(said[: len(refused)])}."] if refused else []),
+        *([f"Not taken now {'; '.join(said[len(refused) :])}."] if deferred else []),
+    ]
+    return Result(" ".join(words), is_final=not deferred, addresses=answers)
 
 
 def _plain(telling: Telling, delivery: Delivery) -> str:

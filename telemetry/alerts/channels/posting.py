@@ -4,9 +4,12 @@ Must not import models: it neither knows where a message comes from nor what bec
 """
 
 import asyncio
+import re
 import ssl
 from collections.abc import Collection, Mapping
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import NamedTuple
 
@@ -15,6 +18,7 @@ import structlog
 
 from telemetry.alerts.channels import destinations
 from telemetry.alerts.channels.destinations import Destination, RefusedDestination
+from telemetry.alerts.results import Result
 
 TOTAL_SECONDS = 10.0
 CONNECT_SECONDS = 5.0
@@ -35,31 +39,31 @@ class Message(NamedTuple):
     """The answers that mean success; None for any 2xx."""
 
 
-async def post(message: Message) -> str:
-    """Post once; returns what went wrong in words, empty for success. Never raises for the receiver."""
+async def post(message: Message) -> Result:
+    """Post once; returns what became of it. Never raises for the receiver."""
     try:
         async with asyncio.timeout(TOTAL_SECONDS) as deadline:
             return await _post(message, deadline)
     except RefusedDestination as error:
-        return f"Refused: {error}"
+        return Result(f"Refused: {error}")
     except TimeoutError:
-        return f"No whole answer within {TOTAL_SECONDS:.0f} seconds."
+        return Result(f"No whole answer within {TOTAL_SECONDS:.0f} seconds.")
     except httpx.TimeoutException:
-        return f"No connection within {CONNECT_SECONDS:.0f} seconds."
+        return Result(f"No connection within {CONNECT_SECONDS:.0f} seconds.")
     except ssl.SSLError:
-        return "TLS failed: the certificate is not valid for this host, or the receiver speaks no TLS."
+        return Result("TLS failed: the certificate is not valid for this host, or the receiver speaks no TLS.")
     except httpx.HTTPError as error:
         if isinstance(error.__context__, ssl.SSLError) or "CERTIFICATE" in str(error).upper():
-            return "TLS failed: the certificate is not valid for this host, or the receiver speaks no TLS."
-        return f"The connection failed ({type(error).__name__})."
+            return Result("TLS failed: the certificate is not valid for this host, or the receiver speaks no TLS.")
+        return Result(f"The connection failed ({type(error).__name__}).")
     except OSError as error:
-        return f"The host's name has no address ({type(error).__name__})."
+        return Result(f"The host's name has no address ({type(error).__name__}).")
     except Exception as error:  # one message that cannot be sent must not keep others from it
         log.exception("webhook could not be sent", exception_type=type(error).__name__)
-        return f"It could not be sent ({type(error).__name__}); the log says more."
+        return Result(f"It could not be sent ({type(error).__name__}); the log says more.")
 
 
-async def _post(message: Message, deadline: asyncio.Timeout) -> str:
+async def _post(message: Message, deadline: asyncio.Timeout) -> Result:
     destination = destinations.read_url(message.url)
     *others, last = await asyncio.to_thread(destinations.addresses_of, destination)
     for address in others:
@@ -68,7 +72,7 @@ async def _post(message: Message, deadline: asyncio.Timeout) -> str:
     return await _post_to(last, destination, message, deadline)
 
 
-async def _post_to(address: str, destination: Destination, message: Message, deadline: asyncio.Timeout) -> str:
+async def _post_to(address: str, destination: Destination, message: Message, deadline: asyncio.Timeout) -> Result:
     # The address that was checked, so that a name cannot point elsewhere meanwhile; the certificate is still
     # that of the name. No proxy of the environment, which would look the name up by itself.
     host = f"[{address}]" if ":" in address else address
@@ -98,7 +102,7 @@ def _trusted() -> ssl.SSLContext:
     return httpx.create_ssl_context()
 
 
-async def _fault_of(response: httpx.Response, accepted: Collection[int] | None) -> str:
+async def _fault_of(response: httpx.Response, accepted: Collection[int] | None) -> Result:
     length = 0
     # What counts is the status: an answer that breaks off or has no end is no reason to repeat.
     with suppress(TimeoutError, httpx.HTTPError):
@@ -108,7 +112,21 @@ async def _fault_of(response: httpx.Response, accepted: Collection[int] | None) 
                 if length > MAX_ANSWER:
                     break
     if response.is_success and (accepted is None or response.status_code in accepted):
-        return ""
+        return Result()
     if response.is_redirect:
-        return f"Answered {response.status_code}; redirects are not followed."
-    return f"Answered {response.status_code}."
+        return Result(f"Answered {response.status_code}; redirects are not followed.")
+    if response.status_code == httpx.codes.GONE:
+        return Result("Answered 410: it is gone, and asks never to be called again.", is_final=True, is_gone=True)
+    return Result(
+        f"Answered {response.status_code}.", wait=_asked_to_wait(response.headers.get("Retry-After", ""))
+    )
+
+
+def _asked_to_wait(text: str) -> timedelta:
+    """What Retry-After says, in seconds or as a date (RFC 9110, 10.2.3); nothing where it says neither."""
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        return timedelta(seconds=int(text))
+    try:
+        return max(timedelta(), parsedate_to_datetime(text) - datetime.now(UTC))
+    except (TypeError, ValueError, OverflowError):
+        return timedelta()

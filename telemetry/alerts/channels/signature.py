@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -15,14 +16,17 @@ def new_secret() -> str:
     return PREFIX + base64.b64encode(secrets.token_bytes(32)).decode()
 
 
-def signed_headers(secret: str, message_id: UUID, sent_at: datetime, body: bytes) -> dict[str, str]:
-    """What a receiver verifies. Of a repeated message the id stays, timestamp and signature are new."""
+def signed_headers(signing: Sequence[str], message_id: UUID, sent_at: datetime, body: bytes) -> dict[str, str]:
+    """What a receiver verifies, by any of the secrets. Of a repetition the id stays, the rest is new."""
     timestamp = str(int(sent_at.timestamp()))
-    key = base64.b64decode(secret.removeprefix(PREFIX))
     signed = b".".join((str(message_id).encode(), timestamp.encode(), body))
-    signature = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
     return {
         "webhook-id": str(message_id),
         "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{signature}",
+        "webhook-signature": " ".join(_signature(secret, signed) for secret in signing),
     }
+
+
+def _signature(secret: str, signed: bytes) -> str:
+    key = base64.b64decode(secret.removeprefix(PREFIX))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()

@@ -18,6 +18,7 @@ from telemetry.alerts.channels.formats.table import UnknownFormat, format_of
 from telemetry.alerts.channels.signature import signed_headers
 from telemetry.alerts.channels.telling import telling_of
 from telemetry.alerts.models import Delivery, Format, Subscription
+from telemetry.alerts.results import Result
 
 
 class WebhookChannel(BaseChannel[posting.Message]):
@@ -48,7 +49,7 @@ class WebhookChannel(BaseChannel[posting.Message]):
         except Unreadable:
             raise NothingToSend("The URL cannot be opened with FIELD_ENCRYPTION_KEYS: enter it again.") from None
         try:
-            secret = sealing.secret_of(subscription)
+            secret, old = sealing.secret_of(subscription), sealing.old_secret_of(subscription, now)
         except Unreadable:
             raise NothingToSend(
                 "The secret cannot be opened with FIELD_ENCRYPTION_KEYS: make a new one."
@@ -60,9 +61,9 @@ class WebhookChannel(BaseChannel[posting.Message]):
         except UnknownFormat as error:
             raise NothingToSend(str(error)) from None
         body = encode_json(form.body(Order(alert, telling_of(alert, now), url, secret)))
-        signed = signed_headers(secret, delivery.pk, now, body) if self.signs(subscription) else {}
+        signed = signed_headers([secret, *old], delivery.pk, now, body) if self.signs(subscription) else {}
         headers = {"Content-Type": "application/json", **signed}
         return posting.Message(form.target(url), headers, body, form.accepted)
 
-    async def send(self, message: posting.Message) -> str:
+    async def send(self, message: posting.Message) -> Result:
         return await posting.post(message)

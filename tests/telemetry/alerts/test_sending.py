@@ -20,9 +20,11 @@ from django.core.management import CommandError, call_command
 
 from telemetry.alerts import outbox, sending
 from telemetry.alerts.channels import destinations, posting
-from telemetry.alerts.models import Alert, Delivery, Kind
+from telemetry.alerts.models import Alert, Delivery, Kind, Subscription
+from telemetry.alerts.results import Result
 from telemetry.alerts.sending import send_due
-from tests.factories import NOW
+from telemetry.alerts.subscriptions import FIELDS, renew_secret, update_subscription, value_of
+from tests.factories import AUTHOR, NOW
 from tests.telemetry.alerts.conftest import Receiver, subscribe
 
 pytestmark = pytest.mark.django_db
@@ -156,8 +158,8 @@ def test_a_late_result_of_an_attempt_that_was_repeated_changes_nothing(receiver:
     (first,) = outbox.claim(NOW, 10, 10, ())
     (second,) = outbox.claim(later(100), 10, 10, ())
 
-    outbox.settle(second, "", later(101))
-    outbox.settle(first, "Answered 500.", later(102))
+    outbox.settle(second, Result(), later(101))
+    outbox.settle(first, Result("Answered 500."), later(102))
 
     assert (one().state, one().detail) == ("delivered", "")
 
@@ -382,3 +384,79 @@ def test_what_was_settled_long_ago_is_forgotten_and_what_waits_is_not(receiver: 
     assert outbox.forget_old(later(86_400 * 29)) == 0
     assert outbox.forget_old(later(86_400 * 31)) == 1
     assert one().state == "waiting"
+
+
+# --- What a receiver asks for ----------------------------------------------------------------------------
+
+
+def test_a_receiver_that_is_gone_ends_its_subscription_until_somebody_looks(receiver: Receiver) -> None:
+    notify_once(receiver, answering(410))
+    outbox.notify([alert()], NOW)
+
+    send_due(NOW)
+    ended = Subscription.objects.get()
+    called = len(receiver.received)
+    outbox.notify([alert()], NOW)
+
+    assert (ended.is_active, ended.ended_at is None) == (False, False)
+    assert ended.last_error.startswith("Answered 410")
+    assert "given_up" in set(Delivery.objects.values_list("state", flat=True))
+    assert send_due(later(999_999)) == (0, 0)
+    assert len(receiver.received) == called <= 2
+    values = {name: value_of(ended, name) for name in FIELDS} | {"is_active": True}
+    looked = update_subscription(subscription=ended, values=values, by=AUTHOR, now=NOW)
+    assert (looked.is_active, looked.ended_at, looked.failing_since, looked.last_error) == (True, None, None, "")
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "least", "most"),
+    [
+        (429, "120", 120, 120),
+        (503, "1", 4, 6),  # sooner than it would be repeated anyway
+        (429, "99999999", 14_400, 14_400),
+        (429, "soon", 4, 6),
+        (429, "Thu, 01 Jan 1970 00:00:00 GMT", 4, 6),
+        (503, "Fri, 31 Dec 9999 23:59:59 GMT", 14_400, 14_400),
+    ],
+)
+def test_how_long_a_receiver_asks_to_be_left_alone_is_obeyed_up_to_four_hours(
+    receiver: Receiver, status: int, asked: str, least: int, most: int
+) -> None:
+    notify_once(receiver, answering(status, **{"Retry-After": asked}))
+
+    before = time.monotonic()
+    send_due(NOW)
+
+    waited = (one().next_attempt_at - NOW).total_seconds()
+    assert least <= waited <= most + (time.monotonic() - before)
+
+
+def test_a_new_secret_signs_beside_the_one_before_for_a_day(receiver: Receiver) -> None:
+    old = notify_once(receiver)
+    new = renew_secret(subscription=Subscription.objects.get(), by=AUTHOR, now=NOW)
+    send_due(later(86_399 - 60))
+    outbox.notify([alert()], NOW)
+    send_due(later(86_400))
+
+    (headers, body), (headers_later, body_later) = receiver.received
+    assert headers["webhook-signature"].split() == [signature_of(secret, headers, body) for secret in (new, old)]
+    assert headers_later["webhook-signature"] == signature_of(new, headers_later, body_later)
+
+
+def signature_of(secret: str, headers: dict[str, str], body: bytes) -> str:
+    signed = f"{headers['webhook-id']}.{headers['webhook-timestamp']}.".encode() + body
+    key = base64.b64decode(secret.removeprefix("whsec_"))
+    return "v1," + base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
+
+
+def test_a_channel_that_fails_is_known_since_when_until_it_works(receiver: Receiver) -> None:
+    notify_once(receiver, answering(500))
+    send_due(NOW)
+    send_due(later(60))
+    failing = Subscription.objects.get()
+    receiver.answer = None
+    send_due(later(999))
+
+    assert NOW <= failing.failing_since < later(30)
+    assert failing.last_error == "Answered 500."
+    assert (Subscription.objects.get().failing_since, Subscription.objects.get().last_error) == (None, "")

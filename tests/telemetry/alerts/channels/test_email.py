@@ -15,7 +15,7 @@ from django.core.exceptions import ValidationError
 from cameras.reasons import Reason
 from cameras.status import Status
 from telemetry.alerts import outbox, wording
-from telemetry.alerts.channels import email, posting
+from telemetry.alerts.channels import posting, smtp
 from telemetry.alerts.channels.email import EmailChannel
 from telemetry.alerts.models import Alert, Delivery, Kind, Transition
 from telemetry.alerts.sending import send_due
@@ -186,15 +186,15 @@ def test_a_mail_server_takes_the_alert(mail_server: MailServer) -> None:
     assert str(delivery.alert.pk) in text
 
 
-def test_what_a_mail_server_refuses_waits_and_the_log_says_why(mail_server: MailServer) -> None:
+def test_what_a_mail_server_refuses_for_good_is_given_up_and_the_log_says_why(mail_server: MailServer) -> None:
     delivery = notify("nobody@example.com")
 
     assert send_due(NOW) == (0, 1)
 
     delivery.refresh_from_db()
     assert (delivery.state, delivery.detail) == (
-        "waiting",
-        "The mail server did not take it (SMTPRecipientsRefused).",
+        "given_up",
+        "Refused for good nobody@example.com: 550 no such person.",
     )
 
 
@@ -202,7 +202,7 @@ def test_a_mail_server_that_hangs_holds_up_no_webhook(
     receiver: Receiver, settings: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(posting, "TOTAL_SECONDS", 4.0)
-    monkeypatch.setattr(email, "TOTAL_SECONDS", 2.0)
+    monkeypatch.setattr(smtp, "GREETING_SECONDS", 2.0)
     settings.EMAIL_SECURITY = "none"
     with socket.create_server(("127.0.0.1", 0)) as silent:
         settings.EMAIL_HOST, settings.EMAIL_PORT = silent.getsockname()
@@ -227,7 +227,7 @@ class Dripping(socketserver.StreamRequestHandler):
 
 
 def test_a_mail_server_that_drips_ends_with_the_round(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(email, "TOTAL_SECONDS", 1.0)
+    monkeypatch.setattr(smtp, "GREETING_SECONDS", 1.0)
     settings.EMAIL_SECURITY = "none"
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Dripping) as server:
         server.daemon_threads, server.block_on_close = True, False
@@ -239,4 +239,4 @@ def test_a_mail_server_that_drips_ends_with_the_round(settings: Any, monkeypatch
 
         server.shutdown()
     delivery.refresh_from_db()
-    assert delivery.detail == "The mail server did not take it (TimeoutError)."
+    assert delivery.detail == "Not taken now a@example.com: TimeoutError."
