@@ -8,17 +8,30 @@ from django.db.models import Min
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
 from controlplane.observability import Finding, add_fleet_metrics, add_ready_check
-from telemetry.alerts.models import AttemptTotal, Breach, Channel, Delivery, DeliveryState, Flapping, Outcome
+from telemetry.alerts.models import (
+    AttemptTotal,
+    Breach,
+    Channel,
+    Delivery,
+    DeliveryState,
+    Flapping,
+    Outcome,
+    Subscription,
+)
 
 LATE_AFTER = timedelta(minutes=5)
+MOST_NAMED = 5
 
 
 def check_alerts(now: datetime) -> Finding:
-    """What is due is being sent."""
+    """What is due is being sent, and arrives."""
     late = now - _oldest_due(now)
     if late > LATE_AFTER:
         minutes = late // timedelta(minutes=1)
         return Finding(True, f"Warning: alerts have been due for {minutes} minutes; is `maintain` running?")
+    failing = list(Subscription.objects.failing(now).order_by("name").values_list("name", flat=True)[:MOST_NAMED])
+    if failing:
+        return Finding(True, f"Warning: alerts do not arrive by: {', '.join(failing)}.")
     return Finding(True)
 
 
@@ -38,6 +51,9 @@ def fleet_metrics(now: datetime) -> Iterable[Metric]:
     overdue = GaugeMetricFamily("controlplane_alerts_overdue_seconds", "How long the oldest alert is due.")
     overdue.add_metric([], (now - _oldest_due(now)).total_seconds())
     yield overdue
+    failing = GaugeMetricFamily("controlplane_alert_subscriptions_failing", "Subscriptions that nothing reaches.")
+    failing.add_metric([], Subscription.objects.failing(now).count())
+    yield failing
     flapping = GaugeMetricFamily("controlplane_cameras_flapping", "Cameras whose alerts are held back.")
     flapping.add_metric([], Flapping.objects.count())
     yield flapping

@@ -1,6 +1,6 @@
 """The vocabulary in which transitions and deliveries are asked for."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Self
 from uuid import UUID
 
@@ -8,6 +8,9 @@ from django.db import models
 from django.db.models import Q
 
 from controlplane.access.principals import Principal
+
+# One attempt that fails is nothing yet.
+FAILING_AFTER = timedelta(minutes=1)
 
 
 class TransitionQuerySet(models.QuerySet[Any]):
@@ -35,6 +38,11 @@ class SubscriptionQuerySet(models.QuerySet[Any]):
         """Those of the sites where a principal may see subscriptions."""
         scope = principal.scope_for("alerts.view_subscription")
         return self if scope.is_whole else self.filter(site_id__in=scope.sites)
+
+    def failing(self, now: datetime) -> Self:
+        """Those that nothing has reached for FAILING_AFTER, and those whose receiver asked never to be called."""
+        fails = Q(is_active=True, failing_since__lte=now - FAILING_AFTER)
+        return self.filter(fails | Q(is_active=False, ended_at__isnull=False))
 
 
 class DeliveryQuerySet(models.QuerySet[Any]):

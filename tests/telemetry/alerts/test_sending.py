@@ -19,7 +19,9 @@ from cryptography.fernet import Fernet
 from django.core.management import CommandError, call_command
 
 from telemetry.alerts import outbox, sending
+from telemetry.alerts.admin.subscriptions import failing_channels
 from telemetry.alerts.channels import destinations, posting
+from telemetry.alerts.health import check_alerts
 from telemetry.alerts.models import Alert, Delivery, Kind, Subscription
 from telemetry.alerts.results import Result
 from telemetry.alerts.sending import send_due
@@ -454,6 +456,9 @@ def test_a_channel_that_fails_is_known_since_when_until_it_works(receiver: Recei
     send_due(NOW)
     send_due(later(60))
     failing = Subscription.objects.get()
+    assert "Control room" in check_alerts(later(120)).detail
+    assert check_alerts(later(120)).ok
+    assert [notice.text for notice in failing_channels(later(120))] == ["Alerts do not arrive by: Control room."]
     receiver.answer = None
     send_due(later(999))
 

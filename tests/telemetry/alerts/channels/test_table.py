@@ -7,7 +7,7 @@ from django.contrib.admin import site
 from django.core.exceptions import ValidationError
 
 from telemetry.alerts import outbox
-from telemetry.alerts.admin.subscriptions import SubscriptionForm
+from telemetry.alerts.admin.subscription_form import SubscriptionForm
 from telemetry.alerts.channels.table import channel_of
 from telemetry.alerts.models import DESTINATION_FIELDS, Alert, Channel, Delivery, Kind, Subscription
 from telemetry.alerts.sending import send_due
