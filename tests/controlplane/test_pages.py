@@ -73,7 +73,7 @@ def test_readyz_names_each_check_and_is_red_with_another_key_ring(
     assert caplog.text.count("'check': 'key_ring'") == 1
     assert (first.status_code, first.json()["status"]) == (200, "ready")
     assert set(first.json()["checks"]) == {
-        "database", "migrations", "key_ring", "fleet", "ingest", "clock", "partitions", "detector", "alerts",
+        "database", "pooler", "migrations", "key_ring", "fleet", "ingest", "clock", "partitions", "detector", "alerts",
     }  # fmt: skip
     assert second.status_code == 503
     assert "FIELD_ENCRYPTION_KEYS" in second.json()["checks"]["key_ring"]["detail"]
