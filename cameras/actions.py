@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
-from cameras import connections, guards, recycle_bin, rtsp
+from cameras import connections, guards, holds, recycle_bin, rtsp
 from cameras.changes import Recorder, as_logged, diff_of, record_changes
 from cameras.fields import SPEC_FIELDS
 from cameras.folded_columns import outdated_by
@@ -93,6 +93,8 @@ def update_camera(
     with record_changes(by=by, now=now) as log:
         camera: Camera = lock_cameras([camera_id]).get()
         _change(log, camera, values, now, note, if_revision_in)
+        if "desired_state" in values:
+            holds.end_by_decision([camera_id], by=by, now=now)
     return camera
 
 
@@ -114,6 +116,9 @@ def save_cameras(
         for camera in cameras:
             revision, values = changed[camera.pk]
             columns |= _alter(log, camera, values, now, if_revision_in=[revision])
+        decided = [camera_id for camera_id, (_revision, values) in changed.items() if "desired_state" in values]
+        if decided:
+            holds.end_by_decision(decided, by=by, now=now)
         if len(cameras) < len(changed):
             raise StaleRevision(0)
         made = [_made(log, camera_id, values, now) for camera_id, values in new]
@@ -147,11 +152,12 @@ def set_desired_state(
     `note` says in the log why.
     """
     with record_changes(by=by, now=now) as log:
-        return [
-            camera
-            for camera in lock_cameras(camera_ids)
-            if _change(log, camera, {"desired_state": desired_state.value}, now, note)
+        cameras = list(lock_cameras(camera_ids))
+        changed = [
+            camera for camera in cameras if _change(log, camera, {"desired_state": desired_state.value}, now, note)
         ]
+        holds.end_by_decision([camera.pk for camera in cameras], by=by, now=now)
+        return changed
 
 
 def move_cameras(*, camera_ids: Iterable[UUID], site_id: UUID | None, by: Author, now: datetime) -> list[Camera]:
@@ -172,6 +178,7 @@ def retire_cameras(*, camera_ids: Iterable[UUID], by: Author, now: datetime, is_
             log.deleted(camera, is_kept=is_kept)
         ids = [camera.pk for camera in cameras]
         tokens.unbind_from_cameras(camera_ids=ids, by=by, now=now)
+        holds.drop(ids)
         # camera.delete() would lock the vitals before the counter, against the lock order of `changes`.
         Camera.objects.filter(pk__in=ids)._raw_delete("default")
     return cameras

@@ -15,6 +15,7 @@ from cameras.facts import Interruptions
 from cameras.fields import MAX_INTERVAL_SECONDS, MAX_LOCATION, MAX_NAME, DesiredState
 from cameras.folded_columns import NameKeyColumn, SearchedColumn
 from cameras.geometry import canonical_zones
+from cameras.holds import Hold
 from cameras.observed import (
     CameraVitals,
     FleetVitals,
@@ -35,6 +36,7 @@ __all__ = [
     "DeletedCamera",
     "DesiredState",
     "FleetVitals",
+    "Hold",
     "KeyCanary",
     "KnownStatus",
     "Placement",

@@ -21,6 +21,7 @@ INSTALLED_APPS = [
     "allauth.account",
     "allauth.mfa",
     "cameras",
+    "cameras.windows",
     "telemetry",
     "telemetry.alerts",
 ]

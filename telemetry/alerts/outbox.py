@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.db.models import Exists, F, Min, OuterRef, QuerySet, Value
 from django.db.models.functions import Coalesce
 
+from cameras.windows.muting import Mutes, mutes_during
 from telemetry.alerts.models import (
     Alert,
     AttemptTotal,
@@ -34,8 +35,17 @@ MAX_RETRY = timedelta(hours=4)
 ATTEMPTS = 20
 KEPT = timedelta(days=30)
 CHUNK = 1_000
-# What is over within the grace is not sent at all.
-ENDED_BY = {Kind.RECOVERED: Kind.OFFLINE, Kind.ORPHAN_GONE: Kind.ORPHANED}
+# What is over within the grace, or within the mute in which it began, is not sent at all.
+ENDED_BY = {
+    Kind.RECOVERED: Kind.OFFLINE,
+    Kind.STEADY: Kind.FLAPPING,
+    Kind.WORKING: Kind.FAILING,
+    Kind.ORPHAN_GONE: Kind.ORPHANED,
+    Kind.MASS_SILENCE_ENDED: Kind.MASS_SILENCE_BEGAN,
+    Kind.CROWD_GONE: Kind.CROWDED,
+}
+BEGINNINGS = frozenset(ENDED_BY.values())
+WITH_GRACE = (Kind.OFFLINE, Kind.ORPHANED)
 # That a camera flaps is sent in the place of its last beginning.
 WITHDRAWN_BY = ENDED_BY | {Kind.FLAPPING: Kind.OFFLINE}
 
@@ -43,16 +53,20 @@ WITHDRAWN_BY = ENDED_BY | {Kind.FLAPPING: Kind.OFFLINE}
 def notify(alerts: Sequence[Alert], now: datetime) -> None:
     """Store the alerts, and a delivery to each subscription that wants them.
 
-    Where an alert ends within a subscription's grace what another began, neither of the two is sent to it.
+    Where an alert ends within a subscription's grace what another began, neither of the two is sent to it. What
+    begins in a mute waits for the end of it in the same way.
     """
     if not alerts:
         return
     subscriptions = list(Subscription.objects.filter(is_active=True))
     Alert.objects.bulk_create(alerts)
+    if not subscriptions:
+        return
+    mutes = mutes_during(min(alert.at for alert in alerts), max(alert.at for alert in alerts))
     deliveries: list[Delivery] = []
     for alert in alerts:
         withdrawn: set[object] = set()
-        if alert.kind in WITHDRAWN_BY and subscriptions:
+        if alert.kind in WITHDRAWN_BY:
             # Its beginning may be among these alerts.
             Delivery.objects.bulk_create(deliveries)
             deliveries = []
@@ -62,7 +76,7 @@ def notify(alerts: Sequence[Alert], now: datetime) -> None:
                 alert=alert,
                 subscription=subscription,
                 created_at=now,
-                next_attempt_at=alert.at + timedelta(seconds=_grace(alert, subscription)),
+                next_attempt_at=_not_before(alert, subscription, mutes),
             )
             for subscription in subscriptions
             if subscription.wants(alert) and not (alert.kind in ENDED_BY and subscription.pk in withdrawn)
@@ -70,8 +84,11 @@ def notify(alerts: Sequence[Alert], now: datetime) -> None:
     Delivery.objects.bulk_create(deliveries)
 
 
-def _grace(alert: Alert, subscription: Subscription) -> int:
-    return subscription.grace_seconds if alert.kind in ENDED_BY.values() else 0
+def _not_before(alert: Alert, subscription: Subscription, mutes: Mutes) -> datetime:
+    if alert.kind not in BEGINNINGS:
+        return alert.at
+    grace = subscription.grace_seconds if alert.kind in WITH_GRACE else 0
+    return max(alert.at + timedelta(seconds=grace), mutes.until(alert) or alert.at)
 
 
 def _withdraw(alert: Alert, now: datetime) -> set[object]:
@@ -82,6 +99,8 @@ def _withdraw(alert: Alert, now: datetime) -> set[object]:
         attempts=0,
         next_attempt_at__gt=alert.at,
     )
+    if "zone" in alert.data:  # of one zone
+        begun = begun.filter(alert__data__zone=alert.data["zone"])
     withdrawn: set[object] = set()
     for delivery in begun.values_list("pk", "subscription_id"):
         unsent = Delivery.objects.filter(pk=delivery[0], attempts=0, state=DeliveryState.WAITING)

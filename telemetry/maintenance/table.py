@@ -1,6 +1,7 @@
 """Which loops there are, and which steps each of them runs. A new step is added to one of them."""
 
 from cameras import recycle_bin
+from cameras.windows import upkeep as windows
 from controlplane.access import throttle
 from controlplane.access.session_store import ended_sessions
 from telemetry.alerts import steps as alerts
@@ -13,6 +14,7 @@ from telemetry.storage import forecast, partitions, retention
 DETECTOR_SECONDS = 2.0
 ALERTS_SECONDS = 10.0
 CAPACITY_SECONDS = 10.0
+WINDOWS_SECONDS = 5.0
 
 
 def _make_partitions(turn: Turn) -> str:
@@ -25,6 +27,16 @@ def _plan_partitions(turn: Turn) -> str:
     if ahead >= partitions.DAYS_AHEAD:
         return "all days are there"
     return f"{ahead} of {partitions.DAYS_AHEAD} days ahead are there; would make what is missing"
+
+
+def _begin_and_end_windows(turn: Turn) -> str:
+    done = windows.begin_and_end(turn.now, stopping=turn.stopping)
+    turn.progress(done.stopped + done.started)
+    return f"stopped {done.stopped:,} cameras, started {done.started:,} again"
+
+
+def _plan_windows(turn: Turn) -> str:
+    return f"would begin or end {windows.count_due(turn.now):,} windows"
 
 
 def _empty_bin(turn: Turn) -> str:
@@ -115,6 +127,12 @@ def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
             lock=4_201_006,
             steps=(Step("capacity", alerts.watch_capacity, alerts.plan_capacity),),
             every_seconds=CAPACITY_SECONDS,
+        ),
+        Loop(
+            "windows",
+            lock=4_201_007,
+            steps=(Step("windows", _begin_and_end_windows, _plan_windows),),
+            every_seconds=WINDOWS_SECONDS,
         ),
         Loop(
             "upkeep",

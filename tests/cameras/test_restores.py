@@ -175,7 +175,7 @@ def test_many_take_as_many_queries_as_one(count: int) -> None:
 
     # SQLite takes 999 parameters a statement: fifty rows of vitals are three.
     more = 2 if connection.vendor == "sqlite" and count == 50 else 0
-    assert (len(deleting), len(restoring)) == (19, 13 + more)
+    assert (len(deleting), len(restoring)) == (20, 13 + more)
     assert Camera.objects.count() == count
 
 

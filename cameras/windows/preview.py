@@ -1,0 +1,50 @@
+"""What a window will do, before it does it: its next occurrences, and the cameras that it is over now."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from uuid import UUID
+
+from cameras.models import Camera, DesiredState
+from cameras.windows.recurrence import MAX_DAYS_ONCE, Schedule, Span, spans
+from controlplane.access.principals import Principal
+
+OCCURRENCES = 5
+NAMED_CAMERAS = 20
+_FAR = timedelta(days=2 * MAX_DAYS_ONCE)
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """`running_count` of the `camera_count` cameras run now; `named` are the first of these, by name."""
+
+    occurrences: Sequence[Span]
+    camera_count: int
+    running_count: int
+    named: Sequence[tuple[UUID, str]]
+
+
+def preview_of(
+    schedule: Schedule,
+    *,
+    site: UUID | None,
+    cameras: Sequence[UUID],
+    everything: bool,
+    principal: Principal,
+    now: datetime,
+) -> Preview:
+    """What a window with this schedule would do, as far as the principal sees it."""
+    rows = Camera.objects.visible_to(principal)
+    if site:
+        rows = rows.filter(site_id=site)
+    elif not everything:
+        rows = rows.filter(pk__in=cameras)
+    running = rows.filter(desired_state=DesiredState.RUNNING)
+    named = running.order_by("name", "pk").values_list("pk", "name")[:NAMED_CAMERAS]
+    return Preview(
+        occurrences=list(islice(spans(schedule, now, now + _FAR), OCCURRENCES)),
+        camera_count=rows.count(),
+        running_count=running.count(),
+        named=list(named),
+    )
