@@ -17,7 +17,7 @@ ENDED = "hold.ended"
 
 
 class Hold(models.Model):
-    """One row a held camera, made and removed by windows, and removed by who decides meanwhile; hence DO_NOTHING."""
+    """One row a held camera. Windows make and remove it; who decides meanwhile removes it; hence DO_NOTHING."""
 
     camera = models.OneToOneField(
         "cameras.Camera", primary_key=True, on_delete=models.DO_NOTHING, related_name="hold"

@@ -8,6 +8,8 @@ DELETED_CAMERA_ID = "c81d3e05-7b42-4f9a-b6d8-25e0a94f1c73"
 CAMERA_ID = "9f2a4d70-6c3b-4b18-a5e9-1d0c7f8e2b64"
 TOKEN_ID = "e2a7c590-1f6d-48b3-9d04-6b8f35c1a7e2"  # noqa: S105
 
+WINDOW_ID = "5c0d9e1a-74b2-4f8e-8b11-d2f6a3907c58"
+
 SITE: dict[str, Any] = {
     "id": SITE_ID,
     "name": "North Lot",
@@ -93,4 +95,21 @@ DELETED_CAMERA: dict[str, Any] = {
     "deleted_at": "2026-03-04T12:00:00.000000Z",
     "deleted_by": "token:administrator",
     "restorable_until": "2026-04-03T12:00:00.000000Z",
+}
+
+WINDOW: dict[str, Any] = {
+    "id": WINDOW_ID,
+    "action": "mute",
+    "site": SITE_ID,
+    "cameras": [],
+    "everything": False,
+    "starts": "2026-03-04T13:00:00",
+    "ends": "2030-01-01T00:00:00",
+    "zone": "Europe/Berlin",
+    "rule": "",
+    "reason": "Painting",
+    "created_by": "token:administrator",
+    "created_at": "2026-03-04T12:00:00.000000Z",
+    "next_at": None,
+    "lasts_until": "2029-12-31T23:00:00.000000Z",
 }

@@ -1,4 +1,4 @@
-"""Addresses of cameras, deleted ones too, sites, tokens and the audit trail.
+"""Addresses of cameras, deleted ones too, sites, tokens, windows and the audit trail.
 
 A trailing slash is taken off by `OptionalTrailingSlash`.
 """
@@ -13,6 +13,7 @@ from cameras.api.placements import PlacementViewSet
 from cameras.api.sites import SiteViewSet
 from cameras.api.tokens import MeViewSet, TokenViewSet
 from cameras.api.views import CameraViewSet
+from cameras.api.windows import WindowViewSet
 
 urlpatterns = [
     path("me", MeViewSet.as_view({"get": "retrieve"})),
@@ -34,6 +35,14 @@ urlpatterns = [
     path("cameras/<id>/placement", PlacementViewSet.as_view({"put": "update", "delete": "destroy"})),
     path("metrics/cameras", GaugeViewSet.as_view({"get": "list"})),
     path("placements", PlacementViewSet.as_view({"put": "update_many"})),
+    path("windows", WindowViewSet.as_view({"get": "list", "post": "create"})),
+    path("windows/preview", WindowViewSet.as_view({"post": "preview"})),
+    path(
+        "windows/<id>",
+        WindowViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"}),
+    ),
+    path("windows/<id>/end", WindowViewSet.as_view({"post": "end"})),
+    path("windows/<id>/extend", WindowViewSet.as_view({"post": "extend"})),
     path("sites", SiteViewSet.as_view({"get": "list", "post": "create"})),
     path("sites/<id>", SiteViewSet.as_view({"get": "retrieve", "patch": "partial_update", "delete": "destroy"})),
 ]

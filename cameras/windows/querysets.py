@@ -19,8 +19,18 @@ class WindowQuerySet(models.QuerySet[Any]):
             return self
         named = self.model.covered.rel.related_model.objects
         there = named.filter(scope.as_q("camera_id", "camera__site_id")).values("window_id")
-        own = Q(site_id__in=scope.sites) | Q(pk__in=there) | Q(is_everything=True)
-        return self.filter(own) if scope.sites or scope.cameras else self.none()
+        # Also over the site of a camera that is all that the principal sees there.
+        own = (
+            Q(site_id__in=scope.sites)
+            | Q(site__cameras__in=scope.cameras)
+            | Q(pk__in=there)
+            | Q(is_everything=True)
+        )
+        return (
+            self.filter(pk__in=self.model.objects.filter(own).values("pk"))
+            if scope.sites or scope.cameras
+            else self.none()
+        )
 
     def with_cameras(self) -> Self:
         return self.select_related("site").prefetch_related("covered")

@@ -27,6 +27,7 @@ SPECTACULAR_SETTINGS = {
         {"name": "cameras", "description": "The registry of cameras, their desired state, and what changed."},
         {"name": "placements", "description": "Where orchestrators run the workers of cameras."},
         {"name": "sites", "description": "Places with cameras."},
+        {"name": "windows", "description": "Times in which cameras are stopped or muted."},
         {"name": "access", "description": "Who asks, and the tokens of machines."},
         {"name": "telemetry", "description": "What workers report, and what became of it."},
     ],
@@ -52,6 +53,7 @@ SPECTACULAR_SETTINGS = {
         "WorkerReason": "cameras.reasons.WORKER_REASON_CODES",
         "PlacementPhase": "cameras.reasons.PLACEMENT_PHASES",
         "PlacementReason": "cameras.reasons.PLACEMENT_REASON_CODES",
+        "WindowAction": "cameras.windows.models.WindowAction",
     },
     "POSTPROCESSING_HOOKS": ["drf_spectacular.hooks.postprocess_schema_enums"],
 }

@@ -20,6 +20,8 @@ from django.urls import URLResolver, get_resolver
 
 from cameras import actions
 from cameras.models import Camera, CameraVitals, Change, DeletedCamera, DesiredState, KnownStatus, Site
+from cameras.windows import window_actions
+from cameras.windows.intent import clean_window
 from controlplane.access.models import ApiToken, AuditEntry, Membership
 from telemetry.alerts import subscriptions
 from telemetry.alerts.models import Alert, Channel, Delivery, DeliveryState, Kind, Subscription, Topic
@@ -158,13 +160,15 @@ def make_place(name: str, accepted: int, occupancy: int) -> Place:
     delivery = Delivery.objects.create(
         alert=alert, subscription=subscription, created_at=now, state=DeliveryState.DELIVERED
     )
+    given = {"action": "mute", "site": str(site.pk), "ends": "2030-01-01T00:00", "reason": f"{name} painting"}
+    window = window_actions.schedule_window(values=clean_window(given, now=now), by=AUTHOR, now=now)
     token = token_id_of(make_token("viewer", site, name=f"{name} token"))
     person = make_person(f"{name.lower().replace(' ', '-')}-person", "viewer", site)
     return Place(
         {
             "camera": camera.pk, "site": site.pk, "deleted": deleted.pk, "revision": changed.revision,
             "entry": changed.block_id, "token": token, "subscription": subscription.pk, "delivery": delivery.pk,
-            "person": person.pk, "audit": AuditEntry.objects.earliest("pk").pk,
+            "person": person.pk, "window": window.pk, "audit": AuditEntry.objects.earliest("pk").pk,
         }
     )  # fmt: skip
 
@@ -320,6 +324,20 @@ ROUTES: dict[str, dict[str, Row]] = {
         "DELETE": Row("R", query="epoch=1", ids={"id": "camera"}, ok=(200, 204, 400, 404, 409)),
     },
     "placements": {"PUT": Row("R", [{"camera_id": "{camera}", "node": "n1"}], gone=(200, 403))},
+    "windows": {
+        "GET": Row(f"{READERS}B"),
+        "POST": Row("OA", {"action": "mute", "site": "{site}", "ends": "2030-01-01T00:00"}, gone=(400, 403)),
+    },
+    "windows/preview": {
+        "POST": Row("OA", {"action": "stop", "cameras": ["{camera}"], "ends": "2030-01-01T00:00"}, gone=(400, 403))
+    },
+    "windows/<id>": {
+        "GET": Row(f"{READERS}B", ids={"id": "window"}),
+        "PATCH": Row("OA", {"reason": "x"}, ids={"id": "window"}),
+        "DELETE": Row("OA", ids={"id": "window"}),
+    },
+    "windows/<id>/extend": {"POST": Row("OA", {"until": "2031-01-01T00:00:00Z"}, ids={"id": "window"})},
+    "windows/<id>/end": {"POST": Row("OA", ids={"id": "window"})},
     "sites": {"GET": Row(READERS), "POST": Row("F", {"name": "New"})},
     "sites/<id>": {
         "GET": Row(READERS, ids={"id": "site"}),

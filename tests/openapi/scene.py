@@ -14,6 +14,8 @@ from cameras.api.examples import (
     SITE_ID,
     TOKEN,
     TOKEN_ID,
+    WINDOW,
+    WINDOW_ID,
 )
 
 URL = "rtsp://user:pass@10.0.0.5:554/stream"
@@ -68,6 +70,8 @@ def make_scene(send: Send, mark: str = "") -> Ids:
     send("administrator", "DELETE", f"/cameras/{deleted}", None)
     bound = {"name": TOKEN["name"] + mark, "role": "worker", "cameras": [camera]}
     token = send("orchestrator", "POST", "/tokens", bound)
+    muted = {name: WINDOW[name] for name in ("action", "ends", "zone", "reason")}
+    window = send("administrator", "POST", "/windows", {**muted, "site": site})
     return Ids(
         {
             SITE_ID: site,
@@ -75,5 +79,6 @@ def make_scene(send: Send, mark: str = "") -> Ids:
             CAMERA_ID: camera,
             DELETED_CAMERA_ID: deleted,
             TOKEN_ID: token["id"],
+            WINDOW_ID: window["id"],
         }
     )
