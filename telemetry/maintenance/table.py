@@ -130,7 +130,7 @@ def loops(upkeep_seconds: float) -> tuple[Loop, ...]:
         ),
         Loop(
             "windows",
-            lock=4_201_007,
+            lock=4_201_008,
             steps=(Step("windows", _begin_and_end_windows, _plan_windows),),
             every_seconds=WINDOWS_SECONDS,
         ),

@@ -23,6 +23,7 @@ from telemetry.maintenance.table import loops
 from telemetry.management.commands import maintain
 from telemetry.models import Sample, StepRun
 from telemetry.storage import partitions
+from telemetry.storage.partitions import ADVISORY_LOCK
 from tests.factories import AUTHOR, NOW, make_camera
 from tests.manage_process import begin_command, wait_for_line
 from tests.waiting import wait_until
@@ -264,6 +265,12 @@ def test_one_round_without_a_database_fails_with_one_line(monkeypatch: pytest.Mo
 
     with pytest.raises(CommandError, match="does not answer"):
         call_command("maintain", "--once")
+
+
+def test_no_loop_waits_for_the_lock_of_another() -> None:
+    locks = [ADVISORY_LOCK, *(loop.lock for loop in loops(600))]
+
+    assert sorted(set(locks)) == sorted(locks)
 
 
 @pytest.mark.django_db(transaction=True)
