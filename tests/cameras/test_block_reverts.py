@@ -316,7 +316,7 @@ def test_of_two_reverts_at_once_one_does_it_and_the_other_is_told() -> None:
 
 
 @pytest.mark.parametrize("count", [1, 50])
-@pytest.mark.parametrize(("act", "planning", "doing"), [(stop, 2, 15), (delete, 4, 19)])
+@pytest.mark.parametrize(("act", "planning", "doing"), [(stop, 2, 16), (delete, 4, 19)])
 def test_many_rows_take_as_many_queries_as_one(count: int, act: Any, planning: int, doing: int) -> None:
     block = act(fleet(count, desired_state="running"))
 
