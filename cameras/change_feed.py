@@ -8,7 +8,7 @@ from copy import copy
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import Min
 
 from cameras.changes import make_counter
@@ -40,6 +40,12 @@ class CursorGone(Exception):
     def __init__(self, oldest: Cursor, current: Cursor) -> None:
         super().__init__("The cursor is pruned, from the future or of another history: list again.")
         self.oldest, self.current = oldest, current
+
+
+class NotReplayedYet(OperationalError):
+    """The cursor is one of the primary, and this standby has not come so far; `words` are for who watches."""
+
+    words = "This standby of the database has not come as far as the cursor yet. Repeat the request."
 
 
 def parse_cursor(text: str) -> Cursor | None:
@@ -83,6 +89,10 @@ def _epoch(stored: str) -> str:
     return hashlib.sha256(history.encode()).hexdigest()[:12]
 
 
+def _is_standby() -> bool:
+    return connection.vendor == "postgresql" and connection.is_standby()  # type: ignore[attr-defined]  # as above
+
+
 # --- Reading ----------------------------------------------------------------------------------------------
 
 
@@ -107,13 +117,16 @@ class SeenChange(NamedTuple):
 def scan_changes(since: Cursor | None, limit: int) -> Scan:
     """Up to `limit` changes after a place, oldest first, in one statement; None stands for the oldest kept.
 
-    Raises CursorGone where the place is no longer, or not yet, in the log.
+    Raises CursorGone where the place is no longer, or not yet, in the log, and NotReplayedYet where a standby is
+    only behind.
     """
     current = current_cursor()
     start = 0
     if since is not None:
         oldest = Change.objects.aggregate(oldest=Min("revision"))["oldest"]
         before_oldest = current.revision if oldest is None else oldest - 1
+        if since.epoch == current.epoch and since.revision > current.revision and _is_standby():
+            raise NotReplayedYet(NotReplayedYet.words)
         if since.epoch != current.epoch or not before_oldest <= since.revision <= current.revision:
             raise CursorGone(current._replace(revision=before_oldest), current)
         start = since.revision

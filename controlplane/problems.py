@@ -112,8 +112,8 @@ def database_away(error: BaseException | None = None) -> Problem:
 
 
 def words_of(error: BaseException | None) -> str:
-    """What is to be done about an error of the database, where the backend says so; else ""."""
-    return getattr(error.__cause__, "words", "") if error else ""
+    """What is to be done about an error of the database, where whoever raised it says so; else ""."""
+    return getattr(error, "words", "") or getattr(error.__cause__, "words", "") if error else ""
 
 
 def _lacks_schema(error: BaseException | None) -> bool:

@@ -30,6 +30,7 @@ ON_POSTGRESQL = [
     "test_proxy.py",
     "test_slow_clients.py",
     "test_stalled_streams.py",
+    "test_standby.py",
     "test_submissions.py",
     "test_takeovers.py",
 ]

@@ -14,16 +14,27 @@ from controlplane.databases.last_steps import LastSteps
 from controlplane.databases.postgresql.hung_server import give_up_when_it_hangs
 from controlplane.databases.postgresql.pooler import SHARED, SharedSession, begin_session, what_sits_between
 
-# Which history of which database a session reads. The timeline is that of the log that is written: the control
-# file of a server that was just promoted still says the one before.
+# Which history of which database a session reads. The timeline is that of the log that is written, and at a
+# standby of the log that it receives: the control file of a server that was just promoted, or that follows such a
+# one, still says the one before.
 HISTORY = """
-SELECT pg_is_in_recovery(), concat_ws('/', '',
-    (SELECT system_identifier FROM pg_control_system()),
-    CASE WHEN pg_is_in_recovery() THEN (SELECT timeline_id FROM pg_control_checkpoint())
+SELECT pg_is_in_recovery(),
+    CASE WHEN pg_is_in_recovery() THEN (SELECT received_tli FROM pg_stat_wal_receiver)
         ELSE ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int END,
-    (SELECT oid FROM pg_database WHERE datname = current_database()))
+    (SELECT system_identifier FROM pg_control_system()),
+    (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 _histories: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+
+
+class UnknownTimeline(psycopg.OperationalError):
+    """`words` are for whoever sees to the service."""
+
+    words = (
+        "This standby does not say which history it follows, so cursors cannot be told from those of another: it"
+        " receives nothing from a primary, or the role of the service lacks pg_read_all_stats"
+        " (`manage.py database_roles` grants it)."
+    )
 
 
 class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
@@ -64,7 +75,8 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
         """The server, its timeline and the database of this session, as one text.
 
         Asked once of each session: a server that goes on to another timeline has ended its sessions before. Only
-        those of a standby outlive its promotion.
+        those of a standby outlive its promotion. Raises OperationalError where a standby does not say its
+        timeline.
         """
         self.ensure_connection()
         session = self.connection
@@ -72,10 +84,20 @@ class DatabaseWrapper(LastSteps, base.DatabaseWrapper):
         if history is None:
             with self.cursor() as cursor:
                 cursor.execute(HISTORY)
-                is_in_recovery, history = cursor.fetchone()
+                is_in_recovery, timeline, server, database = cursor.fetchone()
+            if timeline is None:
+                with self.wrap_database_errors:
+                    raise UnknownTimeline(UnknownTimeline.words)
+            history = f"/{server}/{timeline}/{database}"
             if not is_in_recovery:
                 _histories[session] = history
-        return str(history)
+        return history
+
+    def is_standby(self) -> bool:
+        """Whether the server of this session follows another one. One query."""
+        with self.cursor() as cursor:
+            cursor.execute("SELECT pg_is_in_recovery()")
+            return bool(cursor.fetchone()[0])
 
     def _configure_connection(self, connection: Any) -> bool:
         """What Django and the pool call once for each new connection; returns whether to commit.
