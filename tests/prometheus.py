@@ -87,7 +87,7 @@ class Prometheus:
 
     def wait_until(self, reached: Callable[[], Any]) -> None:
         assert self._process is not None
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 if reached():
