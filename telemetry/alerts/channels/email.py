@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from telemetry.alerts.channels import smtp
 from telemetry.alerts.channels.base import BaseChannel, NothingToSend
-from telemetry.alerts.channels.telling import Telling, shortened, telling_of
+from telemetry.alerts.channels.telling import Telling, fact_lines, shortened, telling_of
 from telemetry.alerts.models import Delivery, Subscription
 from telemetry.alerts.results import SETTLED, AddressState, Result
 
@@ -90,7 +90,7 @@ def _result_of(answers: smtp.Answers) -> Result:
 
 
 def _plain(telling: Telling, delivery: Delivery) -> str:
-    lines = [telling.text, "", *(f"{fact.label}: {fact.value}" for fact in telling.facts)]
+    lines = [telling.text, "", *fact_lines(telling)]
     lines += ["", telling.link] if telling.link else []
     about = gettext("Subscription %(name)s, alert %(id)s.")
     return "\n".join([*lines, "", about % {"name": delivery.subscription.name, "id": delivery.alert_id}, ""])

@@ -72,6 +72,10 @@ def is_over(alert: Alert) -> bool:
     return alert.kind in ENDS or steady
 
 
+def fact_lines(telling: Telling) -> list[str]:
+    return [f"{fact.label}: {fact.value}" for fact in telling.facts]
+
+
 def one_line(text: str) -> str:
     """The text without any break of a line, and without characters that cannot be shown."""
     return " ".join("".join(char if char.isprintable() else " " for char in text).split())

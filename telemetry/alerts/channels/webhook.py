@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -60,7 +61,7 @@ class WebhookChannel(BaseChannel[posting.Message]):
             form = format_of(subscription.format)
         except UnknownFormat as error:
             raise NothingToSend(str(error)) from None
-        body = encode_json(form.body(Order(alert, telling_of(alert, now), url, secret)))
+        body = encode_json(form.body(Order(alert, partial(telling_of, alert, now), url, secret)))
         signed = signed_headers([secret, *old], delivery.pk, now, body) if self.signs(subscription) else {}
         headers = {"Content-Type": "application/json", **signed}
         return posting.Message(form.target(url), headers, body, form.accepted)

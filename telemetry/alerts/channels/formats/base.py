@@ -1,7 +1,7 @@
 """What a format is: the body that one tool takes, by its published rule."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, NamedTuple
 
 from telemetry.alerts.channels.telling import Telling
@@ -9,10 +9,13 @@ from telemetry.alerts.models import Alert
 
 
 class Order(NamedTuple):
-    """All that a body is made of. `key` is what a tool wants beside its URL, for most of them empty."""
+    """All that a body is made of. `key` is what a tool wants beside its URL, for most of them empty.
+
+    `tell` makes the words for people, which programs do without; it takes queries.
+    """
 
     alert: Alert
-    telling: Telling
+    tell: Callable[[], Telling]
     url: str
     key: str
 
@@ -36,7 +39,3 @@ class BaseFormat(ABC):
     @abstractmethod
     def body(self, order: Order) -> Mapping[str, Any]:
         """What is posted, as JSON."""
-
-
-def fact_lines(order: Order) -> list[str]:
-    return [f"{fact.label}: {fact.value}" for fact in order.telling.facts]

@@ -21,7 +21,7 @@ class DiscordFormat(BaseFormat):
     accepted: ClassVar[frozenset[int] | None] = frozenset({200, 204})
 
     def body(self, order: Order) -> Mapping[str, Any]:
-        telling = order.telling
+        telling = order.tell()
         embed: dict[str, Any] = {
             "title": shortened(telling.title, MAX_TITLE),
             "description": shortened(telling.text, MAX_DESCRIPTION),

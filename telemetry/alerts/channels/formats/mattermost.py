@@ -18,7 +18,7 @@ class MattermostFormat(BaseFormat):
     accepted: ClassVar[frozenset[int] | None] = frozenset({200})
 
     def body(self, order: Order) -> Mapping[str, Any]:
-        telling = order.telling
+        telling = order.tell()
         attachment: dict[str, Any] = {
             "fallback": _quiet(telling.title),
             "color": GREEN if telling.is_over else RED,

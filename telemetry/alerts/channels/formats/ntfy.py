@@ -11,8 +11,8 @@ from urllib.parse import urlsplit, urlunsplit
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from telemetry.alerts.channels.formats.base import BaseFormat, Order, fact_lines
-from telemetry.alerts.channels.telling import shortened
+from telemetry.alerts.channels.formats.base import BaseFormat, Order
+from telemetry.alerts.channels.telling import fact_lines, shortened
 
 MAX_BYTES = 4_096
 MAX_TITLE = 250
@@ -32,8 +32,8 @@ class NtfyFormat(BaseFormat):
         return urlunsplit(urlsplit(url)._replace(path="/"))
 
     def body(self, order: Order) -> Mapping[str, Any]:
-        telling = order.telling
-        message = "\n".join([telling.text, *fact_lines(order)]).encode()[:MAX_BYTES].decode(errors="ignore")
+        telling = order.tell()
+        message = "\n".join([telling.text, *fact_lines(telling)]).encode()[:MAX_BYTES].decode(errors="ignore")
         body: dict[str, Any] = {
             "topic": _topic(order.url),
             "title": shortened(telling.title, MAX_TITLE),

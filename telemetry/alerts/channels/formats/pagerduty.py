@@ -30,7 +30,7 @@ class PagerDutyFormat(BaseFormat):
         return {"url": url or URL, "key": key}
 
     def body(self, order: Order) -> Mapping[str, Any]:
-        alert, telling = order.alert, order.telling
+        alert, telling = order.alert, order.tell()
         about = {"routing_key": order.key, "dedup_key": dedup_key(alert)}
         if telling.is_over:
             return {**about, "event_action": "resolve"}

@@ -9,8 +9,8 @@ from typing import Any, ClassVar
 
 from django.utils.translation import gettext as _
 
-from telemetry.alerts.channels.formats.base import BaseFormat, Order, fact_lines
-from telemetry.alerts.channels.telling import shortened
+from telemetry.alerts.channels.formats.base import BaseFormat, Order
+from telemetry.alerts.channels.telling import fact_lines, shortened
 
 MAX_HEADER = 150
 MAX_SECTION = 3_000
@@ -20,10 +20,10 @@ class SlackFormat(BaseFormat):
     accepted: ClassVar[frozenset[int] | None] = frozenset({200})
 
     def body(self, order: Order) -> Mapping[str, Any]:
-        telling = order.telling
+        telling = order.tell()
         link = f"<{telling.link}|{_('Open it in the control plane')}>" if telling.link else ""
         title = {"type": "plain_text", "text": shortened(telling.title, MAX_HEADER), "emoji": False}
-        texts = [_escaped(telling.text), _escaped("\n".join(fact_lines(order))), link]
+        texts = [_escaped(telling.text), _escaped("\n".join(fact_lines(telling))), link]
         sections = [
             {"type": "section", "text": {"type": "mrkdwn", "text": text, "verbatim": True}}
             for text in texts

@@ -19,7 +19,7 @@ class TeamsFormat(BaseFormat):
     accepted: ClassVar[frozenset[int] | None] = frozenset({200, 202})
 
     def body(self, order: Order) -> Mapping[str, Any]:
-        telling = order.telling
+        telling = order.tell()
         card: dict[str, Any] = {
             "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
             "type": "AdaptiveCard",
