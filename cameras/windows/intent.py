@@ -11,7 +11,7 @@ from cameras import rules
 from cameras.intent import InvalidIntent
 from cameras.models import Site
 from cameras.windows.models import MAX_CAMERAS, MAX_REASON, Window, WindowAction
-from cameras.windows.recurrence import InvalidSchedule, Schedule, check_schedule, wall_time
+from cameras.windows.recurrence import InvalidSchedule, Schedule, check_schedule, schedule_of, wall_time
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, shown_name
 
@@ -35,8 +35,7 @@ class WindowValues:
 
     @property
     def schedule(self) -> Schedule:
-        starts, ends = datetime.fromisoformat(self.starts), datetime.fromisoformat(self.ends)
-        return Schedule(starts, ends, ZoneInfo(self.zone), self.rule)
+        return schedule_of(self.starts, self.ends, self.zone, self.rule)
 
 
 def clean_window(given: object, *, now: datetime, stored: Window | None = None) -> WindowValues:

@@ -2,16 +2,14 @@
 
 import uuid
 from collections.abc import Collection
-from datetime import datetime
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from cameras.models import Site
 from cameras.windows.querysets import OccurrenceQuerySet, WindowQuerySet
-from cameras.windows.recurrence import MAX_RULE, Schedule
+from cameras.windows.recurrence import MAX_RULE, Schedule, schedule_of
 
 MAX_REASON = 200
 MAX_CAMERAS = 500
@@ -59,8 +57,7 @@ class Window(models.Model):
 
     @property
     def schedule(self) -> Schedule:
-        starts, ends = datetime.fromisoformat(self.starts), datetime.fromisoformat(self.ends)
-        return Schedule(starts, ends, ZoneInfo(self.zone), self.rule)
+        return schedule_of(self.starts, self.ends, self.zone, self.rule)
 
 
 class WindowCamera(models.Model):

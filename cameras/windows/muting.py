@@ -22,7 +22,7 @@ class Happening(Protocol):
 
 
 class Mutes(NamedTuple):
-    """The mutes of a stretch of time."""
+    """The mutes between two moments."""
 
     occurrences: Sequence[Occurrence]
 

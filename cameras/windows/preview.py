@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from uuid import UUID
 
 from cameras.models import Camera, DesiredState
-from cameras.windows.recurrence import MAX_DAYS_ONCE, Schedule, Span, spans
+from cameras.windows.recurrence import FAR, Schedule, Span, spans
 from controlplane.access.principals import Principal
 
 OCCURRENCES = 5
 NAMED_CAMERAS = 20
-_FAR = timedelta(days=2 * MAX_DAYS_ONCE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +42,7 @@ def preview_of(
     running = rows.filter(desired_state=DesiredState.RUNNING)
     named = running.order_by("name", "pk").values_list("pk", "name")[:NAMED_CAMERAS]
     return Preview(
-        occurrences=list(islice(spans(schedule, now, now + _FAR), OCCURRENCES)),
+        occurrences=list(islice(spans(schedule, now, now + FAR), OCCURRENCES)),
         camera_count=rows.count(),
         running_count=running.count(),
         named=list(named),

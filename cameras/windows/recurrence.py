@@ -25,6 +25,8 @@ _UNTIL = re.compile(r"(\d{8})(?:T(\d{6})(Z?))?")
 _WEEKDAY = re.compile(r"([+-]?[1-5])?(MO|TU|WE|TH|FR|SA|SU)")
 _LONGEST = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _TWO_DAYS = timedelta(days=2)
+# Who looks for the next occurrence looks no further ahead.
+FAR = timedelta(days=2 * MAX_DAYS_ONCE)
 
 
 class InvalidSchedule(ValueError):
@@ -50,6 +52,11 @@ class Schedule:
     ends: datetime
     zone: ZoneInfo
     rule: str = ""
+
+
+def schedule_of(starts: str, ends: str, zone: str, rule: str) -> Schedule:
+    """The schedule of a window, from its stored texts."""
+    return Schedule(datetime.fromisoformat(starts), datetime.fromisoformat(ends), ZoneInfo(zone), rule)
 
 
 def spans(schedule: Schedule, after: datetime, until: datetime) -> Iterator[Span]:

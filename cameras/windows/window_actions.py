@@ -19,13 +19,11 @@ from cameras.models import Camera, Site
 from cameras.windows import upkeep
 from cameras.windows.intent import WindowValues, values_of
 from cameras.windows.models import Occurrence, Window, WindowCamera
-from cameras.windows.recurrence import MAX_DAYS_ONCE, spans, wall_time
+from cameras.windows.recurrence import FAR, MAX_DAYS_ONCE, spans, wall_time
 from controlplane.access import audit
 from controlplane.access.principals import Author, Principal
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError
-
-_FAR = timedelta(days=2 * MAX_DAYS_ONCE)
 
 
 def schedule_window(*, values: WindowValues, by: Author, now: datetime) -> Window:
@@ -63,7 +61,7 @@ def edit_window(*, window_id: UUID, values: WindowValues, by: Author, now: datet
         if is_extended or changed == ["reason"]:
             _keep(window, lasting, values, changed)
         else:
-            Occurrence.objects.filter(pk__in=[each.pk for each in lasting]).update(ends_at=now)
+            _end_at(now, lasting)
         window.save()
         _cover(window, values)
         _audit(window, "window.updated", by, now, changed)
@@ -77,7 +75,7 @@ def end_window(*, window_id: UUID, by: Author, now: datetime) -> Window:
     with transaction.atomic():
         window = _locked(window_id, by)
         lasting = _require_lasting(window, now)
-        Occurrence.objects.filter(pk__in=[each.pk for each in lasting]).update(ends_at=now)
+        _end_at(now, lasting)
         _audit(window, "window.ended", by, now)
         _let_go(lasting, by, now)
     return window
@@ -90,7 +88,7 @@ def extend_window(*, window_id: UUID, until: datetime, by: Author, now: datetime
         lasting = _require_lasting(window, now)
         if not now < until <= now + timedelta(days=MAX_DAYS_ONCE):
             raise InvalidIntent([FieldError("until", "Must lie after this moment, within 10 years.")])
-        Occurrence.objects.filter(pk__in=[each.pk for each in lasting]).update(ends_at=until)
+        _end_at(until, lasting)
         if not window.rule:
             window.ends = wall_time(until, ZoneInfo(window.zone)).replace(microsecond=0).isoformat()
             window.save(update_fields=["ends"])
@@ -104,7 +102,7 @@ def delete_window(*, window_id: UUID, by: Author, now: datetime) -> None:
         window = _locked(window_id, by)
         lasting = _lasting(window, now)
         _forget_what_is_to_come(window, now)
-        Occurrence.objects.filter(pk__in=[each.pk for each in lasting]).update(ends_at=now)
+        _end_at(now, lasting)
         _audit(window, "window.deleted", by, now)
         window.delete()
         _let_go(lasting, by, now)
@@ -153,13 +151,13 @@ def _put(window: Window, values: WindowValues, now: datetime) -> None:
     window.starts, window.ends, window.zone = values.starts, values.ends, values.zone
     window.rule, window.reason = values.rule, values.reason
     window.effective_at = now
-    first = next(spans(window.schedule, now, now + _FAR), None)
+    first = next(spans(window.schedule, now, now + FAR), None)
     window.next_at = max(first.start, now) if first else None
 
 
 def _keep(window: Window, lasting: Sequence[Occurrence], values: WindowValues, changed: Sequence[str]) -> None:
     """Only the end or the reason differ: what lasts goes on, and takes no camera twice."""
-    present = next(spans(window.schedule, window.effective_at, window.effective_at + _FAR), None)
+    present = next(spans(window.schedule, window.effective_at, window.effective_at + FAR), None)
     is_over = present is None or present.start > window.effective_at
     for each in lasting:
         each.reason = values.reason
@@ -167,7 +165,7 @@ def _keep(window: Window, lasting: Sequence[Occurrence], values: WindowValues, c
             each.ends_at = window.effective_at if is_over or present is None else present.end
         each.save(update_fields=["reason", "ends_at"])
     # What lasts is written already.
-    following = spans(window.schedule, window.effective_at, window.effective_at + _FAR)
+    following = spans(window.schedule, window.effective_at, window.effective_at + FAR)
     starts = (span.start for span in following if span.start > window.effective_at)
     window.next_at = next(starts, None)
 
@@ -193,6 +191,10 @@ def _let_go(ended: Sequence[Occurrence], by: Author, now: datetime) -> None:
 
 def _lasting(window: Window, now: datetime) -> list[Occurrence]:
     return list(window.occurrences.at(now).select_for_update().order_by("pk"))
+
+
+def _end_at(moment: datetime, lasting: Sequence[Occurrence]) -> None:
+    Occurrence.objects.filter(pk__in=[each.pk for each in lasting]).update(ends_at=moment)
 
 
 def _require_lasting(window: Window, now: datetime) -> list[Occurrence]:
