@@ -48,6 +48,19 @@ def make_fleet(database_url: str, cameras: int) -> Fleet:
     return Fleet(**made)
 
 
+def manage(database_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+    """A command of manage.py that has ended, on a database of the caller's."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=service_environment(database_url),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+
 class Service:
     """A context manager; inside it the service listens on a port of loopback."""
 

@@ -7,41 +7,26 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.cluster import Cluster, Standby
-from tests.faults.conftest import CAMERAS_A_TEST
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load
-from tests.faults.service import Fleet, Service, make_fleet
+from tests.faults.replicated import DATABASE, Replicated
+from tests.faults.service import Service
 from tests.faults.test_database import Reads
 
 Record = Callable[[str, object], None]
-DATABASE = "failover"
 
 
 @pytest.fixture
-def primary() -> Iterator[Cluster]:
-    with Cluster() as cluster:
-        cluster.create_database(DATABASE)
-        yield cluster
+def replicated() -> Iterator[Replicated]:
+    """The standby has what the primary acknowledges."""
+    with Replicated() as replicated:
+        replicated.primary.follow_synchronously()
+        yield replicated
 
 
 @pytest.fixture
-def fleet(primary: Cluster) -> Fleet:
-    return make_fleet(primary.url(DATABASE), CAMERAS_A_TEST)
-
-
-@pytest.fixture
-def standby(primary: Cluster, fleet: Fleet) -> Iterator[Standby]:
-    """Has what the primary acknowledges."""
-    with Standby(primary) as standby:
-        primary.follow_synchronously()
-        yield standby
-
-
-@pytest.fixture
-def service(primary: Cluster, standby: Standby, tmp_path: Path) -> Iterator[Service]:
-    url = f"postgresql://postgres@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/{DATABASE}"
-    with Service(tmp_path, url) as service:
+def service(replicated: Replicated, tmp_path: Path) -> Iterator[Service]:
+    with Service(tmp_path, replicated.url) as service:
         yield service
         assert service.logged_errors() == []
 
@@ -58,13 +43,12 @@ def ask(url: str, headers: dict[str, str]) -> httpx.Response:
 
 @pytest.mark.parametrize("seconds_before_promotion", [0, 4])
 def test_when_a_primary_hangs_ingest_and_the_api_go_on_at_its_successor_within_five_seconds_and_nothing_is_lost(
-    primary: Cluster,
-    standby: Standby,
+    replicated: Replicated,
     service: Service,
-    fleet: Fleet,
     seconds_before_promotion: float,
     record_property: Record,
 ) -> None:
+    primary, standby, fleet = replicated.primary, replicated.standby, replicated.fleet
     ledger = Ledger(fleet.cameras)
     with (
         Load(service.port, fleet.tokens["worker"], ledger) as load,

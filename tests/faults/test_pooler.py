@@ -1,8 +1,6 @@
 """PgBouncer between the service and PostgreSQL: sessions are kept, or the service says what is wrong."""
 
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -16,10 +14,9 @@ from tests.cluster import Cluster
 from tests.faults.conftest import DATABASE
 from tests.faults.ledger import Ledger
 from tests.faults.load import Load
-from tests.faults.service import Fleet, Service
+from tests.faults.service import Fleet, Service, manage
 from tests.faults.test_database import Reads
 from tests.pooler import PGBOUNCER, Pooler
-from tests.processes import ROOT, service_environment
 
 Connect = Callable[..., psycopg.Connection[Any]]
 
@@ -44,18 +41,6 @@ _own_connection()
 from django.db import connection
 shown()
 """
-
-
-def manage(database_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=service_environment(database_url),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 def ask(service: Service, path: str, token: str) -> httpx.Response:

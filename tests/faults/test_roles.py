@@ -1,7 +1,5 @@
 """The service on a database whose logs its own role cannot rewrite, and which an owner migrates."""
 
-import subprocess
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +10,7 @@ import pytest
 
 from telemetry.storage.roles import LOGS
 from tests.cluster import Cluster
-from tests.faults.service import Service, make_fleet
-from tests.processes import ROOT, service_environment
+from tests.faults.service import Service, make_fleet, manage
 
 pytestmark = pytest.mark.once
 
@@ -25,18 +22,6 @@ COLUMN_OF = {
     "cameras_change": "by",
     "cameras_changeblock": "by",
 }
-
-
-def manage(database_url: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
-        cwd=ROOT,
-        env=service_environment(database_url),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
 
 
 @pytest.fixture(scope="module")

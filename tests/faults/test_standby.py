@@ -1,36 +1,15 @@
 """The change feed at a standby, and after its promotion."""
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx
 import pytest
 
-from tests.cluster import Cluster, Standby
-from tests.faults.conftest import CAMERAS_A_TEST
-from tests.faults.service import Fleet, Service, make_fleet
+from tests.cluster import Standby
+from tests.faults.replicated import DATABASE, Replicated
+from tests.faults.service import Fleet, Service
 from tests.waiting import wait_until
-
-DATABASE = "standby"
-
-
-@pytest.fixture
-def primary() -> Iterator[Cluster]:
-    with Cluster() as cluster:
-        cluster.create_database(DATABASE)
-        yield cluster
-
-
-@pytest.fixture
-def fleet(primary: Cluster) -> Fleet:
-    return make_fleet(primary.url(DATABASE), CAMERAS_A_TEST)
-
-
-@pytest.fixture
-def standby(primary: Cluster, fleet: Fleet) -> Iterator[Standby]:
-    with Standby(primary) as standby:
-        yield standby
 
 
 class Watcher:
@@ -87,34 +66,33 @@ def test_who_read_a_change_that_the_successor_may_lack_is_told_so_at_the_first_q
 
 def answer_after_failover(folder: Path, is_synchronous: bool) -> httpx.Response:
     """The answer to who has read a change of a primary that died, after a change at its successor."""
-    with Cluster() as primary:
-        primary.create_database(DATABASE)
-        fleet = make_fleet(primary.url(DATABASE), CAMERAS_A_TEST)
-        with Standby(primary) as standby:
-            url = f"postgresql://postgres@127.0.0.1:{primary.port},127.0.0.1:{standby.port}/{DATABASE}"
-            if is_synchronous:
-                primary.follow_synchronously()
-            with Service(folder, url) as service:
-                watcher = Watcher(service, fleet)
-                if not is_synchronous:
-                    cut_off(standby)
-                watcher.stop(fleet.cameras[0])
-                read = watcher.ask().json()
-                primary.kill()
-                standby.promote()
-                watcher.stop(fleet.cameras[1])
-                return watcher.first_answer(read["next"])
+    with Replicated() as replicated:
+        primary, standby, cameras = replicated.primary, replicated.standby, replicated.fleet.cameras
+        if is_synchronous:
+            primary.follow_synchronously()
+        with Service(folder, replicated.url) as service:
+            watcher = Watcher(service, replicated.fleet)
+            if not is_synchronous:
+                cut_off(standby)
+            watcher.stop(cameras[0])
+            read = watcher.ask().json()
+            primary.kill()
+            standby.promote()
+            watcher.stop(cameras[1])
+            return watcher.first_answer(read["next"])
 
 
 def test_a_standby_gives_the_cursors_of_its_primary_and_is_asked_again_for_those_that_it_has_not_reached(
-    primary: Cluster, standby: Standby, fleet: Fleet, tmp_path: Path
+    tmp_path: Path,
 ) -> None:
     (tmp_path / "1").mkdir()
     (tmp_path / "2").mkdir()
     with (
-        Service(tmp_path / "1", primary.url(DATABASE)) as at_primary,
-        Service(tmp_path / "2", standby.url(DATABASE)) as at_standby,
+        Replicated() as replicated,
+        Service(tmp_path / "1", replicated.primary.url(DATABASE)) as at_primary,
+        Service(tmp_path / "2", replicated.standby.url(DATABASE)) as at_standby,
     ):
+        standby, fleet = replicated.standby, replicated.fleet
         of_primary, of_standby = Watcher(at_primary, fleet), Watcher(at_standby, fleet)
         of_primary.stop(fleet.cameras[0])
         cursor = of_primary.ask().json()["next"]
