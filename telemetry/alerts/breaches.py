@@ -17,7 +17,7 @@ from django.db import transaction
 
 from cameras.facts import AHEAD_TOLERANCE, STALE_AFTER_INTERVALS
 from cameras.models import Camera
-from telemetry.alerts import outbox, wording
+from telemetry.alerts import incidents, wording
 from telemetry.alerts.capacity_rule import Began, Ended, Limit, Position, Sighting, follow
 from telemetry.alerts.limited_zones import Zone, ZoneKey, zones_with_capacity
 from telemetry.alerts.models import Breach, Kind, WatchedZone
@@ -280,7 +280,7 @@ def _begin(camera: Camera, zone: Zone, began: Began, now: datetime) -> Breach:
         began_at=began.at,
     )
     seen = {"capacity": zone.capacity, "occupancy": began.occupancy}
-    outbox.notify([wording.of_breach(Kind.CROWDED, breach, seen, began.at, now)], now)
+    incidents.follow([wording.of_breach(Kind.CROWDED, breach, seen, began.at, now)], now)
     return breach
 
 
@@ -288,5 +288,5 @@ def _end(breach: Breach, ended_at: datetime, now: datetime) -> bool:
     with transaction.atomic():
         ended = Breach.objects.filter(pk=breach.pk, ended_at=None).update(ended_at=ended_at)
         if ended:
-            outbox.notify([wording.of_breach(Kind.CROWD_GONE, breach, {}, ended_at, now)], now)
+            incidents.follow([wording.of_breach(Kind.CROWD_GONE, breach, {}, ended_at, now)], now)
     return bool(ended)

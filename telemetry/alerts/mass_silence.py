@@ -4,9 +4,10 @@ At once means: there is a moment that lies within one and a half expected interv
 While it lasts, and for six intervals after it, no camera is called offline for it (`status.derive_status`).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import NamedTuple
+from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -14,8 +15,9 @@ from django.db.models import F
 from cameras.facts import AHEAD_TOLERANCE, OFFLINE_AFTER_INTERVALS, Interruptions, counted_from
 from cameras.interruptions import read_interruptions
 from cameras.models import Camera, DesiredState, FleetVitals
+from cameras.querysets import CameraQuerySet
 from cameras.status import Status
-from telemetry.alerts import outbox, wording
+from telemetry.alerts import incidents, wording
 from telemetry.alerts.models import Kind
 
 # In a smaller fleet half of the cameras is no crowd.
@@ -54,6 +56,12 @@ def fleet_silence_at(cameras: Iterable[ReportingCamera], at: datetime) -> FleetS
 
 def fell_silent_at_once(cameras: list[ReportingCamera], after: datetime | None) -> FleetSilence | None:
     """The moment at which more than half of the fleet fell silent, or None; moments up to `after` are over."""
+    silence = silent_at_once(cameras, after)
+    return silence if silence and silence.is_mass_silence else None
+
+
+def silent_at_once(cameras: list[ReportingCamera], after: datetime | None) -> FleetSilence | None:
+    """The moment at which most cameras fell silent at once, however few; None where none did after `after`."""
     edges: list[tuple[datetime, int]] = []
     for camera in cameras:
         if camera.is_silent and (after is None or camera.last_contact > after):
@@ -67,8 +75,7 @@ def fell_silent_at_once(cameras: list[ReportingCamera], after: datetime | None) 
             most, moment = within, at
     if moment is None:
         return None
-    silence = fleet_silence_at(cameras, moment)._replace(silent=most)
-    return silence if silence.is_mass_silence else None
+    return fleet_silence_at(cameras, moment)._replace(silent=most)
 
 
 def watch_fleet(now: datetime) -> FleetSilence | None:
@@ -96,25 +103,32 @@ def _may_be(now: datetime, interruptions: Interruptions) -> bool:
 
 
 def _reporting_cameras(now: datetime, interruptions: Interruptions) -> list[ReportingCamera]:
-    """Running cameras with a contact since they were started.
+    """One that is known to be offline does not count as silent any more: alerts were sent for it."""
+    rows = reporting_cameras(Camera.objects.all(), now, interruptions, counting_known=False)
+    return [camera for _, camera in rows]
 
-    One that is known to be offline does not count as silent any more: alerts were sent for it.
+
+def reporting_cameras(
+    cameras: CameraQuerySet, now: datetime, interruptions: Interruptions, *, counting_known: bool
+) -> Iterator[tuple[UUID, ReportingCamera]]:
+    """Those of the cameras that run and had contact since they were started, each with its site.
+
+    One that is known to be offline counts as silent only with `counting_known`.
     """
-    reporting = Camera.objects.filter(
+    reporting = cameras.filter(
         desired_state=DesiredState.RUNNING,
         vitals__last_contact__gte=F("desired_state_at"),
         vitals__last_contact__lte=now + AHEAD_TOLERANCE,
     )
     rows = reporting.with_status(now, interruptions).values_list(
-        "vitals__last_contact", "expected_interval_seconds", "derived_status", "known_status__status"
+        "site_id", "vitals__last_contact", "expected_interval_seconds", "derived_status", "known_status__status"
     )
-    cameras = []
-    for last_contact, interval, status, known in rows:
+    for site_id, last_contact, interval, status, known in rows:
         offline_after = timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval)
         offline_at = counted_from(last_contact, offline_after, interruptions) + offline_after
-        is_silent = status in (Status.STALE, Status.OFFLINE) and known != Status.OFFLINE
-        cameras.append(ReportingCamera(last_contact, interval, is_silent, offline_at))
-    return cameras
+        counts = counting_known or known != Status.OFFLINE
+        is_silent = status in (Status.STALE, Status.OFFLINE) and counts
+        yield site_id, ReportingCamera(last_contact, interval, is_silent, offline_at)
 
 
 def _store(kind: Kind, silence: FleetSilence, interruptions: Interruptions, now: datetime) -> bool:
@@ -131,5 +145,7 @@ def _store(kind: Kind, silence: FleetSilence, interruptions: Interruptions, now:
         else:
             stored = unchanged.update(mass_silence_ended_at=silence.at)
         if stored:
-            outbox.notify([wording.of_fleet(kind, silence.at, silence.silent, silence.reporting, now)], now)
+            incidents.follow([wording.of_fleet(kind, silence.at, silence.silent, silence.reporting, now)], now)
+            if kind is Kind.MASS_SILENCE_ENDED:
+                incidents.split_fleet(now)
     return bool(stored)

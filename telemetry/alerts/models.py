@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.models import Site
 from cameras.status import STATUS_CHOICES
+from telemetry.alerts.incident_models import Incident
 from telemetry.alerts.querysets import DeliveryQuerySet, SubscriptionQuerySet, TransitionQuerySet
 
 MAX_GRACE_SECONDS = 3_600
@@ -95,7 +96,7 @@ class WatchedZone(models.Model):
 class Topic(models.TextChoices):
     """What a subscription may ask for."""
 
-    SILENCE = "silence", _("A camera goes offline, comes back, or goes on and off")
+    SILENCE = "silence", _("A camera or a whole site goes offline, comes back, or a camera goes on and off")
     FAILING = "failing", _("A worker or the orchestrator says that a camera fails, and that it works again")
     ORPHANED = "orphaned", _("A worker reports for a camera that is stopped")
     FLEET = "fleet", _("Most of the fleet falls silent at once, and reports again")
@@ -113,6 +114,8 @@ class Kind(models.TextChoices):
     WORKING = "camera.working", _("Camera works again")
     ORPHANED = "camera.orphaned", _("Worker of a stopped camera")
     ORPHAN_GONE = "camera.orphan_gone", _("Worker of a stopped camera is gone")
+    SITE_SILENT = "site.silent", _("Site silent")
+    SITE_HEARD = "site.heard", _("Site reports again")
     MASS_SILENCE_BEGAN = "fleet.silent", _("Fleet silent")
     MASS_SILENCE_ENDED = "fleet.heard", _("Fleet reports again")
     CROWDED = "zone.over_capacity", _("Zone over capacity")
@@ -129,6 +132,8 @@ TOPIC_OF = {
     Kind.WORKING: Topic.FAILING,
     Kind.ORPHANED: Topic.ORPHANED,
     Kind.ORPHAN_GONE: Topic.ORPHANED,
+    Kind.SITE_SILENT: Topic.SILENCE,
+    Kind.SITE_HEARD: Topic.SILENCE,
     Kind.MASS_SILENCE_BEGAN: Topic.FLEET,
     Kind.MASS_SILENCE_ENDED: Topic.FLEET,
     Kind.CROWDED: Topic.CAPACITY,
@@ -145,6 +150,7 @@ class Alert(models.Model):
     created_at = models.DateTimeField(help_text=_("When it was noticed."))
     camera_id = models.UUIDField(null=True)
     site_id = models.UUIDField(null=True)
+    incident = models.ForeignKey(Incident, null=True, on_delete=models.SET_NULL, related_name="alerts")
     text = models.CharField(_("text"), max_length=600, help_text=_("One sentence for people."))
     data = models.JSONField(default=dict, help_text=_("What a webhook says beside the text."))
 
@@ -216,7 +222,9 @@ class Subscription(models.Model):
         """Whether this alert is for this subscription; what concerns the whole fleet is for every site."""
         if not self.is_active or TOPIC_OF[Kind(alert.kind)] not in self.topics:
             return False
-        return self.site_id is None or alert.camera_id is None or alert.site_id == self.site_id
+        if alert.camera_id is None and alert.site_id is None:
+            return True
+        return self.site_id is None or alert.site_id == self.site_id
 
 
 class DeliveryState(models.TextChoices):
@@ -261,6 +269,14 @@ class Delivery(models.Model):
     )
     state = models.CharField(_("state"), max_length=16, choices=DeliveryState, default=DeliveryState.WAITING)
     attempts = models.PositiveIntegerField(_("attempts"), default=0)
+    follows = models.ForeignKey(
+        "self",
+        null=True,
+        editable=False,
+        on_delete=models.SET_NULL,
+        related_name="+",
+        help_text="The beginning of what this ends: not sent before that is settled.",
+    )
     created_at = models.DateTimeField(_("created"))
     next_attempt_at = models.DateTimeField(_("next attempt"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)

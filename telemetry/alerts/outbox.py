@@ -5,6 +5,7 @@ same id.
 """
 
 import random
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,80 +36,131 @@ MAX_RETRY = timedelta(hours=4)
 ATTEMPTS = 20
 KEPT = timedelta(days=30)
 CHUNK = 1_000
-# What is over within the grace, or within the mute in which it began, is not sent at all.
-ENDED_BY = {
-    Kind.RECOVERED: Kind.OFFLINE,
-    Kind.STEADY: Kind.FLAPPING,
-    Kind.WORKING: Kind.FAILING,
-    Kind.ORPHAN_GONE: Kind.ORPHANED,
-    Kind.MASS_SILENCE_ENDED: Kind.MASS_SILENCE_BEGAN,
-    Kind.CROWD_GONE: Kind.CROWDED,
-}
-BEGINNINGS = frozenset(ENDED_BY.values())
-WITH_GRACE = (Kind.OFFLINE, Kind.ORPHANED)
+WITHDRAWN_FIELDS = ["state", "finished_at", "next_attempt_at", "detail"]
+# What is over within the grace is not sent at all.
+GRACE_KINDS = (Kind.OFFLINE, Kind.ORPHANED)
 # That a camera flaps is sent in the place of its last beginning.
-WITHDRAWN_BY = ENDED_BY | {Kind.FLAPPING: Kind.OFFLINE}
+REPLACED_BY = {Kind.FLAPPING: (Kind.OFFLINE,)}
+# What ends what.
+BEGUN_BY = {
+    Kind.RECOVERED: (Kind.OFFLINE, Kind.FLAPPING),
+    Kind.STEADY: (Kind.FLAPPING,),
+    Kind.WORKING: (Kind.FAILING, Kind.FLAPPING),
+    Kind.ORPHAN_GONE: (Kind.ORPHANED,),
+    Kind.SITE_HEARD: (Kind.SITE_SILENT,),
+    Kind.MASS_SILENCE_ENDED: (Kind.MASS_SILENCE_BEGAN,),
+    Kind.CROWD_GONE: (Kind.CROWDED,),
+}
+
+_BEGUN_OR_REPLACED = BEGUN_BY | REPLACED_BY
 
 
 def notify(alerts: Sequence[Alert], now: datetime) -> None:
-    """Store the alerts, and a delivery to each subscription that wants them.
+    """Store the alerts, and a delivery to each subscription that is to be notified of them.
 
-    Where an alert ends within a subscription's grace what another began, neither of the two is sent to it. What
-    begins in a mute waits for the end of it in the same way.
+    Of a beginning those are notified who want it; of an end, those who were of its beginning, whatever they want
+    since. Where an end comes within the grace, or within the mute in which it began, neither of the two is sent.
     """
     if not alerts:
         return
-    subscriptions = list(Subscription.objects.filter(is_active=True))
     Alert.objects.bulk_create(alerts)
-    if not subscriptions:
-        return
+    subscriptions = list(Subscription.objects.filter(is_active=True))
     mutes = mutes_during(min(alert.at for alert in alerts), max(alert.at for alert in alerts))
-    deliveries: list[Delivery] = []
+    begun = _begun([alert for alert in alerts if alert.kind in BEGUN_BY or alert.kind in REPLACED_BY])
+    new: list[Delivery] = []
+    withdrawn: list[Delivery] = []
     for alert in alerts:
-        withdrawn: set[object] = set()
-        if alert.kind in WITHDRAWN_BY:
-            # Its beginning may be among these alerts.
-            Delivery.objects.bulk_create(deliveries)
-            deliveries = []
-            withdrawn = _withdraw(alert, now)
-        deliveries += [
-            Delivery(
-                alert=alert,
-                subscription=subscription,
-                created_at=now,
-                next_attempt_at=_not_before(alert, subscription, mutes),
-            )
-            for subscription in subscriptions
-            if subscription.wants(alert) and not (alert.kind in ENDED_BY and subscription.pk in withdrawn)
-        ]
-    Delivery.objects.bulk_create(deliveries)
+        kind = Kind(alert.kind)
+        earlier = _last_of(begun[alert.incident_id], _BEGUN_OR_REPLACED.get(kind, ()))
+        gone = [delivery for delivery in earlier if _is_over_within_grace(delivery, alert)]
+        for delivery in gone:
+            _withdraw(delivery, now)
+        withdrawn += gone
+        if kind in BEGUN_BY and alert.incident_id:
+            made = [
+                Delivery(
+                    alert=alert,
+                    subscription_id=delivery.subscription_id,
+                    follows=delivery,
+                    created_at=now,
+                    next_attempt_at=alert.at,
+                )
+                for delivery in earlier
+                if delivery not in gone
+            ]
+        else:
+            made = _of_beginning(alert, subscriptions, mutes, now)
+            begun[alert.incident_id] += made
+        new += made
+    stored = {delivery.pk for delivery in new}
+    Delivery.objects.bulk_create(new)
+    Delivery.objects.bulk_update([each for each in withdrawn if each.pk not in stored], WITHDRAWN_FIELDS)
+
+
+def _of_beginning(
+    alert: Alert, subscriptions: Sequence[Subscription], mutes: Mutes, now: datetime
+) -> list[Delivery]:
+    return [
+        Delivery(
+            alert=alert,
+            subscription=subscription,
+            created_at=now,
+            next_attempt_at=_not_before(alert, subscription, mutes),
+        )
+        for subscription in subscriptions
+        if subscription.wants(alert)
+    ]
 
 
 def _not_before(alert: Alert, subscription: Subscription, mutes: Mutes) -> datetime:
-    if alert.kind not in BEGINNINGS:
+    """When it is due: after the grace, and after a mute in which it began."""
+    if alert.kind in BEGUN_BY:
         return alert.at
-    grace = subscription.grace_seconds if alert.kind in WITH_GRACE else 0
+    grace = subscription.grace_seconds if alert.kind in GRACE_KINDS else 0
     return max(alert.at + timedelta(seconds=grace), mutes.until(alert) or alert.at)
 
 
-def _withdraw(alert: Alert, now: datetime) -> set[object]:
-    """The subscriptions whose delivery of the beginning had not been due when the end came."""
-    begun = Delivery.objects.waiting().filter(
-        alert__camera_id=alert.camera_id,
-        alert__kind=WITHDRAWN_BY[Kind(alert.kind)],
-        attempts=0,
-        next_attempt_at__gt=alert.at,
+def _begun(alerts: Sequence[Alert]) -> defaultdict[object, list[Delivery]]:
+    """The deliveries of what the incidents of these alerts began with, locked: nobody begins to send one."""
+    deliveries: defaultdict[object, list[Delivery]] = defaultdict(list)
+    if incident_ids := {alert.incident_id for alert in alerts if alert.incident_id}:
+        begun = Delivery.objects.filter(alert__incident__in=incident_ids).exclude(state=DeliveryState.WITHDRAWN)
+        for delivery in begun.select_for_update(of=("self",)).select_related("alert").order_by("pk"):
+            deliveries[delivery.alert.incident_id].append(delivery)
+    return deliveries
+
+
+def _last_of(deliveries: Sequence[Delivery], kinds: Collection[Kind]) -> list[Delivery]:
+    """Those of the last alert of such a kind."""
+    found = [each for each in deliveries if each.alert.kind in kinds and each.state != DeliveryState.WITHDRAWN]
+    last = max(found, key=lambda each: (each.alert.created_at, each.alert.at), default=None)
+    return [each for each in found if last and each.alert_id == last.alert_id]
+
+
+def _is_over_within_grace(delivery: Delivery, alert: Alert) -> bool:
+    """Whether the beginning had not been due when this came, and nobody has tried to send it."""
+    unsent = delivery.state == DeliveryState.WAITING and not delivery.attempts
+    due_at = delivery.next_attempt_at
+    return delivery.alert.kind in GRACE_KINDS and unsent and due_at is not None and due_at > alert.at
+
+
+def withdraw(incident_ids: Collection[UUID], now: datetime) -> None:
+    """Whatever of these incidents nobody has tried to send is not sent any more: a greater one says it."""
+    unsent = Delivery.objects.waiting().filter(alert__incident__in=incident_ids, attempts=0)
+    unsent.update(
+        state=DeliveryState.WITHDRAWN, finished_at=now, next_attempt_at=None, detail="Part of a greater incident."
     )
-    if "zone" in alert.data:  # of one zone
-        begun = begun.filter(alert__data__zone=alert.data["zone"])
-    withdrawn: set[object] = set()
-    for delivery in begun.values_list("pk", "subscription_id"):
-        unsent = Delivery.objects.filter(pk=delivery[0], attempts=0, state=DeliveryState.WAITING)
-        if unsent.update(
-            state=DeliveryState.WITHDRAWN, finished_at=now, next_attempt_at=None, detail="Over within the grace."
-        ):
-            withdrawn.add(delivery[1])
-    return withdrawn
+
+
+def told(incident_ids: Collection[UUID]) -> set[object]:
+    """The incidents of which somebody has been notified, or will be."""
+    sent = Delivery.objects.filter(alert__incident__in=incident_ids).exclude(state=DeliveryState.WITHDRAWN)
+    return set(sent.values_list("alert__incident", flat=True))
+
+
+def _withdraw(delivery: Delivery, now: datetime) -> None:
+    delivery.state, delivery.finished_at = DeliveryState.WITHDRAWN, now
+    delivery.next_attempt_at, delivery.detail = None, "Over within the grace."
 
 
 def claim(now: datetime, at_most: int, each: int, excluded: Iterable[object]) -> list[Delivery]:
@@ -228,4 +280,6 @@ def count_old(now: datetime) -> int:
 
 def _old(now: datetime) -> QuerySet[Alert]:
     waiting = Delivery.objects.waiting().filter(alert=OuterRef("pk"), subscription__is_active=True)
-    return Alert.objects.filter(~Exists(waiting), created_at__lt=now - KEPT)
+    old = Alert.objects.filter(~Exists(waiting), created_at__lt=now - KEPT)
+    # Who was notified of what still holds is to be notified of its end.
+    return old.exclude(incident__isnull=False, incident__ended_at=None)

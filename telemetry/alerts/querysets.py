@@ -33,6 +33,23 @@ class TransitionQuerySet(models.QuerySet[Any]):
         return self.order_by("-at", "-pk")
 
 
+class IncidentQuerySet(models.QuerySet[Any]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Those of what a principal may see incidents of; the fleet's are for who sees the whole fleet."""
+        return self.filter(principal.scope_for("alerts.view_incident").as_q("camera_id", "site_id"))
+
+    def holding(self) -> Self:
+        """What is not over, also what is part of a greater one."""
+        return self.filter(ended_at=None)
+
+    def open(self) -> Self:
+        """What somebody may have to do something about."""
+        return self.filter(state__in=("open", "acknowledged"))
+
+    def newest_first(self) -> Self:
+        return self.order_by("-began_at", "-pk")
+
+
 class SubscriptionQuerySet(models.QuerySet[Any]):
     def visible_to(self, principal: Principal) -> Self:
         """Those of the sites where a principal may see subscriptions."""
@@ -63,10 +80,8 @@ class DeliveryQuerySet(models.QuerySet[Any]):
     def due(self, now: datetime) -> Self:
         """Those to send now, the longest due first.
 
-        What somebody is sending is not due, nor is what waits for a subscription that is not active.
+        What somebody is sending is not due, nor is the end of what is not settled, nor what an inactive
+        subscription waits for.
         """
-        return (
-            self.waiting()
-            .filter(next_attempt_at__lte=now, subscription__is_active=True)
-            .order_by("next_attempt_at", "created_at", "pk")
-        )
+        ready = self.waiting().filter(next_attempt_at__lte=now, subscription__is_active=True)
+        return ready.exclude(follows__state="waiting").order_by("next_attempt_at", "created_at", "pk")

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Protocol
 
 from cameras.interruptions import read_interruptions
-from telemetry.alerts import breaches, mass_silence, outbox, sending, transitions
+from telemetry.alerts import breaches, incidents, mass_silence, outbox, sending, site_silence, transitions
 from telemetry.alerts.limited_zones import zones_with_capacity
 from telemetry.alerts.models import Delivery
 
@@ -23,7 +23,9 @@ class Turn(Protocol):
 def record_status(turn: Turn) -> str:
     # The fleet as a whole comes first: what falls silent with it is no single camera's transition to offline.
     mass_silence.watch_fleet(turn.now)
+    site_silence.notice_dark_sites(turn.now)
     recorded = transitions.record_transitions(turn.now, stopping=turn.stopping)
+    site_silence.notice_sites_heard(turn.now)
     turn.progress(recorded)
     return f"stored {recorded:,} transitions"
 
@@ -86,7 +88,7 @@ def send_new_mail(turn: Turn) -> str:
 
 def forget_old(turn: Turn) -> str:
     alerts, old = outbox.forget_old(turn.now), transitions.forget_old(turn.now)
-    turn.progress(alerts + old)
+    turn.progress(alerts + old + incidents.forget_old(turn.now))
     return f"removed {alerts:,} alerts and {old:,} transitions of long ago"
 
 

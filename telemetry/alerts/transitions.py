@@ -21,7 +21,7 @@ from cameras.interruptions import read_interruptions
 from cameras.models import Camera, FleetVitals, KnownStatus, StatusDirty
 from cameras.observed import facts_of
 from cameras.status import Status
-from telemetry.alerts import outbox, wording
+from telemetry.alerts import incidents, wording
 from telemetry.alerts.models import Alert, Flapping, Kind, Transition
 from telemetry.alerts.timeline import Known, StatusChange, changes_between, first_known
 
@@ -125,7 +125,7 @@ def _record(camera_ids: Sequence[UUID], now: datetime, interruptions: Interrupti
         ],
         ["status", "since_at", "failing_since", "changed_at"],
     )
-    outbox.notify(_alerts(found, now), now)
+    incidents.follow(_alerts(found, now), now)
     return len(transitions)
 
 
@@ -243,7 +243,7 @@ def _end_flapping(now: datetime) -> None:
             camera = Camera.objects.select_related("known_status").filter(pk=camera_id).first()
             known: Any = getattr(camera, "known_status", None)
             if camera and known:
-                outbox.notify([wording.of_camera(Kind.STEADY, camera, known.status, known.since_at, now)], now)
+                incidents.follow([wording.of_camera(Kind.STEADY, camera, known.status, known.since_at, now)], now)
 
 
 def _changes_since(start: datetime) -> Any:
@@ -292,7 +292,7 @@ def _notify_of_deleted(known: Sequence[KnownStatus], now: datetime) -> None:
         if camera_id not in held_back:
             camera = Camera(pk=camera_id, name=row.camera_name, site_id=row.site_id)
             alerts.append(wording.of_camera(kind, camera, "deleted", now, now))
-    outbox.notify(alerts, now)
+    incidents.follow(alerts, now)
 
 
 def _chunks(ids: Sequence[UUID]) -> Iterator[list[UUID]]:

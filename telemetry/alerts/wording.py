@@ -27,6 +27,11 @@ SENTENCES = {
     Kind.MASS_SILENCE_ENDED: (
         "Most of the fleet is heard again since {at}; {silent} of {reporting} cameras are still not."
     ),
+    Kind.SITE_SILENT: (
+        "{silent} of {reporting} cameras at {site} fell silent at once, at {at}. The cause is likely common: "
+        "network, power or the workers' host there."
+    ),
+    Kind.SITE_HEARD: "{site} is heard again since {at}; {silent} of {reporting} cameras are still not.",
     Kind.CROWDED: "{camera}, {zone_name}: {occupancy} people, {capacity} is the capacity, since {at}.",
     Kind.CROWD_GONE: "{camera}, {zone_name}: no longer over its capacity, since {at}.",
 }
@@ -47,6 +52,16 @@ def of_camera(kind: Kind, camera: Camera, status: str, at: datetime, now: dateti
 def of_fleet(kind: Kind, at: datetime, silent: int, reporting: int, now: datetime) -> Alert:
     """Most of the fleet falling silent at once, or reporting again."""
     return _alert(kind, at, now, None, {"silent": silent, "reporting": reporting})
+
+
+def of_site(
+    kind: Kind, site_id: UUID, site: str, at: datetime, silent: int, reporting: int, now: datetime
+) -> Alert:
+    """Most of a site falling silent at once, or reporting again."""
+    data = {"site_id": str(site_id), "site": site, "silent": silent, "reporting": reporting}
+    alert = _alert(kind, at, now, None, data)
+    alert.site_id = site_id
+    return alert
 
 
 def of_breach(kind: Kind, breach: Breach, seen: dict[str, int], at: datetime, now: datetime) -> Alert:

@@ -66,7 +66,8 @@ def test_most_of_a_fleet_is_one_alert_and_nobody_is_offline_until_it_is_over() -
     assert set(Transition.objects.values_list("to_status", flat=True)) == {"stale"}
     assert Transition.objects.count() == 6
     alert = Alert.objects.get()
-    assert (alert.kind, alert.at, alert.data) == ("fleet.silent", NOW, {"silent": 6, "reporting": 10})
+    data = {"silent": 6, "reporting": 10, "incident_id": str(alert.incident_id)}
+    assert (alert.kind, alert.at, alert.data) == ("fleet.silent", NOW, data)
     assert Delivery.objects.count() == 1
     assert read_interruptions(later(300)).mass_silence_began_at == NOW
 

@@ -1,0 +1,272 @@
+"""The life of incidents: what is noticed begins, folds into and ends them, and here it is decided what is told.
+
+All of it is written in the caller's transaction, in the same few queries for one alert and for hundreds.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from itertools import groupby
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Q
+
+from cameras.models import Camera
+from telemetry.alerts import outbox
+from telemetry.alerts.incident_models import Incident, IncidentEntry, IncidentEvent, IncidentState
+from telemetry.alerts.incident_rule import (
+    OFFLINE_AFTER_INTERVALS,
+    REOPENED_WITHIN,
+    Life,
+    Move,
+    Silence,
+    began_within,
+    beginning,
+    ending,
+)
+from telemetry.alerts.models import Alert, Kind
+
+FLEET = "fleet"
+GREATER_KINDS = (Kind.SITE_SILENT, Kind.MASS_SILENCE_BEGAN)
+WRITTEN = ["causes", "state", "ended_at", "merged_into", "reopened"]
+KEPT = timedelta(days=400)
+CHUNK = 200
+EVENTS = {
+    Move.BEGIN: IncidentEvent.BEGAN,
+    Move.REOPEN: IncidentEvent.REOPENED,
+    Move.GO_ON: IncidentEvent.WENT_ON,
+    Move.FOLD: IncidentEvent.FOLDED,
+    Move.EASE: IncidentEvent.EASED,
+    Move.END: IncidentEvent.ENDED,
+}
+
+
+def follow(alerts: Sequence[Alert], now: datetime) -> None:
+    """Begin, fold and end the incidents of these alerts, and notify of those that are to be told."""
+    if not alerts:
+        return
+    keys = {key_of(alert) for alert in alerts}
+    greater_keys = {FLEET} | {f"site:{alert.site_id}" for alert in alerts if alert.site_id}
+    last = _last(keys | greater_keys, now)
+    silences = _silences(alerts) if any(_holds(last.get(key)) for key in greater_keys) else {}
+    new: dict[UUID, Incident] = {}
+    entries: list[IncidentEntry] = []
+    for alert in alerts:
+        entries += _take(alert, last, silences, new)
+    Incident.objects.bulk_create(new.values())
+    moved = {alert.incident.pk: alert.incident for alert in alerts if alert.incident}
+    Incident.objects.bulk_update([each for each in moved.values() if each.pk not in new], WRITTEN)
+    IncidentEntry.objects.bulk_create(entries)
+    for alert in alerts:
+        if alert.kind in GREATER_KINDS and alert.incident:
+            _merge(alert.incident, alert, now)
+    outbox.notify([alert for alert in alerts if _is_told(alert)], now)
+
+
+def _is_told(alert: Alert) -> bool:
+    """Whether somebody is notified: not of what is part of a greater incident; of its end, who was of it."""
+    return alert.kind in outbox.BEGUN_BY or alert.incident is None or alert.incident.state != IncidentState.MERGED
+
+
+def key_of(alert: Alert) -> str:
+    """Of what the alert is."""
+    if "zone" in alert.data:
+        return f"zone:{alert.camera_id}/{alert.data['zone']}"
+    if alert.camera_id:
+        return f"camera:{alert.camera_id}"
+    return f"site:{alert.site_id}" if alert.site_id else FLEET
+
+
+def _last(keys: Iterable[str], now: datetime) -> dict[str, Incident]:
+    """The last incident of each key that holds, or ended so lately that it may come back; locked."""
+    lately = Q(ended_at=None) | Q(ended_at__gt=now - 2 * REOPENED_WITHIN)
+    rows = Incident.objects.select_for_update(of=("self",)).filter(lately, key__in=keys).order_by("began_at", "pk")
+    return {row.key: row for row in rows}
+
+
+def _holds(incident: Incident | None) -> bool:
+    return incident is not None and incident.ended_at is None
+
+
+def _silences(alerts: Sequence[Alert]) -> dict[UUID, Silence]:
+    """Since when the cameras that went offline are silent."""
+    offline = {alert.camera_id: alert.at for alert in alerts if alert.kind == Kind.OFFLINE and alert.camera_id}
+    rows = Camera.objects.filter(pk__in=offline).values_list(
+        "pk", "expected_interval_seconds", "vitals__last_contact"
+    )
+    found = {}
+    for camera_id, interval, contact in rows:
+        before = offline[camera_id] - timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval)
+        # One that is heard again already has a later contact than that after which it was silent.
+        found[camera_id] = Silence(contact if contact and contact < offline[camera_id] else before, interval)
+    return found
+
+
+def _take(
+    alert: Alert, last: dict[str, Incident], silences: Mapping[UUID, Silence], new: dict[UUID, Incident]
+) -> list[IncidentEntry]:
+    """Move the incident of one alert, in memory, and put it at the alert; returns lines of timelines."""
+    key = key_of(alert)
+    own = last.get(key)
+    kind = Kind(alert.kind)
+    greater = [
+        each
+        for name in (FLEET, f"site:{alert.site_id}")
+        if name != key and _holds(each := last.get(name)) and each
+    ]
+    if begun_by := outbox.BEGUN_BY.get(kind):
+        move = ending(_ended_by(alert, begun_by, own), _life(own) if own else None)
+    else:
+        silence = silences.get(alert.camera_id) if alert.camera_id and kind == Kind.OFFLINE else None
+        move = beginning(kind, alert.at, _life(own) if own else None, [_life(each) for each in greater], silence)
+    entries = []
+    if move in (Move.BEGIN, Move.FOLD):
+        own = _begin(alert, key)
+        new[own.pk] = last[key] = own
+        if move == Move.FOLD:
+            own.merged_into, own.state = greater[0], IncidentState.MERGED
+            entries.append(_entry(greater[0], IncidentEvent.FOLDED, alert))
+    elif own is None:
+        return []
+    elif move == Move.REOPEN:
+        own.causes, own.ended_at = [kind], None
+        own.reopened += 1
+        own.state = IncidentState.ACKNOWLEDGED if own.acknowledged_at else IncidentState.OPEN
+    elif move == Move.GO_ON:
+        own.causes = sorted({*own.causes, kind})
+    elif move == Move.EASE:
+        own.causes = sorted(set(own.causes) - _ended_by(alert, begun_by or (), own))
+    elif move == Move.END:
+        own.ended_at = max(alert.at, own.began_at)
+        own.state = IncidentState.MERGED if own.merged_into_id else IncidentState.RESOLVED
+    alert.incident = own
+    alert.data = {**alert.data, "incident_id": str(own.pk)}
+    return [*entries, _entry(own, EVENTS[move], alert)] if move in EVENTS else entries
+
+
+def _ended_by(alert: Alert, begun_by: Sequence[Kind], own: Incident | None) -> frozenset[str]:
+    """What no longer holds: of a camera that is steady and works, nothing does."""
+    if alert.kind == Kind.STEADY and own and alert.data.get("status") not in ("offline", "failing", "stale"):
+        return frozenset(own.causes)
+    return frozenset(begun_by)
+
+
+def _life(incident: Incident) -> Life:
+    return Life(frozenset(incident.causes), incident.began_at, incident.ended_at)
+
+
+def _begin(alert: Alert, key: str) -> Incident:
+    names = [alert.data.get("camera") or alert.data.get("site") or "", alert.data.get("zone_name", "")]
+    return Incident(
+        key=key,
+        title=", ".join(filter(None, names)) or "The whole fleet",
+        camera_id=alert.camera_id,
+        site_id=alert.site_id,
+        causes=[str(alert.kind)],
+        began_at=alert.at,
+    )
+
+
+def _entry(incident: Incident, event: IncidentEvent, alert: Alert) -> IncidentEntry:
+    return IncidentEntry(incident=incident, at=alert.at, event=event, text=alert.text)
+
+
+def _merge(greater: Incident, alert: Alert, now: datetime) -> None:
+    """Fold what was begun singly shortly before, and withdraw what nobody was told of it yet."""
+    inside = Incident.objects.open().exclude(pk=greater.pk).select_for_update(of=("self",))
+    if greater.site_id:
+        inside = inside.filter(site_id=greater.site_id)
+    silent = {str(Kind.OFFLINE), str(Kind.SITE_SILENT)}
+    found = [each for each in inside.order_by("pk") if set(each.causes) <= silent]
+    intervals = dict(
+        Camera.objects.filter(pk__in=[each.camera_id for each in found]).values_list(
+            "pk", "expected_interval_seconds"
+        )
+    )
+    merged = []
+    for each in found:
+        interval = intervals.get(each.camera_id or greater.pk, 10)
+        deadline = timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval) if each.camera_id else timedelta()
+        if began_within(Silence(each.began_at - deadline, interval), greater.began_at):
+            each.state, each.merged_into = IncidentState.MERGED, greater
+            merged.append(each)
+    Incident.objects.bulk_update(merged, ["state", "merged_into"])
+    IncidentEntry.objects.bulk_create(
+        [
+            IncidentEntry(incident=greater, at=alert.at, event=IncidentEvent.FOLDED, text=each.title)
+            for each in merged
+        ]
+    )
+    if merged:
+        outbox.withdraw([each.pk for each in merged], now)
+
+
+def split(greater: Incident, now: datetime) -> None:
+    """Once a greater incident is over, what of it still holds goes on by itself, and is told unless it was."""
+    parts = list(
+        Incident.objects.select_for_update(of=("self",)).filter(merged_into=greater).holding().order_by("pk")
+    )
+    if not parts:
+        return
+    for each in parts:
+        each.merged_into = None
+        each.state = IncidentState.ACKNOWLEDGED if each.acknowledged_at else IncidentState.OPEN
+    Incident.objects.bulk_update(parts, ["merged_into", "state"])
+    IncidentEntry.objects.bulk_create(
+        [IncidentEntry(incident=each, at=now, event=IncidentEvent.SPLIT, text=greater.title) for each in parts]
+    )
+    outbox.notify(_untold(parts, now), now)
+
+
+def split_fleet(now: datetime) -> None:
+    """Once the fleet is heard again, what still holds goes on by itself."""
+    last = Incident.objects.filter(key=FLEET).newest_first().first()
+    if last:
+        split(last, now)
+
+
+def _untold(parts: Sequence[Incident], now: datetime) -> list[Alert]:
+    told = outbox.told([each.pk for each in parts])
+    lines = IncidentEntry.objects.filter(
+        incident__in=[each.pk for each in parts if each.pk not in told],
+        event__in=(IncidentEvent.BEGAN, IncidentEvent.FOLDED),
+    ).select_related("incident")
+    return [
+        Alert(
+            kind=Kind(line.incident.causes[0]),
+            at=line.at,
+            created_at=now,
+            camera_id=line.incident.camera_id,
+            site_id=line.incident.site_id,
+            incident=line.incident,
+            text=line.text,
+            data=_data(line.incident),
+        )
+        for _, lines_of in groupby(lines.order_by("incident", "pk"), lambda line: line.incident_id)
+        for line in list(lines_of)[:1]
+    ]
+
+
+def _data(incident: Incident) -> dict[str, Any]:
+    """As much as is known of what fell silent while more than it was dark."""
+    if incident.camera_id is None:
+        return {"site_id": str(incident.site_id), "site": incident.title, "incident_id": str(incident.pk)}
+    return {
+        "camera_id": str(incident.camera_id),
+        "camera": incident.title,
+        "site_id": str(incident.site_id) if incident.site_id else None,
+        "from": "stale",
+        "reason": "silent",
+        "status": "offline",
+        "incident_id": str(incident.pk),
+    }
+
+
+def forget_old(now: datetime) -> int:
+    """Remove incidents that ended long ago, a chunk at a time; returns how many."""
+    old = Incident.objects.filter(ended_at__lt=now - KEPT).order_by("pk")
+    removed = 0
+    while ids := list(old.values_list("pk", flat=True)[:CHUNK]):
+        Incident.objects.filter(pk__in=ids).delete()
+        removed += len(ids)
+    return removed
