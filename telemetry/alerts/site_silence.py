@@ -36,8 +36,8 @@ LATELY = timedelta(hours=1)
 def notice_dark_sites(now: datetime) -> int:
     """Begin the incidents of sites that fell silent, before their cameras are called offline; returns how many."""
     interruptions = read_interruptions(now, up_to_last_tick=True)
-    site_ids = _worth_a_look(now, interruptions) - {each.site_id for each in _dark()}
-    if not site_ids:
+    site_ids = _worth_a_look(now, interruptions)
+    if not site_ids or not (site_ids := site_ids - {each.site_id for each in _dark()}):
         return 0
     names = dict(Site.objects.filter(pk__in=site_ids).values_list("pk", "name"))
     cameras = _by_site(site_ids, now, interruptions)
