@@ -19,7 +19,7 @@ from telemetry.alerts.models import Alert, Breach, Kind, Transition
 
 # What ends what began; the values are the statuses of the beginning.
 _ENDED_STATUS = {Kind.RECOVERED: "offline", Kind.ORPHAN_GONE: "orphaned", Kind.WORKING: "failing"}
-ENDS = {*_ENDED_STATUS, Kind.MASS_SILENCE_ENDED, Kind.CROWD_GONE}
+ENDS = {*_ENDED_STATUS, Kind.SITE_HEARD, Kind.MASS_SILENCE_ENDED, Kind.CROWD_GONE}
 _REASONS = PLACEMENT_REASONS | WORKER_REASONS | {code_of(reason): reason for reason in Reason}
 
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0007_sealed_urls'),
+        ('alerts', '0009_exact_delivery'),
     ]
 
     operations = [

@@ -18,7 +18,12 @@ URL = "https://events.pagerduty.com/v2/enqueue"
 MAX_SUMMARY = 1_024
 MAX_SOURCE = 200
 _KEY = re.compile(r"[A-Za-z0-9]{32}")
-SEVERITIES = {Kind.MASS_SILENCE_BEGAN: "critical", Kind.CROWDED: "warning", Kind.TEST: "info"}
+SEVERITIES = {
+    Kind.MASS_SILENCE_BEGAN: "critical",
+    Kind.SITE_SILENT: "critical",
+    Kind.CROWDED: "warning",
+    Kind.TEST: "info",
+}
 
 
 class PagerDutyFormat(BaseFormat):
@@ -56,5 +61,7 @@ def dedup_key(alert: Alert) -> str:
     """The same for what begins and for what ends it."""
     if alert.kind == Kind.TEST:
         return f"test:{alert.pk}"
+    if alert.incident_id:
+        return str(alert.incident_id)
     parts = [TOPIC_OF[Kind(alert.kind)].value, str(alert.camera_id or "fleet"), alert.data.get("zone", "")]
     return ":".join(part for part in parts if part)
