@@ -198,6 +198,12 @@ CAMERA_ERASED = ProblemType(
     "The camera cannot be restored any more",
     "The deleted camera was erased, and its samples are being purged: it cannot be restored.",
 )
+INCIDENT_NOT_OPEN = ProblemType(
+    "incident-not-open",
+    409,
+    "The incident is not open",
+    "It is over, or part of a greater one: there is nothing to acknowledge.",
+)
 CREDENTIAL_UNREADABLE = ProblemType(
     "credential-unreadable",
     409,

@@ -23,9 +23,10 @@ VIEWER = frozenset(
         "cameras.view_change",
         "cameras.view_site",
         "telemetry.view_sample",
+        "alerts.view_incident",
     }
 )
-OPERATOR = VIEWER | {"cameras.operate_camera"}
+OPERATOR = VIEWER | {"cameras.operate_camera", "alerts.acknowledge_incident"}
 ADMINISTRATOR = OPERATOR | {
     "cameras.add_camera",
     "cameras.change_camera",

@@ -8,6 +8,9 @@ from django.utils.translation import gettext_lazy as _
 from telemetry.alerts.querysets import IncidentQuerySet
 
 
+MAX_NOTE = 1_000
+
+
 class IncidentState(models.TextChoices):
     OPEN = "open", _("Open")
     ACKNOWLEDGED = "acknowledged", _("Acknowledged")
@@ -39,8 +42,9 @@ class Incident(models.Model):
 
     class Meta:
         verbose_name = _("incident")
+        permissions = [("acknowledge_incident", "Can acknowledge incident")]
         indexes = [
-            models.Index(fields=["-began_at", "-id"], name="incident_newest_first"),
+            models.Index(fields=["-began_at", "id"], name="incident_newest_first"),
             models.Index(fields=["key", "ended_at"], name="incident_of_a_key"),
         ]
         constraints = [
@@ -51,6 +55,12 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    def timeline(self) -> "list[IncidentEntry]":
+        """Its last lines, oldest first, with what people said of what is part of it."""
+        of_parts = models.Q(incident__merged_into=self, event__in=OF_PEOPLE)
+        last = IncidentEntry.objects.filter(models.Q(incident=self) | of_parts).order_by("-at", "-pk")
+        return list(last[:MAX_TIMELINE])[::-1]
 
 
 class IncidentEvent(models.TextChoices):
@@ -67,6 +77,10 @@ class IncidentEvent(models.TextChoices):
     ENDED = "ended", _("Over")
 
 
+OF_PEOPLE = (IncidentEvent.ACKNOWLEDGED, IncidentEvent.NOTE)
+MAX_TIMELINE = 500
+
+
 class IncidentEntry(models.Model):
     """One line of an incident's timeline."""
 
@@ -74,7 +88,7 @@ class IncidentEntry(models.Model):
     at = models.DateTimeField(_("at"))
     event = models.CharField(_("event"), max_length=16, choices=IncidentEvent)
     by = models.CharField(_("by"), max_length=200, blank=True)
-    text = models.CharField(_("text"), max_length=1000, blank=True)
+    text = models.CharField(_("text"), max_length=MAX_NOTE, blank=True)
 
     class Meta:
         verbose_name = _("incident entry")

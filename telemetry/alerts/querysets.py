@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import Q
 
 from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 
 # One attempt that fails is nothing yet.
 FAILING_AFTER = timedelta(minutes=1)
@@ -36,7 +37,10 @@ class TransitionQuerySet(models.QuerySet[Any]):
 class IncidentQuerySet(models.QuerySet[Any]):
     def visible_to(self, principal: Principal) -> Self:
         """Those of what a principal may see incidents of; the fleet's are for who sees the whole fleet."""
-        return self.filter(principal.scope_for("alerts.view_incident").as_q("camera_id", "site_id"))
+        return self.within(principal.scope_for("alerts.view_incident"))
+
+    def within(self, scope: Scope) -> Self:
+        return self.filter(scope.as_q("camera_id", "site_id"))
 
     def holding(self) -> Self:
         """What is not over, also what is part of a greater one."""
@@ -46,8 +50,13 @@ class IncidentQuerySet(models.QuerySet[Any]):
         """What somebody may have to do something about."""
         return self.filter(state__in=("open", "acknowledged"))
 
+    def between(self, start: datetime | None, end: datetime | None) -> Self:
+        """Those that began in the half-open interval [start, end); None leaves that side open."""
+        rows = self.filter(began_at__gte=start) if start else self
+        return rows.filter(began_at__lt=end) if end else rows
+
     def newest_first(self) -> Self:
-        return self.order_by("-began_at", "-pk")
+        return self.order_by("-began_at", "pk")
 
 
 class SubscriptionQuerySet(models.QuerySet[Any]):

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'verbose_name': 'incident',
+                'permissions': [('acknowledge_incident', 'Can acknowledge incident')],
             },
         ),
         migrations.AddField(
@@ -65,7 +66,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='incident',
-            index=models.Index(fields=['-began_at', '-id'], name='incident_newest_first'),
+            index=models.Index(fields=['-began_at', 'id'], name='incident_newest_first'),
         ),
         migrations.AddIndex(
             model_name='incident',

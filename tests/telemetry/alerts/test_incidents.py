@@ -12,6 +12,7 @@ from telemetry.alerts import outbox
 from telemetry.alerts.incident_models import Incident
 from telemetry.alerts.incident_rule import Life, Move, Silence, began_within, beginning, ending, is_site_silence
 from telemetry.alerts.models import Alert, Delivery, Subscription
+from telemetry.alerts.results import Result
 from telemetry.alerts.steps import record_status
 from telemetry.maintenance.steps import Turn
 from tests.factories import NOW, make_site
@@ -176,7 +177,7 @@ def test_a_new_subscription_hears_only_of_what_begins_and_an_inactive_one_waits_
     report_contact(cameras[1:], later(61))
     record_status(Turn(later(61)))
     second, _ = subscribe(name="second")
-    outbox.settle(Delivery.objects.get(), "", later(62))
+    outbox.settle(Delivery.objects.get(), Result(), later(62))
     Subscription.objects.filter(pk=first.pk).update(is_active=False, topics=["fleet"])
 
     report_contact(cameras, later(70))
@@ -197,14 +198,14 @@ def test_the_end_waits_for_the_beginning_that_has_not_arrived() -> None:
     report_contact(cameras[1:], later(61))
     record_status(Turn(later(61)))
     (beginning_,) = outbox.claim(later(61), 64, 4, [])
-    outbox.settle(beginning_, "The mail server is away.", later(61))
+    outbox.settle(beginning_, Result("The mail server is away."), later(61))
     report_contact(cameras, later(62))
     record_status(Turn(later(63)))
 
     (again,) = outbox.claim(later(80), 64, 4, [])
     assert again.alert.kind == "camera.offline"
     assert outbox.claim(later(80), 64, 4, []) == []
-    outbox.settle(again, "", later(81))
+    outbox.settle(again, Result(), later(81))
     assert [each.alert.kind for each in outbox.claim(later(81), 64, 4, [])] == ["camera.recovered"]
 
 

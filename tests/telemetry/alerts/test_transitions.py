@@ -9,6 +9,7 @@ from cameras import actions
 from cameras.models import Camera, CameraVitals, DesiredState, FleetVitals, KnownStatus
 from telemetry.alerts import outbox, transitions
 from telemetry.alerts.models import Alert, Delivery, Flapping, Transition
+from telemetry.alerts.results import Result
 from telemetry.alerts.transitions import record_transitions
 from tests.factories import AUTHOR, NOW, make_camera, make_site
 from tests.telemetry.alerts.conftest import fleet, report_contact, subscribe
@@ -73,7 +74,7 @@ def test_the_same_few_queries_for_one_camera_and_for_fifty(count: int, django_as
 
     with django_assert_num_queries(7):
         record_transitions(later(1))
-    with django_assert_num_queries(21):
+    with django_assert_num_queries(22):
         record_transitions(later(61))
 
 
@@ -265,7 +266,7 @@ def test_what_lasts_longer_than_the_grace_is_sent_from_beginning_to_end() -> Non
 
     (beginning,) = Delivery.objects.due(later(121))
     assert beginning.alert.kind == "camera.offline"  # the end waits until that is settled
-    outbox.settle(beginning, "", later(121))
+    outbox.settle(beginning, Result(), later(121))
     assert [each.alert.kind for each in Delivery.objects.due(later(121))] == ["camera.recovered"]
 
 
