@@ -5,6 +5,10 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from django.db.models import Q
+
+from controlplane.access.principals import Principal
+
 # Occupancy of each whole hour of the last day, oldest first; None where it is unknown.
 LastDay = Sequence[float | None]
 HOURS = 24
@@ -36,6 +40,25 @@ class StatusSpan(NamedTuple):
     reason: str
 
 
+class OpenIncident(NamedTuple):
+    """What somebody may have to do something about, in the reader's words; `label` is a colour and a word."""
+
+    title: str
+    url: str
+    site: str
+    label: tuple[str, str]
+    life: str
+
+
+class OpenIncidents(NamedTuple):
+    """The open incidents that a person sees."""
+
+    shown: Sequence[OpenIncident]
+    are_more: bool
+    covered: Q
+    """A condition on cameras: those that the incidents are about."""
+
+
 class ZoneNow(NamedTuple):
     """The newest occupancy that was reported of a zone, and when by the worker's clock."""
 
@@ -48,6 +71,7 @@ DayOfSites = Callable[[Collection[UUID], datetime], Mapping[UUID, LastDay]]
 Notices = Callable[[datetime], Iterable[Notice]]
 LogOfCamera = Callable[[UUID, datetime], Iterable[LogLine]]
 StatusSpans = Callable[[UUID, datetime, datetime], Iterable[StatusSpan]]
+ReadOpenIncidents = Callable[[Principal, datetime], OpenIncidents]
 ZonesNow = Callable[[UUID, datetime], Mapping[str, ZoneNow]]
 
 _day_of_cameras: list[DayOfCameras] = []
@@ -55,6 +79,7 @@ _day_of_sites: list[DayOfSites] = []
 _notices: list[Notices] = []
 _logs: list[LogOfCamera] = []
 _spans: list[StatusSpans] = []
+_open_incidents: list[ReadOpenIncidents] = []
 _zones_now: list[ZonesNow] = []
 
 
@@ -74,6 +99,10 @@ def add_log_of_camera(read: LogOfCamera) -> None:
 
 def add_status_spans(read: StatusSpans) -> None:
     _spans.append(read)
+
+
+def add_open_incidents(read: ReadOpenIncidents) -> None:
+    _open_incidents.append(read)
 
 
 def add_zones_now(read: ZonesNow) -> None:
@@ -101,6 +130,11 @@ def log_of_camera(camera_id: UUID, now: datetime) -> list[LogLine]:
 def status_spans(camera_id: UUID, start: datetime, end: datetime) -> list[StatusSpan]:
     """What status a camera had in [start, end), oldest first; the first may have begun earlier."""
     return sorted(span for read in _spans for span in read(camera_id, start, end))
+
+
+def open_incidents(principal: Principal, now: datetime) -> list[OpenIncidents]:
+    """One for each who knows of incidents."""
+    return [read(principal, now) for read in _open_incidents]
 
 
 def zones_now(camera_id: UUID, latest: datetime) -> dict[str, ZoneNow]:

@@ -3,7 +3,7 @@
 The cameras of a mass silence are no list of offline ones: they have one cause, and are counted by site.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
 from cameras.admin.moments import age, clock, interruptions_of, now_of
 from cameras.models import Site
-from cameras.panels import Notice
+from cameras.panels import Notice, OpenIncidents
 from cameras.querysets import CameraQuerySet
 from cameras.status import FleetCondition, Status, fleet_condition
 
@@ -109,9 +109,14 @@ def condition_of_fleet(silence: MassSilence | None, request: HttpRequest) -> Ite
         yield Notice("danger", f"{INGEST_OUTAGE} {words}")
 
 
-def worst(judged: CameraQuerySet, silence: MassSilence | None, request: HttpRequest) -> list[dict[str, Any]]:
-    """The cameras that need attention most, a line each; without those of a mass silence."""
+def worst(
+    judged: CameraQuerySet, silence: MassSilence | None, incidents: Sequence[OpenIncidents], request: HttpRequest
+) -> list[dict[str, Any]]:
+    """The cameras that need attention most, a line each; without those of a mass silence or of an incident."""
     cameras = judged.in_trouble()
+    for known in incidents:
+        if known.shown:
+            cameras = cameras.exclude(known.covered)
     if silence:
         cameras = cameras.exclude(pk__in=judged.in_mass_silence(interruptions_of(request)).values("pk"))
     rows = list(cameras.select_related("site").without_long_values()[:LISTED_AT_MOST])

@@ -15,13 +15,20 @@ from django.template.loader import render_to_string
 from django.urls import path, reverse
 from django.utils.translation import gettext
 
-from cameras.admin.attention import MassSilence, address_of_site, condition_of_fleet, mass_silence, worst
+from cameras.admin.attention import (
+    LISTED_AT_MOST,
+    MassSilence,
+    address_of_site,
+    condition_of_fleet,
+    mass_silence,
+    worst,
+)
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS
 from cameras.admin.camera.pages import CameraPages
 from cameras.admin.moments import exact, interruptions_of, now_of
 from cameras.admin.sparkline import sparkline
 from cameras.models import Camera, Site
-from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices
+from cameras.panels import HOURS, Notice, last_day_of_cameras, last_day_of_sites, notices, open_incidents
 from cameras.querysets import CameraQuerySet
 from cameras.rules import parse_uuid
 from cameras.status import IN_TROUBLE, Status
@@ -103,6 +110,7 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
     accepted = sum(group.accepted or 0 for group in groups)
     trouble = sum(counts.get(status, 0) for status in IN_TROUBLE)
     silence = mass_silence(judged, _running(groups), request)
+    incidents = open_incidents(principal_of_user(request.user), now_of(request))
     return {
         "fleet_url": reverse("admin:cameras_camera_fleet"),
         "cameras_count": sum(counts.values()),
@@ -114,9 +122,11 @@ def _fleet(request: HttpRequest) -> dict[str, Any]:
         "sites": _sites(groups),
         "sites_count": len({group.site_id for group in groups}),
         "silence": silence,
-        "attention": worst(judged, silence, request),
+        "incidents": [incident for known in incidents for incident in known.shown],
+        "are_more_incidents": any(known.are_more for known in incidents),
+        "attention": (attention := worst(judged, silence, incidents, request)),
         "attention_count": trouble,
-        "others_count": trouble - (silence.silent if silence else 0),
+        "attention_is_cut": len(attention) == LISTED_AT_MOST,
         "first_steps": [] if accepted else _first_steps(request, counts),
     }
 

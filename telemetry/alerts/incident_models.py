@@ -7,7 +7,6 @@ from django.utils.translation import gettext_lazy as _
 
 from telemetry.alerts.querysets import IncidentQuerySet
 
-
 MAX_NOTE = 1_000
 
 
@@ -45,6 +44,7 @@ class Incident(models.Model):
         permissions = [("acknowledge_incident", "Can acknowledge incident")]
         indexes = [
             models.Index(fields=["-began_at", "id"], name="incident_newest_first"),
+            models.Index(fields=["-ended_at", "-began_at", "-id"], name="incident_holding_first"),
             models.Index(fields=["key", "ended_at"], name="incident_of_a_key"),
         ]
         constraints = [

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from cameras.models import Camera
 from controlplane.access.models import ApiToken
 from controlplane.encoding import encode_json, moment_text
+from telemetry.alerts.incident_models import Incident
 from telemetry.alerts.models import Transition
 from tests.factories import BRIEF, NOW, ApiClient, make_camera, make_site, make_token
 
@@ -66,6 +67,10 @@ OPERATIONS: list[tuple[str, str, str, Any, int]] = [
     ("GET", "/cameras/changes", "/cameras/changes", None, 200),
     ("GET", "/cameras/summary", "/cameras/summary", None, 200),
     ("POST", "/cameras/specs", "/cameras/specs", {"ids": ["CAMERA"], "credentials": True}, 200),
+    ("GET", "/incidents", "/incidents", None, 200),
+    ("GET", "/incidents/{id}", "/incidents/{incident}", None, 200),
+    ("POST", "/incidents/{id}/acknowledge", "/incidents/{incident}/acknowledge", {"note": "x"}, 200),
+    ("POST", "/incidents/{id}/notes", "/incidents/{incident}/notes", {"note": "y"}, 201),
     ("POST", "/windows/preview", "/windows/preview", WINDOW, 200),
     ("POST", "/windows", "/windows", WINDOW | {"starts": "2029-12-31T00:00"}, 201),
     ("POST", "/windows", "/windows", WINDOW, 201),
@@ -132,7 +137,17 @@ def test_every_operation_answers_moments_in_one_shape(administrator: ApiClient, 
             reason="reporting",
             detected_at=NOW,
         )
-        ids = {"camera": str(camera.pk), "site": str(site.pk), "empty": str(empty.pk)}
+        incident = Incident.objects.create(
+            key=f"camera:{camera.pk}", title="Gate", camera_id=camera.pk, began_at=NOW
+        )
+        Incident.objects.create(key="fleet", title="Fleet", began_at=NOW, ended_at=NOW)
+        incident.entries.create(at=NOW, event="began")
+        ids = {
+            "camera": str(camera.pk),
+            "site": str(site.pk),
+            "empty": str(empty.pk),
+            "incident": str(incident.pk),
+        }
         seen: set[str] = set()
         for method, path, address, body, status in OPERATIONS:
             client = worker if method == "POST" and path.startswith("/telemetry") else administrator

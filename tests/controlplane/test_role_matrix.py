@@ -24,6 +24,7 @@ from cameras.windows import window_actions
 from cameras.windows.intent import clean_window
 from controlplane.access.models import ApiToken, AuditEntry, Membership
 from telemetry.alerts import subscriptions
+from telemetry.alerts.incident_models import Incident
 from telemetry.alerts.models import Alert, Channel, Delivery, DeliveryState, Kind, Subscription, Topic
 from telemetry.models import Sample
 from tests.admin_client import give, make_person
@@ -157,6 +158,15 @@ def make_place(name: str, accepted: int, occupancy: int) -> Place:
         site_id=site.pk,
         text=f"{name} gate offline.",
     )
+    incident = Incident.objects.create(
+        key=f"camera:{camera.pk}",
+        title=f"{name} gate",
+        causes=[Kind.OFFLINE],
+        camera_id=camera.pk,
+        site_id=site.pk,
+        began_at=now,
+    )
+    incident.entries.create(at=now, event="began", text=f"{name} gate offline.")
     delivery = Delivery.objects.create(
         alert=alert, subscription=subscription, created_at=now, state=DeliveryState.DELIVERED
     )
@@ -168,7 +178,7 @@ def make_place(name: str, accepted: int, occupancy: int) -> Place:
         {
             "camera": camera.pk, "site": site.pk, "deleted": deleted.pk, "revision": changed.revision,
             "entry": changed.block_id, "token": token, "subscription": subscription.pk, "delivery": delivery.pk,
-            "person": person.pk, "window": window.pk, "audit": AuditEntry.objects.earliest("pk").pk,
+            "person": person.pk, "window": window.pk, "incident": incident.pk, "audit": AuditEntry.objects.earliest("pk").pk,
         }
     )  # fmt: skip
 
@@ -289,6 +299,7 @@ ROUTES: dict[str, dict[str, Row]] = {
     **of_admin("access/apitoken", "token", view="A", add="A"),
     "admin/access/apitoken/<uuid:token_id>/revoke/": {"GET": Row("*", gone=(302,)), "POST": Row("A", {})},
     **of_admin("alerts/delivery", "delivery", view="A"),
+    **of_admin("alerts/incident", "incident", view=STAFF, change="OA"),
     **of_admin("alerts/subscription", "subscription", view="A", add="A", change="A", delete="A"),
     "admin/alerts/subscription/<uuid:subscription_id>/test/": {"GET": Row("*", gone=(302,))},
     "admin/alerts/subscription/<uuid:subscription_id>/secret/": {
@@ -324,6 +335,10 @@ ROUTES: dict[str, dict[str, Row]] = {
         "DELETE": Row("R", query="epoch=1", ids={"id": "camera"}, ok=(200, 204, 400, 404, 409)),
     },
     "placements": {"PUT": Row("R", [{"camera_id": "{camera}", "node": "n1"}], gone=(200, 403))},
+    "incidents": {"GET": Row(READERS)},
+    "incidents/<id>": {"GET": Row(READERS, ids={"id": "incident"})},
+    "incidents/<id>/acknowledge": {"POST": Row("OA", {}, ids={"id": "incident"})},
+    "incidents/<id>/notes": {"POST": Row("OA", {"note": "x"}, ids={"id": "incident"}, ok=(201,))},
     "windows": {
         "GET": Row(f"{READERS}B"),
         "POST": Row("OA", {"action": "mute", "site": "{site}", "ends": "2030-01-01T00:00"}, gone=(400, 403)),

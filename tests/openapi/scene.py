@@ -1,7 +1,9 @@
 """The fleet of the document's examples, made through the API itself, with ids of its own."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
+from uuid import uuid4
 
 from cameras.api.examples import (
     CAMERA,
@@ -17,6 +19,7 @@ from cameras.api.examples import (
     WINDOW,
     WINDOW_ID,
 )
+from telemetry.alerts.api.incident_operations import INCIDENT, INCIDENT_ID
 
 URL = "rtsp://user:pass@10.0.0.5:554/stream"
 # Sends a method, a path and a body as a role, and returns the JSON of the answer.
@@ -52,6 +55,14 @@ class Ids(dict[str, str]):
         for example, made in self.items():
             text = text.replace(made, example)
         return text
+
+
+def make_incident(ids: Ids) -> dict[str, Any]:
+    """The row of the incident of the examples, which nobody can send; it is among the ids then."""
+    ids[INCIDENT_ID] = str(uuid4())
+    columns = {name: value for name, value in INCIDENT.items() if name != "merged_into"}
+    told = {name: ids.in_scene(value) if isinstance(value, str) else value for name, value in columns.items()}
+    return told | {"began_at": datetime.fromisoformat(told["began_at"])}
 
 
 def make_scene(send: Send, mark: str = "") -> Ids:

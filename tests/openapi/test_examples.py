@@ -12,11 +12,13 @@ import time_machine
 from cameras.api.examples import CAMERA_ID, EMPTY_SITE_ID
 from controlplane.access.principals import Role
 from controlplane.negotiation import EVENT_STREAM
+from telemetry.alerts.api.incident_operations import BEGAN
+from telemetry.alerts.incident_models import Incident, IncidentEntry
 from telemetry.alerts.models import Transition
 from tests.factories import ApiClient, make_token
 from tests.openapi.conformance import faults
 from tests.openapi.document import JSON, OPERATIONS, Exchange, Operation, is_integer, resolved
-from tests.openapi.scene import URL, Ids, make_scene
+from tests.openapi.scene import URL, Ids, make_incident, make_scene
 from tests.processes import ROOT
 
 NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
@@ -89,6 +91,11 @@ def scene_for(clients: dict[str, ApiClient]) -> Ids:
         to_status="healthy",
         reason="reporting",
         detected_at=datetime(2026, 3, 4, 11, 59, 10, tzinfo=UTC),
+    )
+    incident = make_incident(ids)
+    Incident.objects.create(**incident)
+    IncidentEntry.objects.create(
+        incident_id=incident["id"], at=incident["began_at"], event="began", text=BEGAN["text"]
     )
     return ids
 

@@ -5,12 +5,15 @@ The generator knows no NDJSON, so that batches are sent as arrays here; tests/te
 
 import importlib
 import inspect
+import json
 import re
+import sqlite3
 import subprocess
 import sys
 import types
 import typing
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import datetime
 from enum import Enum
 from pathlib import Path
@@ -25,12 +28,25 @@ from cameras.api.examples import CAMERA_ID, SITE_ID
 from controlplane.problem_types import PREFIX
 from tests.faults.service import Service, make_fleet
 from tests.openapi.document import JSON, OPERATIONS, Operation
-from tests.openapi.scene import Ids, make_scene
+from tests.openapi.scene import Ids, make_incident, make_scene
 from tests.processes import ROOT
 
 pytestmark = pytest.mark.once
 
 PACKAGE = "generated_client"
+# Columns of an incident that are not null.
+STORED = (
+    "id",
+    "key",
+    "title",
+    "state",
+    "camera_id",
+    "site_id",
+    "began_at",
+    "acknowledged_by",
+    "reopened",
+    "causes",
+)
 NO_NDJSON = re.compile(r"Unsupported content type application/(x-)?(ndjson|jsonl|jsonlines)")
 
 
@@ -40,13 +56,23 @@ class Generated(NamedTuple):
     models: Any
     clients: dict[str, Any]
     raw: dict[str, httpx.Client]
+    database: Path
 
     def scene(self) -> Ids:
         def send(role: str, method: str, path: str, body: Any) -> Any:
             answer = self.raw[role].request(method, path, json=body).raise_for_status()
             return answer.json() if answer.content else None
 
-        return make_scene(send, mark=uuid4().hex)
+        ids = make_scene(send, mark=uuid4().hex)
+        row = make_incident(ids)
+        row |= {name: UUID(row[name]).hex for name in ("id", "camera_id", "site_id")}
+        row |= {"causes": json.dumps(row["causes"]), "began_at": str(row["began_at"])[:19]}
+        with closing(sqlite3.connect(self.database)) as database, database:
+            columns, places = ", ".join(STORED), ", ".join("?" * len(STORED))
+            database.execute(
+                f"INSERT INTO alerts_incident ({columns}) VALUES ({places})", [row[name] for name in STORED]
+            )
+        return ids
 
     def call(self, role: str, name: str, **given: Any) -> Any:
         """The answer of an operation, with its status and what was parsed of it."""
@@ -75,7 +101,7 @@ def generated(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Generated]:
                 role: httpx.Client(base_url=service.url, headers={"Authorization": f"Bearer {token}"})
                 for role, token in tokens.items()
             }
-            yield Generated(importlib.import_module(f"{PACKAGE}.models"), clients, raw)
+            yield Generated(importlib.import_module(f"{PACKAGE}.models"), clients, raw, folder / "service.sqlite3")
             for client in raw.values():
                 client.close()
             for client in clients.values():

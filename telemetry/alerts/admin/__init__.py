@@ -1,5 +1,5 @@
-"""The admin of alerts: subscriptions, the log of deliveries, and the last transitions of a camera."""
+"""The admin of alerts: incidents, subscriptions, the log of deliveries, and the last transitions of a camera."""
 
-from telemetry.alerts.admin import deliveries, subscriptions, transitions
+from telemetry.alerts.admin import deliveries, incidents, subscriptions, transitions
 
-__all__ = ["deliveries", "subscriptions", "transitions"]
+__all__ = ["deliveries", "incidents", "subscriptions", "transitions"]

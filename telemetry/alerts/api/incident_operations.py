@@ -38,7 +38,7 @@ INCIDENT: dict[str, Any] = {
     "merged_into": None,
     "reopened": 0,
 }
-_BEGAN: dict[str, Any] = {
+BEGAN: dict[str, Any] = {
     "at": "2026-03-04T11:00:00.000000Z",
     "event": "began",
     "by": "",
@@ -82,7 +82,7 @@ GET_INCIDENT = operation(
     "Read an incident",
     parameters=[_ID],
     gives={200: Gives("The incident with its timeline.", IncidentDetail)},
-    exchanges=[Exchange("A camera is offline", INCIDENT | {"timeline": [_BEGAN]}, {"id": INCIDENT_ID})],
+    exchanges=[Exchange("A camera is offline", INCIDENT | {"timeline": [BEGAN]}, {"id": INCIDENT_ID})],
 )
 
 ACKNOWLEDGE_INCIDENT = operation(
@@ -98,7 +98,7 @@ ACKNOWLEDGE_INCIDENT = operation(
             | _ACKNOWLEDGED
             | {
                 "timeline": [
-                    _BEGAN,
+                    BEGAN,
                     {
                         "at": "2026-03-04T12:00:00.000000Z",
                         "event": "acknowledged",

@@ -12,7 +12,7 @@ from cameras.api.answers import StrictViewSet, clean_or_problem, json_answer, no
 from cameras.rules import parse_uuid
 from controlplane.access.authentication import author_of
 from controlplane.problem_types import INCIDENT_NOT_OPEN, ErrorCode
-from controlplane.problems import Problem
+from controlplane.problems import Problem, shown_name
 from controlplane.time_ranges import read_range
 from telemetry.alerts import incident_actions
 from telemetry.alerts.api import incident_operations as operations
@@ -112,7 +112,7 @@ def _body(data: Any, required: tuple[str, ...]) -> dict[str, Any]:
         parameters.refuse("", "The body must be a JSON object.")
     for name in data:
         if name != "note":
-            parameters.refuse("note", "Is the only field that there is here.", ErrorCode.UNKNOWN)
+            parameters.refuse(shown_name(name), "There is no such field; known: note.", ErrorCode.UNKNOWN)
     for name in required:
         if name not in data:
             parameters.refuse(name, "Is required.", ErrorCode.REQUIRED)

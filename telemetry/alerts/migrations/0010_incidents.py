@@ -70,6 +70,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='incident',
+            index=models.Index(fields=['-ended_at', '-began_at', '-id'], name='incident_holding_first'),
+        ),
+        migrations.AddIndex(
+            model_name='incident',
             index=models.Index(fields=['key', 'ended_at'], name='incident_of_a_key'),
         ),
         migrations.AddConstraint(

@@ -78,7 +78,7 @@ def test_in_a_mass_silence_banner_tiles_and_list_agree_and_name_sites_not_camera
     silent = [(site.name, site.silent, site.running) for site in context["silence"].sites]
     assert silent == [("North", 3, 5), ("South", 2, 2), ("Without a site", 1, 1)]
     assert [line["name"] for line in context["attention"]] == ["Long gone", "Orphaned"]
-    assert (context["attention_count"], context["others_count"]) == (8, 2)
+    assert (context["attention_count"], context["attention_is_cut"]) == (8, False)
     counts = {tile["status"]: tile["count"] for tile in context["statuses"] if tile["count"]}
     assert counts == {"healthy": 1, "stale": 5, "offline": 2, "orphaned": 1}
 
