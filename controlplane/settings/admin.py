@@ -88,7 +88,7 @@ UNFOLD = {
                 "title": _("Alerts"),
                 "separator": True,
                 "items": [
-                    _list_of(_("Incidents"), "e911_emergency", "alerts.incident"),
+                    _list_of(_("Incidents"), "warning", "alerts.incident"),
                     _list_of(_("Subscriptions"), "notifications", "alerts.subscription"),
                     _list_of(_("Deliveries"), "outbox", "alerts.delivery"),
                 ],
