@@ -73,7 +73,7 @@ class IncidentViewSet(StrictViewSet):
     def acknowledge(self, request: Request, id: str) -> HttpResponse:
         """Say that somebody looks after it; one that is acknowledged stays as it is, and a note is added."""
         note = _body(request.data, required=()).get("note", "")
-        how = {"incident_id": self._incident(id).pk, "by": author_of(request), "now": self.now}
+        how: dict[str, Any] = {"incident_id": self._incident(id).pk, "by": author_of(request), "now": self.now}
         try:
             done = self._done(lambda: incident_actions.acknowledge_incident(note=note, **how))
         except incident_actions.NotOpen as error:
@@ -84,7 +84,7 @@ class IncidentViewSet(StrictViewSet):
     def notes(self, request: Request, id: str) -> HttpResponse:
         """Write a note, also where it is over; the same note again is the one that is there."""
         text = _body(request.data, required=("note",))["note"]
-        how = {"incident_id": self._incident(id).pk, "by": author_of(request), "now": self.now}
+        how: dict[str, Any] = {"incident_id": self._incident(id).pk, "by": author_of(request), "now": self.now}
         return json_answer(_entry(self._done(lambda: incident_actions.add_note(text=text, **how))), 201)
 
     def _incident(self, id: str) -> Incident:
