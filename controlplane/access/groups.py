@@ -5,10 +5,12 @@ from typing import Any
 from controlplane.access.principals import ADMINISTRATOR, OPERATOR, VIEWER
 
 ROLE_OF_GROUP = {"Viewers": "viewer", "Operators": "operator", "Administrators": "administrator"}
+# What came after groups had made way for roles: no group ever held it.
+SINCE = frozenset({"alerts.view_incident", "alerts.acknowledge_incident"})
 GROUPS = {
-    "Viewers": VIEWER,
-    "Operators": OPERATOR,
-    "Administrators": ADMINISTRATOR | {"auth.view_group", "auth.change_group"},
+    "Viewers": VIEWER - SINCE,
+    "Operators": OPERATOR - SINCE,
+    "Administrators": (ADMINISTRATOR - SINCE) | {"auth.view_group", "auth.change_group"},
 }
 
 

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 
 from telemetry.alerts.querysets import IncidentQuerySet
 
+# The key of the whole fleet.
+FLEET = "fleet"
 MAX_NOTE = 1_000
 
 

@@ -5,28 +5,16 @@ All of it is written in the caller's transaction, in the same few queries for on
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from itertools import groupby
-from typing import Any
 from uuid import UUID
 
 from django.db.models import Q
 
-from cameras.models import Camera
-from telemetry.alerts import outbox
-from telemetry.alerts.incident_models import Incident, IncidentEntry, IncidentEvent, IncidentState
-from telemetry.alerts.incident_rule import (
-    OFFLINE_AFTER_INTERVALS,
-    REOPENED_WITHIN,
-    Life,
-    Move,
-    Silence,
-    began_within,
-    beginning,
-    ending,
-)
+from telemetry.alerts import outbox, silences
+from telemetry.alerts.incident_models import FLEET, Incident, IncidentEntry, IncidentEvent, IncidentState
+from telemetry.alerts.incident_parts import merge
+from telemetry.alerts.incident_rule import REOPENED_WITHIN, Life, Move, Silence, beginning, ending
 from telemetry.alerts.models import Alert, Kind
 
-FLEET = "fleet"
 GREATER_KINDS = (Kind.SITE_SILENT, Kind.MASS_SILENCE_BEGAN)
 WRITTEN = ["causes", "state", "ended_at", "merged_into", "reopened"]
 KEPT = timedelta(days=400)
@@ -48,18 +36,18 @@ def follow(alerts: Sequence[Alert], now: datetime) -> None:
     keys = {key_of(alert) for alert in alerts}
     greater_keys = {FLEET} | {f"site:{alert.site_id}" for alert in alerts if alert.site_id}
     last = _last(keys | greater_keys, now)
-    silences = _silences(alerts) if any(_holds(last.get(key)) for key in greater_keys) else {}
+    silent = silences.of_alerts(alerts) if any(_holds(last.get(key)) for key in greater_keys) else {}
     new: dict[UUID, Incident] = {}
     entries: list[IncidentEntry] = []
     for alert in alerts:
-        entries += _take(alert, last, silences, new)
+        entries += _take(alert, last, silent, new)
     Incident.objects.bulk_create(new.values())
     moved = {alert.incident.pk: alert.incident for alert in alerts if alert.incident}
     Incident.objects.bulk_update([each for each in moved.values() if each.pk not in new], WRITTEN)
     IncidentEntry.objects.bulk_create(entries)
     for alert in alerts:
         if alert.kind in GREATER_KINDS and alert.incident:
-            _merge(alert.incident, alert, now)
+            merge(alert.incident, alert, now)
     outbox.notify([alert for alert in alerts if _is_told(alert)], now)
 
 
@@ -88,22 +76,8 @@ def _holds(incident: Incident | None) -> bool:
     return incident is not None and incident.ended_at is None
 
 
-def _silences(alerts: Sequence[Alert]) -> dict[UUID, Silence]:
-    """Since when the cameras that went offline are silent."""
-    offline = {alert.camera_id: alert.at for alert in alerts if alert.kind == Kind.OFFLINE and alert.camera_id}
-    rows = Camera.objects.filter(pk__in=offline).values_list(
-        "pk", "expected_interval_seconds", "vitals__last_contact"
-    )
-    found = {}
-    for camera_id, interval, contact in rows:
-        before = offline[camera_id] - timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval)
-        # One that is heard again already has a later contact than that after which it was silent.
-        found[camera_id] = Silence(contact if contact and contact < offline[camera_id] else before, interval)
-    return found
-
-
 def _take(
-    alert: Alert, last: dict[str, Incident], silences: Mapping[UUID, Silence], new: dict[UUID, Incident]
+    alert: Alert, last: dict[str, Incident], silent: Mapping[UUID, Silence], new: dict[UUID, Incident]
 ) -> list[IncidentEntry]:
     """Move the incident of one alert, in memory, and put it at the alert; returns lines of timelines."""
     key = key_of(alert)
@@ -117,7 +91,8 @@ def _take(
     if begun_by := outbox.BEGUN_BY.get(kind):
         move = ending(_ended_by(alert, begun_by, own), _life(own) if own else None)
     else:
-        silence = silences.get(alert.camera_id) if alert.camera_id and kind == Kind.OFFLINE else None
+        of = {Kind.OFFLINE: alert.camera_id, Kind.SITE_SILENT: alert.site_id}.get(kind)
+        silence = silent.get(of) if of else None
         move = beginning(kind, alert.at, _life(own) if own else None, [_life(each) for each in greater], silence)
     entries = []
     if move in (Move.BEGIN, Move.FOLD):
@@ -169,97 +144,6 @@ def _begin(alert: Alert, key: str) -> Incident:
 
 def _entry(incident: Incident, event: IncidentEvent, alert: Alert) -> IncidentEntry:
     return IncidentEntry(incident=incident, at=alert.at, event=event, text=alert.text)
-
-
-def _merge(greater: Incident, alert: Alert, now: datetime) -> None:
-    """Fold what was begun singly shortly before, and withdraw what nobody was told of it yet."""
-    inside = Incident.objects.open().exclude(pk=greater.pk).select_for_update(of=("self",))
-    if greater.site_id:
-        inside = inside.filter(site_id=greater.site_id)
-    silent = {str(Kind.OFFLINE), str(Kind.SITE_SILENT)}
-    found = [each for each in inside.order_by("pk") if set(each.causes) <= silent]
-    intervals = dict(
-        Camera.objects.filter(pk__in=[each.camera_id for each in found]).values_list(
-            "pk", "expected_interval_seconds"
-        )
-    )
-    merged = []
-    for each in found:
-        interval = intervals.get(each.camera_id or greater.pk, 10)
-        deadline = timedelta(seconds=OFFLINE_AFTER_INTERVALS * interval) if each.camera_id else timedelta()
-        if began_within(Silence(each.began_at - deadline, interval), greater.began_at):
-            each.state, each.merged_into = IncidentState.MERGED, greater
-            merged.append(each)
-    Incident.objects.bulk_update(merged, ["state", "merged_into"])
-    IncidentEntry.objects.bulk_create(
-        [
-            IncidentEntry(incident=greater, at=alert.at, event=IncidentEvent.FOLDED, text=each.title)
-            for each in merged
-        ]
-    )
-    if merged:
-        outbox.withdraw([each.pk for each in merged], now)
-
-
-def split(greater: Incident, now: datetime) -> None:
-    """Once a greater incident is over, what of it still holds goes on by itself, and is told unless it was."""
-    parts = list(
-        Incident.objects.select_for_update(of=("self",)).filter(merged_into=greater).holding().order_by("pk")
-    )
-    if not parts:
-        return
-    for each in parts:
-        each.merged_into = None
-        each.state = IncidentState.ACKNOWLEDGED if each.acknowledged_at else IncidentState.OPEN
-    Incident.objects.bulk_update(parts, ["merged_into", "state"])
-    IncidentEntry.objects.bulk_create(
-        [IncidentEntry(incident=each, at=now, event=IncidentEvent.SPLIT, text=greater.title) for each in parts]
-    )
-    outbox.notify(_untold(parts, now), now)
-
-
-def split_fleet(now: datetime) -> None:
-    """Once the fleet is heard again, what still holds goes on by itself."""
-    last = Incident.objects.filter(key=FLEET).newest_first().first()
-    if last:
-        split(last, now)
-
-
-def _untold(parts: Sequence[Incident], now: datetime) -> list[Alert]:
-    told = outbox.told([each.pk for each in parts])
-    lines = IncidentEntry.objects.filter(
-        incident__in=[each.pk for each in parts if each.pk not in told],
-        event__in=(IncidentEvent.BEGAN, IncidentEvent.FOLDED),
-    ).select_related("incident")
-    return [
-        Alert(
-            kind=Kind(line.incident.causes[0]),
-            at=line.at,
-            created_at=now,
-            camera_id=line.incident.camera_id,
-            site_id=line.incident.site_id,
-            incident=line.incident,
-            text=line.text,
-            data=_data(line.incident),
-        )
-        for _, lines_of in groupby(lines.order_by("incident", "pk"), lambda line: line.incident_id)
-        for line in list(lines_of)[:1]
-    ]
-
-
-def _data(incident: Incident) -> dict[str, Any]:
-    """As much as is known of what fell silent while more than it was dark."""
-    if incident.camera_id is None:
-        return {"site_id": str(incident.site_id), "site": incident.title, "incident_id": str(incident.pk)}
-    return {
-        "camera_id": str(incident.camera_id),
-        "camera": incident.title,
-        "site_id": str(incident.site_id) if incident.site_id else None,
-        "from": "stale",
-        "reason": "silent",
-        "status": "offline",
-        "incident_id": str(incident.pk),
-    }
 
 
 def forget_old(now: datetime) -> int:

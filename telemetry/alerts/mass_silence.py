@@ -146,6 +146,4 @@ def _store(kind: Kind, silence: FleetSilence, interruptions: Interruptions, now:
             stored = unchanged.update(mass_silence_ended_at=silence.at)
         if stored:
             incidents.follow([wording.of_fleet(kind, silence.at, silence.silent, silence.reporting, now)], now)
-            if kind is Kind.MASS_SILENCE_ENDED:
-                incidents.split_fleet(now)
     return bool(stored)

@@ -134,5 +134,4 @@ def _end(incident: Incident, silence: FleetSilence, now: datetime) -> bool:
             Kind.SITE_HEARD, locked.site_id, locked.title, now, silence.silent, silence.reporting, now
         )
         incidents.follow([alert], now)
-        incidents.split(locked, now)
     return True

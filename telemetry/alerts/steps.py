@@ -4,7 +4,16 @@ from datetime import datetime
 from typing import Protocol
 
 from cameras.interruptions import read_interruptions
-from telemetry.alerts import breaches, incidents, mass_silence, outbox, sending, site_silence, transitions
+from telemetry.alerts import (
+    breaches,
+    incident_parts,
+    incidents,
+    mass_silence,
+    outbox,
+    sending,
+    site_silence,
+    transitions,
+)
 from telemetry.alerts.limited_zones import zones_with_capacity
 from telemetry.alerts.models import Delivery
 
@@ -26,6 +35,8 @@ def record_status(turn: Turn) -> str:
     site_silence.notice_dark_sites(turn.now)
     recorded = transitions.record_transitions(turn.now, stopping=turn.stopping)
     site_silence.notice_sites_heard(turn.now)
+    if not turn.stopping():  # else not all is stored of what ended with a greater one
+        incident_parts.split_what_is_over(turn.now)
     turn.progress(recorded)
     return f"stored {recorded:,} transitions"
 

@@ -217,7 +217,7 @@ LISTS = [
     (TOKENS, 6),
     ("/admin/cameras/change/", 6),  # with the sites to filter by, and those in differences
     ("/admin/access/auditentry/", 4),
-    ("/admin/", 10),
+    ("/admin/", 11),
 ]
 
 
