@@ -15,6 +15,7 @@ from cameras.intent import InvalidIntent
 from controlplane.access import audit
 from controlplane.access.principals import Author
 from controlplane.problems import FieldError
+from telemetry.alerts import outbox
 from telemetry.alerts.incident_models import (
     MAX_NOTE,
     Incident,
@@ -50,6 +51,7 @@ def acknowledge_incident(*, incident_id: UUID, note: object = "", by: Author, no
             incident.acknowledged_by, incident.acknowledged_at = by.label, now
             incident.save(update_fields=["state", "acknowledged_by", "acknowledged_at"])
             _write(incident, IncidentEvent.ACKNOWLEDGED, text, by, now)
+            outbox.withdraw_later_stages(incident.pk, now)
         elif text:
             _note(incident, text, by, now)
     return incident

@@ -120,6 +120,7 @@ class Kind(models.TextChoices):
     MASS_SILENCE_ENDED = "fleet.heard", _("Fleet reports again")
     CROWDED = "zone.over_capacity", _("Zone over capacity")
     CROWD_GONE = "zone.within_capacity", _("Zone within capacity")
+    REMINDER = "incident.reminder", _("Not acknowledged")
     TEST = "test", _("Test")
 
 
@@ -207,6 +208,13 @@ class Subscription(models.Model):
     grace_seconds = models.PositiveIntegerField(
         _("grace (seconds)"), default=60, validators=[MaxValueValidator(MAX_GRACE_SECONDS)]
     )
+    escalation_seconds = models.PositiveIntegerField(
+        _("only what nobody has acknowledged"), default=0, db_default=0
+    )
+    repeat_seconds = models.PositiveIntegerField(_("reminders"), default=0, db_default=0)
+    quiet_from = models.TimeField(_("quiet from"), null=True, blank=True)
+    quiet_until = models.TimeField(_("quiet until"), null=True, blank=True)
+    quiet_zone = models.CharField(_("time zone"), max_length=64, default="UTC", db_default="UTC")
     is_active = models.BooleanField(_("active"), default=True)
     created_at = models.DateTimeField(_("created"), editable=False)
 

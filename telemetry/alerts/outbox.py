@@ -12,7 +12,7 @@ from typing import Any
 from uuid import UUID
 
 from django.db import connection, transaction
-from django.db.models import Exists, F, Min, OuterRef, QuerySet, Value
+from django.db.models import Exists, F, Min, OuterRef, Q, QuerySet, Value
 from django.db.models.functions import Coalesce
 
 from cameras.windows.muting import Mutes, mutes_during
@@ -26,6 +26,7 @@ from telemetry.alerts.models import (
     Outcome,
     Subscription,
 )
+from telemetry.alerts.quiet_hours import quiet_until
 from telemetry.alerts.results import AddressState, Result
 
 # What takes longer is kept meanwhile: then nobody sends what somebody else is still sending.
@@ -73,6 +74,10 @@ def notify(alerts: Sequence[Alert], now: datetime) -> None:
         kind = Kind(alert.kind)
         earlier = _last_of(begun[alert.incident_id], _BEGUN_OR_REPLACED.get(kind, ()))
         gone = [delivery for delivery in earlier if _is_over_within_grace(delivery, alert)]
+        if kind in BEGUN_BY:
+            gone += [
+                each for each in begun[alert.incident_id] if each.alert.kind == Kind.REMINDER and _is_unsent(each)
+            ]
         for delivery in gone:
             _withdraw(delivery, now)
         withdrawn += gone
@@ -108,16 +113,27 @@ def _of_beginning(
             next_attempt_at=_not_before(alert, subscription, mutes),
         )
         for subscription in subscriptions
-        if subscription.wants(alert)
+        if subscription.wants(alert) and not (subscription.escalation_seconds and _is_acknowledged(alert))
     ]
 
 
+def _is_acknowledged(alert: Alert) -> bool:
+    return alert.incident is not None and alert.incident.acknowledged_at is not None
+
+
 def _not_before(alert: Alert, subscription: Subscription, mutes: Mutes) -> datetime:
-    """When it is due: after the grace, and after a mute in which it began."""
+    """When it is due: after the grace, a mute or quiet hours in which it began, and after its stage."""
     if alert.kind in BEGUN_BY:
         return alert.at
     grace = subscription.grace_seconds if alert.kind in GRACE_KINDS else 0
-    return max(alert.at + timedelta(seconds=grace), mutes.until(alert) or alert.at)
+    staged = alert.at + timedelta(seconds=max(grace, subscription.escalation_seconds))
+    due_at = max(staged, mutes.until(alert) or alert.at)
+    return quiet_at(subscription, due_at) or due_at
+
+
+def quiet_at(subscription: Subscription, moment: datetime) -> datetime | None:
+    """When the quiet hours of a subscription end in which a moment lies."""
+    return quiet_until(moment, subscription.quiet_from, subscription.quiet_until, subscription.quiet_zone)
 
 
 def _begun(alerts: Sequence[Alert]) -> defaultdict[object, list[Delivery]]:
@@ -139,9 +155,19 @@ def _last_of(deliveries: Sequence[Delivery], kinds: Collection[Kind]) -> list[De
 
 def _is_over_within_grace(delivery: Delivery, alert: Alert) -> bool:
     """Whether the beginning had not been due when this came, and nobody has tried to send it."""
-    unsent = delivery.state == DeliveryState.WAITING and not delivery.attempts
     due_at = delivery.next_attempt_at
-    return delivery.alert.kind in GRACE_KINDS and unsent and due_at is not None and due_at > alert.at
+    return _is_unsent(delivery) and due_at is not None and due_at > alert.at
+
+
+def _is_unsent(delivery: Delivery) -> bool:
+    return delivery.state == DeliveryState.WAITING and not delivery.attempts
+
+
+def withdraw_later_stages(incident_id: UUID, now: datetime) -> None:
+    """Nobody is notified any more that this incident is not acknowledged."""
+    later = Q(subscription__escalation_seconds__gt=0) | Q(alert__kind=Kind.REMINDER)
+    unsent = Delivery.objects.waiting().filter(later, alert__incident=incident_id, attempts=0)
+    unsent.update(state=DeliveryState.WITHDRAWN, finished_at=now, next_attempt_at=None, detail="Acknowledged.")
 
 
 def withdraw(incident_ids: Collection[UUID], now: datetime) -> None:

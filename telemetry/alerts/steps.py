@@ -10,6 +10,7 @@ from telemetry.alerts import (
     incidents,
     mass_silence,
     outbox,
+    reminders,
     sending,
     site_silence,
     transitions,
@@ -37,6 +38,7 @@ def record_status(turn: Turn) -> str:
     site_silence.notice_sites_heard(turn.now)
     if not turn.stopping():  # else not all is stored of what ended with a greater one
         incident_parts.split_what_is_over(turn.now)
+    reminders.remind(turn.now)
     turn.progress(recorded)
     return f"stored {recorded:,} transitions"
 

@@ -8,7 +8,9 @@ from uuid import UUID
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
+from cameras.rules import TIME_ZONES
 from controlplane.access import audit
 from controlplane.access.principals import Author
 from controlplane.access.scope import Scope
@@ -21,19 +23,57 @@ from telemetry.alerts.models import (
     MAX_GRACE_SECONDS,
     Channel,
     Delivery,
+    DeliveryState,
     Format,
     Subscription,
     Topic,
 )
+from telemetry.alerts.results import AddressState
 
-FIELDS = ("name", "channel", "format", *DESTINATION_FIELDS, "key", "topics", "site", "grace_seconds", "is_active")
+TIMING_FIELDS = (
+    "grace_seconds",
+    "escalation_seconds",
+    "repeat_seconds",
+    "quiet_from",
+    "quiet_until",
+    "quiet_zone",
+)
+FIELDS = ("name", "channel", "format", *DESTINATION_FIELDS, "key", "topics", "site", *TIMING_FIELDS, "is_active")
+UNLESS_SAID = {
+    "escalation_seconds": 0,
+    "repeat_seconds": 0,
+    "quiet_from": None,
+    "quiet_until": None,
+    "quiet_zone": "UTC",
+}
+# By seconds, in the words of a choice.
+ESCALATIONS = {
+    0: gettext_lazy("everything, at once"),
+    300: gettext_lazy("what nobody has acknowledged after 5 minutes"),
+    900: gettext_lazy("what nobody has acknowledged after 15 minutes"),
+    1_800: gettext_lazy("what nobody has acknowledged after 30 minutes"),
+    3_600: gettext_lazy("what nobody has acknowledged after an hour"),
+    14_400: gettext_lazy("what nobody has acknowledged after 4 hours"),
+    43_200: gettext_lazy("what nobody has acknowledged after 12 hours"),
+    86_400: gettext_lazy("what nobody has acknowledged after a day"),
+}
+REPEATS = {
+    0: gettext_lazy("never"),
+    900: gettext_lazy("every 15 minutes"),
+    1_800: gettext_lazy("every 30 minutes"),
+    3_600: gettext_lazy("every hour"),
+    14_400: gettext_lazy("every 4 hours"),
+    86_400: gettext_lazy("every day"),
+}
+
 
 # Of another channel or format there is another subscription.
 FIXED = ("channel", "format")
 
 
-def clean_subscription(values: Mapping[str, Any]) -> dict[str, Any]:
+def clean_subscription(values: dict[str, Any]) -> dict[str, Any]:
     """The values of all FIELDS as they are stored. Raises ValidationError that names each bad field."""
+    values = UNLESS_SAID | values
     cleaned: dict[str, Any] = {name: values[name] for name in FIELDS} | dict.fromkeys(DESTINATION_FIELDS, "")
     cleaned |= {"format": Format.STANDARD.value, "key": ""}
     faults: dict[str, Any] = {}
@@ -41,6 +81,13 @@ def clean_subscription(values: Mapping[str, Any]) -> dict[str, Any]:
         faults["topics"] = _("Choose what it notifies of.")
     if not 0 <= cleaned["grace_seconds"] <= MAX_GRACE_SECONDS:
         faults["grace_seconds"] = _("From 0 to %(most)d seconds.") % {"most": MAX_GRACE_SECONDS}
+    for name, allowed in (("escalation_seconds", ESCALATIONS), ("repeat_seconds", REPEATS)):
+        if cleaned[name] not in allowed:
+            faults[name] = _("Choose one of the times.")
+    if (cleaned["quiet_from"] is None) != (cleaned["quiet_until"] is None):
+        faults["quiet_until"] = _("Give both times of the quiet hours, or neither.")
+    if cleaned["quiet_zone"] not in TIME_ZONES:
+        faults["quiet_zone"] = _("Choose a time zone.")
     if cleaned["channel"] not in Channel.values:
         faults["channel"] = _("Choose one of the channels.")
     else:
@@ -77,7 +124,8 @@ def create_subscription(*, values: Mapping[str, Any], by: Author, now: datetime)
     """
     subscription = Subscription(created_at=now)
     for name in FIELDS:
-        _put(subscription, name, values[name])
+        if name in values:
+            _put(subscription, name, values[name])
     _require(by, "add", subscription.site_id, subscription.topics)
     secret = new_secret() if channel_of(subscription.channel).signs(subscription) else ""
     if secret:
@@ -95,7 +143,11 @@ def update_subscription(
     with transaction.atomic():
         stored = Subscription.objects.select_for_update(no_key=True, of=("self",)).get(pk=subscription.pk)
         _require(by, "change", stored.site_id, stored.topics)
-        changed = [name for name in FIELDS if name not in FIXED and value_of(stored, name) != values[name]]
+        changed = [
+            name
+            for name in FIELDS
+            if name in values and name not in FIXED and value_of(stored, name) != values[name]
+        ]
         columns = [column for name in changed for column in _put(stored, name, values[name])]
         _require(by, "change", stored.site_id, stored.topics)
         if changed:
@@ -142,6 +194,26 @@ def send_test(*, subscription: Subscription, by: Author, now: datetime) -> Deliv
     )  # nobody waits for the repetition of a test
     delivery.refresh_from_db()
     return delivery
+
+
+def send_again(*, delivery_id: UUID, by: Author, now: datetime) -> bool:
+    """Let a delivery that was given up be sent once more, to whom it was not told yet; False where it was not.
+
+    It keeps its id: a receiver that has seen it knows it again.
+    """
+    with transaction.atomic():
+        locked = Delivery.objects.select_for_update(no_key=True, of=("self",)).select_related("subscription")
+        delivery = locked.get(pk=delivery_id)
+        _require(by, "change", delivery.subscription.site_id, delivery.subscription.topics)
+        if delivery.state != DeliveryState.GIVEN_UP:
+            return False
+        delivery.state, delivery.attempts, delivery.finished_at = DeliveryState.WAITING, 0, None
+        delivery.next_attempt_at = now
+        told = {name: one for name, one in (delivery.addresses or {}).items() if one["state"] == AddressState.TOLD}
+        delivery.addresses = told or None
+        delivery.save(update_fields=["state", "attempts", "finished_at", "next_attempt_at", "addresses"])
+        _audit(delivery.subscription, "subscription.sent_again", by, now)
+    return True
 
 
 def value_of(subscription: Subscription, name: str) -> Any:

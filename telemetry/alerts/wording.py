@@ -5,6 +5,7 @@ from typing import Any
 from uuid import UUID
 
 from cameras.models import Camera
+from telemetry.alerts.incident_models import Incident
 from telemetry.alerts.models import Alert, Breach, Kind
 from telemetry.alerts.timeline import StatusChange
 
@@ -68,6 +69,24 @@ def of_breach(kind: Kind, breach: Breach, seen: dict[str, int], at: datetime, no
     """More people in a zone than its capacity, and the end of that; `seen` are `capacity` and `occupancy`."""
     camera = Camera(pk=breach.camera_id, name=breach.camera_name, site_id=breach.site_id)
     return _alert(kind, at, now, camera, {"zone": breach.zone, "zone_name": breach.zone_name, **seen})
+
+
+def of_reminder(incident: Incident, now: datetime) -> Alert:
+    """That an incident still holds, and that nobody has acknowledged it."""
+    what = ", ".join(str(Kind(cause).label) for cause in incident.causes)
+    began_at = f"{incident.began_at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    data = {"incident_id": str(incident.pk), "causes": incident.causes, "title": incident.title}
+    return Alert(
+        kind=Kind.REMINDER,
+        at=incident.began_at,
+        created_at=now,
+        camera_id=incident.camera_id,
+        site_id=incident.site_id,
+        incident=incident,
+        text=f"{incident.title}: {what} since {began_at}. Nobody has acknowledged it."[:600],
+        data=data
+        | ({"camera": incident.title, "camera_id": str(incident.camera_id)} if incident.camera_id else {}),
+    )
 
 
 def test(name: str, by: str, now: datetime) -> Alert:

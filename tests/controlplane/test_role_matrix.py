@@ -299,6 +299,9 @@ ROUTES: dict[str, dict[str, Row]] = {
     **of_admin("access/apitoken", "token", view="A", add="A"),
     "admin/access/apitoken/<uuid:token_id>/revoke/": {"GET": Row("*", gone=(302,)), "POST": Row("A", {})},
     **of_admin("alerts/delivery", "delivery", view="A"),
+    "admin/alerts/delivery/<uuid:delivery_id>/again/": {
+        "GET": Row("*", gone=(302,)), "POST": Row("A", {}, gone=(302,)),
+    },
     **of_admin("alerts/incident", "incident", view=STAFF, change="OA"),
     **of_admin("alerts/subscription", "subscription", view="A", add="A", change="A", delete="A"),
     "admin/alerts/subscription/<uuid:subscription_id>/test/": {"GET": Row("*", gone=(302,))},

@@ -225,7 +225,7 @@ def test_at_rest_a_look_is_one_query_and_a_round_of_the_detector_few(django_asse
         assert steps.record_marked(Turn(datetime.now(UTC))) == ""
     with django_assert_num_queries(1):
         assert steps.send_new(Turn(datetime.now(UTC))) == ""
-    with django_assert_num_queries(17):
+    with django_assert_num_queries(18):
         steps.record_status(Turn(datetime.now(UTC)))
 
 

@@ -2,10 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from typing import Any
+from uuid import UUID
 
-from django.contrib import admin
-from django.http import HttpRequest
-from django.urls import reverse
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from unfold.contrib.filters.admin import ChoicesDropdownFilter
@@ -13,8 +16,11 @@ from unfold.decorators import display
 
 from controlplane.access.admin.log import LogAdmin, LogRow
 from controlplane.access.admin.related_filter import RelatedFilter
+from controlplane.access.authentication import author_of
+from controlplane.access.memberships import principal_of_user
 from controlplane.access.principals import Principal
 from controlplane.access.time_zones import exact
+from telemetry.alerts import subscriptions
 from telemetry.alerts.models import Delivery, DeliveryState
 from telemetry.alerts.querysets import DeliveryQuerySet
 
@@ -37,6 +43,7 @@ class DeliveryAdmin(LogAdmin):
     list_filter_submit = True
     list_select_related = ("alert", "subscription")
     ordering = ("-created_at", "-id")
+    change_form_outer_before_template = "admin/alerts/delivery_again.html"
     fieldsets = (
         (None, {"fields": ("text", "kind", "happened", "data")}),
         (
@@ -60,6 +67,37 @@ class DeliveryAdmin(LogAdmin):
             label = (STATE_COLOURS[delivery.state], delivery.get_state_display())
             text, to = delivery.alert.text, delivery.subscription.name
             yield LogRow(delivery.created_at, text, url, via=to, note=delivery.detail, label=label, facts=facts)
+
+    def render_change_form(self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        delivery = kwargs.get("obj")
+        context["may_send_again"] = delivery is not None and self._may_send_again(request, delivery)
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def _may_send_again(self, request: HttpRequest, delivery: Delivery) -> bool:
+        scope = principal_of_user(request.user).scope_for("alerts.change_subscription")
+        subscription = delivery.subscription
+        mine = subscriptions.reaches(scope, subscription.site_id, subscription.topics)
+        return mine and delivery.state == DeliveryState.GIVEN_UP
+
+    def get_urls(self) -> list[Any]:
+        wrap = self.admin_site.admin_view
+        again = path("<uuid:delivery_id>/again/", wrap(self.again_view), name="alerts_delivery_again")
+        return [again, *super().get_urls()]
+
+    def again_view(self, request: HttpRequest, delivery_id: UUID) -> HttpResponse:
+        """POST sends once more what was given up."""
+        page = HttpResponseRedirect(reverse("admin:alerts_delivery_change", args=[delivery_id]))
+        if request.method != "POST":
+            return page
+        if not self.may(request, "alerts.change_subscription"):
+            raise PermissionDenied
+        if self.get_queryset(request).filter(pk=delivery_id).exists():
+            by = author_of(request, "admin")
+            if subscriptions.send_again(delivery_id=delivery_id, by=by, now=timezone.now()):
+                self.message_user(request, gettext("It is sent again in a few seconds."), messages.SUCCESS)
+            else:
+                self.message_user(request, gettext("Only what was given up is sent again."), messages.WARNING)
+        return page
 
     @display(description=_("noticed"), ordering="created_at")
     def moment(self, delivery: Delivery) -> str:

@@ -17,6 +17,7 @@ from unfold.widgets import (
 
 from cameras import names
 from cameras.models import Site
+from cameras.rules import TIME_ZONES
 from controlplane.access.principals import Principal
 from telemetry.alerts.channels.table import channel_of, channels_with
 from telemetry.alerts.models import (
@@ -27,7 +28,9 @@ from telemetry.alerts.models import (
     Subscription,
     Topic,
 )
-from telemetry.alerts.subscriptions import FIXED, clean_subscription, value_of
+from telemetry.alerts.subscriptions import ESCALATIONS, FIXED, REPEATS, UNLESS_SAID, clean_subscription, value_of
+
+TIME = {"type": "time"}
 
 
 class SubscriptionForm(forms.ModelForm):
@@ -77,6 +80,40 @@ class SubscriptionForm(forms.ModelForm):
         initial=60,
         help_text=_("For a camera that is back within this time nothing is sent."),
         widget=UnfoldAdminIntegerFieldWidget({"min": 0, "max": MAX_GRACE_SECONDS, "inputmode": "numeric"}),
+    )
+    escalation_seconds = forms.TypedChoiceField(
+        label=_("Stage"),
+        coerce=int,
+        required=False,
+        choices=list(ESCALATIONS.items()),
+        initial=0,
+        help_text=_("A second stage hears only of what nobody has acknowledged by then."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    repeat_seconds = forms.TypedChoiceField(
+        label=_("Reminds"),
+        coerce=int,
+        required=False,
+        choices=list(REPEATS.items()),
+        initial=0,
+        help_text=_("For as long as it holds and nobody has acknowledged it."),
+        widget=UnfoldAdminSelectWidget,
+    )
+    quiet_from = forms.TimeField(label=_("Quiet from"), required=False, widget=UnfoldAdminTextInputWidget(TIME))
+    quiet_until = forms.TimeField(
+        label=_("Quiet until"),
+        required=False,
+        help_text=_(
+            "What begins meanwhile is sent afterwards, if it still holds. The end of what was sent is always."
+        ),
+        widget=UnfoldAdminTextInputWidget(TIME),
+    )
+    quiet_zone = forms.ChoiceField(
+        label=_("Time zone"),
+        choices=[(name, name) for name in sorted(TIME_ZONES)],
+        initial="UTC",
+        required=False,
+        widget=UnfoldAdminSelect2Widget,
     )
     is_active = forms.BooleanField(
         label=_("Active"), required=False, initial=True, widget=UnfoldBooleanSwitchWidget
@@ -130,6 +167,7 @@ class SubscriptionForm(forms.ModelForm):
             return self.cleaned_data
         kept = {name: value_of(self.instance, name) for name in ("url", "key") if not self.cleaned_data[name]}
         form = self.cleaned_data["format"] or Format.STANDARD.value
+        kept |= {name: UNLESS_SAID[name] for name in UNLESS_SAID if self.cleaned_data[name] in ("", None)}
         return clean_subscription(self.cleaned_data | kept | {"format": form})
 
     def _post_clean(self) -> None:

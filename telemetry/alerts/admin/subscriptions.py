@@ -35,6 +35,7 @@ from telemetry.alerts.models import (
     Subscription,
 )
 from telemetry.alerts.querysets import SubscriptionQuerySet
+from telemetry.alerts.subscriptions import TIMING_FIELDS
 
 MOST_NAMED = 5
 
@@ -50,7 +51,8 @@ class SubscriptionAdmin(PlainAdmin):
     change_form_outer_before_template = "admin/alerts/subscription_test.html"
     fieldsets = (
         (None, {"fields": ("name", "channel", "format", *DESTINATION_FIELDS, "key")}),
-        (_("What it notifies of"), {"fields": ("topics", "site", "grace_seconds", "is_active")}),
+        (_("What it notifies of"), {"fields": ("topics", "site", "is_active")}),
+        (_("When"), {"fields": TIMING_FIELDS}),
     )
 
     @property

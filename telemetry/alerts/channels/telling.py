@@ -61,7 +61,7 @@ def telling_of(alert: Alert, now: datetime) -> Telling:
         title=one_line(f"{kind}: {where}" if where else kind),
         text=text,
         facts=[fact for fact in facts if fact.value],
-        link=_link_to(camera),
+        link=_link_to(camera, alert),
         is_over=is_over(alert),
     )
 
@@ -119,8 +119,12 @@ def _reason_unless_in(text: str, alert: Alert) -> str:
     return "" if words in text else words
 
 
-def _link_to(camera: Camera | None) -> str:
+def _link_to(camera: Camera | None, alert: Alert) -> str:
+    """The page of the incident, where it can be acknowledged; of what is none, the camera's."""
     if not settings.PUBLIC_URL:
         return ""
-    page = reverse("admin:cameras_camera_change", args=[camera.pk]) if camera else reverse("admin:index")
+    if alert.incident_id:
+        page = reverse("admin:alerts_incident_change", args=[alert.incident_id])
+    else:
+        page = reverse("admin:cameras_camera_change", args=[camera.pk]) if camera else reverse("admin:index")
     return urljoin(settings.PUBLIC_URL, page)
