@@ -300,7 +300,8 @@ ROUTES: dict[str, dict[str, Row]] = {
     "admin/access/apitoken/<uuid:token_id>/revoke/": {"GET": Row("*", gone=(302,)), "POST": Row("A", {})},
     **of_admin("alerts/delivery", "delivery", view="A"),
     "admin/alerts/delivery/<uuid:delivery_id>/again/": {
-        "GET": Row("*", gone=(302,)), "POST": Row("A", {}, gone=(302,)),
+        "GET": Row("*", gone=(302,), ids={"delivery_id": "delivery"}),
+        "POST": Row("A", {}, gone=(302,), ids={"delivery_id": "delivery"}),
     },
     **of_admin("alerts/incident", "incident", view=STAFF, change="OA"),
     **of_admin("alerts/subscription", "subscription", view="A", add="A", change="A", delete="A"),
