@@ -121,6 +121,7 @@ class Kind(models.TextChoices):
     CROWDED = "zone.over_capacity", _("Zone over capacity")
     CROWD_GONE = "zone.within_capacity", _("Zone within capacity")
     REMINDER = "incident.reminder", _("Not acknowledged")
+    CHANNEL_FAILING = "channel.failing", _("Alerts do not arrive")
     TEST = "test", _("Test")
 
 
@@ -198,6 +199,7 @@ class Subscription(models.Model):
     old_secret_until = models.DateTimeField(null=True, editable=False)
     failing_since = models.DateTimeField(_("failing since"), null=True, editable=False)
     last_error = models.CharField(_("last error"), max_length=300, blank=True, editable=False, db_default="")
+    failing_told_at = models.DateTimeField(null=True, editable=False)
     ended_at = models.DateTimeField(
         null=True, editable=False, help_text=_("When its receiver asked never to be called again.")
     )

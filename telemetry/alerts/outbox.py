@@ -242,7 +242,7 @@ def _note_channel(subscription_id: UUID, result: Result, now: datetime) -> None:
     """Since when a subscription's channel fails, and with what; one whose receiver is gone ends."""
     subscription = Subscription.objects.filter(pk=subscription_id)
     if not result.fault:
-        subscription.exclude(failing_since=None).update(failing_since=None, last_error="")
+        subscription.exclude(failing_since=None).update(failing_since=None, failing_told_at=None, last_error="")
         return
     ended = {"is_active": False, "ended_at": now} if result.is_gone else {}
     subscription.update(

@@ -6,6 +6,7 @@ from typing import Protocol
 from cameras.interruptions import read_interruptions
 from telemetry.alerts import (
     breaches,
+    channel_faults,
     incident_parts,
     incidents,
     mass_silence,
@@ -65,6 +66,7 @@ def plan_capacity(turn: Turn) -> str:
 
 
 def send_alerts(turn: Turn) -> str:
+    channel_faults.notify_others(turn.now)
     arrived, failed = sending.send_due(turn.now, stopping=turn.stopping, excluded=outbox.by_mail(True))
     turn.progress(arrived + failed)
     return f"delivered {arrived:,}, failed {failed:,}"

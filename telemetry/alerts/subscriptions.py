@@ -240,8 +240,8 @@ def _put(subscription: Subscription, name: str, value: Any) -> tuple[str, ...]:
     if name == "is_active" and value and not subscription.is_active:
         # Somebody has looked.
         subscription.ended_at, subscription.failing_since, subscription.last_error = None, None, ""
-        subscription.is_active = True
-        return ("is_active", "ended_at", "failing_since", "last_error")
+        subscription.failing_told_at, subscription.is_active = None, True
+        return ("is_active", "ended_at", "failing_since", "failing_told_at", "last_error")
     setattr(subscription, name, value)
     return (name,)
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from cameras.models import Camera
 from telemetry.alerts.incident_models import Incident
-from telemetry.alerts.models import Alert, Breach, Kind
+from telemetry.alerts.models import Alert, Breach, Kind, Subscription
 from telemetry.alerts.timeline import StatusChange
 
 SENTENCES = {
@@ -86,6 +86,19 @@ def of_reminder(incident: Incident, now: datetime) -> Alert:
         text=f"{incident.title}: {what} since {began_at}. Nobody has acknowledged it."[:600],
         data=data
         | ({"camera": incident.title, "camera_id": str(incident.camera_id)} if incident.camera_id else {}),
+    )
+
+
+def of_channel(subscription: Subscription, now: datetime) -> Alert:
+    """That nothing arrives by a subscription any more, for those who are notified by another one."""
+    at = subscription.ended_at or subscription.failing_since or now
+    text = (
+        f"Alerts do not arrive by the subscription “{subscription.name}” since "
+        f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC. {subscription.last_error}"
+    )
+    data = {"subscription": subscription.name, "subscription_id": str(subscription.pk)}
+    return Alert(
+        kind=Kind.CHANNEL_FAILING, at=at, created_at=now, site_id=subscription.site_id, text=text[:600], data=data
     )
 
 

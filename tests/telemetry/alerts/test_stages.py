@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from cameras.models import Camera
 from telemetry.alerts import outbox, subscriptions
+from telemetry.alerts.channel_faults import notify_others
 from telemetry.alerts.incident_actions import acknowledge_incident
 from telemetry.alerts.incident_models import Incident
 from telemetry.alerts.models import Delivery, Subscription
@@ -17,7 +18,7 @@ from telemetry.alerts.quiet_hours import quiet_until
 from telemetry.alerts.results import AddressResult, AddressState, Result
 from telemetry.alerts.steps import record_status
 from telemetry.maintenance.steps import Turn
-from tests.factories import AUTHOR, NOW
+from tests.factories import AUTHOR, NOW, make_site
 from tests.telemetry.alerts.conftest import fleet, report_contact, subscribe
 
 BERLIN = "Europe/Berlin"
@@ -188,3 +189,37 @@ def test_what_was_given_up_is_sent_again_under_its_id_to_whom_it_was_not_told(ca
     (repeated,) = outbox.claim(later(71), 64, 4, [])
     assert (repeated.pk, repeated.attempts, list(repeated.addresses or {})) == (delivery.pk, 1, ["a@example.org"])
     assert Subscription.objects.get() == subscription
+
+
+# --- A channel that fails -----------------------------------------------------------------------------------
+
+
+@pytest.mark.django_db
+def test_that_nothing_arrives_is_sent_once_by_the_others_of_the_site_and_again_when_it_fails_anew() -> None:
+    north, south = make_site("North", now=NOW), make_site("South", now=NOW)
+    failing, _ = subscribe(name="Gate", site=north)
+    for name, site in (("Porter", north), ("Harbour", south), ("Control room", None)):
+        subscribe(name=name, site=site)
+
+    def fail_since(began_at: datetime | None) -> None:
+        Subscription.objects.filter(pk=failing.pk).update(failing_since=began_at, last_error="Answered 500.")
+
+    def told(seconds: float) -> list[str]:
+        notify_others(later(seconds))
+        rows = Delivery.objects.filter(alert__kind="channel.failing", alert__created_at=later(seconds))
+        return sorted(rows.values_list("subscription__name", flat=True))
+
+    fail_since(NOW)
+    assert [told(59), told(60), told(61)] == [[], ["Control room", "Porter"], []]
+    assert Delivery.objects.first().alert.text == (
+        "Alerts do not arrive by the subscription “Gate” since 2026-03-04 12:00:00 UTC. Answered 500."
+    )
+    outbox.settle(
+        Delivery.objects.create(
+            alert=Delivery.objects.first().alert, subscription=failing, created_at=NOW, attempts=1
+        ),
+        Result(),
+        later(70),
+    )
+    fail_since(later(100))
+    assert told(160) == ["Control room", "Porter"]

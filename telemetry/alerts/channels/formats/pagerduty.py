@@ -22,6 +22,7 @@ SEVERITIES = {
     Kind.MASS_SILENCE_BEGAN: "critical",
     Kind.SITE_SILENT: "critical",
     Kind.CROWDED: "warning",
+    Kind.CHANNEL_FAILING: "warning",
     Kind.TEST: "info",
 }
 
@@ -59,8 +60,8 @@ class PagerDutyFormat(BaseFormat):
 
 def dedup_key(alert: Alert) -> str:
     """The same for what begins and for what ends it."""
-    if alert.kind == Kind.TEST:
-        return f"test:{alert.pk}"
+    if alert.kind in (Kind.TEST, Kind.CHANNEL_FAILING):
+        return f"{alert.kind}:{alert.pk}"
     if alert.incident_id:
         return str(alert.incident_id)
     parts = [TOPIC_OF[Kind(alert.kind)].value, str(alert.camera_id or "fleet"), alert.data.get("zone", "")]
