@@ -78,14 +78,7 @@ class WindowViewSet(StrictViewSet):
         """When a window would begin and end, and what it would stop as things stand. Nothing is stored."""
         values = clean_or_problem(lambda: clean_window(request.data, now=self.now))
         clean_or_problem(lambda: window_actions.require_reach(self.principal, values))
-        preview = preview_of(
-            values.schedule,
-            site=values.site,
-            cameras=values.cameras,
-            everything=values.everything,
-            principal=self.principal,
-            now=self.now,
-        )
+        preview = preview_of(values.schedule, values.reach, principal=self.principal, now=self.now)
         return json_answer(_preview_shown(preview))
 
     @window_operations.GET_WINDOW

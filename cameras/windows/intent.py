@@ -11,11 +11,12 @@ from cameras import rules
 from cameras.intent import InvalidIntent
 from cameras.models import Site
 from cameras.windows.models import MAX_CAMERAS, MAX_REASON, Window, WindowAction
+from cameras.windows.reach import Reach
 from cameras.windows.recurrence import InvalidSchedule, Schedule, check_schedule, schedule_of, wall_time
 from controlplane.problem_types import ErrorCode
 from controlplane.problems import FieldError, shown_name
 
-READ_ONLY = ("id", "created_by", "created_at", "next_at", "occurrence")
+READ_ONLY = ("id", "created_by", "created_at", "next_at", "lasts_until")
 _REASON = rules.text(MAX_REASON, is_required=False, has_lines=False)
 
 
@@ -36,6 +37,10 @@ class WindowValues:
     @property
     def schedule(self) -> Schedule:
         return schedule_of(self.starts, self.ends, self.zone, self.rule)
+
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.everything, self.site, tuple(map(str, self.cameras)))
 
 
 def clean_window(given: object, *, now: datetime, stored: Window | None = None) -> WindowValues:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from cameras.models import Site
 from cameras.windows.querysets import OccurrenceQuerySet, WindowQuerySet
+from cameras.windows.reach import Reach
 from cameras.windows.recurrence import MAX_RULE, Schedule, schedule_of
 
 MAX_REASON = 200
@@ -104,15 +105,13 @@ class Occurrence(models.Model):
     def __str__(self) -> str:
         return f"{self.starts_at:%Y-%m-%d %H:%M} {self.reason}"
 
-    def covers(self, camera_id: UUID | None, site_id: UUID | None) -> bool:
-        """Whether it is over a camera that stands at a site; without a camera, over the whole site."""
-        if self.is_everything:
-            return True
-        return (site_id is not None and site_id == self.site_id) or str(camera_id) in self.camera_ids
+    @property
+    def reach(self) -> Reach:
+        return Reach(self.is_everything, self.site_id, self.camera_ids)
 
 
 def covering(
     occurrences: Collection[Occurrence], camera_id: UUID | None, site_id: UUID | None
 ) -> list[Occurrence]:
     """Those of them that are over a camera."""
-    return [occurrence for occurrence in occurrences if occurrence.covers(camera_id, site_id)]
+    return [occurrence for occurrence in occurrences if occurrence.reach.includes(camera_id, site_id)]

@@ -7,6 +7,7 @@ from itertools import islice
 from uuid import UUID
 
 from cameras.models import Camera, DesiredState
+from cameras.windows.reach import Reach
 from cameras.windows.recurrence import FAR, Schedule, Span, spans
 from controlplane.access.principals import Principal
 
@@ -24,21 +25,9 @@ class Preview:
     named: Sequence[tuple[UUID, str]]
 
 
-def preview_of(
-    schedule: Schedule,
-    *,
-    site: UUID | None,
-    cameras: Sequence[UUID],
-    everything: bool,
-    principal: Principal,
-    now: datetime,
-) -> Preview:
-    """What a window with this schedule would do, as far as the principal sees it."""
-    rows = Camera.objects.visible_to(principal)
-    if site:
-        rows = rows.filter(site_id=site)
-    elif not everything:
-        rows = rows.filter(pk__in=cameras)
+def preview_of(schedule: Schedule, reach: Reach, *, principal: Principal, now: datetime) -> Preview:
+    """What a window with this schedule over this would do, as far as the principal sees it."""
+    rows = Camera.objects.visible_to(principal).filter(reach.as_q())
     running = rows.filter(desired_state=DesiredState.RUNNING)
     named = running.order_by("name", "pk").values_list("pk", "name")[:NAMED_CAMERAS]
     return Preview(

@@ -103,13 +103,9 @@ def begin(occurrence_id: UUID, *, by: Author, now: datetime, stopping: Callable[
 
 
 def _next_cameras(occurrence: Occurrence) -> list[UUID]:
-    cameras = Camera.objects.order_by("pk")
+    cameras = Camera.objects.filter(occurrence.reach.as_q()).order_by("pk")
     if occurrence.taken_up_to:
         cameras = cameras.filter(pk__gt=occurrence.taken_up_to)
-    if occurrence.site_id:
-        cameras = cameras.filter(site_id=occurrence.site_id)
-    elif not occurrence.is_everything:
-        cameras = cameras.filter(pk__in=occurrence.camera_ids)
     return list(cameras.values_list("pk", flat=True)[:CHUNK])
 
 
@@ -140,7 +136,7 @@ def release(
     held = [
         (camera_id, site_id)
         for camera_id, site_id in Hold.objects.order_by("pk").values_list("pk", "camera__site_id")
-        if scope.covers(camera_id, site_id) and (over is None or over.covers(camera_id, site_id))
+        if scope.covers(camera_id, site_id) and (over is None or over.reach.includes(camera_id, site_id))
     ]
     active = list(Occurrence.objects.stopping().at(now)) if held else []
     free = [camera_id for camera_id, site_id in held if not covering(active, camera_id, site_id)]

@@ -42,6 +42,12 @@ def test_what_is_wrong_is_said_by_field_and_nothing_is_stored(
     assert not Window.objects.exists()
 
 
+@pytest.mark.parametrize("name", ["id", "created_at", "next_at", "lasts_until"])
+def test_what_an_answer_says_beside_is_read_only(name: str, operator: ApiClient) -> None:
+    refused = operator.post("/windows", {**LATER, "everything": True, name: None})
+    assert [(error["field"], error["code"]) for error in refused.json()["errors"]] == [(name, "read_only")]
+
+
 def test_an_operator_of_a_site_stops_there_and_nowhere_else() -> None:
     north, south = make_site("North"), make_site("South")
     here, there = make_camera(site=north, desired_state="running"), make_camera(site=south)
