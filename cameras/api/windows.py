@@ -1,5 +1,6 @@
 """Windows over REST: times in which cameras are stopped, or in which nobody is notified of them."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -16,8 +17,9 @@ from cameras.guards import OPERATE
 from cameras.windows import window_actions
 from cameras.windows.intent import clean_window
 from cameras.windows.models import Occurrence, Window, WindowCamera
-from cameras.windows.preview import Preview, preview_of
+from cameras.windows.preview import Touched, next_occurrences, touched_by
 from cameras.windows.querysets import VIEW, WindowQuerySet
+from cameras.windows.recurrence import Span
 from controlplane.access.authentication import author_of
 
 
@@ -77,9 +79,9 @@ class WindowViewSet(StrictViewSet):
     def preview(self, request: Request) -> HttpResponse:
         """When a window would begin and end, and what it would stop as things stand. Nothing is stored."""
         values = clean_or_problem(lambda: clean_window(request.data, now=self.now))
-        clean_or_problem(lambda: window_actions.require_reach(self.principal, values))
-        preview = preview_of(values.schedule, values.reach, principal=self.principal, now=self.now)
-        return json_answer(_preview_shown(preview))
+        clean_or_problem(lambda: window_actions.require_reach(self.principal, values.reach))
+        touched = touched_by(values.reach, self.principal)
+        return json_answer(_preview_shown(next_occurrences(values.schedule, self.now), touched))
 
     @window_operations.GET_WINDOW
     def retrieve(self, request: Request, id: str) -> HttpResponse:
@@ -166,10 +168,10 @@ def _shown(window: Any) -> dict[str, Any]:
     }
 
 
-def _preview_shown(preview: Preview) -> dict[str, Any]:
+def _preview_shown(occurrences: Sequence[Span], touched: Touched) -> dict[str, Any]:
     return {
-        "occurrences": [{"starts_at": span.start, "ends_at": span.end} for span in preview.occurrences],
-        "camera_count": preview.camera_count,
-        "running_count": preview.running_count,
-        "running": [{"id": camera_id, "name": name} for camera_id, name in preview.named],
+        "occurrences": [{"starts_at": span.start, "ends_at": span.end} for span in occurrences],
+        "camera_count": touched.camera_count,
+        "running_count": touched.running_count,
+        "running": [{"id": camera_id, "name": name} for camera_id, name in touched.named],
     }

@@ -21,6 +21,12 @@ class WindowAction(models.TextChoices):
     STOP = "stop", _("Stop")
 
 
+class WindowState(models.TextChoices):
+    LASTS = "lasts", _("Under way")
+    PLANNED = "planned", _("Planned")
+    OVER = "over", _("Over")
+
+
 class Window(models.Model):
     """Times in which cameras are stopped, or in which nobody is notified of them.
 

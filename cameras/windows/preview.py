@@ -16,23 +16,22 @@ NAMED_CAMERAS = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Preview:
+class Touched:
     """`running_count` of the `camera_count` cameras run now; `named` are the first of these, by name."""
 
-    occurrences: Sequence[Span]
     camera_count: int
     running_count: int
     named: Sequence[tuple[UUID, str]]
 
 
-def preview_of(schedule: Schedule, reach: Reach, *, principal: Principal, now: datetime) -> Preview:
-    """What a window with this schedule over this would do, as far as the principal sees it."""
+def touched_by(reach: Reach, principal: Principal) -> Touched:
+    """What it is over now, as far as the principal sees it."""
     rows = Camera.objects.visible_to(principal).filter(reach.as_q())
     running = rows.filter(desired_state=DesiredState.RUNNING)
     named = running.order_by("name", "pk").values_list("pk", "name")[:NAMED_CAMERAS]
-    return Preview(
-        occurrences=list(islice(spans(schedule, now, now + FAR), OCCURRENCES)),
-        camera_count=rows.count(),
-        running_count=running.count(),
-        named=list(named),
-    )
+    return Touched(camera_count=rows.count(), running_count=running.count(), named=list(named))
+
+
+def next_occurrences(schedule: Schedule, now: datetime) -> list[Span]:
+    """What lasts now, and what comes."""
+    return list(islice(spans(schedule, now, now + FAR), OCCURRENCES))

@@ -4,7 +4,8 @@ from datetime import datetime
 from typing import Any, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, Subquery
+from django.db.models.functions import Coalesce
 
 from controlplane.access.principals import Principal
 
@@ -34,6 +35,41 @@ class WindowQuerySet(models.QuerySet[Any]):
 
     def with_cameras(self) -> Self:
         return self.select_related("site").prefetch_related("covered")
+
+    def with_names(self, principal: Principal, at_most: int) -> Self:
+        """With `site`, with `named`, the first of their cameras by name, and `camera_count`, how many there are.
+
+        Only of those that the principal sees.
+        """
+        seen = self.model.covered.rel.related_model.objects.filter(
+            principal.scope_for(VIEW).as_q("camera_id", "camera__site_id")
+        )
+        counted = seen.filter(window=OuterRef("pk")).order_by().values("window")
+        count = counted.annotate(count=Count("camera__name")).values("count")
+        first = seen.select_related("camera").only("window", "camera__name").order_by("camera__name", "camera_id")
+        return (
+            self.select_related("site")
+            .annotate(camera_count=Coalesce(Subquery(count), 0))
+            .prefetch_related(Prefetch("covered", first[:at_most], to_attr="named"))
+        )
+
+    def with_present(self, moment: datetime) -> Self:
+        """With `present`: the written occurrences that are not over then, the first to begin first."""
+        written = self._occurrences.filter(ends_at__gt=moment).order_by("starts_at", "pk")
+        return self.prefetch_related(Prefetch("occurrences", written, to_attr="present"))
+
+    def in_state(self, state: str, moment: datetime) -> Self:
+        """Those that last then, that are planned, or that are over: a value of `WindowState`."""
+        own = self._occurrences.filter(window=OuterRef("pk"))
+        if state == "lasts":
+            return self.filter(Exists(own.at(moment)))
+        to_come = Q(next_at__isnull=False) | Exists(own.filter(starts_at__gt=moment))
+        idle = self.exclude(Exists(own.at(moment)))
+        return idle.filter(to_come) if state == "planned" else idle.exclude(to_come)
+
+    @property
+    def _occurrences(self) -> Any:
+        return self.model.occurrences.rel.related_model.objects
 
     def due(self, until: datetime) -> Self:
         """Those with an occurrence that begins by then and is not written yet."""

@@ -19,6 +19,7 @@ from cameras.models import Camera, Site
 from cameras.windows import upkeep
 from cameras.windows.intent import WindowValues, values_of
 from cameras.windows.models import Occurrence, Window, WindowCamera
+from cameras.windows.reach import Reach
 from cameras.windows.recurrence import FAR, MAX_DAYS_ONCE, spans, wall_time
 from controlplane.access import audit
 from controlplane.access.principals import Author, Principal
@@ -29,7 +30,7 @@ from controlplane.problems import FieldError
 def schedule_window(*, values: WindowValues, by: Author, now: datetime) -> Window:
     """A new window; one that lasts now acts at once. Raises InvalidIntent."""
     with transaction.atomic():
-        require_reach(by.principal, values)
+        require_reach(by.principal, values.reach)
         window = Window(created_by=by.label, created_at=now)
         _put(window, values, now)
         if window.next_at is None:
@@ -53,7 +54,9 @@ def edit_window(*, window_id: UUID, values: WindowValues, by: Author, now: datet
         changed = [name for name in WindowValues.__slots__ if getattr(stored, name) != getattr(values, name)]
         if not changed:
             return window
-        require_reach(by.principal, values)
+        if {"site", "cameras", "everything"} & set(changed):
+            # Only then: one of its cameras may stand in the bin.
+            require_reach(by.principal, values.reach)
         lasting = _lasting(window, now)
         _forget_what_is_to_come(window, now)
         _put(window, values, now)
@@ -108,20 +111,20 @@ def delete_window(*, window_id: UUID, by: Author, now: datetime) -> None:
         _let_go(lasting, by, now)
 
 
-def require_reach(principal: Principal, values: WindowValues) -> None:
+def require_reach(principal: Principal, reach: Reach) -> None:
     """Raises OutOfScope where the principal may not start and stop all that a window is over, and InvalidIntent
     for a site or a camera that does not exist.
     """
-    if values.everything:
+    if reach.is_everything:
         guards.require_fleet(principal, OPERATE)
-    elif values.site:
-        if not Site.objects.visible_to(principal).filter(pk=values.site).exists():
+    elif reach.site_id:
+        if not Site.objects.visible_to(principal).filter(pk=reach.site_id).exists():
             raise InvalidIntent([FieldError("site", "There is no site with this id.", ErrorCode.UNKNOWN_SITE)])
-        guards.require_site(principal, OPERATE, values.site)
+        guards.require_site(principal, OPERATE, reach.site_id)
     else:
-        cameras = Camera.objects.visible_to(principal).filter(pk__in=values.cameras).only("pk", "site_id")
+        cameras = Camera.objects.visible_to(principal).filter(pk__in=reach.camera_ids).only("pk", "site_id")
         found = list(cameras)
-        if len(found) < len(values.cameras):
+        if len(found) < len(reach.camera_ids):
             raise InvalidIntent([FieldError("cameras", "Names a camera that does not exist.")])
         for camera in found:
             guards.require(principal, OPERATE, camera)

@@ -80,6 +80,7 @@ UNFOLD = {
                     {"title": _("Overview"), "icon": "dashboard", "link": reverse_lazy("admin:index")},
                     _list_of(_("Cameras"), "videocam", "cameras.camera"),
                     _list_of(_("Sites"), "location_on", "cameras.site"),
+                    _list_of(_("Windows"), "schedule", "windows.window", "cameras.view_camera"),
                     _list_of(_("Changes"), "history", "cameras.change"),
                     _list_of(_("Deleted cameras"), "delete", "cameras.deletedcamera", "cameras.delete_camera"),
                 ],

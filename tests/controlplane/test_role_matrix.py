@@ -22,6 +22,7 @@ from cameras import actions
 from cameras.models import Camera, CameraVitals, Change, DeletedCamera, DesiredState, KnownStatus, Site
 from cameras.windows import window_actions
 from cameras.windows.intent import clean_window
+from cameras.windows.models import Window
 from controlplane.access.models import ApiToken, AuditEntry, Membership
 from telemetry.alerts import subscriptions
 from telemetry.alerts.incident_models import Incident
@@ -256,7 +257,7 @@ ROUTES: dict[str, dict[str, Row]] = {
         "GET": Row(STAFF, query="app_label=cameras&model_name=camera&field_name=site&term=")
     },
     "admin/jsi18n/": {"GET": Row("*")},
-    r"admin/^(?P<app_label>access|auth|cameras|alerts)/$": {"GET": Row(STAFF)},
+    r"admin/^(?P<app_label>access|auth|cameras|windows|alerts)/$": {"GET": Row(STAFF)},
     "admin/(?P<url>.*)$": {"GET": Row("*", ok=(404,))},
     **of_admin("access/auditentry", "audit", view="F"),
     "admin/access/auditentry/csv/": {"GET": Row("F")},
@@ -296,6 +297,17 @@ ROUTES: dict[str, dict[str, Row]] = {
         "POST": Row("A", {"ids": "{deleted}", "confirmed": "1"}, gone=ELSEWHERE)
     },
     **of_admin("cameras/site", "site", view=STAFF, add="F", change="A", delete="A"),
+    **of_admin("windows/window", "window", view=STAFF, add="OA", change="OA", delete="OA"),
+    "admin/windows/window/<uuid:window_id>/end/": {"GET": Row("*", gone=(302,)), "POST": Row("OA", {})},
+    "admin/windows/window/<uuid:window_id>/extend/": {
+        "GET": Row("*", gone=(302,)), "POST": Row("OA", {"until": "2031-01-01T00:00:00+00:00"}),
+    },
+    "admin/windows/window/until/<str:action>/": {
+        "GET": Row("OA", query="site={site}", gone=ELSEWHERE, refused=(302, 403), ids={"action": "=mute"}),
+        "POST": Row(
+            "OA", {"ids": "{camera}", "until": "hour"}, gone=ELSEWHERE, refused=(302, 403), ids={"action": "=stop"}
+        ),
+    },
     **of_admin("access/apitoken", "token", view="A", add="A"),
     "admin/access/apitoken/<uuid:token_id>/revoke/": {"GET": Row("*", gone=(302,)), "POST": Row("A", {})},
     **of_admin("alerts/delivery", "delivery", view="A"),
@@ -408,6 +420,7 @@ PARAMETERS = {
     "camera_id": "camera",
     "token_id": "token",
     "subscription_id": "subscription",
+    "window_id": "window",
     "app_label": "=cameras",
 }
 
@@ -555,7 +568,7 @@ def is_skipped(who: Who, route: str, row: Row | None, place: str) -> bool:
 def counts() -> tuple[Any, ...]:
     """What everything that anybody can change comes to."""
     newest = Change.objects.order_by("-revision").values_list("pk", flat=True).first()
-    rows = (Camera, Site, DeletedCamera, ApiToken, Subscription, User, Membership)
+    rows = (Camera, Site, DeletedCamera, ApiToken, Subscription, User, Membership, Window)
     return (
         newest,
         *(model.objects.count() for model in rows),
