@@ -72,7 +72,14 @@ class CameraAdmin(
     search_fields = ("name",)  # shows the box; what is searched stands in `matching`
     search_help_text = _("Words of a name, address, location or site; or an id")
     ordering = ("name", "id")
-    actions = ("start_cameras", "stop_cameras", "move_cameras", "delete_selected")
+    actions = (
+        "start_cameras",
+        "stop_cameras",
+        "stop_cameras_until",
+        "mute_cameras_until",
+        "move_cameras",
+        "delete_selected",
+    )
     readonly_fields = ("connection", "zones", "analysis")
     add_fieldsets = fieldsets_of(CAMERA_FIELDS, first=("clone_of",))
     fieldsets = (

@@ -1,5 +1,6 @@
 """What the page of a site shows around its form: its clock, its cameras by status, its occupancy."""
 
+from datetime import tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -10,10 +11,13 @@ from django.utils.http import urlencode
 
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, judge, reason_in_words
 from cameras.admin.moments import age, ago, exact, interruptions_of, now_of
+from cameras.admin.windows.words import mark, mark_in_line, marks_of, until_url
+from cameras.guards import OPERATE
 from cameras.models import Camera, Site
 from cameras.querysets import CameraQuerySet
 from cameras.status import IN_TROUBLE, Status
 from controlplane.access.memberships import principal_of_user
+from controlplane.access.time_zones import own_zone
 
 CAMERAS_AT_MOST = 50
 COMPARE_DAYS = 7
@@ -22,8 +26,9 @@ COMPARE_DAYS = 7
 def page_of_site(site: Site, request: HttpRequest) -> dict[str, Any]:
     """The context of the page, in a few queries however many cameras there are."""
     now = now_of(request)
+    principal = principal_of_user(request.user)
     cameras: CameraQuerySet = (
-        Camera.objects.visible_to(principal_of_user(request.user))
+        Camera.objects.visible_to(principal)
         .filter(site=site)
         .with_vitals()
         .with_status(now, interruptions_of(request))
@@ -32,6 +37,8 @@ def page_of_site(site: Site, request: HttpRequest) -> dict[str, Any]:
     counts, occupancy, known = _counts(cameras)
     shown = _worst_first(cameras)
     judge(shown, request)
+    mark(shown, now)
+    zone = own_zone() or ZoneInfo(site.timezone)
     return {
         "as_of": exact(now),
         "site_time": f"{now.astimezone(ZoneInfo(site.timezone)):%A %H:%M}",
@@ -47,7 +54,10 @@ def page_of_site(site: Site, request: HttpRequest) -> dict[str, Any]:
         "cameras_url": list_url,
         "occupancy": occupancy,
         "known": known,
-        "cameras": [_line(camera) for camera in shown],
+        "cameras": [_line(camera, zone) for camera in shown],
+        "may_operate": principal.scope_for(OPERATE).covers(None, site.pk),
+        "stop_until_url": until_url("stop", site=site.pk),
+        "mute_until_url": until_url("mute", site=site.pk),
     }
 
 
@@ -72,7 +82,7 @@ def _worst_first(cameras: CameraQuerySet) -> list[Any]:
     return list(cameras.without_long_values().order_by(in_trouble, "name", "pk")[:CAMERAS_AT_MOST])
 
 
-def _line(camera: Any) -> dict[str, Any]:
+def _line(camera: Any, zone: tzinfo) -> dict[str, Any]:
     health, now = camera.health, camera.asked_at
     vitals = getattr(camera, "vitals", None)
     return {
@@ -84,6 +94,7 @@ def _line(camera: Any) -> dict[str, Any]:
         "colour": STATUS_COLOURS[health.status.value],
         "for": age(health.since, now) if health.since else "",
         "reason": "" if health.status == Status.HEALTHY else reason_in_words(camera),
+        "windows": [mark_in_line(one) for one in marks_of(camera, now, zone)],
         "occupancy": vitals.latest_occupancy if vitals and health.status == Status.HEALTHY else None,
         "contact": ago(vitals.last_contact, now) if vitals and vitals.last_contact else "",
     }

@@ -25,11 +25,13 @@ from cameras.admin.camera.reason import StopForm
 from cameras.admin.moments import now_of
 from cameras.admin.row_select import RowSelect
 from cameras.admin.undo import with_undo
+from cameras.admin.windows import until
 from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
 from cameras.look_alikes import names_with_twins
 from cameras.models import Camera, DesiredState, Site
 from cameras.rules import parse_uuid
+from cameras.windows.models import MAX_CAMERAS, WindowAction
 from controlplane.access.admin.filters_in_use import query_of_list
 from controlplane.access.authentication import author_of
 from controlplane.access.memberships import principal_of_user
@@ -74,6 +76,14 @@ class BulkActions(CameraPages):
     def stop_cameras(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return self._ask(request, "stop", queryset)
 
+    @action(description=_("Stop selected cameras until…"), permissions=["operate"])
+    def stop_cameras_until(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._ask_until(request, WindowAction.STOP, queryset)
+
+    @action(description=_("Mute selected cameras until…"), permissions=["operate"])
+    def mute_cameras_until(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        return self._ask_until(request, WindowAction.MUTE, queryset)
+
     @action(description=_("Move selected cameras to a site…"), permissions=["change"])
     def move_cameras(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return self._ask(request, "move", queryset)
@@ -81,6 +91,19 @@ class BulkActions(CameraPages):
     @action(description=_("Delete selected cameras…"), permissions=["delete"])
     def delete_selected(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
         return self._ask(request, "delete", queryset)
+
+    def _ask_until(self, request: HttpRequest, window: WindowAction, queryset: Any) -> HttpResponse | None:
+        """The page of windows that asks; it does what is confirmed there."""
+        ids = list(queryset.values_list("pk", flat=True)[: MAX_CAMERAS + 1])
+        place = until.place_of_cameras(request, ids)
+        if len(ids) > MAX_CAMERAS or place is None:
+            self._say_too_many(request, MAX_CAMERAS)
+            return None
+        return until.page_of(request, window, place)
+
+    def _say_too_many(self, request: HttpRequest, most: int) -> None:
+        text = gettext("Choose at most %(count)d cameras at a time; nothing was done.") % {"count": most}
+        self.message_user(request, text, messages.ERROR)
 
     # --- Asking -------------------------------------------------------------------------------------------
 
@@ -92,8 +115,7 @@ class BulkActions(CameraPages):
             cameras.order_by("name", "pk").values_list("pk", "name", "site__name", "desired_state")[: most + 1]
         )
         if len(rows) > most:
-            text = gettext("Choose at most %(count)d cameras at a time; nothing was done.") % {"count": most}
-            self.message_user(request, text, messages.ERROR)
+            self._say_too_many(request, most)
             return None
         changing = [row for row in rows if _would_change(verb, row)]
         context = {

@@ -5,7 +5,7 @@ from datetime import tzinfo
 from typing import Any
 
 from django.http import HttpRequest
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -14,7 +14,8 @@ from unfold.views import ChangeList
 
 from cameras.admin import json_text
 from cameras.admin.camera.stops import stop_in_words, stops_of
-from cameras.admin.moments import age, aged, interruptions_of, now_of
+from cameras.admin.moments import age, aged, interruptions_of, now_of, zone_of
+from cameras.admin.windows.words import mark, mark_in_line, marks_of
 from cameras.admin.zones.picture import zone_picture
 from cameras.models import Camera
 from cameras.reasons import Reason
@@ -67,10 +68,11 @@ class JudgedChangeList(ChangeList):
         super().get_results(request)
         self.result_list = list(self.result_list)
         judge(self.result_list, request)
+        mark(self.result_list, now_of(request))
 
 
 class CameraColumns:
-    """The columns and read-only fields; `judge` must have seen the row."""
+    """The columns and read-only fields; `judge` must have seen the row, and `mark` those of a list."""
 
     @display(description=_("camera"), ordering="name")
     def named(self, camera: Camera) -> SafeString:
@@ -82,11 +84,12 @@ class CameraColumns:
 
     @display(description=_("reason"))
     def reason(self, camera: Any) -> SafeString | str:
+        since = camera.health.since
+        lines = [gettext("for %(age)s") % {"age": age(since, camera.asked_at)}] if since else []
+        lines += [mark_in_line(one) for one in marks_of(camera, camera.asked_at, zone_of(camera))]
+        below = format_html_join("", '<span class="cp-under">{}</span>', ((line,) for line in lines))
         words = reason_in_words(camera)
-        if camera.health.since is None:
-            return words
-        duration = gettext("for %(age)s") % {"age": age(camera.health.since, camera.asked_at)}
-        return format_html('<span class="cp-stack">{}<span class="cp-under">{}</span></span>', words, duration)
+        return format_html('<span class="cp-stack">{}{}</span>', words, below) if lines else words
 
     @display(description=_("last day"))
     def last_day(self, camera: Camera) -> SafeString:

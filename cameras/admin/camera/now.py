@@ -8,6 +8,7 @@ from django.utils.translation import gettext
 
 from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS, reason_in_words
 from cameras.admin.moments import age, ago, exact, zone_of
+from cameras.admin.windows.words import marks_of, until_url
 from cameras.conditions import Condition, ConditionType
 from cameras.facts import OFFLINE_AFTER_INTERVALS, STALE_AFTER_INTERVALS
 from cameras.models import Camera, CameraVitals, DesiredState
@@ -16,7 +17,7 @@ from cameras.reasons import ADVICE
 
 
 def now_of_camera(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
-    """The context of `now.html`, for a camera that `judge` has seen and whose vitals and site are loaded."""
+    """The context of `now.html`, for a camera seen by `judge` and `mark`, with its vitals and site loaded."""
     health, now, zone = camera.health, camera.asked_at, zone_of(camera)
     vitals: CameraVitals | None = getattr(camera, "vitals", None)
     contact = vitals.last_contact if vitals else None
@@ -42,6 +43,10 @@ def now_of_camera(camera: Any, *, may_see_samples: bool) -> dict[str, Any]:
         "generation": camera.generation,
         "observed_generation": vitals.observed_generation if vitals else None,
         "desired_state_url": reverse("admin:cameras_camera_desired_state", args=[camera.pk]),
+        "window_marks": marks_of(camera, now, zone),
+        "is_running": running,
+        "stop_until_url": until_url("stop", ids=camera.pk),
+        "mute_until_url": until_url("mute", ids=camera.pk),
         "other_state": (DesiredState.STOPPED if running else DesiredState.RUNNING).value,
     }
 

@@ -12,6 +12,7 @@ from cameras.admin.camera.columns import STATUS_COLOURS, STATUS_LABELS
 from cameras.admin.camera.now import ingest_of, now_of_camera
 from cameras.admin.differences import what_changed
 from cameras.admin.moments import ago, exact, zone_of
+from cameras.admin.windows.words import mark
 from cameras.admin.zones.picture import zone_picture
 from cameras.models import Camera, Change
 from cameras.panels import LogLine, log_of_camera
@@ -40,6 +41,7 @@ def by_tab(form: AdminForm) -> dict[str, Any]:
 def overview_of(camera: Any, *, may_see_samples: bool, request: HttpRequest) -> dict[str, Any]:
     """The context of the first tab, for a camera that `judge` has seen and whose vitals and site are loaded."""
     zone = zone_of(camera)
+    mark([camera], camera.asked_at)
     return {
         **now_of_camera(camera, may_see_samples=may_see_samples),
         "clone_url": f"{reverse('admin:cameras_camera_add')}?{urlencode({'clone_of': camera.pk})}",

@@ -211,8 +211,8 @@ def test_a_site_with_cameras_stays_and_the_message_says_why(administrator: Clien
 # --- Reading ----------------------------------------------------------------------------------------------
 
 LISTS = [
-    (CAMERAS, 6),
-    (f"{CAMERAS}?status=offline&desired_state__exact=running&q=gate", 6),
+    (CAMERAS, 7),
+    (f"{CAMERAS}?status=offline&desired_state__exact=running&q=gate", 7),
     (SITES, 5),
     (TOKENS, 6),
     ("/admin/cameras/change/", 6),  # with the sites to filter by, and those in differences
@@ -248,9 +248,9 @@ def test_a_page_takes_few_queries(administrator: Client, django_assert_num_queri
     )
 
     for path, queries in [
-        (page_of(camera), 8),
+        (page_of(camera), 9),
         (f"{CAMERAS}add/", 3),
-        (f"{SITES}{camera.site_id}/change/", 7),
+        (f"{SITES}{camera.site_id}/change/", 8),
         (f"{TOKENS}{token.pk}/change/", 5),
         (f"/admin/cameras/change/{Change.objects.get().pk}/change/", 6),
         (f"/admin/access/auditentry/{AuditEntry.objects.first().pk}/change/", 4),

