@@ -13,6 +13,7 @@ from cameras.api.placements import PlacementViewSet
 from cameras.api.sites import SiteViewSet
 from cameras.api.tokens import MeViewSet, TokenViewSet
 from cameras.api.views import CameraViewSet
+from cameras.api.window_calendar import WindowCalendarViewSet
 from cameras.api.windows import WindowViewSet
 
 urlpatterns = [
@@ -36,6 +37,7 @@ urlpatterns = [
     path("metrics/cameras", GaugeViewSet.as_view({"get": "list"})),
     path("placements", PlacementViewSet.as_view({"put": "update_many"})),
     path("windows", WindowViewSet.as_view({"get": "list", "post": "create"})),
+    path("windows/calendar", WindowCalendarViewSet.as_view({"get": "export", "post": "create"})),
     path("windows/preview", WindowViewSet.as_view({"post": "preview"})),
     path(
         "windows/<id>",

@@ -2,15 +2,25 @@
 
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter
 
 from cameras.api import parameters
 from cameras.api.examples import CAMERA, CAMERA_ID, SITE_ID, WINDOW, WINDOW_ID
-from cameras.api.window_shapes import WindowExtension, WindowPreview, WindowShape, WindowUpdate, WindowWrite
+from cameras.api.window_shapes import (
+    WindowCalendar,
+    WindowExtension,
+    WindowPreview,
+    WindowShape,
+    WindowUpdate,
+    WindowWrite,
+)
+from controlplane.problem_types import NOT_ACCEPTABLE
 from controlplane.schema import Exchange, Gives, operation
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1_000
+CALENDAR = "text/calendar"
 
 _WINDOW = OpenApiParameter("id", parameters.ID, OpenApiParameter.PATH, description="Id of a window.")
 _NIGHTS: dict[str, Any] = {
@@ -22,6 +32,25 @@ _NIGHTS: dict[str, Any] = {
     "rule": "FREQ=DAILY;COUNT=2",
     "reason": "Painting",
 }
+
+_CALENDAR_OF_ONE = "\r\n".join(
+    [
+        "BEGIN:VCALENDAR",
+        "VERSION:2.0",
+        "PRODID:-//Control plane//Windows//EN",
+        "BEGIN:VEVENT",
+        f"UID:{WINDOW_ID}",
+        "DTSTAMP:20260304T120000Z",
+        "DTSTART;TZID=Europe/Berlin:20260304T130000",
+        "DTEND;TZID=Europe/Berlin:20300101T000000",
+        "SUMMARY:Painting",
+        "CATEGORIES:mute",
+        "LOCATION:North Lot",
+        "END:VEVENT",
+        "END:VCALENDAR",
+        "",
+    ]
+)
 
 LIST_WINDOWS = operation(
     "list_windows",
@@ -80,6 +109,39 @@ PREVIEW_WINDOW = operation(
                 "running": [{"id": CAMERA_ID, "name": CAMERA["name"]}],
             },
             body=_NIGHTS,
+        )
+    ],
+)
+
+EXPORT_CALENDAR = operation(
+    "export_window_calendar",
+    "Read windows as a calendar",
+    problems=[NOT_ACCEPTABLE],
+    gives={(200, CALENDAR): Gives("A file of iCalendar (RFC 5545).", OpenApiTypes.STR)},
+    exchanges=[Exchange("A calendar", _CALENDAR_OF_ONE, gives=CALENDAR)],
+)
+
+IMPORT_CALENDAR = operation(
+    "import_window_calendar",
+    "Schedule windows from a calendar",
+    takes=WindowCalendar,
+    gives={201: Gives("The windows as they are stored.", WindowShape(many=True))},
+    exchanges=[
+        Exchange(
+            "A visit of the roofer",
+            [
+                WINDOW
+                | {"id": "7b1f0a35-2f0e-4a57-9a3c-5a86f0b1c9d4", "action": "stop", "reason": "Roofer"}
+                | {"starts": "2030-03-04T08:00:00", "ends": "2030-03-04T16:00:00", "lasts_until": None}
+                | {"next_at": "2030-03-04T07:00:00.000000Z"}
+            ],
+            body={
+                "action": "stop",
+                "site": SITE_ID,
+                "calendar": "BEGIN:VCALENDAR\r\nBEGIN:VEVENT\r\nDTSTART:20300304T080000\r\nDURATION:PT8H\r\n"
+                "SUMMARY:Roofer\r\nEND:VEVENT\r\nEND:VCALENDAR\r\n",
+            },
+            status=201,
         )
     ],
 )

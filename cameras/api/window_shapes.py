@@ -70,5 +70,15 @@ class WindowPreview(serializers.Serializer):
     running = WindowCameraName(many=True, help_text="The first twenty that run, by name.")
 
 
+class WindowCalendar(serializers.Serializer):
+    """One of `site`, `cameras` and `everything` says what its windows are over."""
+
+    action = serializers.ChoiceField(choices=WindowAction.choices)
+    site = serializers.UUIDField(required=False, allow_null=True)
+    cameras = serializers.ListField(child=serializers.UUIDField(), required=False, max_length=MAX_CAMERAS)
+    everything = serializers.BooleanField(required=False)
+    calendar = serializers.CharField(help_text="A file of iCalendar (RFC 5545), with at most 100 events.")
+
+
 class WindowExtension(serializers.Serializer):
     until = serializers.DateTimeField(help_text="With an offset.")

@@ -59,7 +59,7 @@ class WindowViewSet(StrictViewSet):
             request,
             self.get_queryset(),
             "created_at",
-            _shown,
+            shown,
             default_limit=window_operations.DEFAULT_LIMIT,
             max_limit=window_operations.MAX_LIMIT,
         )
@@ -135,7 +135,7 @@ class WindowViewSet(StrictViewSet):
             raise no_such("window") from None
 
     def _answer(self, window: Window, status: int = 200) -> HttpResponse:
-        return json_answer(_shown(self.get_queryset().get(pk=window.pk)), status)
+        return json_answer(shown(self.get_queryset().get(pk=window.pk)), status)
 
 
 def _until(data: Any) -> datetime:
@@ -149,7 +149,8 @@ def _until(data: Any) -> datetime:
     parameters.refuse("until", "Must be the only field: a moment with an offset, e.g. 2026-11-30T22:00:00+01:00.")
 
 
-def _shown(window: Any) -> dict[str, Any]:
+def shown(window: Any) -> dict[str, Any]:
+    """A window of `get_queryset`, as answers show it."""
     return {
         "id": window.pk,
         "action": window.action,

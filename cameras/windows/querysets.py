@@ -67,6 +67,12 @@ class WindowQuerySet(models.QuerySet[Any]):
         idle = self.exclude(Exists(own.at(moment)))
         return idle.filter(to_come) if state == "planned" else idle.exclude(to_come)
 
+    def not_over(self, moment: datetime) -> Self:
+        """Those that last then, or are planned."""
+        return self.filter(
+            Q(next_at__isnull=False) | Exists(self._occurrences.filter(window=OuterRef("pk"), ends_at__gt=moment))
+        )
+
     @property
     def _occurrences(self) -> Any:
         return self.model.occurrences.rel.related_model.objects

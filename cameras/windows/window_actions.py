@@ -42,6 +42,12 @@ def schedule_window(*, values: WindowValues, by: Author, now: datetime) -> Windo
     return window
 
 
+def schedule_windows(*, values: Sequence[WindowValues], by: Author, now: datetime) -> list[Window]:
+    """New windows, all or none. Raises InvalidIntent."""
+    with transaction.atomic():
+        return [schedule_window(values=each, by=by, now=now) for each in values]
+
+
 def edit_window(*, window_id: UUID, values: WindowValues, by: Author, now: datetime) -> Window:
     """The window with these values; where nothing differs, nothing is written.
 

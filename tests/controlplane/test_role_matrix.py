@@ -245,6 +245,7 @@ OWN_ACCOUNT = (
     "recovery-codes/",
     "recovery-codes/make/",
 )
+CALENDAR = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20300101\nEND:VEVENT\nEND:VCALENDAR"
 #: by address, as the resolver has it, and method; what is not named is refused to everybody, or reads as GET does
 ROUTES: dict[str, dict[str, Row]] = {
     "admin/": {"GET": Row("*")},
@@ -358,6 +359,10 @@ ROUTES: dict[str, dict[str, Row]] = {
     "windows": {
         "GET": Row(f"{READERS}B"),
         "POST": Row("OA", {"action": "mute", "site": "{site}", "ends": "2030-01-01T00:00"}, gone=(400, 403)),
+    },
+    "windows/calendar": {
+        "GET": Row(f"{READERS}B"),
+        "POST": Row("OA", {"action": "mute", "site": "{site}", "calendar": CALENDAR}, gone=(400, 403)),
     },
     "windows/preview": {
         "POST": Row("OA", {"action": "stop", "cameras": ["{camera}"], "ends": "2030-01-01T00:00"}, gone=(400, 403))

@@ -74,3 +74,80 @@ def test_a_list_takes_the_same_queries(count: int, operator: ApiClient, django_a
         operator.post("/windows", {**LATER, "cameras": [str(camera.pk)]})
     with django_assert_num_queries(3):
         assert len(operator.get("/windows").json()) == count
+
+
+def calendar(*events: str) -> str:
+    inner = "".join(f"BEGIN:VEVENT\r\n{event}\r\nEND:VEVENT\r\n" for event in events)
+    return f"BEGIN:VCALENDAR\r\n{inner}END:VCALENDAR\r\n"
+
+
+def test_a_calendar_becomes_windows_and_windows_a_calendar(operator: ApiClient) -> None:
+    site = make_site("North", timezone="Europe/Berlin")
+    text = calendar(
+        "DTSTART:20341231T220000\r\nDURATION:PT8H\r\nRRULE:FREQ=WEEKLY;COUNT=3\r\nSUMMARY:Painting",
+        "DTSTART;TZID=Europe/Oslo:20350201T080000\r\nDTEND;TZID=Europe/Oslo:20350201T160000",
+        "DTSTART:20200101",  # is over
+    )
+    made = operator.post("/windows/calendar", {"action": "stop", "site": str(site.pk), "calendar": text})
+    assert made.status_code == 201
+    assert [(row["starts"], row["ends"], row["zone"], row["rule"], row["reason"]) for row in made.json()] == [
+        ("2034-12-31T22:00:00", "2035-01-01T06:00:00", "Europe/Berlin", "FREQ=WEEKLY;COUNT=3", "Painting"),
+        ("2035-02-01T08:00:00", "2035-02-01T16:00:00", "Europe/Oslo", "", ""),
+    ]
+    written = operator.get("/windows/calendar")
+    assert written["Content-Type"] == "text/calendar; charset=utf-8"
+    again = operator.post(
+        "/windows/calendar", {"action": "mute", "everything": True, "calendar": written.content.decode()}
+    )
+    both = [
+        {row["starts"]: (row["ends"], row["zone"], row["rule"]) for row in each.json()} for each in (made, again)
+    ]
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize(
+    ("given", "field", "said"),
+    [
+        (
+            {"calendar": calendar("DTSTART:20341231\r\nRRULE:FREQ=DAILY")},
+            "calendar",
+            "line 2: rule: A rule must end",
+        ),
+        (
+            {"calendar": calendar("DTSTART:20341231\r\nRRULE:FREQ=SECONDLY;COUNT=3")},
+            "calendar",
+            "rule: FREQ must be",
+        ),
+        ({"calendar": calendar("DTSTART:20341231\r\nDTEND:20341230")}, "calendar", "ends before it begins"),
+        ({"calendar": calendar(f"DTSTART:20341231\r\nSUMMARY:{'w' * 201}")}, "calendar", "line 2: SUMMARY: "),
+        ({"calendar": calendar("DTSTART:20200101")}, "calendar", "no event that is to come"),
+        ({"calendar": calendar()}, "calendar", "no event that is to come"),
+        ({"calendar": ""}, "calendar", "no event that is to come"),
+        ({"calendar": None}, "calendar", "Must be the text"),
+        ({"action": "burn"}, "action", "Must"),
+        ({"everything": False}, "site", "Say what it is over"),
+        ({"reason": "x"}, "reason", "no such field"),
+        ({"colour": "x"}, "colour", "no such field"),
+        (
+            {"calendar": calendar("DTSTART:20341231", "DTSTART:20350101", "DTSTART:x")},
+            "calendar",
+            "Line 9: DTSTART",
+        ),
+    ],
+)
+def test_of_a_calendar_with_a_fault_nothing_is_stored(
+    given: dict[str, Any], field: str, said: str, operator: ApiClient
+) -> None:
+    body = {"action": "stop", "everything": True, "calendar": calendar("DTSTART:20341231"), **given}
+    refused = operator.post("/windows/calendar", body)
+    assert refused.status_code == 400
+    (error,) = refused.json()["errors"]
+    assert (error["field"], said in error["detail"]) == (field, True)
+    assert not Window.objects.exists()
+
+
+def test_a_calendar_of_ten_megabytes_is_refused(operator: ApiClient) -> None:
+    large = calendar(*["DTSTART:20341231"] * 250_000)
+    assert len(large) > 10_000_000
+    refused = operator.post("/windows/calendar", {"action": "mute", "everything": True, "calendar": large})
+    assert (refused.status_code, Window.objects.exists()) == (413, False)
