@@ -74,3 +74,27 @@ def test_a_window_by_its_form_asks_only_for_what_it_needs_and_shows_its_plan_fir
 
     expect(page.get_by_text("was added successfully")).to_be_visible()
     assert Window.objects.get().rule == "FREQ=DAILY;UNTIL=20350110T235959"
+
+
+def test_a_calendar_is_chosen_and_its_plan_confirmed(administrator: Page) -> None:
+    make_camera("Gate", desired_state="running")
+    text = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nDTSTART:20341231\nSUMMARY:Roofer\nEND:VEVENT\nEND:VCALENDAR\n"
+    page = administrator
+    page.set_viewport_size(PHONE)
+    page.goto("/admin/windows/window/import/")
+    page.get_by_label("Over").select_option("everything")
+    expect(page.locator("#id_site")).to_be_hidden()
+    page.locator("#id_file").set_input_files(
+        {"name": "roof.ics", "mimeType": "text/calendar", "buffer": text.encode()}
+    )
+    assert fits(page)
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Show the plan").click()
+
+    expect(page.get_by_text("Roofer", exact=True)).to_be_visible()
+    assert fits(page)
+    assert axe_violations(page) == []
+    page.get_by_role("button", name="Schedule 1 window").click()
+
+    expect(page.get_by_text("1 window scheduled.")).to_be_visible()
+    assert Window.objects.get().reason == "Roofer"

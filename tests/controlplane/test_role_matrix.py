@@ -303,6 +303,16 @@ ROUTES: dict[str, dict[str, Row]] = {
     "admin/windows/window/<uuid:window_id>/extend/": {
         "GET": Row("*", gone=(302,)), "POST": Row("OA", {"until": "2031-01-01T00:00:00+00:00"}),
     },
+    "admin/windows/window/import/": {
+        "GET": Row("OA"),
+        "POST": Row(
+            "OA",
+            {"action": "mute", "over": "site", "site": "{site}", "calendar": CALENDAR, "_confirm": "1"},
+            gone=ELSEWHERE,
+            refused=ELSEWHERE,
+        ),
+    },
+    "admin/windows/window/export/": {"GET": Row(STAFF)},
     "admin/windows/window/until/<str:action>/": {
         "GET": Row("OA", query="site={site}", gone=ELSEWHERE, refused=(302, 403), ids={"action": "=mute"}),
         "POST": Row(

@@ -5,34 +5,25 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
-from django.contrib import admin
 from django.utils.translation import gettext_lazy as _
 from unfold.widgets import UnfoldAdminSelect2Widget, UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from cameras.admin.row_select import RowSelect, RowsSelect
-from cameras.admin.windows.words import shared_zone
-from cameras.guards import OPERATE, OutOfScope
+from cameras.admin.windows.over import CAMERAS, EVERYTHING, SITE, OverForm
+from cameras.guards import OutOfScope
 from cameras.intent import InvalidIntent
-from cameras.models import Camera, CameraVitals, Site
+from cameras.models import Camera
 from cameras.rules import TIME_ZONES
 from cameras.windows import window_actions
 from cameras.windows.intent import WindowValues, clean_window, values_of
-from cameras.windows.models import MAX_REASON, Window, WindowAction
+from cameras.windows.models import MAX_REASON, Window
 from cameras.windows.recurrence import MAX_RULE
 from cameras.windows.repeats import Repeats, read_rule, rule_of
 from controlplane.access.admin.moment_input import FORMAT, MomentInput
-from controlplane.access.principals import Principal
-from controlplane.access.time_zones import present_zone
 from controlplane.problems import FieldError
 
-CAMERAS, SITE, EVERYTHING = "cameras", "site", "everything"
-OVER = ((CAMERAS, _("Cameras")), (SITE, _("A site")), (EVERYTHING, _("Everything")))
 # The inputs that say together what is one value.
 _SCOPE = frozenset({"over", SITE, CAMERAS})
 _RULE = frozenset({"repeats", "last_day", "rule"})
-GONE = {
-    name: _("One of them is not there any more: choose again.") for name in ("invalid_choice", "invalid_pk_value")
-}
 
 
 class DayInput(UnfoldAdminTextInputWidget, forms.DateInput):
@@ -43,33 +34,9 @@ class DayInput(UnfoldAdminTextInputWidget, forms.DateInput):
         self.format = "%Y-%m-%d"
 
 
-class WindowForm(forms.ModelForm):
+class WindowForm(OverForm, forms.ModelForm):
     """Once it is confirmed, a valid form has called the action: `stored` is the window that it returned."""
 
-    action = forms.ChoiceField(
-        label=_("What"),
-        choices=WindowAction.choices,
-        initial=WindowAction.STOP,
-        help_text=_("A stop ends their workers, and starts them again afterwards. A mute notifies nobody."),
-        widget=UnfoldAdminSelectWidget,
-    )
-    over = forms.ChoiceField(label=_("Over"), choices=OVER, widget=UnfoldAdminSelectWidget)
-    cameras = forms.ModelMultipleChoiceField(
-        label=_("Cameras"),
-        queryset=Camera.objects.none(),
-        required=False,
-        error_messages=GONE,
-        # The admin's search takes its cue from any foreign key to cameras.
-        widget=RowsSelect(CameraVitals._meta.get_field("camera"), admin.site),
-    )
-    site = forms.ModelChoiceField(
-        label=_("Site"),
-        queryset=Site.objects.none(),
-        required=False,
-        help_text=_("All cameras that stand there at the time."),
-        error_messages=GONE,
-        widget=RowSelect(Camera._meta.get_field("site"), admin.site),
-    )
     starts = forms.CharField(
         label=_("From"), required=False, help_text=_("Empty: from now on."), widget=MomentInput
     )
@@ -103,7 +70,6 @@ class WindowForm(forms.ModelForm):
         widget=UnfoldAdminTextInputWidget,
     )
 
-    principal: Principal
     now: datetime
     is_confirmed = False
     is_shown_again = False
@@ -118,18 +84,7 @@ class WindowForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.is_new = self.instance._state.adding
-        cameras: Any = self.fields[CAMERAS]
-        site: Any = self.fields[SITE]
-        over: Any = self.fields["over"]
-        cameras.queryset = (
-            Camera.objects.visible_to(self.principal)
-            .select_related("site")
-            .without_long_values()
-            .order_by("name", "pk")
-        )
-        site.queryset = Site.objects.visible_to(self.principal)
-        if not self.principal.scope_for(OPERATE).is_whole:
-            over.choices = [choice for choice in OVER if choice[0] != EVERYTHING]
+        self.offer_what_they_may()
         if not self.is_new:
             self.initial = {**self.initial, **self._texts_of(self.instance)}
 
@@ -174,26 +129,12 @@ class WindowForm(forms.ModelForm):
         given = {name: data[name] for name in ("action", "ends", "zone", "reason")}
         if data["starts"]:
             given["starts"] = data["starts"]
-        given["zone"] = data["zone"] or self._zone_of_place()
+        given["zone"] = data["zone"] or self.zone_of_place()
         given["rule"] = self._rule()
         touched = {*given} if self.is_new else set(self.changed_data)
         touched |= {"rule"} if _RULE & touched else set()
         given = {name: value for name, value in given.items() if name in touched}
-        return given | (self._scope() if self.is_new or _SCOPE & touched else {})
-
-    def _scope(self) -> dict[str, Any]:
-        data = self.cleaned_data
-        if data["over"] == EVERYTHING:
-            return {EVERYTHING: True}
-        if data["over"] == SITE:
-            return {SITE: str(data[SITE].pk) if data[SITE] else None}
-        return {CAMERAS: [str(camera.pk) for camera in data[CAMERAS]]}
-
-    def _zone_of_place(self) -> str:
-        data = self.cleaned_data
-        if data["over"] == SITE and data[SITE]:
-            return str(data[SITE].timezone)
-        return shared_zone(data[CAMERAS]) if data["over"] == CAMERAS else present_zone()
+        return given | (self.scope() if self.is_new or _SCOPE & touched else {})
 
     def _rule(self) -> str:
         data = self.cleaned_data

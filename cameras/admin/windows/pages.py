@@ -13,6 +13,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.views import ChangeList
 
 from cameras.admin.moments import now_of
+from cameras.admin.windows.calendar import CalendarPages
 from cameras.admin.windows.columns import StateFilter, TimedChangeList, WindowColumns
 from cameras.admin.windows.ends import EndPages
 from cameras.admin.windows.form import WindowForm
@@ -38,7 +39,7 @@ GOES_ON = {"ends", "reason"}
 
 
 @admin.register(Window)
-class WindowAdmin(WindowColumns, EndPages, UntilPages):
+class WindowAdmin(WindowColumns, EndPages, UntilPages, CalendarPages):
     form = WindowForm
     list_display = ("over", "what", "state", "when", "repeats", "reason", "who")
     list_filter = (("action", ChoicesDropdownFilter), ("site", RelatedFilter), StateFilter)
