@@ -58,6 +58,7 @@ def test_a_calendar_is_planned_and_then_stored(operator: Client) -> None:
         ({"over": "cameras"}, "cameras", "Say what it is over"),
     ],
 )
+@pytest.mark.once
 def test_what_is_wrong_is_said_and_nothing_is_stored(
     operator: Client, given: dict[str, Any], field: str, said: str
 ) -> None:

@@ -114,6 +114,7 @@ def test_what_would_do_nothing_is_not_offered(operator: Client) -> None:
         ({"until": "hour", "reason": "w" * 201}, "reason"),
     ],
 )
+@pytest.mark.once
 def test_what_is_wrong_is_said_at_its_field_and_nothing_stops(
     operator: Client, sent: dict[str, str], field: str
 ) -> None:
