@@ -74,8 +74,8 @@ def calendar_of(principal: Principal, now: datetime) -> str:
 def _entry(window: Any, now: datetime) -> Entry:
     schedule = window.schedule
     # A calendar takes DTSTART for the first occurrence, whatever the rule says of that day.
-    first = next(spans(schedule, now - FAR, now + FAR))
-    starts = wall_time(first.start, ZoneInfo(window.zone))
+    first = next(spans(schedule, now - FAR, now + FAR), None)
+    starts = wall_time(first.start, ZoneInfo(window.zone)) if first else schedule.starts
     return Entry(
         uid=str(window.pk),
         made_at=window.created_at,

@@ -124,6 +124,9 @@ def every_page(scene: dict[str, Any]) -> list[Shot]:
         "changes": "cameras/change/",
         "sites": "cameras/site/",
         "site": f"cameras/site/{scene['site']}/change/",
+        "windows": "windows/window/",
+        "window": "windows/window/add/",
+        "stop-until": f"windows/window/until/stop/?ids={scene['camera']}",
         "audit": "access/auditentry/",
     }
     looks = {"light": ("light", WIDE), "dark": ("dark", WIDE), "phone": ("light", PHONE)}

@@ -309,7 +309,7 @@ ROUTES: dict[str, dict[str, Row]] = {
             "OA",
             {"action": "mute", "over": "site", "site": "{site}", "calendar": CALENDAR, "_confirm": "1"},
             gone=ELSEWHERE,
-            refused=ELSEWHERE,
+            refused=(*ELSEWHERE, 403),
         ),
     },
     "admin/windows/window/export/": {"GET": Row(STAFF)},

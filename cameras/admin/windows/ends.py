@@ -48,7 +48,6 @@ class EndPages(PlainAdmin):
         now, zone, state = now_of(request), zone_of_window(window), state_of(window, now_of(request))
         until = state.lasts_until
         return {
-            "window": window,
             "state_colour": STATE_COLOURS[state.name.value],
             "state_label": state.name.label,
             "state_when": when_in_words(window),

@@ -1,5 +1,6 @@
 """The form of a window: times as clocks show them, what it is over, and how it repeats, in words."""
 
+import hashlib
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Any
@@ -37,6 +38,8 @@ class DayInput(UnfoldAdminTextInputWidget, forms.DateInput):
 class WindowForm(OverForm, forms.ModelForm):
     """Once it is confirmed, a valid form has called the action: `stored` is the window that it returned."""
 
+    # Which version of the window the form shows.
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
     starts = forms.CharField(
         label=_("From"), required=False, help_text=_("Empty: from now on."), widget=MomentInput
     )
@@ -70,6 +73,7 @@ class WindowForm(OverForm, forms.ModelForm):
         widget=UnfoldAdminTextInputWidget,
     )
 
+    data: Any
     now: datetime
     is_confirmed = False
     is_shown_again = False
@@ -88,11 +92,15 @@ class WindowForm(OverForm, forms.ModelForm):
         if not self.is_new:
             self.initial = {**self.initial, **self._texts_of(self.instance)}
 
+    def _version(self) -> str:
+        return hashlib.sha256(repr(values_of(self.instance)).encode()).hexdigest()[:16]
+
     def _texts_of(self, window: Window) -> dict[str, Any]:
         """The stored window as the inputs show it."""
         repeats, last_day = read_rule(window.rule)
         ids = [row.camera_id for row in window.covered.all()]
         return {
+            "seen": self._version(),
             "action": window.action,
             "over": EVERYTHING if window.is_everything else SITE if window.site_id else CAMERAS,
             # Without those in the bin, which the window keeps.
@@ -114,6 +122,9 @@ class WindowForm(OverForm, forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         if self.errors:
             return self.cleaned_data
+        if not self.is_new and self.cleaned_data["seen"] != self._version():
+            self._say_what_happened_meanwhile()
+            return self.cleaned_data
         try:
             given, stored = self._given(), None if self.is_new else self.instance
             self.values = clean_window(given, now=self.now, stored=stored) if given else values_of(self.instance)
@@ -122,6 +133,13 @@ class WindowForm(OverForm, forms.ModelForm):
         except (InvalidIntent, OutOfScope) as error:
             self._refuse(error.errors)
         return self.cleaned_data
+
+    def _say_what_happened_meanwhile(self) -> None:
+        self.data = self.data.copy()
+        self.data["seen"] = self._version()
+        changed = _("Somebody else changed this window while the form was open; nothing was saved.")
+        choice = _("Save again to replace that, or open the window anew to see it.")
+        self.add_error(None, f"{changed} {choice}")
 
     def _given(self) -> dict[str, Any]:
         """The values as the action takes them: all of a new window, else those that were changed."""

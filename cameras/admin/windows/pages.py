@@ -50,7 +50,7 @@ class WindowAdmin(WindowColumns, EndPages, UntilPages, CalendarPages):
     actions = ("delete_selected",)
     change_form_outer_before_template = "admin/windows/present.html"
     fieldsets = (
-        (None, {"fields": ("action", "over", "cameras", "site", "reason")}),
+        (None, {"fields": ("seen", "action", "over", "cameras", "site", "reason")}),
         (_("When"), {"fields": ("starts", "ends", "zone", "repeats", "last_day", "rule")}),
     )
     fieldsets_to_view = ((None, {"fields": ("over", "what", "times", "repeats", "reason")}),)
@@ -183,7 +183,10 @@ class WindowAdmin(WindowColumns, EndPages, UntilPages, CalendarPages):
         """The action has written everything."""
 
     def delete_model(self, request: HttpRequest, obj: Window) -> None:
-        window_actions.delete_window(window_id=obj.pk, by=author_of(request, "admin"), now=now_of(request))
+        try:
+            window_actions.delete_window(window_id=obj.pk, by=author_of(request, "admin"), now=now_of(request))
+        except Window.DoesNotExist:
+            pass  # somebody else has removed it since the page was read
 
     def delete_queryset(self, request: HttpRequest, queryset: Any) -> None:
         for window in queryset:

@@ -155,7 +155,8 @@ def page_of(request: HttpRequest, action: str, place: Place, form: UntilForm | N
         "ids": ",".join(str(row.pk) for row in place.cameras),
         "form": form,
         "filters": query_of_list(request) if len(place.cameras) > 1 else "",
-        "does_something": touched.running_count if action == WindowAction.STOP else touched.camera_count,
+        # A site is muted also before its first camera stands there.
+        "does_something": touched.running_count or action == WindowAction.MUTE,
     }
     return TemplateResponse(request, "admin/windows/until.html", context)
 

@@ -132,8 +132,25 @@ def test_an_edit_stores_what_was_changed_and_what_lasts_goes_on(operator: Client
     assert (window.starts, window.ends, window.reason) == (starts, "2036-01-01T00:00:00", "Snow")
     assert AuditEntry.objects.get(action="window.updated").fields == ["ends", "reason"]
     assert window.occurrences.count() == 1
+    sent = form_of(operator.get(page_of(window)), "window_form") | {"cameras": [str(camera.pk)]}
     muted = operator.post(page_of(window), sent | {"action": "mute"})
     assert muted.context["begins_again"]
+
+
+def test_an_edit_replaces_what_was_changed_meanwhile_only_when_it_is_said_again(operator: Client) -> None:
+    window = make_window(reason="Paint")
+    sent = form_of(operator.get(page_of(window)), "window_form") | {"reason": "Snow"}
+    operator.post(f"{WINDOWS}{window.pk}/extend/", {"until": "2036-06-01T00:00:00+00:00"})
+
+    refused = operator.post(page_of(window), sent | {"_confirm": "1"})
+
+    assert "Somebody else changed this window" in refused.context["adminform"].form.errors["__all__"][0]
+    window.refresh_from_db()
+    assert (window.reason, window.ends) == ("Paint", "2036-06-01T00:00:00")
+    again = form_of(refused, "window_form")
+    assert operator.post(page_of(window), again | {"_confirm": "1"}).status_code == 302
+    window.refresh_from_db()
+    assert (window.reason, window.ends) == ("Snow", "2035-01-01T00:00:00")
 
 
 def test_what_lasts_is_extended_and_ended(operator: Client) -> None:
@@ -197,7 +214,7 @@ def test_a_viewer_reads_and_does_nothing(viewer: Client) -> None:
     assert viewer.get(f"{WINDOWS}add/").status_code == 403
     assert viewer.post(f"{WINDOWS}add/", typed()).status_code == 403
     assert viewer.post(f"{WINDOWS}{window.pk}/extend/", {"until": "2036-01-01T00:00:00Z"}).status_code == 403
-    assert viewer.get("/admin/").status_code == 200
+    assert viewer.get("/admin/windows/").status_code == 200
 
 
 def test_the_list_says_what_is_over_what_and_until_when(viewer: Client) -> None:
