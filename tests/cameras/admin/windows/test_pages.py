@@ -179,6 +179,7 @@ def test_what_lasts_is_extended_and_ended(operator: Client) -> None:
 def test_removing_windows_ends_them(operator: Client) -> None:
     camera = make_camera(desired_state="running")
     first, second = (make_window(cameras=[str(camera.pk)]) for _number in range(2))
+    assert "what it stopped runs again" in operator.get(f"{WINDOWS}{first.pk}/delete/").content.decode()
     operator.post(f"{WINDOWS}{first.pk}/delete/", {"post": "yes"})
     assert state_of(camera) == "stopped"
     operator.post(WINDOWS, {"action": "delete_selected", "_selected_action": [str(second.pk)], "post": "yes"})
