@@ -44,7 +44,7 @@ def test_the_schema_names_the_types_of_bodies_that_are_taken() -> None:
 
     batches = [bodies.pop((path, "post")) for path in ("/telemetry", "/telemetry/reports")]
     assert batches == [{"application/json", *NDJSON_TYPES}] * 2
-    assert len(bodies) == 15
+    assert len(bodies) == 17
     assert set().union(*bodies.values()) == {"application/json"}
 
 
