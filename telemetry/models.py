@@ -111,6 +111,19 @@ class KeptFrom(models.Model):
         return f"raw from {self.raw}, minutes from {self.minutes}, hours from {self.hours}"
 
 
+class IngestOutage(models.Model):
+    """A time in which ingest could store nothing anywhere; `FleetVitals` has the last one and what is under way.
+
+    Written with the first tick after it; one that follows at once continues it. On Citus a local table.
+    """
+
+    began_at = models.DateTimeField(primary_key=True)
+    ended_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.began_at} to {self.ended_at}"
+
+
 class StepRun(models.Model):
     """How a step of `maintain` last went, and how often it ran, for the metrics of every process."""
 

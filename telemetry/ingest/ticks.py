@@ -7,17 +7,20 @@ also shows that a clock is wrong before contacts are stamped with it.
 import time
 from datetime import datetime, timedelta
 
-from django.db import connection
+from django.db import connection, transaction
 
 from cameras.facts import AHEAD_TOLERANCE
 from cameras.interruptions import smallest_interval_seconds
 from cameras.models import FleetVitals
 from cameras.status import MIN_OUTAGE, beginning_of_outage, outage_threshold
 from controlplane.problems import Problem, try_later
+from telemetry.models import IngestOutage
 
 TICK_SECONDS = 2.0
 # All processes share one row: if another has ticked this recently, there is nothing to write.
 FRESH = timedelta(seconds=1)
+# As long as transitions: availability of that time leaves outages out.
+OUTAGES_KEPT = timedelta(days=400)
 
 
 class ClockWrong(Exception):
@@ -48,9 +51,18 @@ def tick(now: datetime) -> None:
             began_at = beginning_of_outage(
                 vitals.ticked_at, vitals.outage_began_at, vitals.outage_ended_at, threshold
             )
-            written |= {"outage_began_at": began_at, "outage_ended_at": now}
+            _end_outage(vitals.ticked_at, began_at, now)
+            return
     # Of several processes that come back at once, only the first writes.
     FleetVitals.objects.filter(pk=1, ticked_at=vitals.ticked_at).update(**written)
+
+
+def _end_outage(ticked_at: datetime, began_at: datetime, now: datetime) -> None:
+    written = {"ticked_at": now, "outage_began_at": began_at, "outage_ended_at": now}
+    with transaction.atomic():
+        if FleetVitals.objects.filter(pk=1, ticked_at=ticked_at).update(**written):
+            IngestOutage.objects.update_or_create(began_at=began_at, defaults={"ended_at": now})
+            IngestOutage.objects.filter(ended_at__lt=now - OUTAGES_KEPT).delete()
 
 
 def behind(ticked_at: datetime | None, now: datetime) -> str:

@@ -18,7 +18,7 @@ from telemetry.ingest import ticks
 from telemetry.ingest.accept import Submission
 from telemetry.ingest.queues import Queues
 from telemetry.ingest.ticks import ClockWrong, tick
-from telemetry.models import Sample
+from telemetry.models import IngestOutage, Sample
 from tests.factories import make_camera, make_principal
 
 SECOND = timedelta(seconds=1)
@@ -60,6 +60,7 @@ def test_an_outage_is_longer_than_three_intervals_of_the_quickest_camera(
     assert vitals.ticked_at == began + quiet_seconds * SECOND
     expected = (began, vitals.ticked_at) if is_outage else (None, began)
     assert (vitals.outage_began_at, vitals.outage_ended_at) == expected
+    assert list(IngestOutage.objects.values_list("began_at", "ended_at")) == ([expected] if is_outage else [])
 
 
 @pytest.mark.django_db
@@ -74,6 +75,24 @@ def test_of_processes_that_come_back_together_only_one_stores_the_outage() -> No
     vitals = FleetVitals.objects.get()
     assert (vitals.outage_began_at, vitals.outage_ended_at) == (began, began + 3600 * SECOND)
     assert vitals.ticked_at == began + 3600 * SECOND
+    assert IngestOutage.objects.get().ended_at == began + 3600 * SECOND
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("_any_clock")
+def test_outages_are_kept_one_by_one_for_400_days_and_one_that_goes_on_is_one() -> None:
+    began = datetime(2026, 3, 4, 12, tzinfo=UTC)
+    for seconds in (0, 100, 110, 210, 215, 220, 225, 1_000, 1_005, 1_010, 1_015):
+        tick(began + seconds * SECOND)
+    later = began + timedelta(days=400, seconds=500)
+    kept = [(began, began + 210 * SECOND), (began + 225 * SECOND, began + 1_000 * SECOND)]
+    assert list(IngestOutage.objects.order_by("began_at").values_list("began_at", "ended_at")) == kept
+
+    tick(later)
+
+    assert list(IngestOutage.objects.order_by("began_at").values_list("ended_at", flat=True)) == [
+        began + 1_000 * SECOND, later,
+    ]  # fmt: skip
 
 
 @pytest.mark.django_db
