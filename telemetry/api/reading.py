@@ -1,6 +1,5 @@
 """Reading telemetry over REST: samples, buckets, silences, and the latest of all."""
 
-import zoneinfo
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta, tzinfo
@@ -14,8 +13,7 @@ from rest_framework.request import Request
 
 from cameras.api import parameters
 from cameras.api.answers import StrictViewSet, array_chunks, json_answer, streamed_answer
-from cameras.models import Camera, Site
-from cameras.rules import InvalidValue, time_zone
+from cameras.models import Camera
 from controlplane.encoding import moment_text
 from controlplane.negotiation import WhateverAcceptSays
 from controlplane.problem_types import QUERY_TOO_SLOW, ErrorCode
@@ -25,6 +23,7 @@ from telemetry.api import operations
 from telemetry.api.formats import csv_answer, wants_csv
 from telemetry.api.operations import DEFAULT_LIMIT, MAX_LIMIT
 from telemetry.api.serializers import Series
+from telemetry.api.timezones import timezone_of
 from telemetry.history.calendars import BUCKETS
 from telemetry.history.gaps import Gap, gaps_of
 from telemetry.history.series import (
@@ -88,7 +87,7 @@ class ReadingViewSet(StrictViewSet):
         for name in ("limit", "cursor"):
             if name in query and (bucket or in_csv):
                 parameters.refuse(name, "Is for samples in JSON; all else comes as a whole.")
-        timezone_of_buckets = _timezone(query, camera.site)
+        timezone_of_buckets = timezone_of(query, camera.site)
         if bucket:
             series_query = SeriesQuery(bucket, start, end, zone or "", timezone_of_buckets, now)
             with _bounded():
@@ -139,7 +138,7 @@ class ReadingViewSet(StrictViewSet):
         intervals = cameras.values_list("pk", "expected_interval_seconds")
         validities = {camera_id: validity_of(seconds) for camera_id, seconds in intervals}
         bucket = parameters.one_of(query, "bucket", None, BUCKETS) or ""
-        timezone_of_buckets = _timezone(query, site)
+        timezone_of_buckets = timezone_of(query, site)
         series_query = SeriesQuery(
             bucket, *read_range(query), _zone(query, validities) or "", timezone_of_buckets, now
         )
@@ -169,19 +168,6 @@ def _zone(query: Mapping[str, str], validities: Mapping[UUID, timedelta]) -> str
         if not knows_zone(validities, zone):
             parameters.refuse("zone", "No such zone is known here.", ErrorCode.UNKNOWN)
     return zone
-
-
-def _timezone(query: Mapping[str, str], site: Site | None) -> tzinfo:
-    """Whose clock and calendar the buckets have. Raises Problem 400 for no such zone, or for no such site."""
-    name = query.get("timezone")
-    if name == "site" and site is None:
-        parameters.refuse("timezone", "The camera is at no site: name a time zone, e.g. Europe/Berlin or UTC.")
-    if name in (None, "site"):
-        return zoneinfo.ZoneInfo(site.timezone if site else "UTC")
-    try:
-        return zoneinfo.ZoneInfo(time_zone(name))
-    except InvalidValue:
-        parameters.refuse("timezone", "Must be site, or a time zone by its IANA name, e.g. Europe/Berlin.")
 
 
 @contextmanager

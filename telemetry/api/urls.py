@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from telemetry.api.availability import AvailabilityViewSet
 from telemetry.api.reading import ReadingViewSet
 from telemetry.api.views import TelemetryViewSet
 
@@ -13,4 +14,7 @@ urlpatterns = [
     path("telemetry/<camera_id>", TelemetryViewSet.as_view({"get": "retrieve", "post": "create"})),
     path("telemetry/<camera_id>/gaps", ReadingViewSet.as_view({"get": "gaps"})),
     path("sites/<id>/occupancy", ReadingViewSet.as_view({"get": "occupancy"})),
+    path("availability", AvailabilityViewSet.as_view({"get": "of_fleet"})),
+    path("cameras/<id>/availability", AvailabilityViewSet.as_view({"get": "of_camera"})),
+    path("sites/<id>/availability", AvailabilityViewSet.as_view({"get": "of_site"})),
 ]

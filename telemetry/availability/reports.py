@@ -14,16 +14,16 @@ from cameras.status import Status
 from telemetry.alerts.models import Transition
 from telemetry.alerts.transitions import KEPT
 from telemetry.availability.places import Stay, Surroundings
-from telemetry.availability.rule import Became, Downtime, History, downtimes_of, pieces_of
+from telemetry.availability.rule import Became, Downtime, History, downtimes_of
 from telemetry.availability.stays import Stays, Subject, read_stays
-from telemetry.availability.sums import Totals, added_up, steps_of, totals_between
+from telemetry.availability.sums import Totals, added_up, totals_between
 from telemetry.availability.surroundings import known_until, read_surroundings
 from telemetry.history.calendars import Buckets
 from telemetry.history.spans import Span
 
 CAMERAS_AT_ONCE = 1_000
-# What is read for one report: about two seconds of work.
-MAX_TRANSITIONS = 200_000
+# What is read for one report: about three seconds of work.
+MAX_TRANSITIONS = 150_000
 TRANSITION = ("camera_id", "at", "to_status", "reason", "from_status")
 # As what a camera begins, where nothing is known from before.
 BEGINNINGS = (Status.PENDING, Status.STOPPED)
@@ -62,7 +62,7 @@ def report_with_downtimes(
 ) -> tuple[Report, list[Downtime]]:
     """The same of one camera, with when it was down, oldest first."""
     histories = list(_histories(subject, span, now))
-    downtimes = [downtime for history in histories for downtime in downtimes_of(pieces_of(history))]
+    downtimes = [downtime for history in histories for downtime in downtimes_of(history)]
     return _report(Counter(histories), span, timezone), downtimes
 
 
@@ -71,7 +71,7 @@ def _report(histories: Mapping[History, int], span: Span, timezone: tzinfo) -> R
         return Report(span, [])
     ((_, grid),) = Buckets("1d", timezone).grids(span)
     edges = [span.start, *(edge for edge in grid.edges if span.start < edge < span.end), span.end]
-    totals = totals_between(steps_of(histories), edges)
+    totals = totals_between(histories, edges)
     days = [(start.astimezone(timezone).date(), start) for start in edges[:-1]]
     return Report(span, [Day(*day, each) for day, each in zip(days, totals, strict=True)])
 
@@ -98,7 +98,7 @@ def _histories(subject: Subject, span: Span, now: datetime) -> Iterator[History]
 def _history(
     camera_id: UUID, stays: Sequence[Stay], changes: Sequence[Became], surroundings: Surroundings, until: datetime
 ) -> History:
-    if stays[-1].span.end > until:
+    if stays[-1].span.end >= until:
         changes = [*(change for change in changes if change.at <= until), Became(until, None)]
     return History(
         tuple(stay.span for stay in stays),

@@ -4,7 +4,7 @@ Intervals are half-open. What is not judged is either left out, because nobody m
 service could not have heard it, or unknown.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from enum import StrEnum
 from itertools import pairwise
@@ -63,6 +63,7 @@ class Downtime(NamedTuple):
     end: datetime
     status: Status
     reason: str
+    is_lasting: bool = False
 
 
 class _Mark(NamedTuple):
@@ -116,10 +117,13 @@ def _verdict_at(changes: Sequence[Became], reached: int, *, is_shared: bool) -> 
     return verdict_of(changes[reached - 1].status, after, is_shared=is_shared)
 
 
-def downtimes_of(pieces: Iterable[Piece]) -> list[Downtime]:
-    """The pieces in which a camera was down, joined where one follows another, oldest first."""
+def downtimes_of(history: History) -> list[Downtime]:
+    """When the camera was down, joined where one status follows another, oldest first.
+
+    One lasts where nothing is known after it: up to there statuses are stored.
+    """
     found: list[Downtime] = []
-    for piece in pieces:
+    for piece in pieces_of(history):
         became = piece.became
         if piece.verdict != Verdict.DOWN or became is None or became.status is None:
             continue
@@ -130,4 +134,7 @@ def downtimes_of(pieces: Iterable[Piece]) -> list[Downtime]:
             found[-1] = Downtime(last.start, piece.end, became.status, became.reason)
         else:
             found[-1] = last._replace(end=piece.end)
+    last_known = history.changes[-1] if history.changes else None
+    if found and last_known and last_known.status is None and last_known.at == found[-1].end:
+        found[-1] = found[-1]._replace(is_lasting=True)
     return found

@@ -47,6 +47,8 @@ ACTS: list[tuple[str, str, Any, tuple[int, int, int]]] = [
     ("GET", "/telemetry/{camera}", None, (200, 200, 404)),
     ("GET", "/telemetry/{camera}/gaps?from=2026-03-01T00:00:00Z", None, (200, 200, 404)),
     ("GET", "/telemetry/{camera}/transitions", None, (200, 200, 404)),
+    ("GET", "/cameras/{camera}/availability", None, (200, 200, 404)),
+    ("GET", "/sites/{site}/availability", None, (200, 200, 404)),
     ("GET", "/sites/{site}", None, (200, 200, 404)),
     ("GET", "/sites/{site}/occupancy?from=2026-03-01T00:00:00Z&bucket=1h", None, (200, 200, 404)),
 ]

@@ -269,7 +269,7 @@ def test_buckets_begin_by_the_clock_and_calendar_that_are_asked_for(
     [
         (
             "bucket=1h&timezone=site",
-            "timezone: The camera is at no site: name a time zone, e.g. Europe/Berlin or UTC.",
+            "timezone: There is no site here: name a time zone, e.g. Europe/Berlin or UTC.",
         ),
         ("bucket=1h&timezone=IST", "timezone: Must be site, or a time zone by its IANA name, e.g. Europe/Berlin."),
         ("bucket=1h&timezone=", "timezone: Must not be empty; leave the parameter out."),
@@ -362,11 +362,15 @@ def test_the_format_in_the_address_comes_before_accept(
         "/telemetry/{camera_id}/gaps": ["?"],
         "/telemetry/latest": ["?"],
         "/sites/{id}/occupancy": ["?bucket=1h&from=2026-03-29T00:00:00Z&"],
+        "/sites/{id}/availability": ["?"],
+        "/cameras/{id}/availability": ["?"],
+        "/availability": ["?"],
     }
     assert in_csv == set(asked)
 
     for path, queries in asked.items():
-        address = path.format(camera_id=camera.pk, id=camera.site_id)
+        an_id = camera.pk if path.startswith("/cameras/") else camera.site_id
+        address = path.format(camera_id=camera.pk, id=an_id)
         for query in queries:
             answer = viewer.get(f"{address}{query}format={named}", **({"Accept": accept} if accept else {}))
             assert (answer.status_code, answer["Content-Type"]) == (200, content_type), address

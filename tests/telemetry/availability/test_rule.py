@@ -62,13 +62,14 @@ def test_a_downtime_begins_when_the_camera_was_late_and_says_why_it_was_down() -
         Became(at(5), Status.FAILING, "no_frames"),
         Became(at(9), Status.DEGRADED, "no_samples"),
         Became(at(20), Status.FAILING, "decode_error"),
+        Became(at(30), None),
     )
     history = History((Span(at(0), at(30)),), changes, excused=(Span(at(22), at(23)),))
 
-    assert downtimes_of(pieces_of(history)) == [
+    assert downtimes_of(history) == [
         Downtime(at(1), at(9), Status.OFFLINE, "silent"),
         Downtime(at(20), at(22), Status.FAILING, "decode_error"),
-        Downtime(at(23), at(30), Status.FAILING, "decode_error"),
+        Downtime(at(23), at(30), Status.FAILING, "decode_error", is_lasting=True),
     ]
 
 
