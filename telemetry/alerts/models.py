@@ -35,6 +35,10 @@ class Transition(models.Model):
 
     class Meta:
         verbose_name = _("transition")
+        indexes = [
+            models.Index(fields=["-at", "id"], name="transition_newest_first"),
+            models.Index(fields=["site_id", "-at", "id"], name="transition_of_a_site"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["camera_id", "at", "to_status"], name="transition_is_stored_once")
         ]

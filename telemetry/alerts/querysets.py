@@ -18,6 +18,10 @@ class TransitionQuerySet(models.QuerySet[Any]):
     def of_camera(self, camera_id: UUID) -> Self:
         return self.filter(camera_id=camera_id)
 
+    def within(self, scope: Scope) -> Self:
+        """Those that happened in a scope: where the camera stood then."""
+        return self if scope.is_whole else self.filter(scope.as_q("camera_id", "site_id"))
+
     def between(self, start: datetime | None, end: datetime | None) -> Self:
         """Those in the half-open interval [start, end); None leaves that side open."""
         rows = self.filter(at__gte=start) if start else self

@@ -26,7 +26,7 @@ from cameras.windows.models import Window
 from controlplane.access.models import ApiToken, AuditEntry, Membership
 from telemetry.alerts import subscriptions
 from telemetry.alerts.incident_models import Incident
-from telemetry.alerts.models import Alert, Channel, Delivery, DeliveryState, Kind, Subscription, Topic
+from telemetry.alerts.models import Alert, Channel, Delivery, DeliveryState, Kind, Subscription, Topic, Transition
 from telemetry.models import Sample
 from tests.admin_client import give, make_person
 from tests.factories import AUTHOR, make_camera, make_site, make_token, token_id_of
@@ -140,6 +140,10 @@ def make_place(name: str, accepted: int, occupancy: int) -> Place:
         last_sample_at=now,
     )
     KnownStatus.objects.update_or_create(pk=camera.pk, defaults={"status": "healthy", "since_at": now})
+    Transition.objects.create(
+        camera_id=camera.pk, camera_name=camera.name, site_id=site.pk, at=now, detected_at=now,
+        from_status="pending", to_status="healthy", reason="reporting",
+    )  # fmt: skip
     Sample.objects.create(
         camera_id=camera.pk, timestamp=now, zone="", occupancy=occupancy, confidence=0.5, received_at=now
     )
@@ -400,6 +404,7 @@ ROUTES: dict[str, dict[str, Row]] = {
     },
     "telemetry/<camera_id>/gaps": {"GET": Row(READERS, query=RANGE, ids={"camera_id": "camera"})},
     "sites/<id>/occupancy": {"GET": Row(READERS, query=f"{RANGE}&bucket=1h", ids={"id": "site"})},
+    "transitions": {"GET": Row(READERS)},
     "availability": {"GET": Row(READERS)},
     "cameras/<id>/availability": {"GET": Row(READERS, query=RANGE, ids={"id": "camera"})},
     "sites/<id>/availability": {"GET": Row(READERS, query=RANGE, ids={"id": "site"})},

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import time_machine
 
-from cameras.api.examples import CAMERA_ID, EMPTY_SITE_ID
+from cameras.api.examples import CAMERA_ID, EMPTY_SITE_ID, SITE_ID
 from controlplane.access.principals import Role
 from controlplane.negotiation import EVENT_STREAM
 from telemetry.alerts.api.incident_operations import BEGAN
@@ -86,6 +86,8 @@ def scene_for(clients: dict[str, ApiClient]) -> Ids:
     ids = make_scene(send)
     Transition.objects.create(
         camera_id=ids[CAMERA_ID],
+        camera_name="North Lot Entrance",
+        site_id=ids[SITE_ID],
         at=datetime(2026, 3, 4, 11, 59, tzinfo=UTC),
         from_status="pending",
         to_status="healthy",

@@ -2,6 +2,7 @@
 
 from django.urls import path
 
+from telemetry.alerts.api.fleet import FleetTransitionViewSet
 from telemetry.alerts.api.incidents import IncidentViewSet
 from telemetry.alerts.api.views import TransitionViewSet
 
@@ -11,4 +12,5 @@ urlpatterns = [
     path("incidents/<id>", IncidentViewSet.as_view({"get": "retrieve"})),
     path("incidents/<id>/acknowledge", IncidentViewSet.as_view({"post": "acknowledge"})),
     path("incidents/<id>/notes", IncidentViewSet.as_view({"post": "notes"})),
+    path("transitions", FleetTransitionViewSet.as_view({"get": "list"})),
 ]

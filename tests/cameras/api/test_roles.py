@@ -37,6 +37,7 @@ MATRIX: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("GET", "/cameras/changes", None, (200, 200, 200, 200, 403, 200, 401)),
     ("GET", "/telemetry/{id}", None, (200, 200, 200, 200, 403, 403, 401)),
     ("GET", "/cameras/{id}/availability", None, (200, 200, 200, 200, 403, 403, 401)),
+    ("GET", "/transitions", None, (200, 200, 200, 200, 403, 403, 401)),
     ("GET", "/availability", None, (200, 200, 200, 200, 403, 403, 401)),
     ("GET", "/sites", None, (200, 200, 200, 200, 403, 403, 401)),
     ("POST", "/sites", {"name": "New"}, (403, 403, 201, 403, 403, 403, 401)),
