@@ -1,13 +1,14 @@
 """What other apps know of cameras, for the admin to show: they register it here, as cameras cannot import them."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import NamedTuple
+from datetime import date, datetime, tzinfo
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.db.models import Q
 
 from controlplane.access.principals import Principal
+from controlplane.access.scope import Scope
 
 # Occupancy of each whole hour of the last day, oldest first; None where it is unknown.
 LastDay = Sequence[float | None]
@@ -59,6 +60,43 @@ class OpenIncidents(NamedTuple):
     """A condition on cameras: those that the incidents are about."""
 
 
+class Uptime(NamedTuple):
+    """Seconds of all cameras together, and how much of up and down was up; None where both are 0."""
+
+    up: float
+    down: float
+    left_out: float
+    unknown: float
+    percent: float | None
+
+
+class Downtime(NamedTuple):
+    """When a camera was down, in which status, and why in words; `end` is None while it lasts."""
+
+    start: datetime
+    end: datetime | None
+    seconds: float
+    status: str
+    reason: str
+
+
+class Availability(NamedTuple):
+    """A range in total and by day, oldest first; the downtimes, oldest first, are those of a single camera."""
+
+    total: Uptime
+    days: Sequence[tuple[date, Uptime]]
+    downtimes: Sequence[Downtime] = ()
+
+
+class Asked(NamedTuple):
+    """A range of time, the time zone whose days it is divided into, and when it is asked for."""
+
+    start: datetime
+    end: datetime
+    zone: tzinfo
+    now: datetime
+
+
 class ZoneNow(NamedTuple):
     """The newest occupancy that was reported of a zone, and when by the worker's clock."""
 
@@ -72,6 +110,9 @@ Notices = Callable[[datetime], Iterable[Notice]]
 LogOfCamera = Callable[[UUID, datetime], Iterable[LogLine]]
 StatusSpans = Callable[[UUID, datetime, datetime], Iterable[StatusSpan]]
 ReadOpenIncidents = Callable[[Principal, datetime], OpenIncidents]
+# None where there is too much to read at once.
+AvailabilityOfCamera = Callable[[Any, Asked], Availability | None]
+AvailabilityOfSite = Callable[[UUID, Scope, Asked], Availability | None]
 ZonesNow = Callable[[UUID, datetime], Mapping[str, ZoneNow]]
 
 _day_of_cameras: list[DayOfCameras] = []
@@ -80,6 +121,7 @@ _notices: list[Notices] = []
 _logs: list[LogOfCamera] = []
 _spans: list[StatusSpans] = []
 _open_incidents: list[ReadOpenIncidents] = []
+_availability: list[tuple[AvailabilityOfCamera, AvailabilityOfSite]] = []
 _zones_now: list[ZonesNow] = []
 
 
@@ -103,6 +145,10 @@ def add_status_spans(read: StatusSpans) -> None:
 
 def add_open_incidents(read: ReadOpenIncidents) -> None:
     _open_incidents.append(read)
+
+
+def add_availability(*, of_camera: AvailabilityOfCamera, of_site: AvailabilityOfSite) -> None:
+    _availability.append((of_camera, of_site))
 
 
 def add_zones_now(read: ZonesNow) -> None:
@@ -135,6 +181,16 @@ def status_spans(camera_id: UUID, start: datetime, end: datetime) -> list[Status
 def open_incidents(principal: Principal, now: datetime) -> list[OpenIncidents]:
     """One for each who knows of incidents."""
     return [read(principal, now) for read in _open_incidents]
+
+
+def availability_of_camera(camera: Any, asked: Asked) -> Availability | None:
+    """How available a camera was; None where there is too much to read, or nobody knows."""
+    return next((of_camera(camera, asked) for of_camera, _ in _availability), None)
+
+
+def availability_of_site(site_id: UUID, scope: Scope, asked: Asked) -> Availability | None:
+    """The same of the cameras of a site that lie in a scope, while they stood there."""
+    return next((of_site(site_id, scope, asked) for _, of_site in _availability), None)
 
 
 def zones_now(camera_id: UUID, latest: datetime) -> dict[str, ZoneNow]:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext
 
 from cameras.models import Camera
 from cameras.panels import HOURS, LastDay, Notice, ZoneNow, add_last_day, add_notices, add_zones_now
+from telemetry.availability import panel
 from telemetry.history.spans import HOUR, MICROSECOND, floor_to
 from telemetry.models import HourRollup, Sample
 from telemetry.storage.forecast import Forecast, forecast
@@ -101,6 +102,8 @@ def room_for_telemetry(now: datetime) -> Iterable[Notice]:
     soon = room.full_in_days is not None and room.full_in_days < SOON_FULL_DAYS
     yield Notice("warning" if soon else "info", gettext("Telemetry: %(forecast)s.") % {"forecast": room})
 
+
+__all__ = ["panel"]  # registers itself
 
 add_last_day(of_cameras=last_day_of_cameras, of_sites=last_day_of_sites)
 add_notices(room_for_telemetry)

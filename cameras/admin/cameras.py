@@ -16,6 +16,7 @@ from unfold.contrib.filters.admin import ChoicesDropdownFilter
 from unfold.views import ChangeList
 
 from cameras import actions, credentials
+from cameras.admin.availability import AvailabilityPages
 from cameras.admin.camera.bulk import BulkActions
 from cameras.admin.camera.columns import CameraColumns, JudgedChangeList
 from cameras.admin.camera.deletion import DeletionForm, deletion_context, what_is_left
@@ -53,6 +54,7 @@ class CameraAdmin(
     CameraColumns,
     CameraHistory,
     CameraTimeline,
+    AvailabilityPages,
     CameraHardware,
     BulkActions,
     LivePages,

@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from unfold.decorators import action, display
 
 from cameras import site_actions
+from cameras.admin.availability import AvailabilityPages
 from cameras.admin.editing import IntentAdmin, IntentForm, LastChange
 from cameras.admin.inputs import fieldsets_of
 from cameras.admin.moments import now_of
@@ -55,7 +56,7 @@ class SiteForm(IntentForm):
 
 
 @admin.register(Site)
-class SiteAdmin(IntentAdmin):
+class SiteAdmin(AvailabilityPages):
     form = SiteForm
     list_display = ("name", "cameras", "timezone", "location")
     search_fields = ("name", "location")  # shows the box; what is searched stands in `matching`

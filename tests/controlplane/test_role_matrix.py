@@ -282,6 +282,8 @@ ROUTES: dict[str, dict[str, Row]] = {
     "admin/cameras/camera/zones/check/": {"POST": Row("A", {})},
     "admin/cameras/camera/zones/others/": {"GET": Row(STAFF)},
     "admin/cameras/camera/<uuid:camera_id>/revert/<int:revision>/": {"GET": Row("A"), "POST": Row("A", {})},
+    "admin/cameras/camera/<uuid:row_id>/availability/": {"GET": Row(STAFF, ids={"row_id": "camera"})},
+    "admin/cameras/site/<uuid:row_id>/availability/": {"GET": Row(STAFF, ids={"row_id": "site"})},
     "admin/cameras/camera/<uuid:camera_id>/timeline/": {"GET": Row(STAFF)},
     "admin/cameras/camera/<uuid:camera_id>/reveal/": {"POST": Row("A", {})},
     "admin/cameras/camera/<uuid:camera_id>/replace/": {"GET": Row("A")},
