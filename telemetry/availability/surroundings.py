@@ -1,6 +1,6 @@
 """What is known beside the cameras' statuses in a range, read in a few queries: windows, outages and incidents."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from uuid import UUID
 
@@ -26,15 +26,20 @@ def known_until(now: datetime) -> datetime:
 def read_surroundings(stays: Stays, span: Span, now: datetime) -> Surroundings:
     """All that may say something of the cameras of these stays."""
     sites = {stay.site_id for of_camera in stays.by_camera.values() for stay in of_camera}
-    return Surroundings(_windows(span), _outages(span, now), _silences(sites, span, now))
+    windows = _windows(stays.by_camera, sites, span)
+    return Surroundings(windows, _outages(span, now), _silences(sites, span, now))
 
 
-def _windows(span: Span) -> Iterator[Planned]:
+def _windows(cameras: Collection[UUID], sites: set[UUID | None], span: Span) -> Iterator[Planned]:
     """But for stops that were over before they could stop anything."""
-    rows = Occurrence.objects.filter(starts_at__lt=span.end, ends_at__gt=span.start, is_missed=False)
+    over_them = Q(is_everything=True) | Q(site_id__in=sites - {None}) | ~Q(camera_ids=[])
+    rows = Occurrence.objects.filter(over_them, starts_at__lt=span.end, ends_at__gt=span.start, is_missed=False)
     columns = ("starts_at", "ends_at", "site_id", "is_everything", "camera_ids")
-    for start, end, site_id, is_everything, camera_ids in rows.values_list(*columns).iterator(chunk_size=2_000):
-        yield Planned(Span(start, end), site_id, is_everything, [UUID(text) for text in camera_ids])
+    ids = {str(camera_id): camera_id for camera_id in cameras}
+    for start, end, site_id, is_everything, named in rows.values_list(*columns).iterator(chunk_size=2_000):
+        covered = [ids[text] for text in named if text in ids]
+        if is_everything or site_id or covered:
+            yield Planned(Span(start, end), site_id, is_everything, covered)
 
 
 def _outages(span: Span, now: datetime) -> Iterator[Span]:
