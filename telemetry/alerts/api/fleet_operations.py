@@ -54,7 +54,7 @@ LIST_FLEET_TRANSITIONS = operation(
     gives={200: Gives("A page, the newest first.", FleetTransition(many=True))},
     exchanges=[
         Exchange(
-            "What became healthy",
+            "Of one camera",
             [
                 {
                     "camera_id": CAMERA_ID,
@@ -67,7 +67,7 @@ LIST_FLEET_TRANSITIONS = operation(
                     "detected_at": "2026-03-04T11:59:10.000000Z",
                 }
             ],
-            {"status": "healthy", "camera": CAMERA_ID},
+            {"camera": CAMERA_ID},
         )
     ],
 )
