@@ -13,7 +13,7 @@ from cameras.windows import muting, upkeep, window_actions
 from cameras.windows.intent import clean_window
 from cameras.windows.models import Occurrence, Window
 from controlplane.access.models import AuditEntry
-from telemetry.alerts import outbox
+from telemetry.alerts import incidents
 from telemetry.alerts.models import Alert, Channel, Delivery, DeliveryState, Kind, Subscription, Topic
 from tests.factories import AUTHOR, NOW, make_camera, make_site
 
@@ -282,7 +282,7 @@ def test_a_round_with_nothing_to_do_takes_the_same_queries(count: int, django_as
 
 def tell(kind: Kind, camera: Camera, hours: float) -> None:
     at = NOW + hours * HOUR
-    outbox.notify(
+    incidents.follow(
         [Alert(kind=kind, at=at, created_at=at, camera_id=camera.pk, site_id=camera.site_id, text="x")], at
     )
 

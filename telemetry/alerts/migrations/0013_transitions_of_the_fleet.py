@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('alerts', '0010_incidents'),
+        ('alerts', '0012_failing_told'),
     ]
 
     operations = [
