@@ -49,7 +49,7 @@ class WindowCalendarViewSet(WindowViewSet):
             refuse(shown_name(name), "There is no such field.", ErrorCode.UNKNOWN)
         windows = clean_or_problem(lambda: self._schedule(text, scope))
         found = self.get_queryset().in_bulk([window.pk for window in windows])
-        return json_answer([shown(found[window.pk]) for window in windows], 201)
+        return json_answer([shown(found[window.pk], self.now) for window in windows], 201)
 
     def _schedule(self, text: str, scope: dict[str, Any]) -> Any:
         read = windows_in(text, scope, now=self.now)

@@ -16,10 +16,11 @@ from cameras.api.window_shapes import WindowShape
 from cameras.guards import OPERATE
 from cameras.windows import window_actions
 from cameras.windows.intent import clean_window
-from cameras.windows.models import Occurrence, Window, WindowCamera
+from cameras.windows.models import Window, WindowCamera
 from cameras.windows.preview import Touched, next_occurrences, touched_by
 from cameras.windows.querysets import VIEW, WindowQuerySet
 from cameras.windows.recurrence import Span
+from cameras.windows.state import state_of
 from controlplane.access.authentication import author_of
 
 
@@ -44,13 +45,10 @@ class WindowViewSet(StrictViewSet):
     query_parameters = {"list": ("limit", "cursor")}
 
     def get_queryset(self) -> WindowQuerySet:
-        """With the cameras that the principal sees, and with what lasts."""
+        """With the cameras that the principal sees, and with what lasts or begins soon."""
         seen = WindowCamera.objects.filter(self.principal.scope_for(VIEW).as_q("camera_id", "camera__site_id"))
-        lasting = Occurrence.objects.at(self.now).order_by("-ends_at")
         rows = Window.objects.visible_to(self.principal)
-        return rows.prefetch_related(
-            Prefetch("covered", seen), Prefetch("occurrences", lasting, to_attr="lasting")
-        )
+        return rows.with_present(self.now).prefetch_related(Prefetch("covered", seen))
 
     @window_operations.LIST_WINDOWS
     def list(self, request: Request) -> HttpResponse:
@@ -59,7 +57,7 @@ class WindowViewSet(StrictViewSet):
             request,
             self.get_queryset(),
             "created_at",
-            shown,
+            lambda window: shown(window, self.now),
             default_limit=window_operations.DEFAULT_LIMIT,
             max_limit=window_operations.MAX_LIMIT,
         )
@@ -135,7 +133,7 @@ class WindowViewSet(StrictViewSet):
             raise no_such("window") from None
 
     def _answer(self, window: Window, status: int = 200) -> HttpResponse:
-        return json_answer(shown(self.get_queryset().get(pk=window.pk)), status)
+        return json_answer(shown(self.get_queryset().get(pk=window.pk), self.now), status)
 
 
 def _until(data: Any) -> datetime:
@@ -149,8 +147,9 @@ def _until(data: Any) -> datetime:
     parameters.refuse("until", "Must be the only field: a moment with an offset, e.g. 2026-11-30T22:00:00+01:00.")
 
 
-def shown(window: Any) -> dict[str, Any]:
+def shown(window: Any, now: datetime) -> dict[str, Any]:
     """A window of `get_queryset`, as answers show it."""
+    state = state_of(window, now)
     return {
         "id": window.pk,
         "action": window.action,
@@ -164,8 +163,8 @@ def shown(window: Any) -> dict[str, Any]:
         "reason": window.reason,
         "created_by": window.created_by,
         "created_at": window.created_at,
-        "next_at": window.next_at,
-        "lasts_until": window.lasting[0].ends_at if window.lasting else None,
+        "next_at": state.begins_at,
+        "lasts_until": state.lasts_until,
     }
 
 

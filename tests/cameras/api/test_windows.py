@@ -1,5 +1,6 @@
 """Windows over REST: who may, what is refused, and what the answers say."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -65,6 +66,15 @@ def test_an_operator_of_a_site_stops_there_and_nowhere_else() -> None:
     assert client.post(f"{address}/end").status_code == 403
     assert client.delete(made["Location"]).status_code == 204
     assert Camera.objects.get(pk=here.pk).desired_state == "stopped"  # the other window lasts
+
+
+def test_a_window_that_begins_within_minutes_is_still_said_to_begin_then(operator: ApiClient) -> None:
+    soon = (datetime.now(UTC) + timedelta(minutes=2)).replace(microsecond=0, tzinfo=None)
+    times = {"starts": soon.isoformat(), "ends": (soon + timedelta(hours=1)).isoformat()}
+
+    made = operator.post("/windows", {"action": "mute", "everything": True, **times}).json()
+
+    assert (made["next_at"], made["lasts_until"]) == (f"{soon.isoformat()}.000000Z", None)
 
 
 @pytest.mark.parametrize("count", [1, 50])
