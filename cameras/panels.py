@@ -49,6 +49,8 @@ class OpenIncident(NamedTuple):
     site: str
     label: tuple[str, str]
     life: str
+    text: str
+    """What was said last of why, in the words of the alert."""
 
 
 class OpenIncidents(NamedTuple):

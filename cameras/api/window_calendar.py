@@ -20,6 +20,8 @@ from controlplane.problem_types import ErrorCode
 from controlplane.problems import shown_name
 from controlplane.strict_json import refuse
 
+JSON = "application/json"
+
 
 @extend_schema(tags=["windows"])
 class WindowCalendarViewSet(WindowViewSet):
@@ -40,6 +42,7 @@ class WindowCalendarViewSet(WindowViewSet):
     @window_operations.IMPORT_CALENDAR
     def create(self, request: Request) -> HttpResponse:
         """Each event becomes a window; all of them, or none. Events that are over are left out."""
+        preferred_type(request.headers.get("Accept", ""), (JSON,))
         given = request.data if isinstance(request.data, dict) else {}
         text = given.get("calendar")
         if not isinstance(text, str):

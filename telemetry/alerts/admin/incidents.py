@@ -8,7 +8,7 @@ from uuid import UUID
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
-from django.db.models import F, Q
+from django.db.models import F, OuterRef, Q, Subquery
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
@@ -33,6 +33,7 @@ from telemetry.alerts import incident_actions
 from telemetry.alerts.incident_models import (
     MAX_NOTE,
     Incident,
+    IncidentEntry,
     IncidentEvent,
     IncidentState,
 )
@@ -46,6 +47,7 @@ STATE_COLOURS = {
     IncidentState.MERGED.value: "default",
 }
 ON_FIRST_PAGE = 12
+WHY = (IncidentEvent.BEGAN, IncidentEvent.REOPENED, IncidentEvent.WENT_ON)
 
 
 class NoteForm(forms.Form):
@@ -222,7 +224,9 @@ def _facts(incident: Incident, principal: Principal) -> list[tuple[str, str, str
 def open_incidents(principal: Principal, now: datetime) -> OpenIncidents:
     """What is open, the longest unacknowledged first, and which cameras it is about, in two queries."""
     rows = Incident.objects.visible_to(principal).open()
-    newest = list(rows.order_by("-state", "began_at", "pk")[: ON_FIRST_PAGE + 1])
+    lines = IncidentEntry.objects.filter(incident=OuterRef("pk"), event__in=WHY).order_by("-at", "-pk")
+    first = rows.annotate(said=Subquery(lines.values("text")[:1])).order_by("-state", "began_at", "pk")
+    newest = list(first[: ON_FIRST_PAGE + 1])
     sites = site_names(newest)
     shown = [
         OpenIncident(
@@ -231,6 +235,7 @@ def open_incidents(principal: Principal, now: datetime) -> OpenIncidents:
             site=sites.get(incident.site_id, "") if incident.camera_id else "",
             label=label_of(incident),
             life=life_of(incident, now),
+            text=incident.said or "",
         )
         for incident in newest[:ON_FIRST_PAGE]
     ]
